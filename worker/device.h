@@ -1,0 +1,96 @@
+/*
+ * An OpenCL device as the worker uses it: one context, one in-order queue, a
+ * cache of built programs.
+ *
+ * A device belongs to one thread at a time. Every failure of OpenCL is an
+ * E_DEVICE (or E_MEMORY) whose text names the call, its place and the cl_int; a device stays usable
+ * after a failed call unless the driver says otherwise.
+ */
+#ifndef WORKER_DEVICE_H
+#define WORKER_DEVICE_H
+
+#include <CL/cl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define DEVICE_NAME_MAX 128
+
+enum device_kind {
+    DEVICE_CPU,
+    DEVICE_GPU,
+    DEVICE_OTHER,
+};
+
+struct device_info {
+    int index; /* position in device_list's order; what --device N names */
+    enum device_kind kind;
+    char name[DEVICE_NAME_MAX];
+    char driver[DEVICE_NAME_MAX]; /* platform and driver version */
+    unsigned compute_units;
+    uint64_t memory_bytes;
+    uint64_t local_memory_bytes;
+};
+
+/* All devices of all platforms, at most `capacity` written; *count is how many there are.
+ * No platform at all is success with *count = 0. */
+MUST_CHECK int device_list(struct device_info *list, size_t capacity, size_t *count,
+                           struct error *err);
+
+struct device_options {
+    unsigned threads; /* CPU devices: use this many compute units (a sub-device); 0 = all */
+};
+
+struct device; /* opaque */
+
+/* Opens device number `index` of device_list's order. The caller closes it. */
+MUST_CHECK int device_open(int index, const struct device_options *options, struct device **device,
+                           struct error *err);
+void device_close(struct device **device);
+
+const struct device_info *device_describe(const struct device *device);
+cl_context device_context(const struct device *device);
+cl_command_queue device_queue(const struct device *device);
+
+/*
+ * A kernel from an embedded (or, with FACEFARM_KERNELS=FOLDER in the environment, a replaced)
+ * source, e.g. device_kernel(d, "gemm.cl", "-DTILE=8", "gemm", …). Programs are cached per device by
+ * (source, options) for the life of the device. The caller releases the kernel with
+ * clReleaseKernel.
+ */
+MUST_CHECK int device_kernel(struct device *device, const char *file, const char *options,
+                             const char *name, cl_kernel *kernel, struct error *err);
+
+/* Buffers. bytes > 0. The caller releases with clReleaseMemObject. */
+MUST_CHECK int device_buffer(struct device *device, size_t bytes, cl_mem *buffer,
+                             struct error *err);
+MUST_CHECK int device_write(struct device *device, cl_mem buffer, size_t offset, const void *data,
+                            size_t bytes, struct error *err); /* blocking */
+MUST_CHECK int device_read(struct device *device, cl_mem buffer, size_t offset, void *data,
+                           size_t bytes, struct error *err); /* blocking */
+MUST_CHECK int device_finish(struct device *device, struct error *err);
+
+/* Sets the arguments of `kernel` in order from (size, pointer) pairs ended by size 0, and enqueues
+ * it over `dims` dimensions; `local` may be NULL. Checked like everything else. */
+struct device_arg {
+    size_t size;
+    const void *value;
+};
+#define DEVICE_ARG(x) ((struct device_arg){sizeof(x), &(x)})
+MUST_CHECK int device_launch(struct device *device, cl_kernel kernel, unsigned dims,
+                             const size_t *global, const size_t *local,
+                             const struct device_arg *args, size_t arg_count, struct error *err);
+
+/* CL(call) style macro for those who call OpenCL themselves: sets err and returns E_DEVICE with the
+ * call's text, file, line and error name. */
+const char *device_cl_error_name(cl_int code); /* "CL_OUT_OF_RESOURCES", … */
+#define DEVICE_CL(err, call)                                                                       \
+    do {                                                                                           \
+        cl_int device_cl_code_ = (call);                                                           \
+        if (device_cl_code_ != CL_SUCCESS)                                                         \
+            return error_set((err), E_DEVICE, "%s at %s:%d: %s", #call, __FILE__, __LINE__,        \
+                             device_cl_error_name(device_cl_code_));                               \
+    } while (0)
+
+#endif

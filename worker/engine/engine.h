@@ -1,0 +1,99 @@
+/*
+ * The engine: an ONNX file becomes a network that runs on a device.
+ *
+ *     ONNX -> graph -> constant folding -> shapes at the batch size -> fusion
+ *          -> static memory plan -> kernels
+ *
+ * Tensors at the border are dense float32 in the layout of the ONNX file (images NCHW) in device
+ * buffers, so that networks chain without leaving the device. A sample's result does not depend on the
+ * batch it travels in: no operator mixes rows of dimension 0, and each row is computed by the
+ * same instructions whatever the batch.
+ */
+#ifndef WORKER_ENGINE_ENGINE_H
+#define WORKER_ENGINE_ENGINE_H
+
+#include <stdio.h>
+
+#include "worker/device.h"
+
+#define ENGINE_RANK_MAX 8
+#define ENGINE_NAME_MAX 128
+
+struct engine_tensor_info {
+    char name[ENGINE_NAME_MAX];
+    size_t rank;
+    /* dims[0] is the batch the network was compiled for. */
+    int64_t dims[ENGINE_RANK_MAX];
+    size_t row_elements; /* product of dims[1..] */
+};
+
+struct engine_network; /* opaque; belongs to the device it was compiled for */
+
+/*
+ * Reads and compiles the ONNX file at `path` for at most `batch` rows at once. A file that is
+ * malformed is E_PARSE, one with an operator, attribute, type or shape we do not run is
+ * E_UNSUPPORTED; the text names the file and the node. Files above LIMIT_ONNX_BYTES are refused.
+ */
+MUST_CHECK int engine_load(struct device *device, const char *path, size_t batch,
+                           struct engine_network **network, struct error *err);
+void engine_free(struct engine_network **network);
+
+/* Everything engine_load checks, without a device: parse, operators, types, shapes. */
+MUST_CHECK int engine_check(const char *path, struct error *err);
+
+size_t engine_input_count(const struct engine_network *network);
+size_t engine_output_count(const struct engine_network *network);
+const struct engine_tensor_info *engine_input(const struct engine_network *network, size_t i);
+const struct engine_tensor_info *engine_output(const struct engine_network *network, size_t i);
+/* Position of the input / output called `name`, or -1. */
+int engine_find_input(const struct engine_network *network, const char *name);
+int engine_find_output(const struct engine_network *network, const char *name);
+
+/*
+ * Enqueues the network on `rows` (1..batch) rows. inputs[i] holds input i densely, outputs[i] receives
+ * output i; an entry of `outputs` may be NULL if that output is not wanted. Buffers must hold at
+ * least `rows` rows. Returns when enqueued (device_finish waits).
+ */
+MUST_CHECK int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
+                          const cl_mem *outputs, struct error *err);
+
+struct engine_cost {
+    double gflop_per_row;   /* 1 multiply-add = 2 operations, after fusion, direct algorithms */
+    size_t parameter_bytes; /* weights on the device */
+    size_t scratch_bytes;   /* planned activations at the compiled batch */
+};
+void engine_cost(const struct engine_network *network, struct engine_cost *cost);
+
+/* Prints the fused graph, one line a step: node, kernel, shapes, MFLOP, buffer. */
+void engine_print_plan(const struct engine_network *network, FILE *out);
+
+/*
+ * Image operations between networks, on the device.
+ *
+ * An image tensor is [N,C,H,W] float32; `low`..`high` is the range its values mean.
+ */
+enum engine_channels {
+    ENGINE_RGB,
+    ENGINE_BGR,
+    ENGINE_GRAY,
+};
+
+struct engine_image {
+    enum engine_channels channels;
+    size_t height, width;
+    float low, high;
+};
+
+/* From one image form to another: bilinear resize (half-pixel centres), channel order (gray by
+ * Rec. 601 luma), range. Enqueues. Where both forms are equal, callers pass the buffer on as it is. */
+MUST_CHECK int engine_image_convert(struct device *device, size_t rows, cl_mem from,
+                                    const struct engine_image *from_form, cl_mem to,
+                                    const struct engine_image *to_form, struct error *err);
+
+/* 8-bit interleaved pixels [N,H,W,3] (RGB) of an image tensor: round(255·(x−low)/(high−low)),
+ * clipped. Enqueues. */
+MUST_CHECK int engine_image_pixels(struct device *device, size_t rows, cl_mem image,
+                                   const struct engine_image *form, cl_mem pixels,
+                                   struct error *err);
+
+#endif
