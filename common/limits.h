@@ -1,0 +1,32 @@
+/*
+ * The maxima of everything that comes from outside. An error that a limit causes names the limit
+ * and the value found.
+ */
+#ifndef COMMON_LIMITS_H
+#define COMMON_LIMITS_H
+
+#define LIMIT_NAME_BYTES 64            /* names of jobs, stages, attributes, estimators, bundles */
+#define LIMIT_PATH_BYTES 1024          /* file names in messages and bundles */
+#define LIMIT_TEXT_BYTES 4096          /* error texts, device names and other prose in messages */
+#define LIMIT_SPEC_BYTES (256 << 10)   /* a job's YAML */
+#define LIMIT_BUNDLE_YAML_BYTES (256 << 10)
+#define LIMIT_ONNX_BYTES (1u << 30)
+#define LIMIT_MESSAGE_BYTES (64u << 20) /* one ZeroMQ message */
+#define LIMIT_ROWS_BYTES (48u << 20)    /* the scores in one result */
+
+#define LIMIT_STAGES 32               /* stages of a job */
+#define LIMIT_ATTRIBUTES 512          /* attributes of a classifier */
+#define LIMIT_ESTIMATORS 8            /* age estimators of a bundle */
+#define LIMIT_TARGETS 1024            /* targets or conditions of an edit */
+#define LIMIT_STEPS 64                /* distances of a sweep */
+#define LIMIT_LATENT_DIMENSION 65536
+#define LIMIT_IMAGE_SIDE 4096
+#define LIMIT_SAMPLES ((uint64_t)1 << 48) /* index space of a stage */
+#define LIMIT_TASK_SAMPLES 65536          /* samples in one task */
+#define LIMIT_ATTEMPTS 100
+
+#define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */
+#define LIMIT_OPEN_JOBS 10000
+#define LIMIT_WORKERS 10000
+
+#endif

@@ -1,0 +1,24 @@
+/* Logging to stderr: "2026-11-23T21:00:00.123Z info broker: text". One line a call, written with one
+ * write(2), safe from every thread. */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+enum log_level {
+    LOG_ERROR,
+    LOG_WARNING,
+    LOG_INFO,
+    LOG_DEBUG,
+};
+
+/* `program` must outlive the process. Default level: info; FACEFARM_LOG=error|warning|info|debug in the
+ * environment overrides `level`. */
+void log_open(const char *program, enum log_level level);
+void log_write(enum log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * A job's specification: what a user submits as YAML, what the broker plans and a worker runs.
+ *
+ *     format: facefarm-job/1
+ *     name: study
+ *     bundle: default            # a registered bundle's name or hash
+ *     seed: 1
+ *     stages:
+ *       - {kind: sample,   name: faces,      count: 2000, output: png}
+ *       - {kind: label,    name: labels,     count: 20000}
+ *       - {kind: fit,      name: boundaries, from: labels, train_share: 0.8, cost: 1, weights: balanced}
+ *       - {kind: edit,     name: sheets,     from: boundaries, faces: 3, targets: [Smiling, -Young],
+ *          distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
+ *       - {kind: evaluate, name: ageing,     from: boundaries, start: 1000000, count: 10000,
+ *          targets: [age], distance: 3, conditions: [Male], discount: 1}
+ */
+#ifndef COMMON_SPEC_H
+#define COMMON_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buffer.h"
+#include "common/error.h"
+
+#define SPEC_FORMAT "facefarm-job/1"
+#define SPEC_AGE "age" /* the boundary fitted on ages, beside the attributes */
+#define SPEC_ALL "all" /* as the only target: every boundary; as the only condition: every other */
+
+enum spec_kind {
+    SPEC_SAMPLE,
+    SPEC_LABEL,
+    SPEC_FIT,
+    SPEC_EDIT,
+    SPEC_EVALUATE,
+};
+#define SPEC_KINDS 5
+
+enum spec_output {
+    SPEC_PNG, /* a folder of PNG files */
+    SPEC_TAR, /* one tar of PNG files, in WebDataset's naming */
+};
+
+enum spec_weights {
+    SPEC_BALANCED, /* each class weighs half */
+    SPEC_UNWEIGHTED,
+};
+
+struct spec_sweep {
+    double from, to;
+    uint32_t steps;
+};
+
+/* One stage. A key that its kind does not know is refused; what is absent gets spec_parse's default, so
+ * that a parsed spec has every value its kind needs. */
+struct spec_stage {
+    enum spec_kind kind;
+    char *name;
+    char *from;         /* fit: the label stage; edit, evaluate: the fit stage (default: the last before) */
+    uint64_t start;     /* sample, label, edit, evaluate: first sample index */
+    uint64_t count;     /* sample, label, evaluate: how many samples */
+    uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
+    enum spec_output output; /* sample */
+    double train_share;      /* fit, in (0, 1) */
+    double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */
+    enum spec_weights weights; /* fit */
+    char **targets; /* edit, evaluate: directions, e.g. Smiling, -Young, Smiling+Eyeglasses, age */
+    uint32_t targets_count;
+    char **conditions; /* edit, evaluate: boundaries to leave alone; none = the plain edit only */
+    uint32_t conditions_count;
+    double discount;             /* edit, evaluate: λ of every condition, in [0, 1] */
+    uint32_t faces;              /* edit: faces (rows) of each target's sheet */
+    struct spec_sweep distances; /* edit: α of each column */
+    double distance;             /* evaluate: α */
+};
+
+struct spec {
+    char *format, *name, *bundle;
+    uint64_t seed;
+    uint32_t max_attempts;
+    struct spec_stage *stages;
+    uint32_t stages_count;
+};
+
+/* Parses, checks and completes a spec. Unknown keys, wrong types and values out of range are E_PARSE /
+ * E_INVALID / E_LIMIT with line and column, or the stage and key. The caller frees. */
+MUST_CHECK int spec_parse(const char *yaml, size_t size, struct spec **spec, struct error *err);
+void spec_free(struct spec **spec);
+
+/* The spec as YAML that spec_parse reads back equal. */
+MUST_CHECK int spec_print(const struct spec *spec, struct buffer *yaml, struct error *err);
+
+const char *spec_kind_name(enum spec_kind kind); /* "sample", … */
+/* Index of the stage called `name`, or -1. */
+int spec_find(const struct spec *spec, const char *name);
+
+/* How many indices the stage covers: samples; fit: boundaries (attributes + the age, if any); edit:
+ * targets × faces. `attributes` and `has_age` describe the bundle. */
+uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, bool has_age);
+/* Indices that one task may not be cut inside of (edit: the faces of a sheet; else 1). */
+uint64_t spec_stage_unit(const struct spec_stage *stage);
+/* How many score rows a face of this stage has: label 1; edit: 1 a step, twice with conditions;
+ * evaluate: before, after, and after the projected edit with conditions; else 0. */
+uint32_t spec_stage_variants(const struct spec_stage *stage);
+
+#endif
