@@ -1,0 +1,343 @@
+/*
+ * OpenCL devices: listing, opening, buffers, launches.
+ *
+ * The order of device_list (platforms as the loader gives them, devices as each platform gives
+ * them) is what an index means, so it is computed the same way for listing and for opening.
+ * A device belongs to one thread at a time; nothing here is shared between devices.
+ */
+#include "worker/device.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/device_priv.h"
+
+#define PLATFORMS_MAX 16
+#define DEVICES_PER_PLATFORM_MAX 64
+/* What ICD loaders answer where no driver is installed (cl_khr_icd; not in the 1.2 headers). */
+#define PLATFORM_NOT_FOUND (-1001)
+
+#define CL_NAMES(X)                                                                                \
+    X(CL_SUCCESS)                                                                                  \
+    X(CL_DEVICE_NOT_FOUND)                                                                         \
+    X(CL_DEVICE_NOT_AVAILABLE)                                                                     \
+    X(CL_COMPILER_NOT_AVAILABLE)                                                                   \
+    X(CL_MEM_OBJECT_ALLOCATION_FAILURE)                                                            \
+    X(CL_OUT_OF_RESOURCES)                                                                         \
+    X(CL_OUT_OF_HOST_MEMORY)                                                                       \
+    X(CL_PROFILING_INFO_NOT_AVAILABLE)                                                             \
+    X(CL_MEM_COPY_OVERLAP)                                                                         \
+    X(CL_BUILD_PROGRAM_FAILURE)                                                                    \
+    X(CL_MAP_FAILURE)                                                                              \
+    X(CL_MISALIGNED_SUB_BUFFER_OFFSET)                                                             \
+    X(CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST)                                                \
+    X(CL_COMPILE_PROGRAM_FAILURE)                                                                  \
+    X(CL_LINKER_NOT_AVAILABLE)                                                                     \
+    X(CL_LINK_PROGRAM_FAILURE)                                                                     \
+    X(CL_DEVICE_PARTITION_FAILED)                                                                  \
+    X(CL_KERNEL_ARG_INFO_NOT_AVAILABLE)                                                            \
+    X(CL_INVALID_VALUE)                                                                            \
+    X(CL_INVALID_DEVICE_TYPE)                                                                      \
+    X(CL_INVALID_PLATFORM)                                                                         \
+    X(CL_INVALID_DEVICE)                                                                           \
+    X(CL_INVALID_CONTEXT)                                                                          \
+    X(CL_INVALID_QUEUE_PROPERTIES)                                                                 \
+    X(CL_INVALID_COMMAND_QUEUE)                                                                    \
+    X(CL_INVALID_HOST_PTR)                                                                         \
+    X(CL_INVALID_MEM_OBJECT)                                                                       \
+    X(CL_INVALID_BINARY)                                                                           \
+    X(CL_INVALID_BUILD_OPTIONS)                                                                    \
+    X(CL_INVALID_PROGRAM)                                                                          \
+    X(CL_INVALID_PROGRAM_EXECUTABLE)                                                               \
+    X(CL_INVALID_KERNEL_NAME)                                                                      \
+    X(CL_INVALID_KERNEL_DEFINITION)                                                                \
+    X(CL_INVALID_KERNEL)                                                                           \
+    X(CL_INVALID_ARG_INDEX)                                                                        \
+    X(CL_INVALID_ARG_VALUE)                                                                        \
+    X(CL_INVALID_ARG_SIZE)                                                                         \
+    X(CL_INVALID_KERNEL_ARGS)                                                                      \
+    X(CL_INVALID_WORK_DIMENSION)                                                                   \
+    X(CL_INVALID_WORK_GROUP_SIZE)                                                                  \
+    X(CL_INVALID_WORK_ITEM_SIZE)                                                                   \
+    X(CL_INVALID_GLOBAL_OFFSET)                                                                    \
+    X(CL_INVALID_EVENT_WAIT_LIST)                                                                  \
+    X(CL_INVALID_EVENT)                                                                            \
+    X(CL_INVALID_OPERATION)                                                                        \
+    X(CL_INVALID_BUFFER_SIZE)                                                                      \
+    X(CL_INVALID_GLOBAL_WORK_SIZE)                                                                 \
+    X(CL_INVALID_PROPERTY)                                                                         \
+    X(CL_INVALID_COMPILER_OPTIONS)                                                                 \
+    X(CL_INVALID_LINKER_OPTIONS)                                                                   \
+    X(CL_INVALID_DEVICE_PARTITION_COUNT)
+
+const char *device_cl_error_name(cl_int code)
+{
+    switch (code) {
+#define NAME(name)                                                                                 \
+    case name:                                                                                     \
+        return #name;
+        CL_NAMES(NAME)
+#undef NAME
+    }
+    return "unknown OpenCL error";
+}
+
+int device_cl_code(cl_int code)
+{
+    bool memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
+                  code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
+    return memory ? E_MEMORY : E_DEVICE;
+}
+
+static enum device_kind kind_of(cl_device_type type)
+{
+    if (type & CL_DEVICE_TYPE_GPU)
+        return DEVICE_GPU;
+    return type & CL_DEVICE_TYPE_CPU ? DEVICE_CPU : DEVICE_OTHER;
+}
+
+static int read_info(cl_platform_id platform, cl_device_id id, struct device_info *info,
+                     struct error *err)
+{
+    char name[512] = "", platform_name[256] = "", driver[256] = "";
+    cl_device_type type = 0;
+    cl_uint units = 0;
+    cl_ulong memory = 0, local = 0;
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_NAME, sizeof name - 1, name, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DRIVER_VERSION, sizeof driver - 1, driver, NULL));
+    DEVICE_CL(err, clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name - 1,
+                                     platform_name, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL));
+    info->kind = kind_of(type);
+    info->compute_units = units;
+    info->memory_bytes = memory;
+    info->local_memory_bytes = local;
+    snprintf(info->name, sizeof info->name, "%.*s", DEVICE_NAME_MAX - 1, name);
+    snprintf(info->driver, sizeof info->driver, "%.80s %.40s", platform_name, driver);
+    return 0;
+}
+
+/* Calls `visit` for each device in the order that gives indices; stops when it answers non-zero. */
+struct visit {
+    int (*visit)(struct visit *self, int index, cl_platform_id platform, cl_device_id id,
+                 struct error *err);
+    void *state;
+    bool done;
+};
+
+static int visit_devices(struct visit *visit, struct error *err)
+{
+    cl_platform_id platforms[PLATFORMS_MAX];
+    cl_uint platform_count = 0;
+    cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
+    if (code == PLATFORM_NOT_FOUND)
+        return 0;
+    DEVICE_CL(err, code);
+    int index = 0;
+    for (cl_uint p = 0; p < platform_count && p < PLATFORMS_MAX; p++) {
+        cl_device_id ids[DEVICES_PER_PLATFORM_MAX];
+        cl_uint count = 0;
+        code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_PER_PLATFORM_MAX, ids,
+                              &count);
+        if (code != CL_SUCCESS) /* a platform without devices, or a driver that does not start */
+            continue;
+        for (cl_uint d = 0; d < count && d < DEVICES_PER_PLATFORM_MAX; d++, index++) {
+            int failed = visit->visit(visit, index, platforms[p], ids[d], err);
+            if (failed || visit->done)
+                return failed;
+        }
+    }
+    return 0;
+}
+
+struct listing {
+    struct device_info *list;
+    size_t capacity, count;
+};
+
+static int visit_to_list(struct visit *self, int index, cl_platform_id platform, cl_device_id id,
+                         struct error *err)
+{
+    struct listing *listing = self->state;
+    if (listing->count < listing->capacity) {
+        struct device_info info = {.index = index};
+        int failed = read_info(platform, id, &info, err);
+        if (failed)
+            return failed;
+        listing->list[listing->count] = info;
+    }
+    listing->count++;
+    return 0;
+}
+
+int device_list(struct device_info *list, size_t capacity, size_t *count, struct error *err)
+{
+    struct listing listing = {list, capacity, 0};
+    struct visit visit = {visit_to_list, &listing, false};
+    int failed = visit_devices(&visit, err);
+    if (failed)
+        return failed;
+    *count = listing.count;
+    return 0;
+}
+
+static int visit_to_open(struct visit *self, int index, cl_platform_id platform, cl_device_id id,
+                         struct error *err)
+{
+    struct device *device = self->state;
+    if (index != device->info.index)
+        return 0;
+    device->id = id;
+    self->done = true;
+    return read_info(platform, id, &device->info, err);
+}
+
+static int limit_threads(struct device *device, unsigned threads, struct error *err)
+{
+    if (threads == 0 || threads >= device->info.compute_units ||
+        device->info.kind != DEVICE_CPU)
+        return 0;
+    const cl_device_partition_property by_count[] = {CL_DEVICE_PARTITION_BY_COUNTS, threads,
+                                                     CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
+    cl_device_id sub = NULL;
+    DEVICE_CL(err, clCreateSubDevices(device->id, by_count, 1, &sub, NULL));
+    device->id = sub;
+    device->is_sub_device = true;
+    device->info.compute_units = threads;
+    return 0;
+}
+
+static int create_queue(struct device *device, struct error *err)
+{
+    cl_int code = CL_SUCCESS;
+    device->context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &code);
+    if (!device->context)
+        return error_set(err, device_cl_code(code), "clCreateContext on %s: %s",
+                         device->info.name, device_cl_error_name(code));
+    device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
+    if (!device->queue)
+        return error_set(err, device_cl_code(code), "clCreateCommandQueue on %s: %s",
+                         device->info.name, device_cl_error_name(code));
+    return 0;
+}
+
+static int fill_device(struct device *device, const struct device_options *options,
+                       struct error *err)
+{
+    struct visit visit = {visit_to_open, device, false};
+    int failed = visit_devices(&visit, err);
+    if (failed)
+        return failed;
+    if (!visit.done)
+        return error_set(err, E_NOT_FOUND, "there is no OpenCL device %d", device->info.index);
+    failed = limit_threads(device, options ? options->threads : 0, err);
+    return failed ? failed : create_queue(device, err);
+}
+
+int device_open(int index, const struct device_options *options, struct device **device,
+                struct error *err)
+{
+    struct device *opened = calloc(1, sizeof *opened);
+    if (!opened)
+        return error_set(err, E_MEMORY, "no memory for a device");
+    opened->info.index = index;
+    int failed = fill_device(opened, options, err);
+    if (failed) {
+        device_close(&opened);
+        return failed;
+    }
+    *device = opened;
+    return 0;
+}
+
+void device_close(struct device **device)
+{
+    struct device *closed = *device;
+    if (!closed)
+        return;
+    *device = NULL;
+    if (closed->queue) {
+        clFinish(closed->queue);
+        clReleaseCommandQueue(closed->queue);
+    }
+    device_programs_free(closed);
+    if (closed->context)
+        clReleaseContext(closed->context);
+    if (closed->is_sub_device)
+        clReleaseDevice(closed->id);
+    free(closed);
+}
+
+const struct device_info *device_describe(const struct device *device)
+{
+    return &device->info;
+}
+
+cl_context device_context(const struct device *device)
+{
+    return device->context;
+}
+
+cl_command_queue device_queue(const struct device *device)
+{
+    return device->queue;
+}
+
+int device_buffer(struct device *device, size_t bytes, cl_mem *buffer, struct error *err)
+{
+    cl_int code = CL_SUCCESS;
+    cl_mem created = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
+    if (!created)
+        return error_set(err, device_cl_code(code), "clCreateBuffer of %zu bytes on %s: %s", bytes,
+                         device->info.name, device_cl_error_name(code));
+    *buffer = created;
+    return 0;
+}
+
+int device_write(struct device *device, cl_mem buffer, size_t offset, const void *data,
+                 size_t bytes, struct error *err)
+{
+    DEVICE_CL(err, clEnqueueWriteBuffer(device->queue, buffer, CL_TRUE, offset, bytes, data, 0,
+                                        NULL, NULL));
+    return 0;
+}
+
+int device_read(struct device *device, cl_mem buffer, size_t offset, void *data, size_t bytes,
+                struct error *err)
+{
+    DEVICE_CL(err, clEnqueueReadBuffer(device->queue, buffer, CL_TRUE, offset, bytes, data, 0,
+                                       NULL, NULL));
+    return 0;
+}
+
+int device_finish(struct device *device, struct error *err)
+{
+    DEVICE_CL(err, clFinish(device->queue));
+    return 0;
+}
+
+int device_launch(struct device *device, cl_kernel kernel, unsigned dims, const size_t *global,
+                  const size_t *local, const struct device_arg *args, size_t arg_count,
+                  struct error *err)
+{
+    for (size_t i = 0; i < arg_count && args[i].size > 0; i++) {
+        cl_int code = clSetKernelArg(kernel, (cl_uint)i, args[i].size, args[i].value);
+        if (code != CL_SUCCESS)
+            return error_set(err, E_DEVICE, "clSetKernelArg %zu of %zu bytes: %s", i, args[i].size,
+                             device_cl_error_name(code));
+    }
+    cl_int code = clEnqueueNDRangeKernel(device->queue, kernel, dims, NULL, global, local, 0, NULL,
+                                         NULL);
+    if (code != CL_SUCCESS) {
+        char name[128] = "?";
+        clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+        return error_set(err, device_cl_code(code), "clEnqueueNDRangeKernel of %s: %s", name,
+                         device_cl_error_name(code));
+    }
+    return 0;
+}

@@ -1,0 +1,171 @@
+/*
+ * Programs of a device: from an embedded source (or, while one works on kernels, from the folder
+ * that FACEFARM_KERNELS names), built once per (file, options) and kept until the device closes.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/embedded.h"
+#include "worker/device_priv.h"
+
+/* One more than the longest source that a folder may give. */
+#define KERNEL_SOURCE_MAX (1 << 20)
+/* As much of a build log as an error's text carries. */
+#define BUILD_LOG_SHOWN 700
+
+extern const struct embedded_file kernel_files[];
+
+static int read_folder(const char *folder, const char *file, char **text, struct error *err)
+{
+    char path[4096];
+    if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
+        return error_set(err, E_LIMIT, "FACEFARM_KERNELS is longer than %zu bytes", sizeof path);
+    FILE *in = fopen(path, "rb");
+    if (!in)
+        return error_set(err, E_NOT_FOUND, "%s (from FACEFARM_KERNELS) cannot be opened", path);
+    char *read = calloc(1, KERNEL_SOURCE_MAX);
+    size_t size = read ? fread(read, 1, KERNEL_SOURCE_MAX, in) : 0;
+    fclose(in);
+    if (!read)
+        return error_set(err, E_MEMORY, "no memory for %s", path);
+    if (size == KERNEL_SOURCE_MAX) {
+        free(read);
+        return error_set(err, E_LIMIT, "%s is longer than %d bytes", path, KERNEL_SOURCE_MAX - 1);
+    }
+    *text = read;
+    return 0;
+}
+
+static int find_source(const char *file, char **text, struct error *err)
+{
+    const char *folder = getenv("FACEFARM_KERNELS");
+    if (folder && *folder)
+        return read_folder(folder, file, text, err);
+    const struct embedded_file *embedded = embedded_find(kernel_files, file);
+    if (!embedded)
+        return error_set(err, E_NOT_FOUND, "there is no kernel source %s", file);
+    *text = strdup(embedded->text);
+    return *text ? 0 : error_set(err, E_MEMORY, "no memory for %s", file);
+}
+
+static int build_failed(struct device *device, cl_program program, const char *file,
+                        const char *options, cl_int code, struct error *err)
+{
+    size_t size = 0;
+    char *log = NULL;
+    if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ==
+            CL_SUCCESS &&
+        size > 0)
+        log = calloc(1, size + 1);
+    if (log)
+        clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
+    error_set(err, E_DEVICE, "clBuildProgram of %s with \"%.160s\": %s: %.*s", file, options,
+              device_cl_error_name(code), BUILD_LOG_SHOWN, log ? log : "(no log)");
+    free(log);
+    return E_DEVICE;
+}
+
+static int build(struct device *device, const char *file, const char *options, const char *text,
+                 cl_program *program, struct error *err)
+{
+    cl_int code = CL_SUCCESS;
+    cl_program built = clCreateProgramWithSource(device->context, 1, &text, NULL, &code);
+    if (!built)
+        return error_set(err, device_cl_code(code), "clCreateProgramWithSource of %s: %s", file,
+                         device_cl_error_name(code));
+    code = clBuildProgram(built, 1, &device->id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        int failed = build_failed(device, built, file, options, code, err);
+        clReleaseProgram(built);
+        return failed;
+    }
+    *program = built;
+    return 0;
+}
+
+static int build_file(struct device *device, const char *file, const char *options,
+                      cl_program *program, struct error *err)
+{
+    char *text = NULL, *all = NULL;
+    int failed = find_source(file, &text, err);
+    if (failed)
+        return failed;
+    if (asprintf(&all, "-cl-std=CL1.2 %s", options) < 0) {
+        free(text);
+        return error_set(err, E_MEMORY, "no memory for the options of %s", file);
+    }
+    failed = build(device, file, all, text, program, err);
+    free(all);
+    free(text);
+    return failed;
+}
+
+static int add_program(struct device *device, const char *key, cl_program program,
+                       struct error *err)
+{
+    struct device_program *entry = calloc(1, sizeof *entry);
+    char *copy = strdup(key);
+    if (!entry || !copy) {
+        free(entry);
+        free(copy);
+        return error_set(err, E_MEMORY, "no memory for the program cache");
+    }
+    *entry = (struct device_program){device->programs, copy, program};
+    device->programs = entry;
+    return 0;
+}
+
+static int find_program(struct device *device, const char *file, const char *options,
+                        const char *key, cl_program *program, struct error *err)
+{
+    for (struct device_program *entry = device->programs; entry; entry = entry->next)
+        if (strcmp(entry->key, key) == 0) {
+            *program = entry->program;
+            return 0;
+        }
+    cl_program built = NULL;
+    int failed = build_file(device, file, options, &built, err);
+    if (failed)
+        return failed;
+    failed = add_program(device, key, built, err);
+    if (failed) {
+        clReleaseProgram(built);
+        return failed;
+    }
+    *program = built;
+    return 0;
+}
+
+int device_kernel(struct device *device, const char *file, const char *options, const char *name,
+                  cl_kernel *kernel, struct error *err)
+{
+    char *key = NULL;
+    if (!options)
+        options = "";
+    if (asprintf(&key, "%s\n%s", file, options) < 0)
+        return error_set(err, E_MEMORY, "no memory for the program cache");
+    cl_program program = NULL;
+    int failed = find_program(device, file, options, key, &program, err);
+    free(key);
+    if (failed)
+        return failed;
+    cl_int code = CL_SUCCESS;
+    cl_kernel created = clCreateKernel(program, name, &code);
+    if (!created)
+        return error_set(err, device_cl_code(code), "clCreateKernel %s of %s: %s", name, file,
+                         device_cl_error_name(code));
+    *kernel = created;
+    return 0;
+}
+
+void device_programs_free(struct device *device)
+{
+    while (device->programs) {
+        struct device_program *entry = device->programs;
+        device->programs = entry->next;
+        clReleaseProgram(entry->program);
+        free(entry->key);
+        free(entry);
+    }
+}
