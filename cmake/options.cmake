@@ -1,5 +1,6 @@
 # Switches of the build and the flags every target gets.
 option(FACEFARM_TESTS "Build the tests" ON)
+option(FACEFARM_FUZZ "Build libFuzzer targets (needs clang); otherwise they replay their corpus" OFF)
 set(FACEFARM_SANITIZE "" CACHE STRING "Sanitizers, as for -fsanitize= (address,undefined or thread)")
 
 set(CMAKE_C_STANDARD 11)
