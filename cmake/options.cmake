@@ -23,3 +23,7 @@ if(FACEFARM_SANITIZE)
     -fsanitize=${FACEFARM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(facefarm_flags INTERFACE -fsanitize=${FACEFARM_SANITIZE})
 endif()
+
+if(FACEFARM_FUZZ)
+  target_compile_options(facefarm_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
