@@ -33,8 +33,9 @@ uint64_t interval_set_size(const struct interval_set *set); /* indices in the se
 bool interval_set_contains(const struct interval_set *set, uint64_t start, uint64_t end);
 bool interval_set_overlaps(const struct interval_set *set, uint64_t start, uint64_t end);
 
-/* The first run of at most `length` indices of [start, end) that neither set holds; such a run never
- * crosses a multiple of `align` (0 or 1: no alignment). False if there is none. Either set may be NULL. */
+/* The first run of at most `length` indices of [start, end) that neither set holds. A run that would
+ * reach beyond a multiple of `align` ends at one, if `length` allows (0 or 1: no alignment). False if there is
+ * none. Either set may be NULL. */
 bool interval_first_gap(const struct interval_set *done, const struct interval_set *leased,
                         uint64_t start, uint64_t end, uint64_t length, uint64_t align,
                         struct interval *gap);

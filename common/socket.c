@@ -1,0 +1,213 @@
+/* ZeroMQ sockets with one wire message in the last frame. */
+#include "common/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+struct socket_frame {
+    zmq_msg_t data;
+};
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+int socket_check_endpoint(const char *endpoint, struct error *err)
+{
+    if (strlen(endpoint) >= SOCKET_ENDPOINT_MAX)
+        return error_set(err, E_LIMIT, "endpoint of %zu bytes, at most %d are allowed",
+                         strlen(endpoint), SOCKET_ENDPOINT_MAX - 1);
+    if (begins(endpoint, "ipc://") || begins(endpoint, "tcp://localhost:") ||
+        begins(endpoint, "tcp://[::1]:"))
+        return 0;
+    /* 127.x.y.z with digits only: a host called 127.example.org is not this machine. */
+    if (begins(endpoint, "tcp://127.")) {
+        const char *address = endpoint + strlen("tcp://");
+        if (address[strspn(address, "0123456789.")] == ':')
+            return 0;
+    }
+    return error_set(err, E_INVALID,
+                     "endpoint \"%s\": plain text stays on this machine, expected ipc://PATH or "
+                     "tcp://127.0.0.1:PORT",
+                     endpoint);
+}
+
+static int zmq_failed(const char *what, const char *where, struct error *err)
+{
+    return error_set(err, E_NETWORK, "%s %s: %s", what, where, zmq_strerror(zmq_errno()));
+}
+
+static int set_int(void *socket, int option, int value)
+{
+    return zmq_setsockopt(socket, option, &value, sizeof value);
+}
+
+/* The high-water mark counts messages; what bounds a queue here is credit and the request–answer
+ * rule, so ZeroMQ's own mark only has to be far above both. */
+static int open_socket(void *context, int type, void **socket, struct error *err)
+{
+    int64_t largest = LIMIT_MESSAGE_BYTES;
+    *socket = zmq_socket(context, type);
+    if (!*socket)
+        return zmq_failed("cannot make a socket for", "ZeroMQ", err);
+    if (set_int(*socket, ZMQ_LINGER, 0) || set_int(*socket, ZMQ_SNDHWM, 100000) ||
+        set_int(*socket, ZMQ_RCVHWM, 100000) || set_int(*socket, ZMQ_IPV6, 1) ||
+        zmq_setsockopt(*socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest)) {
+        int rc = zmq_failed("cannot set an option of", "a socket", err);
+        socket_close(socket);
+        return rc;
+    }
+    return 0;
+}
+
+int socket_bind_router(void *context, const char *endpoint, void **socket,
+                       char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+{
+    void *made = NULL;
+    size_t size = SOCKET_ENDPOINT_MAX;
+    int rc = socket_check_endpoint(endpoint, err);
+    if (!rc)
+        rc = open_socket(context, ZMQ_ROUTER, &made, err);
+    if (rc)
+        return rc;
+    if (set_int(made, ZMQ_ROUTER_MANDATORY, 1) || zmq_bind(made, endpoint) ||
+        zmq_getsockopt(made, ZMQ_LAST_ENDPOINT, bound, &size)) {
+        rc = zmq_failed("cannot listen on", endpoint, err);
+        socket_close(&made);
+        return rc;
+    }
+    *socket = made;
+    return 0;
+}
+
+int socket_connect_dealer(void *context, const char *endpoint, void **socket, struct error *err)
+{
+    void *made = NULL;
+    int rc = socket_check_endpoint(endpoint, err);
+    if (!rc)
+        rc = open_socket(context, ZMQ_DEALER, &made, err);
+    if (rc)
+        return rc;
+    if (set_int(made, ZMQ_RECONNECT_IVL, 50) || set_int(made, ZMQ_RECONNECT_IVL_MAX, 1000) ||
+        zmq_connect(made, endpoint)) {
+        rc = zmq_failed("cannot connect to", endpoint, err);
+        socket_close(&made);
+        return rc;
+    }
+    *socket = made;
+    return 0;
+}
+
+void socket_close(void **socket)
+{
+    if (*socket)
+        zmq_close(*socket);
+    *socket = NULL;
+}
+
+int socket_send(void *socket, const struct socket_identity *to, enum wire_type type,
+                const void *body, struct error *err)
+{
+    struct buffer frame;
+    buffer_init(&frame, LIMIT_MESSAGE_BYTES);
+    int rc = wire_encode(type, body, &frame, err);
+    if (!rc && to && zmq_send(socket, to->bytes, to->size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+        rc = zmq_failed("cannot send", wire_type_name(type), err);
+    if (!rc && zmq_send(socket, frame.data, frame.size, ZMQ_DONTWAIT) < 0)
+        rc = zmq_failed("cannot send", wire_type_name(type), err);
+    buffer_free(&frame);
+    return rc;
+}
+
+static bool is_router(void *socket)
+{
+    int type = 0;
+    size_t size = sizeof type;
+    return zmq_getsockopt(socket, ZMQ_TYPE, &type, &size) == 0 && type == ZMQ_ROUTER;
+}
+
+/* Receives one part; 1, or 0 where nothing waits. */
+static int receive_part(void *socket, zmq_msg_t *part, struct error *err)
+{
+    zmq_msg_init(part);
+    while (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0) {
+        if (zmq_errno() == EINTR)
+            continue;
+        int nothing = zmq_errno() == EAGAIN;
+        zmq_msg_close(part);
+        return nothing ? 0 : zmq_failed("cannot receive from", "a socket", err);
+    }
+    return 1;
+}
+
+static int receive_identity(void *socket, struct socket_identity *from, struct error *err)
+{
+    zmq_msg_t part;
+    int rc = receive_part(socket, &part, err);
+    if (rc <= 0)
+        return rc;
+    size_t size = zmq_msg_size(&part);
+    from->size = size < sizeof from->bytes ? size : sizeof from->bytes;
+    memcpy(from->bytes, zmq_msg_data(&part), from->size);
+    zmq_msg_close(&part);
+    return 1;
+}
+
+/* Drops the parts behind the one we decode; true if there were any. */
+static bool drop_rest(void *socket, zmq_msg_t *last)
+{
+    bool more = zmq_msg_more(last), any = more;
+    while (more) {
+        zmq_msg_t part;
+        if (receive_part(socket, &part, NULL) <= 0)
+            break;
+        more = zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+    return any;
+}
+
+static int decode_part(void *socket, struct socket_frame *frame, struct wire_message *message,
+                       struct error *err)
+{
+    if (drop_rest(socket, &frame->data))
+        return error_set(err, E_PARSE, "message has several parts, expected one");
+    return wire_decode(zmq_msg_data(&frame->data), zmq_msg_size(&frame->data), message, err);
+}
+
+int socket_receive(void *socket, struct socket_identity *from, struct wire_message *message,
+                   struct socket_frame **frame, struct error *err)
+{
+    struct socket_identity ignored;
+    struct socket_frame *received = calloc(1, sizeof *received);
+    if (!received)
+        return error_set(err, E_MEMORY, "no memory for a message");
+    int rc = is_router(socket) ? receive_identity(socket, from ? from : &ignored, err) : 1;
+    if (rc > 0)
+        rc = receive_part(socket, &received->data, err);
+    if (rc <= 0) {
+        free(received);
+        return rc;
+    }
+    rc = decode_part(socket, received, message, err);
+    if (rc) {
+        zmq_msg_close(&received->data);
+        free(received);
+        return rc;
+    }
+    *frame = received;
+    return 1;
+}
+
+void socket_frame_free(struct socket_frame **frame, struct wire_message *message)
+{
+    if (!*frame)
+        return;
+    wire_message_free(message);
+    zmq_msg_close(&(*frame)->data);
+    free(*frame);
+    *frame = NULL;
+}

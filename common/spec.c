@@ -1,0 +1,264 @@
+/* The YAML form of a spec, in and out, and what follows from a stage's numbers. */
+#include "common/spec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/spec_priv.h"
+#include "common/yaml.h"
+
+static const cyaml_strval_t kind_names[SPEC_KINDS] = {{"sample", SPEC_SAMPLE},
+                                                      {"label", SPEC_LABEL},
+                                                      {"fit", SPEC_FIT},
+                                                      {"edit", SPEC_EDIT},
+                                                      {"evaluate", SPEC_EVALUATE}};
+static const cyaml_strval_t output_names[] = {{"png", SPEC_PNG}, {"tar", SPEC_TAR}};
+static const cyaml_strval_t weight_names[] = {{"balanced", SPEC_BALANCED},
+                                              {"none", SPEC_UNWEIGHTED}};
+
+#define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
+#define TEXT_FIELD(key, flags, type, most)                                                         \
+    CYAML_FIELD_STRING_PTR(#key, flags, struct type, key, 1, most)
+#define INT_FIELD(key, type) CYAML_FIELD_INT_PTR(#key, OPTIONAL, struct type, key)
+#define REAL_FIELD(key, type) CYAML_FIELD_FLOAT_PTR(#key, OPTIONAL, struct type, key)
+#define ENUM_FIELD(key, type, names)                                                               \
+    CYAML_FIELD_ENUM_PTR(#key, OPTIONAL | CYAML_FLAG_STRICT, struct type, key, names,              \
+                         CYAML_ARRAY_LEN(names))
+
+static const cyaml_schema_value_t expression = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, LIMIT_PATH_BYTES)};
+
+static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
+                                                    REAL_FIELD(to, raw_sweep),
+                                                    INT_FIELD(steps, raw_sweep), CYAML_FIELD_END};
+
+static const cyaml_schema_field_t stage_fields[] = {
+    CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct raw_stage, kind, kind_names, SPEC_KINDS),
+    TEXT_FIELD(name, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(from, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    INT_FIELD(start, raw_stage),
+    INT_FIELD(count, raw_stage),
+    INT_FIELD(task_size, raw_stage),
+    INT_FIELD(faces, raw_stage),
+    ENUM_FIELD(output, raw_stage, output_names),
+    ENUM_FIELD(weights, raw_stage, weight_names),
+    REAL_FIELD(train_share, raw_stage),
+    REAL_FIELD(cost, raw_stage),
+    REAL_FIELD(discount, raw_stage),
+    REAL_FIELD(distance, raw_stage),
+    CYAML_FIELD_SEQUENCE("targets", OPTIONAL, struct raw_stage, targets, &expression, 0,
+                         LIMIT_TARGETS),
+    CYAML_FIELD_SEQUENCE("conditions", OPTIONAL, struct raw_stage, conditions, &expression, 0,
+                         LIMIT_TARGETS),
+    CYAML_FIELD_MAPPING_PTR("distances", OPTIONAL, struct raw_stage, distances, sweep_fields),
+    CYAML_FIELD_END};
+
+static const cyaml_schema_value_t stage_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_stage, stage_fields)};
+
+static const cyaml_schema_field_t spec_fields[] = {
+    TEXT_FIELD(format, CYAML_FLAG_POINTER, raw_spec, LIMIT_NAME_BYTES),
+    TEXT_FIELD(name, OPTIONAL, raw_spec, LIMIT_NAME_BYTES),
+    TEXT_FIELD(bundle, OPTIONAL, raw_spec, LIMIT_NAME_BYTES),
+    INT_FIELD(seed, raw_spec),
+    INT_FIELD(max_attempts, raw_spec),
+    CYAML_FIELD_SEQUENCE("stages", CYAML_FLAG_POINTER, struct raw_spec, stages, &stage_schema, 1,
+                         LIMIT_STAGES),
+    CYAML_FIELD_END};
+
+static const cyaml_schema_value_t spec_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_spec, spec_fields)};
+
+int spec_parse(const char *yaml, size_t size, struct spec **spec, struct error *err)
+{
+    if (size > LIMIT_SPEC_BYTES)
+        return error_set(err, E_LIMIT, "spec has %zu bytes, at most %d are allowed", size,
+                         LIMIT_SPEC_BYTES);
+    void *raw = NULL;
+    int rc = yaml_load(yaml, size, &spec_schema, &raw, err);
+    if (rc)
+        return rc;
+    struct spec *complete = calloc(1, sizeof *complete);
+    rc = complete ? spec_complete(raw, complete, err)
+                  : error_set(err, E_MEMORY, "no memory for a spec");
+    yaml_free(&spec_schema, raw);
+    if (rc)
+        spec_free(&complete);
+    else
+        *spec = complete;
+    return rc;
+}
+
+static void free_names(char **names, uint32_t count)
+{
+    for (uint32_t i = 0; names && i < count; i++)
+        free(names[i]);
+    free(names);
+}
+
+void spec_free(struct spec **spec)
+{
+    struct spec *s = *spec;
+    if (!s)
+        return;
+    for (uint32_t i = 0; s->stages && i < s->stages_count; i++) {
+        struct spec_stage *stage = &s->stages[i];
+        free(stage->name);
+        free(stage->from);
+        free_names(stage->targets, stage->targets_count);
+        free_names(stage->conditions, stage->conditions_count);
+    }
+    free(s->stages);
+    free(s->format);
+    free(s->name);
+    free(s->bundle);
+    free(s);
+    *spec = NULL;
+}
+
+/* ---- printing ---- */
+
+static int print_names(struct buffer *out, const char *key, char *const *names, uint32_t count,
+                       struct error *err)
+{
+    int rc = buffer_printf(out, err, "    %s: [", key);
+    for (uint32_t i = 0; !rc && i < count; i++)
+        rc = buffer_printf(out, err, "%s\"%s\"", i ? ", " : "", names[i]);
+    return rc ? rc : buffer_printf(out, err, "]\n");
+}
+
+static int print_range(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    return buffer_printf(out, err, "    start: %llu\n    count: %llu\n",
+                         (unsigned long long)stage->start, (unsigned long long)stage->count);
+}
+
+static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
+    if (!rc)
+        rc = print_names(out, "targets", stage->targets, stage->targets_count, err);
+    if (!rc)
+        rc = print_names(out, "conditions", stage->conditions, stage->conditions_count, err);
+    return rc ? rc : buffer_printf(out, err, "    discount: %.17g\n", stage->discount);
+}
+
+static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
+                           (unsigned long long)stage->start, stage->faces);
+    if (!rc)
+        rc = print_direction(out, stage, err);
+    return rc ? rc
+              : buffer_printf(out, err, "    distances: {from: %.17g, to: %.17g, steps: %u}\n",
+                              stage->distances.from, stage->distances.to, stage->distances.steps);
+}
+
+static int print_evaluate(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = print_range(out, stage, err);
+    if (!rc)
+        rc = print_direction(out, stage, err);
+    return rc ? rc : buffer_printf(out, err, "    distance: %.17g\n", stage->distance);
+}
+
+static int print_fit(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    return buffer_printf(
+        out, err, "    from: %s\n    train_share: %.17g\n    cost: %.17g\n    weights: %s\n",
+        stage->from, stage->train_share, stage->cost, weight_names[stage->weights].str);
+}
+
+static int print_sample(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = print_range(out, stage, err);
+    return rc ? rc
+              : buffer_printf(out, err, "    output: %s\n", output_names[stage->output].str);
+}
+
+static int print_stage(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = buffer_printf(out, err, "  - kind: %s\n    name: %s\n    task_size: %u\n",
+                           spec_kind_name(stage->kind), stage->name, stage->task_size);
+    if (rc)
+        return rc;
+    switch (stage->kind) {
+    case SPEC_SAMPLE:
+        return print_sample(out, stage, err);
+    case SPEC_LABEL:
+        return print_range(out, stage, err);
+    case SPEC_FIT:
+        return print_fit(out, stage, err);
+    case SPEC_EDIT:
+        return print_edit(out, stage, err);
+    case SPEC_EVALUATE:
+        return print_evaluate(out, stage, err);
+    }
+    return error_set(err, E_INVALID, "stage kind %d", (int)stage->kind);
+}
+
+int spec_print(const struct spec *spec, struct buffer *yaml, struct error *err)
+{
+    int rc = buffer_printf(
+        yaml, err, "format: %s\nname: %s\nbundle: %s\nseed: %llu\nmax_attempts: %u\nstages:\n",
+        spec->format, spec->name, spec->bundle, (unsigned long long)spec->seed, spec->max_attempts);
+    for (uint32_t i = 0; !rc && i < spec->stages_count; i++)
+        rc = print_stage(yaml, &spec->stages[i], err);
+    return rc;
+}
+
+/* ---- what follows from a stage ---- */
+
+const char *spec_kind_name(enum spec_kind kind)
+{
+    return kind_names[kind].str;
+}
+
+int spec_find(const struct spec *spec, const char *name)
+{
+    for (uint32_t i = 0; i < spec->stages_count; i++)
+        if (strcmp(spec->stages[i].name, name) == 0)
+            return (int)i;
+    return -1;
+}
+
+uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, bool has_age)
+{
+    uint64_t boundaries = attributes + (has_age ? 1 : 0);
+    switch (stage->kind) {
+    case SPEC_SAMPLE:
+    case SPEC_LABEL:
+    case SPEC_EVALUATE:
+        return stage->count;
+    case SPEC_FIT:
+        return boundaries;
+    case SPEC_EDIT: {
+        bool all = stage->targets_count == 1 && strcmp(stage->targets[0], SPEC_ALL) == 0;
+        return (all ? boundaries : stage->targets_count) * stage->faces;
+    }
+    }
+    return 0;
+}
+
+uint64_t spec_stage_unit(const struct spec_stage *stage)
+{
+    return stage->kind == SPEC_EDIT ? stage->faces : 1;
+}
+
+uint32_t spec_stage_variants(const struct spec_stage *stage)
+{
+    bool projected = stage->conditions_count > 0;
+    switch (stage->kind) {
+    case SPEC_LABEL:
+        return 1;
+    case SPEC_EDIT:
+        return stage->distances.steps * (projected ? 2 : 1);
+    case SPEC_EVALUATE:
+        return projected ? 3 : 2;
+    case SPEC_SAMPLE:
+    case SPEC_FIT:
+        return 0;
+    }
+    return 0;
+}

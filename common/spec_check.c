@@ -1,0 +1,309 @@
+/*
+ * Checks a raw spec and completes it with defaults. Which keys a kind takes stands in one table; every
+ * message names the stage and the key, what was found and what was expected.
+ */
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/limits.h"
+#include "common/spec_priv.h"
+#include "common/yaml.h"
+
+#define DEFAULT_SEED 1
+#define DEFAULT_ATTEMPTS 3
+#define DEFAULT_TRAIN_SHARE 0.8
+#define DEFAULT_COST 1
+#define DEFAULT_DISCOUNT 1
+#define DEFAULT_FACES 3
+#define DEFAULT_DISTANCE 3
+#define DEFAULT_STEPS 7
+#define DISTANCE_MAX 1e6
+#define COST_MAX 1e12
+
+#define OF(kind) (1u << (kind))
+#define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE))
+#define EDITED (OF(SPEC_EDIT) | OF(SPEC_EVALUATE))
+
+struct key_use {
+    const char *key;
+    unsigned kinds; /* that take it */
+    bool present;
+};
+
+static int check_keys(const struct raw_stage *raw, struct error *err)
+{
+    const struct key_use uses[] = {
+        {"from", OF(SPEC_FIT) | EDITED, raw->from},
+        {"start", RANGED | EDITED, raw->start},
+        {"count", RANGED, raw->count},
+        {"output", OF(SPEC_SAMPLE), raw->output},
+        {"train_share", OF(SPEC_FIT), raw->train_share},
+        {"cost", OF(SPEC_FIT), raw->cost},
+        {"weights", OF(SPEC_FIT), raw->weights},
+        {"targets", EDITED, raw->targets},
+        {"conditions", EDITED, raw->conditions},
+        {"discount", EDITED, raw->discount},
+        {"faces", OF(SPEC_EDIT), raw->faces},
+        {"distances", OF(SPEC_EDIT), raw->distances},
+        {"distance", OF(SPEC_EVALUATE), raw->distance},
+    };
+    for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
+        if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
+            return error_set(err, E_INVALID, "%s: a stage of kind %s does not take it", uses[i].key,
+                             spec_kind_name(raw->kind));
+    if ((RANGED & OF(raw->kind)) && !raw->count)
+        return error_set(err, E_INVALID, "count: missing, expected how many samples");
+    return 0;
+}
+
+static int take_integer(const char *key, const int64_t *raw, int64_t absent, int64_t least,
+                        int64_t most, uint64_t *value, struct error *err)
+{
+    int64_t found = raw ? *raw : absent;
+    if (found < least || found > most)
+        return error_set(err, E_LIMIT, "%s: is %lld, expected %lld to %lld", key, (long long)found,
+                         (long long)least, (long long)most);
+    *value = (uint64_t)found;
+    return 0;
+}
+
+static int take_small(const char *key, const int64_t *raw, int64_t absent, int64_t least,
+                      int64_t most, uint32_t *value, struct error *err)
+{
+    uint64_t wide = 0;
+    int rc = take_integer(key, raw, absent, least, most, &wide, err);
+    *value = (uint32_t)wide;
+    return rc;
+}
+
+static int take_real(const char *key, const double *raw, double absent, double least, double most,
+                     double *value, struct error *err)
+{
+    double found = raw ? *raw : absent;
+    if (!(found >= least && found <= most)) /* also refuses NaN */
+        return error_set(err, E_LIMIT, "%s: is %g, expected %g to %g", key, found, least, most);
+    *value = found;
+    return 0;
+}
+
+static int take_text(const char *raw, const char *absent, char **value, struct error *err)
+{
+    *value = strdup(raw ? raw : absent);
+    return *value ? 0 : error_set(err, E_MEMORY, "no memory for a name");
+}
+
+static int take_name(const char *key, const char *raw, const char *absent, char **value,
+                     struct error *err)
+{
+    if (raw && !yaml_is_name(raw))
+        return error_set(err, E_INVALID,
+                         "%s: is \"%s\", expected letters, digits, _ . - and no leading . or -",
+                         key, raw);
+    return take_text(raw, absent, value, err);
+}
+
+/* Only characters that a direction can be made of, so that a spec prints without escapes. */
+static bool is_expression(const char *text)
+{
+    for (; *text; text++)
+        if (!isalnum((unsigned char)*text) && !strchr("_+-*.", *text))
+            return false;
+    return true;
+}
+
+static int take_names(const char *key, const char *const *raw, uint32_t count, char ***names,
+                      uint32_t *names_count, struct error *err)
+{
+    *names = calloc(count ? count : 1, sizeof **names);
+    if (!*names)
+        return error_set(err, E_MEMORY, "no memory for %u names", count);
+    for (*names_count = 0; *names_count < count; (*names_count)++) {
+        const char *name = raw[*names_count];
+        if (!is_expression(name))
+            return error_set(err, E_INVALID, "%s: \"%s\": expected names joined by + - *", key,
+                             name);
+        if (strcmp(name, SPEC_ALL) == 0 && count > 1)
+            return error_set(err, E_INVALID, "%s: \"%s\" stands beside others, expected alone", key,
+                             name);
+        int rc = take_text(name, "", &(*names)[*names_count], err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+static const char *stage_name(const struct raw_stage *raw)
+{
+    return raw->name ? raw->name : spec_kind_name(raw->kind);
+}
+
+/* The stage that `from` names, or the last one of the wanted kind before this. */
+static int take_from(const struct spec *spec, uint32_t position, const char *raw,
+                     enum spec_kind wanted, char **from, struct error *err)
+{
+    int found = -1;
+    for (uint32_t i = 0; i < position; i++)
+        if (spec->stages[i].kind == wanted && (!raw || strcmp(raw, spec->stages[i].name) == 0))
+            found = (int)i;
+    if (found < 0)
+        return error_set(err, E_NOT_FOUND, "from: no %s stage%s%s%s stands before it",
+                         spec_kind_name(wanted), raw ? " \"" : "", raw ? raw : "", raw ? "\"" : "");
+    return take_text(spec->stages[found].name, "", from, err);
+}
+
+/* Faces that the boundaries were not fitted on: behind the label stage that the fit took. */
+static uint64_t fresh_start(const struct spec *spec, const struct spec_stage *stage)
+{
+    int fit = spec_find(spec, stage->from);
+    int label = spec_find(spec, spec->stages[fit].from);
+    return spec->stages[label].start + spec->stages[label].count;
+}
+
+static int complete_range(const struct raw_stage *raw, int64_t absent_start,
+                          struct spec_stage *stage, struct error *err)
+{
+    int rc = take_integer("start", raw->start, absent_start, 0, (int64_t)LIMIT_SAMPLES,
+                          &stage->start, err);
+    if (!rc && (RANGED & OF(raw->kind)))
+        rc = take_integer("count", raw->count, 0, 1, (int64_t)(LIMIT_SAMPLES - stage->start),
+                          &stage->count, err);
+    return rc;
+}
+
+static int complete_fit(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                        struct spec_stage *stage, struct error *err)
+{
+    int rc = take_from(spec, position, raw->from, SPEC_LABEL, &stage->from, err);
+    if (!rc)
+        rc = take_real("train_share", raw->train_share, DEFAULT_TRAIN_SHARE, 0.01, 0.99,
+                       &stage->train_share, err);
+    if (!rc)
+        rc = take_real("cost", raw->cost, DEFAULT_COST, 1e-12, COST_MAX, &stage->cost, err);
+    stage->weights = raw->weights ? *raw->weights : SPEC_BALANCED;
+    return rc;
+}
+
+static int complete_edited(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                           const char *absent_target, struct spec_stage *stage,
+                           struct error *err)
+{
+    int rc = take_from(spec, position, raw->from, SPEC_FIT, &stage->from, err);
+    bool given = raw->targets_count > 0;
+    if (!rc)
+        rc = take_names("targets", given ? (const char *const *)raw->targets : &absent_target,
+                        given ? raw->targets_count : 1, &stage->targets, &stage->targets_count,
+                        err);
+    if (!rc)
+        rc = take_names("conditions", (const char *const *)raw->conditions, raw->conditions_count, &stage->conditions,
+                        &stage->conditions_count, err);
+    if (!rc)
+        rc = take_real("discount", raw->discount, DEFAULT_DISCOUNT, 0, 1, &stage->discount, err);
+    if (!rc)
+        rc = complete_range(raw, (int64_t)fresh_start(spec, stage), stage, err);
+    return rc;
+}
+
+static int complete_edit(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                         struct spec_stage *stage, struct error *err)
+{
+    const struct raw_sweep sweep = raw->distances ? *raw->distances : (struct raw_sweep){0};
+    int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
+    if (!rc)
+        rc = take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
+    if (!rc)
+        rc = take_real("distances: from", sweep.from, -DEFAULT_DISTANCE, -DISTANCE_MAX,
+                       DISTANCE_MAX, &stage->distances.from, err);
+    if (!rc)
+        rc = take_real("distances: to", sweep.to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+                       &stage->distances.to, err);
+    if (!rc)
+        rc = take_small("distances: steps", sweep.steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
+                        &stage->distances.steps, err);
+    return rc;
+}
+
+static int complete_evaluate(const struct spec *spec, uint32_t position,
+                             const struct raw_stage *raw, struct spec_stage *stage,
+                             struct error *err)
+{
+    int rc = complete_edited(spec, position, raw, SPEC_AGE, stage, err);
+    if (!rc && (stage->targets_count != 1 || strcmp(stage->targets[0], SPEC_ALL) == 0))
+        rc = error_set(err, E_INVALID, "targets: expected one direction, found %s",
+                       stage->targets_count == 1 ? SPEC_ALL : "several");
+    if (!rc)
+        rc = take_real("distance", raw->distance, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+                       &stage->distance, err);
+    return rc;
+}
+
+static int complete_kind(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                         struct spec_stage *stage, struct error *err)
+{
+    switch (raw->kind) {
+    case SPEC_SAMPLE:
+        stage->output = raw->output ? *raw->output : SPEC_PNG;
+        return complete_range(raw, 0, stage, err);
+    case SPEC_LABEL:
+        return complete_range(raw, 0, stage, err);
+    case SPEC_FIT:
+        return complete_fit(spec, position, raw, stage, err);
+    case SPEC_EDIT:
+        return complete_edit(spec, position, raw, stage, err);
+    case SPEC_EVALUATE:
+        return complete_evaluate(spec, position, raw, stage, err);
+    }
+    return error_set(err, E_INVALID, "kind %d", (int)raw->kind);
+}
+
+static int complete_stage(struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                          struct error *err)
+{
+    struct spec_stage *stage = &spec->stages[position];
+    stage->kind = raw->kind;
+    int rc = take_name("name", raw->name, spec_kind_name(raw->kind), &stage->name, err);
+    for (uint32_t i = 0; !rc && i < position; i++)
+        if (strcmp(spec->stages[i].name, stage->name) == 0)
+            rc = error_set(err, E_EXISTS, "name: another stage is called \"%s\"", stage->name);
+    if (!rc)
+        rc = check_keys(raw, err);
+    if (!rc)
+        rc = take_small("task_size", raw->task_size, 0, 0, LIMIT_TASK_SAMPLES, &stage->task_size,
+                        err);
+    if (!rc)
+        rc = complete_kind(spec, position, raw, stage, err);
+    return rc ? error_prefix(err, rc, "stage %u (%s)", position + 1, stage_name(raw)) : 0;
+}
+
+static int complete_head(const struct raw_spec *raw, struct spec *spec, struct error *err)
+{
+    if (strcmp(raw->format, SPEC_FORMAT) != 0)
+        return error_set(err, E_VERSION, "format: is \"%s\", expected %s", raw->format,
+                         SPEC_FORMAT);
+    int rc = take_text(raw->format, "", &spec->format, err);
+    if (!rc)
+        rc = take_name("name", raw->name, "job", &spec->name, err);
+    if (!rc)
+        rc = take_name("bundle", raw->bundle, "default", &spec->bundle, err);
+    if (!rc)
+        rc = take_integer("seed", raw->seed, DEFAULT_SEED, 0, INT64_MAX, &spec->seed, err);
+    if (!rc)
+        rc = take_small("max_attempts", raw->max_attempts, DEFAULT_ATTEMPTS, 1, LIMIT_ATTEMPTS,
+                        &spec->max_attempts, err);
+    return rc;
+}
+
+int spec_complete(const struct raw_spec *raw, struct spec *spec, struct error *err)
+{
+    int rc = complete_head(raw, spec, err);
+    if (rc)
+        return rc;
+    spec->stages = calloc(raw->stages_count, sizeof *spec->stages);
+    if (!spec->stages)
+        return error_set(err, E_MEMORY, "no memory for %u stages", raw->stages_count);
+    spec->stages_count = raw->stages_count;
+    for (uint32_t i = 0; !rc && i < raw->stages_count; i++)
+        rc = complete_stage(spec, i, &raw->stages[i], err);
+    return rc;
+}

@@ -1,0 +1,161 @@
+/*
+ * libcyaml reports through a log call-back: first the reason, then a backtrace whose first line has
+ * the place. For a key it does not know, that place is where the value before it stood, so the key
+ * itself is looked up with libyaml.
+ */
+#include "common/yaml.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+#include "common/limits.h"
+
+struct report {
+    char reason[256];
+    char where[256];
+    size_t line, column; /* from 1; 0: unknown */
+};
+
+static void keep_line(char *to, size_t size, const char *from)
+{
+    from += strspn(from, " ");
+    if (strncmp(from, "Load: ", 6) == 0)
+        from += 6;
+    snprintf(to, size, "%s", from);
+    to[strcspn(to, "\n")] = '\0';
+}
+
+static void listen(cyaml_log_t level, void *context, const char *format, va_list args)
+{
+    struct report *report = context;
+    char line[256];
+    (void)level;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* libcyaml's own format */
+    vsnprintf(line, sizeof line, format, args);
+#pragma GCC diagnostic pop
+    if (strstr(line, "Backtrace"))
+        return;
+    if (!report->reason[0]) {
+        keep_line(report->reason, sizeof report->reason, line);
+    } else if (!report->where[0]) {
+        keep_line(report->where, sizeof report->where, line);
+        char *place = strstr(report->where, " (line:");
+        if (place) {
+            if (sscanf(place, " (line: %zu, column: %zu)", &report->line, &report->column) != 2)
+                report->line = report->column = 0;
+            *place = '\0';
+        }
+    }
+}
+
+/* Moves the place to the first scalar `name` at or behind it. */
+static void find_key(const char *text, size_t size, const char *name, struct report *report)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    if (!yaml_parser_initialize(&parser))
+        return;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+    for (bool more = true; more && yaml_parser_parse(&parser, &event);) {
+        size_t line = event.start_mark.line + 1, column = event.start_mark.column + 1;
+        bool behind = line > report->line || (line == report->line && column >= report->column);
+        more = event.type != YAML_STREAM_END_EVENT;
+        if (behind && event.type == YAML_SCALAR_EVENT &&
+            strcmp((const char *)event.data.scalar.value, name) == 0) {
+            report->line = line;
+            report->column = column;
+            more = false;
+        }
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&parser);
+}
+
+/* The syntax error of text that is no YAML at all. */
+static bool syntax_error(const char *text, size_t size, struct report *report)
+{
+    yaml_parser_t parser;
+    yaml_event_t event;
+    if (!yaml_parser_initialize(&parser))
+        return false;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+    bool good, more = true;
+    while ((good = yaml_parser_parse(&parser, &event)) && more) {
+        more = event.type != YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    if (!good && parser.problem) {
+        snprintf(report->reason, sizeof report->reason, "%s", parser.problem);
+        report->line = parser.problem_mark.line + 1;
+        report->column = parser.problem_mark.column + 1;
+        report->where[0] = '\0';
+    }
+    yaml_parser_delete(&parser);
+    return !good;
+}
+
+static int explain(const char *text, size_t size, cyaml_err_t code, struct report *report,
+                   struct error *err)
+{
+    static const char *const keyed[] = {"Unexpected key: ", "Mapping field already seen: "};
+    if (!syntax_error(text, size, report))
+        for (size_t i = 0; i < sizeof keyed / sizeof *keyed; i++)
+            if (strncmp(report->reason, keyed[i], strlen(keyed[i])) == 0) {
+                find_key(text, size, report->reason + strlen(keyed[i]), report);
+                report->where[0] = '\0';
+            }
+    const char *reason = report->reason[0] ? report->reason : cyaml_strerror(code);
+    if (!report->line)
+        return error_set(err, E_PARSE, "%s", reason);
+    return error_set(err, E_PARSE, "line %zu, column %zu: %s%s%s", report->line, report->column,
+                     reason, report->where[0] ? " " : "", report->where);
+}
+
+static cyaml_config_t configuration(struct report *report)
+{
+    return (cyaml_config_t){
+        .log_fn = listen,
+        .log_ctx = report,
+        .log_level = CYAML_LOG_ERROR,
+        .mem_fn = cyaml_mem,
+        .flags = CYAML_CFG_NO_ALIAS,
+    };
+}
+
+int yaml_load(const char *text, size_t size, const cyaml_schema_value_t *schema, void **value,
+              struct error *err)
+{
+    struct report report = {0};
+    cyaml_config_t config = configuration(&report);
+    void *loaded = NULL;
+    if (memchr(text, '\0', size))
+        return error_set(err, E_PARSE, "YAML text holds a NUL byte");
+    cyaml_err_t code = cyaml_load_data((const uint8_t *)text, size, &config, schema, &loaded, NULL);
+    if (code != CYAML_OK)
+        return explain(text, size, code, &report, err);
+    *value = loaded;
+    return 0;
+}
+
+void yaml_free(const cyaml_schema_value_t *schema, void *value)
+{
+    struct report ignored = {0};
+    cyaml_config_t config = configuration(&ignored);
+    if (value)
+        cyaml_free(&config, schema, value, 0);
+}
+
+bool yaml_is_name(const char *name)
+{
+    size_t length = strlen(name);
+    if (length < 1 || length > LIMIT_NAME_BYTES || name[0] == '.' || name[0] == '-')
+        return false;
+    for (; *name; name++)
+        if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
+            return false;
+    return true;
+}
