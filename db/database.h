@@ -74,10 +74,11 @@ MUST_CHECK int database_query(struct database *db, const char *name, struct stat
  * bundle's wide tables). The statement called `maker` is run with ?1 = id; the text it selects is the
  * SQL.
  *
- * database_made: its one row is prepared, kept under (maker, id), and handed out as by database_query.
+ * database_made: its one row is prepared, kept under (maker, id, part), and handed out as by
+ * database_query. ?2 = part, for makers that write several statements.
  * database_execute_made: every row is executed, in order.
  */
-MUST_CHECK int database_made(struct database *db, const char *maker, int64_t id,
+MUST_CHECK int database_made(struct database *db, const char *maker, int64_t id, int64_t part,
                              struct statement **statement, struct error *err);
 MUST_CHECK int database_execute_made(struct database *db, const char *maker, int64_t id,
                                      struct error *err);

@@ -1,6 +1,9 @@
 -- The first schema. A migration is its own transaction and is never edited once released.
 -- Times are Unix milliseconds. States are words, checked here.
 
+PRAGMA application_id = 0x66616365; -- "face"
+PRAGMA user_version = 1;
+
 CREATE TABLE bundle (
   id          INTEGER PRIMARY KEY,
   hash        TEXT NOT NULL UNIQUE,
@@ -33,6 +36,7 @@ CREATE TABLE job (
   submitted_ms INTEGER NOT NULL,
   ended_ms     INTEGER
 ) STRICT;
+CREATE INDEX job_open ON job (id) WHERE state = 'running';
 
 CREATE TABLE stage (
   id         INTEGER PRIMARY KEY,
@@ -43,7 +47,9 @@ CREATE TABLE stage (
   input_id   INTEGER REFERENCES stage,
   start      INTEGER NOT NULL, -- first sample index; the stage's own indices run from 0 to total
   total      INTEGER NOT NULL,
+  unit       INTEGER NOT NULL, -- edit: faces of a sheet, so that idx / unit is the target; else 1
   variants   INTEGER NOT NULL,
+  done       INTEGER NOT NULL DEFAULT 0, -- indices done, written when the stage ends
   state      TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed', 'cancelled')),
   error      TEXT,
   started_ms INTEGER,
@@ -99,6 +105,7 @@ CREATE TABLE failure (
   text      TEXT NOT NULL,
   at_ms     INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX failure_stage ON failure (stage_id, start);
 
 -- Ranges set aside after max_attempts.
 CREATE TABLE poison (

@@ -1,0 +1,267 @@
+/* Jobs and stages in the database: binding and reading, no decisions. */
+#include "db/jobs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int jobs_insert(struct database *db, const struct jobs_row *job, int64_t *id, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_text(q, 1, job->name);
+    statement_bind_text(q, 2, job->owner);
+    statement_bind_int(q, 3, job->bundle);
+    statement_bind_text(q, 4, job->spec);
+    statement_bind_int(q, 5, (int64_t)job->seed);
+    statement_bind_int(q, 6, job->submitted_ms);
+    rc = statement_run(q, err);
+    if (rc == 0)
+        *id = database_last_id(db);
+    return rc;
+}
+
+int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64_t *id,
+                      struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "stage_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage->job);
+    statement_bind_int(q, 2, stage->position);
+    statement_bind_text(q, 3, stage->name);
+    statement_bind_text(q, 4, stage->kind);
+    if (stage->input)
+        statement_bind_int(q, 5, stage->input);
+    statement_bind_int(q, 6, (int64_t)stage->start);
+    statement_bind_int(q, 7, (int64_t)stage->total);
+    statement_bind_int(q, 8, (int64_t)stage->unit);
+    statement_bind_int(q, 9, stage->variants);
+    rc = statement_run(q, err);
+    if (rc == 0)
+        *id = database_last_id(db);
+    return rc;
+}
+
+int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant, double distance,
+                        bool projected, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "variant_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, variant);
+    statement_bind_real(q, 3, distance);
+    statement_bind_int(q, 4, projected);
+    return statement_run(q, err);
+}
+
+int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
+                   struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_set_state", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    statement_bind_text(q, 2, state);
+    statement_bind_int(q, 3, now_ms);
+    return statement_run(q, err);
+}
+
+int jobs_set_stage_state(struct database *db, int64_t stage, const char *state, const char *text,
+                         uint64_t done, int64_t now_ms, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "stage_set_state", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_text(q, 2, state);
+    statement_bind_text(q, 3, text);
+    statement_bind_int(q, 4, now_ms);
+    statement_bind_int(q, 5, (int64_t)done);
+    return statement_run(q, err);
+}
+
+int jobs_audit(struct database *db, int64_t job, int64_t stage, const char *event, const char *old,
+               const char *new, int64_t now_ms, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "audit_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, now_ms);
+    if (job)
+        statement_bind_int(q, 2, job);
+    if (stage)
+        statement_bind_int(q, 3, stage);
+    statement_bind_text(q, 4, event);
+    statement_bind_text(q, 5, old);
+    statement_bind_text(q, 6, new);
+    return statement_run(q, err);
+}
+
+int jobs_each_open(struct database *db,
+                   int (*each)(void *context, const struct jobs_open *job, struct error *err),
+                   void *context, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_open_list", &q, err);
+    if (rc < 0)
+        return rc;
+    while ((rc = statement_step(q, err)) > 0) {
+        struct jobs_open job = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2)};
+        rc = each(context, &job, err);
+        if (rc != 0)
+            break;
+    }
+    statement_reset(q);
+    return rc;
+}
+
+int jobs_each_stage(struct database *db, int64_t job,
+                    int (*each)(void *context, const struct jobs_stage_state *stage,
+                                struct error *err),
+                    void *context, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "stage_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    while ((rc = statement_step(q, err)) > 0) {
+        struct jobs_stage_state stage = {statement_int(q, 0), statement_int(q, 1),
+                                         statement_text(q, 2), statement_text(q, 3)};
+        rc = each(context, &stage, err);
+        if (rc != 0)
+            break;
+    }
+    statement_reset(q);
+    return rc;
+}
+
+/* ---- what people ask for ---- */
+
+/* Room for one more in an array whose capacity is the next power of two. */
+static int grow(void **items, size_t count, size_t size, struct error *err)
+{
+    if (count & (count - 1))
+        return 0;
+    void *grown = realloc(*items, (count ? 2 * count : 1) * size);
+    if (!grown)
+        return error_set(err, E_MEMORY, "out of memory");
+    *items = grown;
+    return 0;
+}
+
+static int read_job(struct statement *q, struct wire_job_info *job, struct error *err)
+{
+    *job = (struct wire_job_info){
+        .job = (uint64_t)statement_int(q, 0),
+        .name = strdup(statement_text(q, 1)),
+        .state = strdup(statement_text(q, 2)),
+        .bundle = strdup(statement_text(q, 3)),
+        .submitted_ms = statement_int(q, 4),
+        .ended_ms = statement_int(q, 5),
+        .total = (uint64_t)statement_int(q, 6),
+        .done = (uint64_t)statement_int(q, 7),
+    };
+    return job->name && job->state && job->bundle ? 0 : error_set(err, E_MEMORY, "out of memory");
+}
+
+int jobs_list(struct database *db, int64_t newest, size_t most, struct wire_job_info **jobs,
+              size_t *count, struct error *err)
+{
+    struct statement *q;
+    struct wire_job_info *list = NULL;
+    size_t n = 0;
+    int rc = database_query(db, "job_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, newest);
+    statement_bind_int(q, 2, (int64_t)most);
+    while ((rc = statement_step(q, err)) > 0) {
+        rc = grow((void **)&list, n, sizeof *list, err);
+        if (rc == 0)
+            rc = read_job(q, &list[n++], err);
+        if (rc < 0)
+            break;
+    }
+    statement_reset(q);
+    if (rc < 0) {
+        jobs_info_free(list, n);
+        return rc;
+    }
+    *jobs = list;
+    *count = n;
+    return 0;
+}
+
+void jobs_info_free(struct wire_job_info *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((char *)jobs[i].name);
+        free((char *)jobs[i].state);
+        free((char *)jobs[i].bundle);
+    }
+    free(jobs);
+}
+
+static int read_stage(struct statement *q, struct wire_stage_info *stage, struct error *err)
+{
+    *stage = (struct wire_stage_info){
+        .stage = (uint64_t)statement_int(q, 0),
+        .name = strdup(statement_text(q, 1)),
+        .kind = strdup(statement_text(q, 2)),
+        .state = strdup(statement_text(q, 3)),
+        .total = (uint64_t)statement_int(q, 4),
+        .done = (uint64_t)statement_int(q, 5),
+        .error = strdup(statement_text(q, 6)),
+        .poisoned = (uint64_t)statement_int(q, 7),
+        .failures = (uint64_t)statement_int(q, 8),
+    };
+    bool whole = stage->name && stage->kind && stage->state && stage->error;
+    return whole ? 0 : error_set(err, E_MEMORY, "out of memory");
+}
+
+int jobs_stages(struct database *db, int64_t job, struct wire_stage_info **stages, size_t *count,
+                struct error *err)
+{
+    struct statement *q;
+    struct wire_stage_info *list = NULL;
+    size_t n = 0;
+    int rc = database_query(db, "job_stages", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    while ((rc = statement_step(q, err)) > 0) {
+        rc = grow((void **)&list, n, sizeof *list, err);
+        if (rc == 0)
+            rc = read_stage(q, &list[n++], err);
+        if (rc < 0)
+            break;
+    }
+    statement_reset(q);
+    if (rc < 0) {
+        jobs_stages_free(list, n);
+        return rc;
+    }
+    *stages = list;
+    *count = n;
+    return 0;
+}
+
+void jobs_stages_free(struct wire_stage_info *stages, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((char *)stages[i].name);
+        free((char *)stages[i].kind);
+        free((char *)stages[i].state);
+        free((char *)stages[i].error);
+    }
+    free(stages);
+}

@@ -1,0 +1,72 @@
+/* Jobs and stages in the database. States are the words of the schema; broker/states.h says which
+ * follows which. What writes needs a transaction. */
+#ifndef DB_JOBS_H
+#define DB_JOBS_H
+
+#include "common/wire.h"
+#include "db/database.h"
+
+struct jobs_row {
+    const char *name, *owner;
+    int64_t bundle;
+    const char *spec;
+    uint64_t seed;
+    int64_t submitted_ms;
+};
+
+MUST_CHECK int jobs_insert(struct database *db, const struct jobs_row *job, int64_t *id,
+                           struct error *err);
+
+struct jobs_stage {
+    int64_t job, position;
+    const char *name, *kind;
+    int64_t input; /* stage id, 0: none */
+    uint64_t start, total, unit;
+    uint32_t variants;
+};
+
+MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64_t *id,
+                                 struct error *err);
+MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
+                                   double distance, bool projected, struct error *err);
+
+MUST_CHECK int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
+                              struct error *err);
+/* `done`: indices done. `text` may be NULL: no error. */
+MUST_CHECK int jobs_set_stage_state(struct database *db, int64_t stage, const char *state,
+                                    const char *text, uint64_t done, int64_t now_ms,
+                                    struct error *err);
+/* `stage` 0: about the job; `job` 0: about the broker. */
+MUST_CHECK int jobs_audit(struct database *db, int64_t job, int64_t stage, const char *event,
+                          const char *old, const char *new, int64_t now_ms, struct error *err);
+
+/* Calls `each` for every open job, oldest first, until it returns non-zero, which is handed on. */
+struct jobs_open {
+    int64_t id, bundle;
+    const char *spec;
+};
+MUST_CHECK int jobs_each_open(struct database *db,
+                              int (*each)(void *context, const struct jobs_open *job,
+                                          struct error *err),
+                              void *context, struct error *err);
+/* Calls `each` for every stage of a job, by position. */
+struct jobs_stage_state {
+    int64_t id, position;
+    const char *state, *error;
+};
+MUST_CHECK int jobs_each_stage(struct database *db, int64_t job,
+                               int (*each)(void *context, const struct jobs_stage_state *stage,
+                                           struct error *err),
+                               void *context, struct error *err);
+
+/* The newest jobs up to id `newest`, at most `most`, newest first, as for the message `jobs`. The caller
+ * frees with jobs_info_free. */
+MUST_CHECK int jobs_list(struct database *db, int64_t newest, size_t most,
+                         struct wire_job_info **jobs, size_t *count, struct error *err);
+void jobs_info_free(struct wire_job_info *jobs, size_t count);
+/* The stages of a job as they stand in the database; `leased` and `rate` are 0. */
+MUST_CHECK int jobs_stages(struct database *db, int64_t job, struct wire_stage_info **stages,
+                           size_t *count, struct error *err);
+void jobs_stages_free(struct wire_stage_info *stages, size_t count);
+
+#endif

@@ -1,0 +1,113 @@
+/*
+ * Results of tasks in the database, and what went wrong with them. Nothing here judges a result: what
+ * is handed over has been checked (broker/result.h). What writes needs a transaction.
+ */
+#ifndef DB_RESULTS_H
+#define DB_RESULTS_H
+
+#include "common/digest.h"
+#include "common/wire.h"
+#include "db/database.h"
+
+struct results_task {
+    int64_t stage;
+    uint64_t start, count, epoch;
+    uint32_t attempts;
+    int64_t worker;
+    const char *digest;
+    int64_t leased_ms, committed_ms;
+};
+
+MUST_CHECK int results_insert_task(struct database *db, const struct results_task *task,
+                                   const struct wire_stage_metrics *metrics, struct error *err);
+
+/* How a stage's score rows are laid out. */
+struct results_layout {
+    int64_t bundle;
+    size_t attributes; /* logits at the row's beginning */
+    size_t columns;    /* of a row on the wire */
+    int fit_column, judge_column; /* of the ages kept, or -1 */
+};
+
+/* Scores float32[count][variants][columns] of the indices from `start`, into face and the bundle's wide
+ * table. */
+MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
+                                     const struct results_layout *layout, uint64_t start,
+                                     uint64_t count, uint32_t variants, const uint8_t *scores,
+                                     struct error *err);
+/*
+ * Reads variant 0 of [start, start + count) back: ages[count][2] (fit, judge; NaN where there is none) and
+ * logits[count][attributes]. E_NOT_FOUND unless all are there.
+ */
+MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
+                                   const struct results_layout *layout, uint64_t start,
+                                   uint64_t count, float *ages, float *logits, struct error *err);
+
+MUST_CHECK int results_insert_boundary(struct database *db, int64_t stage,
+                                       const struct wire_boundary *boundary, struct error *err);
+/* Calls `each` for the boundaries of a fit stage by position, until it returns non-zero, which is handed
+ * on. */
+struct results_boundary {
+    int64_t position;
+    const char *name;
+    const void *normal; /* float32, not aligned */
+    size_t dimension;
+};
+MUST_CHECK int results_each_boundary(struct database *db, int64_t stage,
+                                     int (*each)(void *context,
+                                                 const struct results_boundary *boundary,
+                                                 struct error *err),
+                                     void *context, struct error *err);
+
+MUST_CHECK int results_insert_file(struct database *db, int64_t stage, const struct wire_file *file,
+                                   struct error *err);
+MUST_CHECK int results_has_file(struct database *db, int64_t stage, const char *path, bool *has,
+                                struct error *err);
+
+/* The committed task that begins at `start`: 1, 0 where there is none, or an error. */
+MUST_CHECK int results_find_task(struct database *db, int64_t stage, uint64_t start,
+                                 uint64_t *count, char digest[DIGEST_HEX_BYTES],
+                                 struct error *err);
+/* The newest epoch in the tables. */
+MUST_CHECK int results_newest_epoch(struct database *db, uint64_t *epoch, struct error *err);
+
+/* Ranges of a stage: of committed tasks, of failed attempts (with how many), of poison. */
+enum results_ranges {
+    RESULTS_DONE,
+    RESULTS_FAILURES,
+    RESULTS_POISON,
+};
+MUST_CHECK int results_each_range(struct database *db, int64_t stage, enum results_ranges which,
+                                  int (*each)(void *context, uint64_t start, uint64_t count,
+                                              uint32_t times, struct error *err),
+                                  void *context, struct error *err);
+
+/* `worker` 0: unknown. */
+MUST_CHECK int results_insert_failure(struct database *db, int64_t stage,
+                                      const struct wire_task *task, int64_t worker,
+                                      const char *code, const char *text, int64_t now_ms,
+                                      struct error *err);
+/* "CODE: text" of the newest failure of the range that begins at `start`, "" if there is none. */
+MUST_CHECK int results_last_failure(struct database *db, int64_t stage, uint64_t start, char *text,
+                                    size_t size, struct error *err);
+MUST_CHECK int results_insert_poison(struct database *db, int64_t stage, uint64_t start,
+                                     uint64_t count, struct error *err);
+MUST_CHECK int results_insert_fault(struct database *db, int64_t stage, uint64_t start,
+                                    uint64_t count, int64_t worker, const char *expected,
+                                    const char *found, int64_t now_ms, struct error *err);
+
+MUST_CHECK int results_insert_direction(struct database *db, int64_t stage,
+                                        const struct wire_direction *direction,
+                                        struct error *err);
+/* All directions of a stage, by target, plain before projected. The caller frees with
+ * results_directions_free. */
+MUST_CHECK int results_directions(struct database *db, int64_t stage,
+                                  struct wire_direction **directions, size_t *count,
+                                  struct error *err);
+void results_directions_free(struct wire_direction *directions, size_t count);
+
+/* Makes attribute_summary of a stage that has faces. */
+MUST_CHECK int results_summarise(struct database *db, int64_t stage, int64_t bundle,
+                                 struct error *err);
+
+#endif

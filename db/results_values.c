@@ -1,0 +1,267 @@
+/*
+ * The values in results: scores, boundaries, directions, and the summary of a stage. Scores come as
+ * float32 little-endian from the wire and are kept as REAL, which holds them exactly.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/results.h"
+
+/* ---- scores ---- */
+
+static float score_at(const uint8_t *scores, size_t index)
+{
+    float value;
+    memcpy(&value, scores + index * sizeof value, sizeof value);
+    return value;
+}
+
+static void bind_age(struct statement *q, int index, const uint8_t *row, int column)
+{
+    if (column < 0)
+        statement_bind_null(q, index);
+    else
+        statement_bind_real(q, index, (double)score_at(row, (size_t)column));
+}
+
+static int insert_row(struct statement *face, struct statement *wide, int64_t index,
+                      uint32_t variant, const struct results_layout *layout, const uint8_t *row,
+                      struct error *err)
+{
+    statement_bind_int(face, 2, index);
+    statement_bind_int(face, 3, variant);
+    bind_age(face, 4, row, layout->fit_column);
+    bind_age(face, 5, row, layout->judge_column);
+    int rc = statement_run(face, err);
+    statement_bind_int(wide, 2, index);
+    statement_bind_int(wide, 3, variant);
+    for (size_t i = 0; i < layout->attributes; i++)
+        statement_bind_real(wide, (int)i + 4, (double)score_at(row, i));
+    return rc < 0 ? rc : statement_run(wide, err);
+}
+
+int results_insert_scores(struct database *db, int64_t stage, const struct results_layout *layout,
+                          uint64_t start, uint64_t count, uint32_t variants, const uint8_t *scores,
+                          struct error *err)
+{
+    struct statement *face, *wide;
+    int rc = database_query(db, "face_insert", &face, err);
+    if (rc == 0)
+        rc = database_made(db, "bundle_make_insert", layout->bundle, 0, &wide, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(face, 1, stage);
+    statement_bind_int(wide, 1, stage);
+    size_t stride = layout->columns * sizeof(float);
+    for (uint64_t i = 0; i < count; i++)
+        for (uint32_t v = 0; rc == 0 && v < variants; v++, scores += stride)
+            rc = insert_row(face, wide, (int64_t)(start + i), v, layout, scores, err);
+    return rc;
+}
+
+static float age_at(struct statement *q, int column)
+{
+    return statement_is_null(q, column) ? NAN : (float)statement_real(q, column);
+}
+
+int results_read_scores(struct database *db, int64_t stage, const struct results_layout *layout,
+                        uint64_t start, uint64_t count, float *ages, float *logits,
+                        struct error *err)
+{
+    struct statement *q;
+    uint64_t n = 0;
+    int rc = database_made(db, "bundle_make_select", layout->bundle, 0, &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)start);
+    statement_bind_int(q, 3, (int64_t)(start + count));
+    while ((rc = statement_step(q, err)) > 0) {
+        ages[2 * n] = age_at(q, 0);
+        ages[2 * n + 1] = age_at(q, 1);
+        for (size_t i = 0; i < layout->attributes; i++)
+            logits[n * layout->attributes + i] = (float)statement_real(q, (int)i + 2);
+        n++;
+    }
+    if (rc == 0 && n != count)
+        rc = error_set(err, E_NOT_FOUND, "stage %lld has %llu of the %llu scores from %llu on",
+                       (long long)stage, (unsigned long long)n, (unsigned long long)count,
+                       (unsigned long long)start);
+    return rc;
+}
+
+/* ---- boundaries ---- */
+
+static void bind_confusion(struct statement *q, int index, const uint64_t counts[8])
+{
+    for (int i = 0; i < 8; i++)
+        statement_bind_int(q, index + i, (int64_t)counts[i]);
+}
+
+int results_insert_boundary(struct database *db, int64_t stage, const struct wire_boundary *b,
+                            struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "boundary_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)b->position);
+    statement_bind_text(q, 3, b->name);
+    statement_bind_blob(q, 4, b->normal.data, b->normal.size);
+    statement_bind_real(q, 5, b->offset);
+    statement_bind_real(q, 6, b->threshold);
+    statement_bind_real(q, 7, b->cost);
+    statement_bind_int(q, 8, (int64_t)b->iterations);
+    bind_confusion(q, 9, (const uint64_t[]){b->train_tp, b->train_fp, b->train_tn, b->train_fn,
+                                            b->test_tp, b->test_fp, b->test_tn, b->test_fn});
+    if (b->test_auc < 0)
+        statement_bind_null(q, 17);
+    else
+        statement_bind_real(q, 17, b->test_auc);
+    return statement_run(q, err);
+}
+
+int results_each_boundary(struct database *db, int64_t stage,
+                          int (*each)(void *context, const struct results_boundary *boundary,
+                                      struct error *err),
+                          void *context, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "boundary_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    while ((rc = statement_step(q, err)) > 0) {
+        size_t size;
+        struct results_boundary boundary = {.position = statement_int(q, 0),
+                                            .name = statement_text(q, 1)};
+        boundary.normal = statement_blob(q, 2, &size);
+        boundary.dimension = size / sizeof(float);
+        rc = each(context, &boundary, err);
+        if (rc != 0)
+            break;
+    }
+    statement_reset(q);
+    return rc;
+}
+
+/* ---- directions ---- */
+
+int results_insert_direction(struct database *db, int64_t stage,
+                             const struct wire_direction *direction, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "direction_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)direction->position);
+    statement_bind_int(q, 3, (int64_t)direction->projected);
+    statement_bind_text(q, 4, direction->name);
+    statement_bind_blob(q, 5, direction->vector.data, direction->vector.size);
+    statement_bind_real(q, 6, direction->gain);
+    statement_bind_real(q, 7, direction->leak);
+    return statement_run(q, err);
+}
+
+static int read_direction(struct statement *q, struct wire_direction *direction, struct error *err)
+{
+    size_t size;
+    const void *data = statement_blob(q, 3, &size);
+    uint8_t *copy = malloc(size ? size : 1);
+    *direction = (struct wire_direction){
+        .position = (uint64_t)statement_int(q, 0),
+        .projected = (uint64_t)statement_int(q, 1),
+        .name = strdup(statement_text(q, 2)),
+        .vector = {copy, size},
+        .gain = statement_real(q, 4),
+        .leak = statement_real(q, 5),
+    };
+    if (!copy || !direction->name)
+        return error_set(err, E_MEMORY, "out of memory");
+    memcpy(copy, data, size);
+    return 0;
+}
+
+int results_directions(struct database *db, int64_t stage, struct wire_direction **directions,
+                       size_t *count, struct error *err)
+{
+    struct statement *q;
+    struct wire_direction *list = NULL;
+    size_t n = 0;
+    int rc = database_query(db, "direction_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    while ((rc = statement_step(q, err)) > 0) {
+        struct wire_direction *grown = realloc(list, (n + 1) * sizeof *list);
+        if (!grown) {
+            rc = error_set(err, E_MEMORY, "out of memory");
+            break;
+        }
+        list = grown;
+        rc = read_direction(q, &list[n++], err);
+        if (rc < 0)
+            break;
+    }
+    statement_reset(q);
+    if (rc < 0) {
+        results_directions_free(list, n);
+        return rc;
+    }
+    *directions = list;
+    *count = n;
+    return 0;
+}
+
+void results_directions_free(struct wire_direction *directions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free((char *)directions[i].name);
+        free((uint8_t *)directions[i].vector.data);
+    }
+    free(directions);
+}
+
+/* ---- the summary ---- */
+
+static int summarise_variant(struct database *db, int64_t stage, int64_t bundle, int64_t variant,
+                             int64_t parts, struct error *err)
+{
+    int rc = 0;
+    for (int64_t part = 0; rc == 0 && part < parts; part++) {
+        struct statement *q;
+        rc = database_made(db, "summary_make", bundle, part, &q, err);
+        if (rc < 0)
+            return rc;
+        statement_bind_int(q, 1, stage);
+        statement_bind_int(q, 2, variant);
+        rc = statement_run(q, err);
+    }
+    return rc;
+}
+
+int results_summarise(struct database *db, int64_t stage, int64_t bundle, struct error *err)
+{
+    struct statement *q;
+    int64_t parts;
+    int rc = database_query(db, "summary_parts", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, bundle);
+    rc = statement_run_int(q, &parts, err);
+    if (rc == 0)
+        rc = database_query(db, "summary_variants", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    while ((rc = statement_step(q, err)) > 0) {
+        rc = summarise_variant(db, stage, bundle, statement_int(q, 0), parts, err);
+        if (rc < 0)
+            break;
+    }
+    statement_reset(q);
+    return rc;
+}

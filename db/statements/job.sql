@@ -1,0 +1,43 @@
+-- Jobs, their stages and the audit of their states.
+
+-- name: job_insert
+INSERT INTO job (name, owner, bundle_id, spec, seed, state, submitted_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6);
+
+-- name: stage_insert
+INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, state)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting');
+
+-- name: variant_insert
+INSERT INTO variant (stage_id, variant, distance, projected) VALUES (?1, ?2, ?3, ?4);
+
+-- name: job_set_state
+UPDATE job SET state = ?2, ended_ms = CASE WHEN ?2 = 'running' THEN NULL ELSE ?3 END WHERE id = ?1;
+
+-- name: stage_set_state
+UPDATE stage SET state = ?2, error = coalesce(?3, error),
+  started_ms = CASE WHEN ?2 = 'running' THEN ?4 ELSE started_ms END,
+  ended_ms = CASE WHEN ?2 IN ('waiting', 'running') THEN NULL ELSE ?4 END, done = ?5
+WHERE id = ?1;
+
+-- name: audit_insert
+INSERT INTO audit (at_ms, job_id, stage_id, event, old, new) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- What a restarted broker takes up again.
+-- name: job_open_list
+SELECT id, bundle_id, spec FROM job WHERE state = 'running' ORDER BY id;
+
+-- name: stage_list
+SELECT id, position, state, error FROM stage WHERE job_id = ?1 ORDER BY position;
+
+-- name: job_list
+SELECT j.id, j.name, j.state, b.hash, j.submitted_ms, j.ended_ms,
+  (SELECT sum(total) FROM stage s WHERE s.job_id = j.id),
+  (SELECT sum(done) FROM stage s WHERE s.job_id = j.id)
+FROM job j JOIN bundle b ON b.id = j.bundle_id
+WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT ?2;
+
+-- name: job_stages
+SELECT s.id, s.name, s.kind, s.state, s.total, s.done, s.error,
+  (SELECT coalesce(sum(p.count), 0) FROM poison p WHERE p.stage_id = s.id),
+  (SELECT count(*) FROM failure f WHERE f.stage_id = s.id)
+FROM stage s WHERE s.job_id = ?1 ORDER BY s.position;

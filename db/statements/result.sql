@@ -1,0 +1,60 @@
+-- Results of tasks, and what went wrong with them.
+
+-- name: task_insert
+INSERT INTO task (stage_id, start, count, epoch, attempts, worker_id, digest, leased_ms, committed_ms, faces, bytes,
+  latents_ms, generate_ms, label_ms, solve_ms, encode_ms, total_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+
+-- name: task_find
+SELECT count, digest FROM task WHERE stage_id = ?1 AND start = ?2;
+
+-- name: task_ranges
+SELECT start, count FROM task WHERE stage_id = ?1 ORDER BY start;
+
+-- name: task_newest_epoch
+SELECT max(coalesce((SELECT max(epoch) FROM task), 0), coalesce((SELECT max(epoch) FROM failure), 0));
+
+-- name: face_insert
+INSERT INTO face (stage_id, idx, variant, age_fit, age_judge) VALUES (?1, ?2, ?3, ?4, ?5);
+
+-- name: boundary_insert
+INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,
+  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+
+-- name: boundary_list
+SELECT position, name, normal FROM boundary WHERE stage_id = ?1 ORDER BY position;
+
+-- name: file_insert
+INSERT INTO file (stage_id, path, kind, target, projected, start, count, bytes, sha256)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- name: file_count
+SELECT count(*) FROM file WHERE stage_id = ?1 AND path = ?2;
+
+-- name: failure_insert
+INSERT INTO failure (stage_id, start, count, epoch, worker_id, code, text, at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
+-- How often each range failed, oldest first.
+-- name: failure_ranges
+SELECT start, count, count(*), max(id) FROM failure WHERE stage_id = ?1 GROUP BY start, count ORDER BY start, count;
+
+-- name: failure_last
+SELECT code, text FROM failure WHERE stage_id = ?1 AND start = ?2 ORDER BY id DESC LIMIT 1;
+
+-- name: poison_insert
+INSERT INTO poison (stage_id, start, count) VALUES (?1, ?2, ?3);
+
+-- name: poison_ranges
+SELECT start, count FROM poison WHERE stage_id = ?1 ORDER BY start;
+
+-- name: fault_insert
+INSERT INTO determinism_fault (stage_id, start, count, worker_id, expected, found, at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: direction_insert
+INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+
+-- name: direction_list
+SELECT position, projected, name, vector, gain, leak FROM direction WHERE stage_id = ?1 ORDER BY position, projected;
