@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# A worker that is killed in mid-task costs time, never a result: another ends the job with the same tables.
+. "$(dirname "$0")/lib.sh"
+
+[ -f "$reference/tables" ] || skip "there is no reference run"
+start_broker
+start_worker victim
+victim=$worker_pid
+"$facefarm" bundle add "$bundle"
+job=$(submit "$here/study.yaml")
+
+wait_until "a third of the labels" has "$(done_share labels 33)"
+kill_hard "$victim"
+expect_equal "state when the worker was killed" running "$(job_state "$job")"
+start_worker second
+second=$worker_pid
+wait_until "a third of the evaluation" has "$(done_share ageing 33)"
+kill_hard "$second"
+expect_equal "state when the second was killed" running "$(job_state "$job")"
+start_worker third
+"$facefarm" job wait "$job"
+
+dump farm.db >tables
+expect_same "$reference/tables" tables

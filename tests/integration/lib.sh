@@ -1,0 +1,141 @@
+# shellcheck shell=bash
+# What the integration tests share. Sourced. Each test has a folder of its own, $work, and a farm of real
+# processes on a port that the system chooses; everything that it started is killed when it ends. Nothing
+# sleeps for a fixed time: a test waits for a line, a row or a process.
+
+set -euo pipefail
+
+build=${FACEFARM_BUILD:?names the build folder; ctest sets it}
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$root/tests/integration
+bundle=$root/models/default
+facefarm=$build/cli/facefarm
+broker_program=$build/broker/facefarm-broker
+worker_program=$build/worker/facefarm-worker
+# Made by reference.sh, read by those who compare with it.
+# shellcheck disable=SC2034 # read by the tests
+reference=$build/tests/integration/reference
+
+# A worker is thought dead after this silence. Instrumented builds are slower, so it isn't smaller.
+heartbeat_ms=250
+silence_ms=2000
+# How long a condition is waited for; ctest's own time-out stands behind it.
+patience=240
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+fail() { say "FAILED: $*"; exit 1; }
+skip() { say "skipped: $*"; exit 77; }
+
+# The default bundle is trained by its recipe; a checkout without the networks cannot run a job.
+need_bundle() { [ -f "$bundle/bundle.yaml" ] || skip "models/default has no bundle.yaml"; }
+
+children=()
+broker_pid=''
+
+finish()
+{
+    local status=$?
+    trap - EXIT
+    if [ ${#children[@]} -gt 0 ]; then
+        kill -KILL "${children[@]}" 2>/dev/null || true
+        wait "${children[@]}" 2>/dev/null || true
+    fi
+    if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+        tail -n 40 "$work"/*.log >&2 || true
+        say "its files are left in $work"
+    else
+        rm -rf "$work"
+    fi
+    exit "$status"
+}
+
+mkdir -p "$build/tests/integration"
+work=$(mktemp -d "$build/tests/integration/${0##*/}.XXXXXX")
+trap finish EXIT
+cd "$work"
+
+# wait_until WHAT COMMAND...: until the command succeeds; it fails if the broker that it needs has died.
+wait_until()
+{
+    local what=$1 deadline=$((SECONDS + patience))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $deadline ] || fail "$what did not come in $patience s"
+        if [ -n "$broker_pid" ] && ! kill -0 "$broker_pid" 2>/dev/null; then
+            fail "the broker died while waiting for: $what"
+        fi
+        read -r -t 0.02 <>"$work/never" || true # the pause between two looks
+    done
+}
+mkfifo "$work/never"
+
+# Where the broker listens: on a free port, until a test says otherwise.
+endpoint='tcp://127.0.0.1:*'
+
+# start_broker: with the database and the store of $work; sets FACEFARM_BROKER and broker_pid.
+start_broker()
+{
+    : >broker.log
+    "$broker_program" --db farm.db --store store --listen "$endpoint" \
+        --heartbeat "$heartbeat_ms" --silence "$silence_ms" >>broker.log 2>&1 &
+    broker_pid=$!
+    children+=("$broker_pid")
+    wait_until "the broker's listening line" grep -q 'listening on' broker.log
+    FACEFARM_BROKER=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' broker.log | head -n 1)
+    export FACEFARM_BROKER
+}
+
+# start_worker NAME: one thread, so that several share two cores; its process is in worker_pid.
+start_worker()
+{
+    "$worker_program" --broker "$FACEFARM_BROKER" --store store --name "$1" --device 0 --threads 1 \
+        >"$1.log" 2>&1 &
+    worker_pid=$!
+    children+=("$worker_pid")
+}
+
+# stop PID: asks it to end, and expects that it does so in order.
+stop()
+{
+    local status=0
+    kill -TERM "$1"
+    wait "$1" || status=$?
+    [ "$status" = 0 ] || fail "process $1 ended with $status"
+}
+
+# kill_hard PID: as a power cut would.
+kill_hard()
+{
+    kill -KILL "$1"
+    wait "$1" 2>/dev/null || true
+}
+
+query() { sqlite3 -readonly -cmd '.timeout 10000' "$work/farm.db" "$1"; }
+
+# has SQL-CONDITION: true when the farm's database says so.
+has() { [ "$(query "SELECT coalesce(($1), 0)")" = 1 ]; }
+
+# done_share STAGE PERCENT: a condition, of at least that share of a stage's indices being committed.
+done_share()
+{
+    printf "SELECT sum(t.count) * 100 >= %d * s.total FROM task t JOIN stage s ON s.id = t.stage_id WHERE s.name = '%s'" \
+        "$2" "$1"
+}
+
+# submit SPEC: prints the job's number.
+submit() { "$facefarm" submit "$1"; }
+
+job_state() { query "SELECT state FROM job WHERE id = $1"; }
+
+# Everything about a finished farm that may not depend on how it ran; dump.sql says what that is.
+dump() { sqlite3 -readonly -cmd '.timeout 10000' "$1" <"$here/dump.sql"; }
+
+# expect_same EXPECTED FOUND: files, compared row for row.
+expect_same()
+{
+    [ -s "$1" ] || fail "$1 is empty: there is nothing to compare with"
+    diff -u "$1" "$2" >difference || fail "$2 differs from $1: $(head -c 2000 difference)"
+}
+
+# expect_equal WHAT EXPECTED FOUND
+expect_equal() { [ "$2" = "$3" ] || fail "$1: expected '$2', found '$3'"; }
