@@ -9,7 +9,7 @@
 
 #include "common/buffer.h"
 #include "common/limits.h"
-#include "common/yaml.h"
+#include "common/document.h"
 
 static const cyaml_strval_t channel_names[] = {
     {"rgb", BUNDLE_RGB}, {"bgr", BUNDLE_BGR}, {"gray", BUNDLE_GRAY}};
@@ -106,7 +106,7 @@ static int check_number(const char *key, uint32_t value, uint32_t most, struct e
 
 static int check_name(const char *key, const char *name, struct error *err)
 {
-    if (!yaml_is_name(name))
+    if (!document_is_name(name))
         return error_set(err, E_INVALID,
                          "%s \"%s\": expected letters, digits, _ . - and no leading . or -", key,
                          name);
@@ -213,7 +213,7 @@ static int check(const struct bundle *bundle, struct error *err)
 int bundle_parse(const char *yaml, size_t size, struct bundle **bundle, struct error *err)
 {
     void *loaded = NULL;
-    int rc = yaml_load(yaml, size, &bundle_schema, &loaded, err);
+    int rc = document_load(yaml, size, &bundle_schema, &loaded, err);
     if (rc)
         return rc;
     struct bundle *parsed = loaded;
@@ -280,7 +280,7 @@ int bundle_load(const char *folder, struct bundle **bundle, char hash[DIGEST_HEX
 
 void bundle_free(struct bundle **bundle)
 {
-    yaml_free(&bundle_schema, *bundle);
+    document_free(&bundle_schema, *bundle);
     *bundle = NULL;
 }
 

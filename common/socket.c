@@ -47,14 +47,15 @@ static int set_int(void *socket, int option, int value)
 
 /* The high-water mark counts messages; what bounds a queue here is credit and the request–answer
  * rule, so ZeroMQ's own mark only has to be far above both. */
-static int open_socket(void *context, int type, void **socket, struct error *err)
+static int open_socket(void *context, int type, const char *endpoint, void **socket,
+                       struct error *err)
 {
     int64_t largest = LIMIT_MESSAGE_BYTES;
     *socket = zmq_socket(context, type);
     if (!*socket)
         return zmq_failed("cannot make a socket for", "ZeroMQ", err);
     if (set_int(*socket, ZMQ_LINGER, 0) || set_int(*socket, ZMQ_SNDHWM, 100000) ||
-        set_int(*socket, ZMQ_RCVHWM, 100000) || set_int(*socket, ZMQ_IPV6, 1) ||
+        set_int(*socket, ZMQ_RCVHWM, 100000) || set_int(*socket, ZMQ_IPV6, begins(endpoint, "tcp://[")) ||
         zmq_setsockopt(*socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest)) {
         int rc = zmq_failed("cannot set an option of", "a socket", err);
         socket_close(socket);
@@ -70,7 +71,7 @@ int socket_bind_router(void *context, const char *endpoint, void **socket,
     size_t size = SOCKET_ENDPOINT_MAX;
     int rc = socket_check_endpoint(endpoint, err);
     if (!rc)
-        rc = open_socket(context, ZMQ_ROUTER, &made, err);
+        rc = open_socket(context, ZMQ_ROUTER, endpoint, &made, err);
     if (rc)
         return rc;
     if (set_int(made, ZMQ_ROUTER_MANDATORY, 1) || zmq_bind(made, endpoint) ||
@@ -88,7 +89,7 @@ int socket_connect_dealer(void *context, const char *endpoint, void **socket, st
     void *made = NULL;
     int rc = socket_check_endpoint(endpoint, err);
     if (!rc)
-        rc = open_socket(context, ZMQ_DEALER, &made, err);
+        rc = open_socket(context, ZMQ_DEALER, endpoint, &made, err);
     if (rc)
         return rc;
     if (set_int(made, ZMQ_RECONNECT_IVL, 50) || set_int(made, ZMQ_RECONNECT_IVL_MAX, 1000) ||

@@ -6,7 +6,7 @@
 
 #include "common/limits.h"
 #include "common/spec_priv.h"
-#include "common/yaml.h"
+#include "common/document.h"
 
 static const cyaml_strval_t kind_names[SPEC_KINDS] = {{"sample", SPEC_SAMPLE},
                                                       {"label", SPEC_LABEL},
@@ -76,13 +76,13 @@ int spec_parse(const char *yaml, size_t size, struct spec **spec, struct error *
         return error_set(err, E_LIMIT, "spec has %zu bytes, at most %d are allowed", size,
                          LIMIT_SPEC_BYTES);
     void *raw = NULL;
-    int rc = yaml_load(yaml, size, &spec_schema, &raw, err);
+    int rc = document_load(yaml, size, &spec_schema, &raw, err);
     if (rc)
         return rc;
     struct spec *complete = calloc(1, sizeof *complete);
     rc = complete ? spec_complete(raw, complete, err)
                   : error_set(err, E_MEMORY, "no memory for a spec");
-    yaml_free(&spec_schema, raw);
+    document_free(&spec_schema, raw);
     if (rc)
         spec_free(&complete);
     else

@@ -9,7 +9,7 @@
 
 #include "common/limits.h"
 #include "common/spec_priv.h"
-#include "common/yaml.h"
+#include "common/document.h"
 
 #define DEFAULT_SEED 1
 #define DEFAULT_ATTEMPTS 3
@@ -97,7 +97,7 @@ static int take_text(const char *raw, const char *absent, char **value, struct e
 static int take_name(const char *key, const char *raw, const char *absent, char **value,
                      struct error *err)
 {
-    if (raw && !yaml_is_name(raw))
+    if (raw && !document_is_name(raw))
         return error_set(err, E_INVALID,
                          "%s: is \"%s\", expected letters, digits, _ . - and no leading . or -",
                          key, raw);

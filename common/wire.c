@@ -493,9 +493,8 @@ static int decode_into(const void *data, size_t size, msgpack_zone *zone,
     size_t offset = 0;
     enum wire_type type = 0;
     msgpack_unpack_return unpacked = msgpack_unpack(data, size, &offset, zone, &object);
-    if (unpacked != MSGPACK_UNPACK_SUCCESS)
-        return error_set(err, unpacked == MSGPACK_UNPACK_NOMEM_ERROR ? E_MEMORY : E_PARSE,
-                         "not msgpack, or nested too deep");
+    if (unpacked != MSGPACK_UNPACK_SUCCESS) /* msgpack-c says "no memory" of its own stack, too */
+        return error_set(err, E_PARSE, "not msgpack, or nested too deep");
     int rc = find_type(&object, &type, err);
     if (rc)
         return rc;

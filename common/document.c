@@ -3,7 +3,7 @@
  * the place. For a key it does not know, that place is where the value before it stood, so the key
  * itself is looked up with libyaml.
  */
-#include "common/yaml.h"
+#include "common/document.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -28,6 +28,24 @@ static void keep_line(char *to, size_t size, const char *from)
     to[strcspn(to, "\n")] = '\0';
 }
 
+/* One line of the backtrace, innermost first: the first has the place; what it is in is told up to the
+ * first key of a mapping. */
+static void keep_place(struct report *report, const char *line)
+{
+    size_t length = strlen(report->where);
+    if (strstr(report->where, "mapping field") || length + 2 >= sizeof report->where)
+        return;
+    report->where[length++] = ' ';
+    keep_line(report->where + length, sizeof report->where - length, line);
+    char *place = strstr(report->where, " (line:");
+    if (!place)
+        return;
+    if (!report->line &&
+        sscanf(place, " (line: %zu, column: %zu)", &report->line, &report->column) != 2)
+        report->line = report->column = 0;
+    *place = '\0';
+}
+
 static void listen(cyaml_log_t level, void *context, const char *format, va_list args)
 {
     struct report *report = context;
@@ -39,17 +57,10 @@ static void listen(cyaml_log_t level, void *context, const char *format, va_list
 #pragma GCC diagnostic pop
     if (strstr(line, "Backtrace"))
         return;
-    if (!report->reason[0]) {
+    if (!report->reason[0])
         keep_line(report->reason, sizeof report->reason, line);
-    } else if (!report->where[0]) {
-        keep_line(report->where, sizeof report->where, line);
-        char *place = strstr(report->where, " (line:");
-        if (place) {
-            if (sscanf(place, " (line: %zu, column: %zu)", &report->line, &report->column) != 2)
-                report->line = report->column = 0;
-            *place = '\0';
-        }
-    }
+    else
+        keep_place(report, line);
 }
 
 /* Moves the place to the first scalar `name` at or behind it. */
@@ -111,8 +122,9 @@ static int explain(const char *text, size_t size, cyaml_err_t code, struct repor
     const char *reason = report->reason[0] ? report->reason : cyaml_strerror(code);
     if (!report->line)
         return error_set(err, E_PARSE, "%s", reason);
-    return error_set(err, E_PARSE, "line %zu, column %zu: %s%s%s", report->line, report->column,
-                     reason, report->where[0] ? " " : "", report->where);
+    report->where[strcspn(report->where, "\n")] = '\0';
+    return error_set(err, E_PARSE, "line %zu, column %zu: %s%s", report->line, report->column,
+                     reason, report->where);
 }
 
 static cyaml_config_t configuration(struct report *report)
@@ -126,7 +138,7 @@ static cyaml_config_t configuration(struct report *report)
     };
 }
 
-int yaml_load(const char *text, size_t size, const cyaml_schema_value_t *schema, void **value,
+int document_load(const char *text, size_t size, const cyaml_schema_value_t *schema, void **value,
               struct error *err)
 {
     struct report report = {0};
@@ -137,11 +149,13 @@ int yaml_load(const char *text, size_t size, const cyaml_schema_value_t *schema,
     cyaml_err_t code = cyaml_load_data((const uint8_t *)text, size, &config, schema, &loaded, NULL);
     if (code != CYAML_OK)
         return explain(text, size, code, &report, err);
+    if (!loaded)
+        return error_set(err, E_PARSE, "the document is empty");
     *value = loaded;
     return 0;
 }
 
-void yaml_free(const cyaml_schema_value_t *schema, void *value)
+void document_free(const cyaml_schema_value_t *schema, void *value)
 {
     struct report ignored = {0};
     cyaml_config_t config = configuration(&ignored);
@@ -149,7 +163,7 @@ void yaml_free(const cyaml_schema_value_t *schema, void *value)
         cyaml_free(&config, schema, value, 0);
 }
 
-bool yaml_is_name(const char *name)
+bool document_is_name(const char *name)
 {
     size_t length = strlen(name);
     if (length < 1 || length > LIMIT_NAME_BYTES || name[0] == '.' || name[0] == '-')

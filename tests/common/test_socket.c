@@ -1,0 +1,76 @@
+/* Messages over real sockets; endpoints that would carry plain text off this machine. */
+#include "tests/common/check.h"
+
+#include <zmq.h>
+
+#include "common/socket.h"
+
+static struct error err;
+
+static void plain_text_stays_on_this_machine(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"ipc:///tmp/x", "tcp://127.0.0.1:*", "tcp://127.1.2.3:5",
+                                       "tcp://localhost:5", "tcp://[::1]:5"};
+    static const char *const bad[] = {"tcp://*:5", "tcp://0.0.0.0:5", "tcp://10.0.0.1:5",
+                                      "tcp://127.example.org:5", "tcp://localhost.org:5", "", "x"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_ok(socket_check_endpoint(good[i], &err));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_error(socket_check_endpoint(bad[i], &err), E_INVALID, "stays on this machine");
+}
+
+static void wait_for(void *socket)
+{
+    zmq_pollitem_t item = {socket, 0, ZMQ_POLLIN, 0};
+    assert_int_equal(zmq_poll(&item, 1, 10000), 1);
+}
+
+static void messages_go_both_ways(void **state)
+{
+    (void)state;
+    void *context = zmq_ctx_new(), *router = NULL, *dealer = NULL;
+    char endpoint[SOCKET_ENDPOINT_MAX];
+    struct socket_identity from, nobody = {3, {1, 2, 3}};
+    struct socket_frame *frame = NULL;
+    struct wire_message message;
+    const struct wire_heartbeat beat = {77};
+    assert_ok(socket_bind_router(context, "tcp://127.0.0.1:*", &router, endpoint, &err));
+    assert_ok(socket_connect_dealer(context, endpoint, &dealer, &err));
+    assert_int_equal(socket_receive(router, &from, &message, &frame, &err), 0);
+
+    assert_ok(socket_send(dealer, NULL, WIRE_HEARTBEAT, &beat, &err));
+    wait_for(router);
+    assert_int_equal(socket_receive(router, &from, &message, &frame, &err), 1);
+    assert_int_equal(WIRE_BODY(&message, heartbeat)->session, 77);
+    socket_frame_free(&frame, &message);
+
+    assert_ok(socket_send(router, &from, WIRE_HEARTBEAT, &beat, &err));
+    wait_for(dealer);
+    assert_int_equal(socket_receive(dealer, NULL, &message, &frame, &err), 1);
+    socket_frame_free(&frame, &message);
+
+    assert_error(socket_send(router, &nobody, WIRE_HEARTBEAT, &beat, &err), E_NETWORK, "heartbeat");
+
+    zmq_send(dealer, "garbage", 7, ZMQ_SNDMORE);
+    zmq_send(dealer, "more", 4, 0);
+    assert_ok(socket_send(dealer, NULL, WIRE_HEARTBEAT, &beat, &err));
+    wait_for(router);
+    assert_error(socket_receive(router, &from, &message, &frame, &err), E_PARSE, "several parts");
+    wait_for(router);
+    assert_int_equal(socket_receive(router, &from, &message, &frame, &err), 1);
+    socket_frame_free(&frame, &message);
+
+    socket_close(&dealer);
+    socket_close(&router);
+    zmq_ctx_term(context);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plain_text_stays_on_this_machine),
+        cmocka_unit_test(messages_go_both_ways),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

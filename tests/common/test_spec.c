@@ -1,0 +1,149 @@
+/* Specs: defaults, printing, and a sentence for everything that is wrong. */
+#include "tests/common/check.h"
+
+#include "common/spec.h"
+
+static struct error err;
+
+static const char study[] = "format: facefarm-job/1\n"
+                            "seed: 7\n"
+                            "stages:\n"
+                            "  - {kind: sample, count: 10}\n"
+                            "  - {kind: label, name: labels, start: 5, count: 100}\n"
+                            "  - {kind: fit, name: planes}\n"
+                            "  - {kind: edit, conditions: [Male], distances: {to: 2.5}}\n"
+                            "  - {kind: evaluate, count: 20, conditions: [all], discount: 0.1}\n";
+
+static struct spec *parse(const char *yaml)
+{
+    struct spec *spec = NULL;
+    assert_ok(spec_parse(yaml, strlen(yaml), &spec, &err));
+    return spec;
+}
+
+static void absent_keys_get_defaults(void **state)
+{
+    (void)state;
+    struct spec *spec = parse(study);
+    assert_string_equal(spec->name, "job");
+    assert_string_equal(spec->bundle, "default");
+    assert_int_equal(spec->max_attempts, 3);
+    const struct spec_stage *s = spec->stages;
+    assert_string_equal(s[0].name, "sample");
+    assert_int_equal(s[0].output, SPEC_PNG);
+    assert_string_equal(s[2].from, "labels");
+    assert_int_equal(s[2].weights, SPEC_BALANCED);
+    assert_string_equal(s[3].from, "planes");
+    assert_string_equal(s[3].targets[0], "all");
+    assert_int_equal(s[3].start, 105); /* behind the labelled faces */
+    assert_true(s[3].distances.from == -3 && s[3].distances.to == 2.5);
+    assert_string_equal(s[4].targets[0], "age");
+    assert_int_equal(spec_find(spec, "planes"), 2);
+    assert_int_equal(spec_find(spec, "nobody"), -1);
+    spec_free(&spec);
+    assert_null(spec);
+}
+
+static void totals_follow_from_the_bundle(void **state)
+{
+    (void)state;
+    struct spec *spec = parse(study);
+    const struct spec_stage *s = spec->stages;
+    assert_int_equal(spec_stage_total(&s[1], 40, true), 100);
+    assert_int_equal(spec_stage_total(&s[2], 40, true), 41);
+    assert_int_equal(spec_stage_total(&s[2], 40, false), 40);
+    assert_int_equal(spec_stage_total(&s[3], 40, true), 41 * 3);
+    assert_int_equal(spec_stage_unit(&s[3]), 3);
+    assert_int_equal(spec_stage_variants(&s[3]), 14);
+    assert_int_equal(spec_stage_variants(&s[4]), 3);
+    assert_int_equal(spec_stage_variants(&s[1]), 1);
+    spec_free(&spec);
+}
+
+static void a_printed_spec_reads_back_equal(void **state)
+{
+    (void)state;
+    struct buffer first, second;
+    buffer_init(&first, 100000);
+    buffer_init(&second, 100000);
+    struct spec *spec = parse(study);
+    assert_ok(spec_print(spec, &first, &err));
+    spec_free(&spec);
+    spec = parse((char *)first.data);
+    assert_true(spec->stages[4].discount == 0.1);
+    assert_ok(spec_print(spec, &second, &err));
+    spec_free(&spec);
+    assert_string_equal((char *)first.data, (char *)second.data);
+    buffer_free(&first);
+    buffer_free(&second);
+}
+
+#define HEAD "format: facefarm-job/1\nstages:\n"
+#define LABEL "  - {kind: label, count: 9}\n"
+#define FIT "  - {kind: fit}\n"
+
+static const struct {
+    const char *yaml;
+    int code;
+    const char *part;
+} wrong[] = {
+    {"", E_PARSE, ""},
+    {"[", E_PARSE, "line 2, column 1: did not find expected node"},
+    {"a: b: c", E_PARSE, "line 1, column 5"},
+    {"format: facefarm-job/1\nseeds: 1\n", E_PARSE, "line 2, column 1: Unexpected key: seeds"},
+    {"format: facefarm-job/1\nseed: x\n", E_PARSE, "line 2, column 7"},
+    {HEAD "  - {kind: label, count: 9, colour: red}\n", E_PARSE,
+     "line 3, column 29: Unexpected key: colour"},
+    {"format: facefarm-job/1\nformat: facefarm-job/1\n", E_PARSE, "line 2, column 1"},
+    {"format: facefarm-job/1\n", E_PARSE, "stages"},
+    {HEAD "  []\n", E_PARSE, ""},
+    {HEAD "  - {kind: paint}\n", E_PARSE, "line 3"},
+    {"format: facefarm-job/2\nstages:\n" LABEL, E_VERSION, "expected facefarm-job/1"},
+    {"seed: -1\n" HEAD LABEL, E_LIMIT, "seed: is -1, expected 0 to"},
+    {"seed: 99999999999999999999\n" HEAD LABEL, E_PARSE, "line 1"},
+    {"name: ../x\n" HEAD LABEL, E_INVALID, "name: is \"../x\""},
+    {"max_attempts: 0\n" HEAD LABEL, E_LIMIT, "max_attempts: is 0, expected 1 to 100"},
+    {HEAD "  - {kind: label}\n", E_INVALID, "stage 1 (label): count: missing"},
+    {HEAD "  - {kind: label, count: 0}\n", E_LIMIT, "count: is 0"},
+    {HEAD "  - {kind: label, count: 9, start: 281474976710656}\n", E_LIMIT, "count: is 9"},
+    {HEAD "  - {kind: label, count: 9, distance: 1}\n", E_INVALID, "distance: a stage of kind label"},
+    {HEAD LABEL LABEL, E_EXISTS, "stage 2 (label): name: another stage"},
+    {HEAD FIT, E_NOT_FOUND, "stage 1 (fit): from: no label stage"},
+    {HEAD LABEL "  - {kind: fit, from: nobody}\n", E_NOT_FOUND, "no label stage \"nobody\""},
+    {HEAD LABEL "  - {kind: fit, train_share: 1}\n", E_LIMIT, "train_share: is 1"},
+    {HEAD LABEL "  - {kind: fit, cost: .nan}\n", E_PARSE, ""},
+    {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
+    {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [a, b]}\n", E_INVALID, "one direction"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: [all, b]}\n", E_INVALID, "expected alone"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: ['a\"b']}\n", E_INVALID, "expected names joined"},
+    {HEAD LABEL FIT "  - {kind: edit, discount: 1.5}\n", E_LIMIT, "discount: is 1.5"},
+    {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
+    {"a: &x 1\nb: *x\n", E_PARSE, "line 1"},
+};
+
+static void what_is_wrong_is_said(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct spec *spec = NULL;
+        int rc = spec_parse(wrong[i].yaml, strlen(wrong[i].yaml), &spec, &err);
+        assert_null(spec);
+        /* .nan is a float to some parsers: only the refusal counts then */
+        if (wrong[i].part[0] == '\0')
+            assert_true(rc < 0);
+        else if (rc != wrong[i].code || !strstr(err.text, wrong[i].part))
+            fail_msg("%s\ngives %s \"%s\", expected %s \"%s\"", wrong[i].yaml, error_name(rc),
+                     err.text, error_name(wrong[i].code), wrong[i].part);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(absent_keys_get_defaults),
+        cmocka_unit_test(totals_follow_from_the_bundle),
+        cmocka_unit_test(a_printed_spec_reads_back_equal),
+        cmocka_unit_test(what_is_wrong_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
