@@ -1,7 +1,7 @@
 /*
- * main() of a fuzz target where there is no libFuzzer: every file (or every file of every folder) that
- * is named gets its turn, whole, cut at up to CUTS places and with up to DAMAGES bytes changed. The
- * damage is the same in every run. One thread.
+ * main() of a fuzz target where there is no libFuzzer: every file (or every file of every folder)
+ * that is named gets its turn, whole, cut at up to CUTS places and with up to DAMAGES bytes
+ * changed. The damage is the same in every run. One thread.
  */
 #include <dirent.h>
 #include <stdio.h>
