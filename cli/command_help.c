@@ -1,0 +1,53 @@
+/* help and completion. */
+#include <jansson.h>
+#include <string.h>
+
+#include "cli/commands.h"
+#include "cli/jobs.h"
+
+static bool is_named(const struct cli *cli, const char *name)
+{
+    size_t first = strlen(cli->operands[0]);
+    if (strncmp(name, cli->operands[0], first) != 0)
+        return false;
+    if (cli->operands_count == 1)
+        return name[first] == '\0' || name[first] == ' ';
+    return name[first] == ' ' && strcmp(name + first + 1, cli->operands[1]) == 0;
+}
+
+static int list_commands(struct cli *cli)
+{
+    json_t *list = json_array();
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "name", c->name, "operands",
+                                              c->operands, "summary", c->summary));
+    return jobs_print_json(cli, json_pack("{s:o}", "commands", list));
+}
+
+int command_help(struct cli *cli)
+{
+    struct error err = {0};
+    unsigned found = 0;
+    if (cli_json(cli))
+        return list_commands(cli);
+    if (cli_flag(cli, "man"))
+        return cli_print_manual(cli->out), CLI_OK;
+    if (cli->operands_count == 0)
+        return cli_print_overview(cli->out), CLI_OK;
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if (is_named(cli, c->name)) {
+            if (found++)
+                fputc('\n', cli->out);
+            cli_print_help(c, cli->out);
+        }
+    if (found)
+        return CLI_OK;
+    error_set(&err, E_INVALID, "\"%s\" is no command (see facefarm help)", cli->operands[0]);
+    return (void)cli_fail(cli, &err), CLI_USAGE;
+}
+
+int command_completion(struct cli *cli)
+{
+    cli_print_completion(cli->out);
+    return CLI_OK;
+}

@@ -1,0 +1,195 @@
+/* job list, show, cancel and wait; worker list; bundle add: one request, one answer, printed. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/jobs.h"
+#include "cli/progress.h"
+
+static void print_time(FILE *out, int64_t milliseconds)
+{
+    char text[32] = "-";
+    time_t seconds = (time_t)(milliseconds / 1000);
+    struct tm local;
+    if (milliseconds > 0 && localtime_r(&seconds, &local))
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local);
+    fprintf(out, "%-19s", text);
+}
+
+static void print_jobs(FILE *out, const struct wire_jobs *jobs)
+{
+    fprintf(out, "%5s  %-9s  %-19s  %6s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "NAME");
+    for (size_t i = 0; i < jobs->jobs.count; i++) {
+        const struct wire_job_info *job = &WIRE_ITEMS(jobs->jobs, job_info)[i];
+        fprintf(out, "%5llu  %-9s  ", (unsigned long long)job->job, job->state);
+        print_time(out, job->submitted_ms);
+        fprintf(out, "  %4.0f %%  %s\n",
+                job->total ? 100.0 * (double)job->done / (double)job->total : 0.0, job->name);
+    }
+}
+
+static json_t *jobs_json(const struct wire_jobs *jobs)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < jobs->jobs.count; i++)
+        json_array_append_new(list, jobs_info_json(&WIRE_ITEMS(jobs->jobs, job_info)[i]));
+    return json_pack("{s:o}", "jobs", list);
+}
+
+int command_job_list(struct cli *cli)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    struct wire_job_list body = {.request = 1};
+    if (client_once(cli_broker(cli), WIRE_JOB_LIST, &body, WIRE_JOBS, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    int code = CLI_OK;
+    if (cli_json(cli))
+        code = jobs_print_json(cli, jobs_json(WIRE_BODY(&reply.message, jobs)));
+    else
+        print_jobs(cli->out, WIRE_BODY(&reply.message, jobs));
+    client_reply_free(&reply);
+    return code;
+}
+
+static void print_state(FILE *out, const struct wire_job_state *state)
+{
+    const struct wire_job_info *job = WIRE_ITEMS(state->job, job_info);
+    fprintf(out, "job %llu  %s  %s\nbundle %s\n\n", (unsigned long long)job->job, job->name,
+            job->state, job->bundle);
+    fprintf(out, "%-16s %-9s %-10s %22s %9s %8s %10s\n", "STAGE", "KIND", "STATE", "DONE", "RATE",
+            "FAILURES", "SET ASIDE");
+    for (size_t i = 0; i < state->stages.count; i++) {
+        const struct wire_stage_info *s = &WIRE_ITEMS(state->stages, stage_info)[i];
+        char done[48], rate[24] = "-";
+        snprintf(done, sizeof done, "%llu/%llu", (unsigned long long)s->done,
+                 (unsigned long long)s->total);
+        if (s->rate > 0)
+            snprintf(rate, sizeof rate, "%.1f/s", s->rate);
+        fprintf(out, "%-16s %-9s %-10s %22s %9s %8llu %10llu\n", s->name, s->kind, s->state, done,
+                rate, (unsigned long long)s->failures, (unsigned long long)s->poisoned);
+    }
+    for (size_t i = 0; i < state->stages.count; i++) {
+        const struct wire_stage_info *s = &WIRE_ITEMS(state->stages, stage_info)[i];
+        if (s->error[0])
+            fprintf(out, "\n%s: %s\n", s->name, s->error);
+    }
+}
+
+/* job show and job cancel: both are answered with the job's state. */
+static int ask_state(struct cli *cli, enum wire_type type, const void *body)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    if (client_once(cli_broker(cli), type, body, WIRE_JOB_STATE, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    const struct wire_job_state *state = WIRE_BODY(&reply.message, job_state);
+    int code = CLI_OK;
+    if (cli_json(cli) || state->job.count != 1)
+        code = jobs_print_json(cli, jobs_state_json(state));
+    else
+        print_state(cli->out, state);
+    client_reply_free(&reply);
+    return code;
+}
+
+int command_job_show(struct cli *cli)
+{
+    struct error err = {0};
+    struct wire_job_show body = {.request = 1};
+    if (cli_job(cli, 0, &body.job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    return ask_state(cli, WIRE_JOB_SHOW, &body);
+}
+
+int command_job_cancel(struct cli *cli)
+{
+    struct error err = {0};
+    struct wire_job_cancel body = {.request = 1};
+    if (cli_job(cli, 0, &body.job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    return ask_state(cli, WIRE_JOB_CANCEL, &body);
+}
+
+int command_job_wait(struct cli *cli)
+{
+    struct error err = {0};
+    uint64_t job;
+    if (cli_job(cli, 0, &job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    return jobs_wait(cli, job);
+}
+
+static json_t *worker_json(const struct wire_worker_info *w)
+{
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "worker", (json_int_t)w->worker,
+                     "name", w->name, "host", w->host, "device", w->device, "device_kind",
+                     w->device_kind, "state", w->state, "leased", (json_int_t)w->leased,
+                     "tasks_done", (json_int_t)w->tasks_done, "tasks_failed",
+                     (json_int_t)w->tasks_failed, "last_seen_ms", (json_int_t)w->last_seen_ms);
+}
+
+static json_t *workers_json(const struct wire_workers *workers)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < workers->workers.count; i++)
+        json_array_append_new(list, worker_json(&WIRE_ITEMS(workers->workers, worker_info)[i]));
+    return json_pack("{s:o}", "workers", list);
+}
+
+static void print_workers(FILE *out, const struct wire_workers *workers)
+{
+    fprintf(out, "%6s  %-5s  %5s  %9s  %7s  %-19s  %s\n", "WORKER", "STATE", "HOLDS", "DONE",
+            "FAILED", "LAST SEEN", "NAME, HOST, DEVICE");
+    for (size_t i = 0; i < workers->workers.count; i++) {
+        const struct wire_worker_info *w = &WIRE_ITEMS(workers->workers, worker_info)[i];
+        fprintf(out, "%6llu  %-5s  %5llu  %9llu  %7llu  ", (unsigned long long)w->worker, w->state,
+                (unsigned long long)w->leased, (unsigned long long)w->tasks_done,
+                (unsigned long long)w->tasks_failed);
+        print_time(out, w->last_seen_ms);
+        fprintf(out, "  %s, %s, %s\n", w->name, w->host, w->device);
+    }
+}
+
+int command_worker_list(struct cli *cli)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    struct wire_worker_list body = {.request = 1};
+    if (client_once(cli_broker(cli), WIRE_WORKER_LIST, &body, WIRE_WORKERS, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    int code = CLI_OK;
+    if (cli_json(cli))
+        code = jobs_print_json(cli, workers_json(WIRE_BODY(&reply.message, workers)));
+    else
+        print_workers(cli->out, WIRE_BODY(&reply.message, workers));
+    client_reply_free(&reply);
+    return code;
+}
+
+int command_bundle_add(struct cli *cli)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    char *folder = realpath(cli->operands[0], NULL);
+    if (!folder) {
+        error_set(&err, E_NOT_FOUND, "%s: %m", cli->operands[0]);
+        return cli_fail(cli, &err);
+    }
+    struct wire_bundle_add body = {.request = 1, .folder = folder};
+    int rc = client_once(cli_broker(cli), WIRE_BUNDLE_ADD, &body, WIRE_BUNDLE_ADDED, &reply, &err);
+    free(folder);
+    if (rc != 0)
+        return cli_fail(cli, &err);
+    const struct wire_bundle_added *added = WIRE_BODY(&reply.message, bundle_added);
+    int code = CLI_OK;
+    if (cli_json(cli))
+        code = jobs_print_json(
+            cli, json_pack("{s:s,s:s}", "name", added->name, "hash", added->hash));
+    else
+        fprintf(cli->out, "%s %s\n", added->name, added->hash);
+    client_reply_free(&reply);
+    return code;
+}

@@ -1,0 +1,122 @@
+/* The command table. */
+#include "cli/commands.h"
+
+#include "common/limits.h"
+
+#define OPTION_END {NULL, CLI_FLAG, NULL, 0, NULL, NULL}
+
+static const struct cli_option no_options[] = {OPTION_END};
+
+static const struct cli_option up_options[] = {
+    {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database, made if it is not there"},
+    {"store", CLI_FILE, "DIR", 0, "farm-store", "folder of bundles, pictures and shards"},
+    {"listen", CLI_TEXT, "ENDPOINT", 0, NULL,
+     "where the broker listens [tcp://127.0.0.1:7117; a free port with -- COMMAND]"},
+    {"workers", CLI_UINT, "N", 1024, NULL,
+     "how many workers, dealt over the devices [one a device]"},
+    {"threads", CLI_UINT, "N", 4096, NULL, "threads of each worker on a CPU [its device's choice]"},
+    {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle to register [the one installed beside facefarm]"},
+    {"log", CLI_FILE, "FILE", 0, NULL,
+     "where broker and workers log [stderr; DB.log with -- COMMAND]"},
+    OPTION_END,
+};
+
+static const struct cli_option submit_options[] = {
+    {"wait", CLI_FLAG, NULL, 0, NULL, "wait for the job's end, showing its progress"},
+    OPTION_END,
+};
+
+static const struct cli_option study_options[] = {
+    {"faces", CLI_UINT, "N", (double)LIMIT_SAMPLES, "20000", "faces to label and to fit on"},
+    {"samples", CLI_UINT, "N", (double)LIMIT_SAMPLES, "2000", "faces to write as PNG; 0: none"},
+    {"evaluate", CLI_UINT, "N", (double)LIMIT_SAMPLES, "10000",
+     "faces to edit and to judge, none of them labelled before; 0: none"},
+    {"seed", CLI_UINT, "S", 9007199254740992.0, "1", "seed of the latents"},
+    {"name", CLI_TEXT, "NAME", 0, "study", "the job's name"},
+    {"bundle", CLI_TEXT, "NAME", 0, "default", "name or hash of a registered bundle"},
+    {"target", CLI_TEXT, "EXPR", 0, "age", "direction of the edit that is judged, e.g. -Young"},
+    {"distance", CLI_REAL, "A", 1e6, "3", "length of that edit"},
+    {"conditions", CLI_TEXT, "A,B", 0, "Male,Eyeglasses",
+     "boundaries the judged edit leaves alone; all: every other; none: the plain edit only"},
+    {"discount", CLI_REAL, "L", 1, "1", "share of each condition's drift that is taken away, 0 to 1"},
+    {"sheets", CLI_UINT, "N", 64, "3", "faces on each attribute's sheet of edits; 0: no sheets"},
+    {"dry-run", CLI_FLAG, NULL, 0, NULL, "print the job's YAML and submit nothing"},
+    {"wait", CLI_FLAG, NULL, 0, NULL, "wait for the job's end, showing its progress"},
+    OPTION_END,
+};
+
+static const struct cli_option bundle_check_options[] = {
+    {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to check on, as facefarm-worker names it"},
+    OPTION_END,
+};
+
+static const struct cli_option export_options[] = {
+    {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
+    {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
+    {"what", CLI_TEXT, "WHAT", 0, "labels", "labels, evaluation, edits or boundaries"},
+    {"format", CLI_TEXT, "FORMAT", 0, "csv", "csv, jsonl or npy"},
+    {"output", CLI_FILE, "PATH", 0, NULL,
+     "file to write, - for stdout; a folder for boundaries as npy [-]"},
+    OPTION_END,
+};
+
+static const struct cli_option report_options[] = {
+    {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
+    {"store", CLI_FILE, "DIR", 0, "farm-store", "the farm's store, for the pictures"},
+    {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
+    {"output", CLI_FILE, "DIR", 0, "report", "folder to write index.html and sheets/ in"},
+    OPTION_END,
+};
+
+const struct cli_command cli_commands[] = {
+    {"up", "", 0, 0, "starts a broker and one worker a device on this machine",
+     "Starts a broker and one worker for each device of this machine, registers the bundle, and runs "
+     "until it is stopped (Ctrl-C or SIGTERM) or until COMMAND ends. What crashes is started again. "
+     "COMMAND runs with FACEFARM_BROKER set once everything is ready; its exit code is that of up.\n"
+     "\nExample: facefarm up --db farm.db -- facefarm study --faces 2000 --wait",
+     up_options, CLI_REST, command_up},
+    {"submit", "SPEC.yaml", 1, 1, "submits a job's specification (- reads stdin)",
+     "Submits the job that the file specifies and prints its number once it is durable.",
+     submit_options, CLI_BROKER, command_submit},
+    {"study", "", 0, 0, "submits the whole chain: sample, label, fit, edit, evaluate",
+     "Submits one job that samples and labels faces, fits the boundary of every attribute and of age, "
+     "draws a sheet of edits for each (plain and with every other boundary held), and measures the "
+     "age before and after the edit of --target over faces that were not labelled. The same seed "
+     "gives the same study.",
+     study_options, CLI_BROKER, command_study},
+    {"job list", "", 0, 0, "lists the jobs, newest first", NULL, no_options, CLI_BROKER,
+     command_job_list},
+    {"job show", "ID", 1, 1, "shows a job's stages", NULL, no_options, CLI_BROKER,
+     command_job_show},
+    {"job cancel", "ID", 1, 1, "ends a job", NULL, no_options, CLI_BROKER, command_job_cancel},
+    {"job wait", "ID", 1, 1, "waits for a job's end, showing its progress",
+     "Waits for the job's end. Where stderr is a terminal a line for each stage shows its progress, "
+     "else a line is printed at changes. A broker that is started again in between is waited for.",
+     no_options, CLI_BROKER, command_job_wait},
+    {"worker list", "", 0, 0, "lists the workers seen", NULL, no_options, CLI_BROKER,
+     command_worker_list},
+    {"bundle check", "DIR", 1, 1, "runs a bundle's networks and compares with its references",
+     "Checks a bundle on a device of this machine: every file, every operator, and the outputs "
+     "against the reference outputs that the bundle brings.",
+     bundle_check_options, 0, command_bundle_check},
+    {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
+     command_bundle_add},
+    {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",
+     "Writes rows of a job: labels (scores of every labelled face), evaluation (scores and ages "
+     "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "
+     "file each, (1, d) float32, the layout of InterFaceGAN.",
+     export_options, 0, command_export},
+    {"report", "", 0, 0, "writes a job's report: one HTML file and its sheets",
+     "Writes OUTPUT/index.html, one file that needs no network, and copies the sheets beside it. The "
+     "headline figures are printed as well; each is one SQL statement that the report shows.",
+     report_options, 0, command_report},
+    {"help", "[COMMAND]", 0, 2, "explains a command; --man prints the manual page", NULL,
+     (const struct cli_option[]){
+         {"man", CLI_FLAG, NULL, 0, NULL, "print the manual page (roff)"},
+         OPTION_END,
+     },
+     0, command_help},
+    {"completion", "", 0, 0, "prints bash completion: source <(facefarm completion)", NULL,
+     no_options, 0, command_completion},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL, 0, NULL},
+};

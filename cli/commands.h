@@ -1,0 +1,22 @@
+/* The commands' functions: each does what the table in commands.c says and returns an exit code. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+int command_up(struct cli *cli);
+int command_submit(struct cli *cli);
+int command_study(struct cli *cli);
+int command_job_list(struct cli *cli);
+int command_job_show(struct cli *cli);
+int command_job_cancel(struct cli *cli);
+int command_job_wait(struct cli *cli);
+int command_worker_list(struct cli *cli);
+int command_bundle_check(struct cli *cli);
+int command_bundle_add(struct cli *cli);
+int command_export(struct cli *cli);
+int command_report(struct cli *cli);
+int command_help(struct cli *cli);
+int command_completion(struct cli *cli);
+
+#endif

@@ -1,0 +1,129 @@
+/* The page as a whole, and what its sections share. */
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "cli/report/report_priv.h"
+#include "common/embedded.h"
+
+#define PAGE_MAX ((size_t)512 << 20)
+
+extern const struct embedded_file report_assets[];
+
+int report_query(struct report *report, const char *name, int64_t id, struct statement **statement,
+                 struct error *err)
+{
+    int rc = database_query(report->db, name, statement, err);
+    if (rc == 0)
+        statement_bind_int(*statement, 1, id);
+    return rc;
+}
+
+struct figure report_figure(struct statement *statement, int column)
+{
+    return (struct figure){!statement_is_null(statement, column), statement_real(statement, column)};
+}
+
+void report_print(struct html *html, struct figure figure, int decimals)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*f", decimals, figure.value);
+    html_raw(html, figure.known ? text : "–");
+}
+
+void report_signed(struct html *html, struct figure figure, int decimals)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s%.*f", figure.value < 0 ? "−" : "+", decimals,
+             fabs(figure.value));
+    html_raw(html, figure.known ? text : "–");
+}
+
+void report_name(const char *attribute, char *text, size_t size)
+{
+    snprintf(text, size, "%s", attribute);
+    for (char *c = text; *c; c++) {
+        if (*c == '_')
+            *c = ' ';
+        if (c > text && c[-1] == ' ')
+            *c = (char)tolower((unsigned char)*c);
+    }
+}
+
+void report_open(struct html *html, const char *id, const char *title, const char *lead)
+{
+    html_print(html, "<section id=\"%s\"><h2>%s</h2>\n", id, title);
+    if (lead)
+        html_print(html, "<p class=\"lead\">%s</p>\n", lead);
+}
+
+void report_close(struct html *html)
+{
+    html_raw(html, "</section>\n");
+}
+
+static int open_page(struct report *report, struct error *err)
+{
+    struct statement *q;
+    const struct embedded_file *css = embedded_find(report_assets, "report.css");
+    int rc = report_query(report, "report_job", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_step(q, err);
+    if (rc <= 0)
+        return rc < 0 ? rc : error_set(err, E_NOT_FOUND, "job %lld is not there",
+                                       (long long)report->job);
+    html_print(&report->html,
+               "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+               "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+               "<meta name=\"color-scheme\" content=\"light dark\">\n"
+               "<title>%s · job %lld · facefarm</title>\n<style>\n",
+               statement_text(q, 0), (long long)report->job);
+    html_raw(&report->html, css ? css->text : "");
+    html_raw(&report->html, "</style>\n</head>\n<body>\n<main>\n");
+    statement_reset(q);
+    return 0;
+}
+
+static int write_sections(struct report *report, struct error *err)
+{
+    static int (*const sections[])(struct report *, struct error *) = {
+        section_head,   section_problems, section_samples,      section_ages, section_moved,
+        section_sheets, section_boundaries, section_distribution, section_run,  section_sources,
+    };
+    int rc = open_page(report, err);
+    for (size_t i = 0; rc == 0 && i < sizeof sections / sizeof *sections; i++)
+        rc = sections[i](report, err);
+    html_raw(&report->html, "</main>\n</body>\n</html>\n");
+    if (rc == 0 && report->html.rc != 0) {
+        rc = report->html.rc;
+        if (err)
+            *err = report->html.err;
+    }
+    return rc;
+}
+
+int report_write(struct database *db, const char *store, const char *output, int64_t job, FILE *talk,
+                 struct error *err)
+{
+    char path[4096];
+    struct buffer page;
+    struct report report = {
+        .db = db, .store = store, .output = output, .job = job, .talk = talk, .html.out = &page};
+    buffer_init(&page, PAGE_MAX);
+    int rc = 0;
+    if (snprintf(path, sizeof path, "%s/index.html", output) >= (int)sizeof path)
+        rc = error_set(err, E_LIMIT, "the output's path has %zu bytes", strlen(output));
+    if (rc == 0)
+        rc = report_headline(db, job, &report.headline, err);
+    if (rc == 0)
+        rc = buffer_make_folders(output, err);
+    if (rc == 0)
+        rc = write_sections(&report, err);
+    if (rc == 0)
+        rc = buffer_write_file(path, page.data, page.size, err);
+    if (rc == 0 && report.missing)
+        fprintf(talk, "facefarm report: %d pictures are not in the store %s\n", report.missing,
+                store);
+    buffer_free(&page);
+    return rc;
+}

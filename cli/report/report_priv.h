@@ -1,0 +1,64 @@
+/* What the report's sections share. */
+#ifndef CLI_REPORT_REPORT_PRIV_H
+#define CLI_REPORT_REPORT_PRIV_H
+
+#include "cli/report/html.h"
+#include "cli/report/report.h"
+
+/* What the study reached; ours stand beside it and come from the database alone. */
+#define STUDY_TEST_ACCURACY 0.791
+#define STUDY_F1 0.336
+#define STUDY_AGE_SHIFT 19.2
+#define STUDY_AGE_BEFORE 23
+#define STUDY_AGE_AFTER 42
+
+struct report {
+    struct database *db;
+    const char *store, *output;
+    int64_t job;
+    FILE *talk;
+    struct html html;
+    struct report_headline headline;
+    int64_t evaluate; /* the first evaluate stage's id, 0: none */
+    int missing;      /* pictures that the store lacks */
+};
+
+/* A statement of report.sql with ?1 bound. */
+MUST_CHECK int report_query(struct report *report, const char *name, int64_t id,
+                            struct statement **statement, struct error *err);
+
+/* The text of a statement of report.sql as one would type it, ?1 replaced by the job's number. */
+MUST_CHECK int report_sql(const char *name, int64_t job, struct buffer *text, struct error *err);
+
+/* A statement's column as a figure. */
+struct figure report_figure(struct statement *statement, int column);
+/* The figure with so many decimals, or a dash. */
+void report_print(struct html *html, struct figure figure, int decimals);
+/* With its sign, "+19.2" or "−3.0". */
+void report_signed(struct html *html, struct figure figure, int decimals);
+
+/* "Wearing_Hat" as people read it: "Wearing hat". Into a buffer of `size`. */
+void report_name(const char *attribute, char *text, size_t size);
+
+/* Opens and ends a section with a heading and, where not NULL, a sentence below it. */
+void report_open(struct html *html, const char *id, const char *title, const char *lead);
+void report_close(struct html *html);
+
+/* pictures.c: an <img> with the PNG inside, `scale` times its size (0: as wide as its box); `copy` (may be NULL) is
+ * a name below OUTPUT/sheets/ to copy it to. A picture that is not there is a note in its place. */
+MUST_CHECK int report_picture(struct report *report, const char *path, const char *alt, int scale,
+                              const char *copy, struct error *err);
+
+/* The sections, in the page's order. Each writes nothing where the job has nothing for it. */
+MUST_CHECK int section_head(struct report *report, struct error *err);
+MUST_CHECK int section_problems(struct report *report, struct error *err);
+MUST_CHECK int section_samples(struct report *report, struct error *err);
+MUST_CHECK int section_ages(struct report *report, struct error *err);
+MUST_CHECK int section_moved(struct report *report, struct error *err);
+MUST_CHECK int section_sheets(struct report *report, struct error *err);
+MUST_CHECK int section_boundaries(struct report *report, struct error *err);
+MUST_CHECK int section_distribution(struct report *report, struct error *err);
+MUST_CHECK int section_run(struct report *report, struct error *err);
+MUST_CHECK int section_sources(struct report *report, struct error *err);
+
+#endif

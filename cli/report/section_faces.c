@@ -1,0 +1,178 @@
+/* Sample faces and the sheets of edits. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/report/report_priv.h"
+
+#define FACES_SHOWN 40
+
+static int is_picture(const struct dirent *entry)
+{
+    size_t size = strlen(entry->d_name);
+    return size > 4 && strcmp(entry->d_name + size - 4, ".png") == 0;
+}
+
+/* Pictures of one folder of the store, in the order of their names. */
+static int print_folder(struct report *report, const char *folder, int *shown, struct error *err)
+{
+    char path[4096];
+    struct dirent **entries = NULL;
+    if (snprintf(path, sizeof path, "%s/%s", report->store, folder) >= (int)sizeof path)
+        return 0;
+    int count = scandir(path, &entries, is_picture, alphasort);
+    int rc = 0;
+    for (int i = 0; i < count; i++) {
+        if (rc == 0 && *shown < FACES_SHOWN &&
+            snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < (int)sizeof path) {
+            rc = report_picture(report, path, "", 2, NULL, err);
+            ++*shown;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return rc;
+}
+
+static int print_samples(struct report *report, int *shown, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_sample_files", report->job, &q, err);
+    while (rc == 0 && *shown < FACES_SHOWN && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        if (strcmp(statement_text(q, 1), "png-folder") == 0)
+            rc = print_folder(report, statement_text(q, 0), shown, err);
+    }
+    if (rc == 0)
+        statement_reset(q);
+    return rc;
+}
+
+int section_samples(struct report *report, struct error *err)
+{
+    struct statement *q;
+    int64_t count = 0;
+    int shown = 0;
+    int rc = report_query(report, "report_sample_count", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_run_int(q, &count, err);
+    if (rc != 0 || count == 0)
+        return rc;
+    struct html *html = &report->html;
+    report_open(html, "faces", "Faces", NULL);
+    html_raw(html, "<p class=\"lead\">The first of ");
+    html_count(html, count);
+    html_raw(html, " faces that the generator drew and the store holds.</p>\n<div class=\"faces\">");
+    rc = print_samples(report, &shown, err);
+    html_raw(html, "</div>\n");
+    if (shown == 0)
+        html_raw(html, "<p class=\"gone\">No PNG folder of them is in the store.</p>\n");
+    report_close(html);
+    return rc;
+}
+
+/* ---- sheets ---- */
+
+/* The distances of a stage's columns. */
+struct steps {
+    int64_t stage;
+    int count;
+    double distances[64];
+};
+
+static int read_steps(struct report *report, int64_t stage, struct steps *steps, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_steps", stage, &q, err);
+    steps->stage = stage;
+    steps->count = 0;
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        if (steps->count < 64)
+            steps->distances[steps->count++] = statement_real(q, 0);
+    }
+    return rc;
+}
+
+static void print_steps(struct html *html, const struct steps *steps)
+{
+    html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", steps->count);
+    for (int i = 0; i < steps->count; i++) {
+        html_raw(html, "<li>");
+        if (steps->distances[i] == 0)
+            html_raw(html, "0");
+        else
+            html_print(html, "%s%g", steps->distances[i] < 0 ? "−" : "+",
+                       steps->distances[i] < 0 ? -steps->distances[i] : steps->distances[i]);
+        html_raw(html, "</li>");
+    }
+    html_raw(html, "</ol>");
+}
+
+static void base_name(const char *stage, const char *path, char *name, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(name, size, "%s/%s", stage, slash ? slash + 1 : path);
+    for (char *c = name; *c; c++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+/", *c))
+            *c = '_';
+}
+
+/* One sheet of a row; columns path, gain, leak begin at `column`. */
+static int print_sheet(struct report *report, struct statement *q, int column,
+                       const struct steps *steps, struct error *err)
+{
+    char copy[512], alt[256], name[128];
+    int projected = column > 3;
+    struct html *html = &report->html;
+    if (statement_is_null(q, column))
+        return 0;
+    base_name(statement_text(q, 1), statement_text(q, column), copy, sizeof copy);
+    report_name(statement_text(q, 2), name, sizeof name);
+    snprintf(alt, sizeof alt, "Faces edited along %s%s", name, projected ? ", projected" : "");
+    html_print(html, "<figure class=\"sheet p%d\">", projected);
+    int rc = report_picture(report, statement_text(q, column), alt, 0, copy, err);
+    print_steps(html, steps);
+    html_print(html, "<figcaption><b>%s</b> gain ", projected ? "projected" : "plain");
+    report_print(html, report_figure(q, column + 1), 2);
+    html_raw(html, ", leak ");
+    report_print(html, report_figure(q, column + 2), 2);
+    html_raw(html, "</figcaption></figure>\n");
+    return rc;
+}
+
+static void open_sheets(struct html *html)
+{
+    report_open(html, "edits", "Edits, left to right", NULL);
+    html_raw(html,
+             "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the distance below "
+             "it; 0 is the face as sampled. The <b>projected</b> edit takes the conditions’ directions out of "
+             "the normal. <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
+             "<b>leak</b> is the largest share that goes along a condition.</p>\n");
+}
+
+int section_sheets(struct report *report, struct error *err)
+{
+    struct statement *q;
+    struct steps steps = {0};
+    int any = 0;
+    int rc = report_query(report, "report_sheets", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        char name[128];
+        rc = 0;
+        if (statement_int(q, 0) != steps.stage)
+            rc = read_steps(report, statement_int(q, 0), &steps, err);
+        if (!any++)
+            open_sheets(&report->html);
+        report_name(statement_text(q, 2), name, sizeof name);
+        html_print(&report->html, "<article class=\"edit\"><h3>%s</h3><div class=\"pair\">", name);
+        if (rc == 0)
+            rc = print_sheet(report, q, 3, &steps, err);
+        if (rc == 0)
+            rc = print_sheet(report, q, 6, &steps, err);
+        html_raw(&report->html, "</div></article>\n");
+    }
+    if (any)
+        report_close(&report->html);
+    return rc;
+}

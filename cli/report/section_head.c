@@ -1,0 +1,257 @@
+/* The opening: a headline made of the figures, tiles, and the SQL behind them; then what went wrong. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/report/report_priv.h"
+
+static void format_time(int64_t milliseconds, char *text, size_t size)
+{
+    time_t seconds = (time_t)(milliseconds / 1000);
+    struct tm utc;
+    snprintf(text, size, "–");
+    if (milliseconds > 0 && gmtime_r(&seconds, &utc))
+        strftime(text, size, "%Y-%m-%d %H:%M UTC", &utc);
+}
+
+/* "20 000 faces labelled, 40 boundaries fitted, age moved by +26.1 years." */
+static void print_claim(struct html *html, const struct report_headline *h)
+{
+    html_raw(html, "<h1>");
+    html_count(html, h->faces);
+    html_raw(html, " faces labelled, ");
+    html_count(html, h->boundaries);
+    html_raw(html, " boundaries fitted");
+    if (h->shifts_count) {
+        html_raw(html, ", age moved by <span class=\"accent\">");
+        report_signed(html, (struct figure){true, h->shifts[0].shift}, 1);
+        html_raw(html, " years</span>");
+    }
+    html_raw(html, "</h1>\n");
+}
+
+/* The first row of the first sheet, cut out by CSS. */
+static int print_banner(struct report *report, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_banner", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_step(q, err);
+    if (rc <= 0)
+        return rc;
+    char alt[160], name[96];
+    report_name(statement_text(q, 0), name, sizeof name);
+    snprintf(alt, sizeof alt, "One face edited along %s, from %g to %g", name,
+             statement_real(q, 2), statement_real(q, 3));
+    html_print(&report->html, "<figure class=\"banner\"><div style=\"--rows:%d;--steps:%d\">",
+               (int)statement_int(q, 4), (int)statement_int(q, 5));
+    rc = report_picture(report, statement_text(q, 1), alt, 0, NULL, err);
+    html_print(&report->html, "</div><figcaption>%s.</figcaption></figure>\n", alt);
+    statement_reset(q);
+    return rc;
+}
+
+static void open_tile(struct html *html, const char *label, const char *traits)
+{
+    html_print(html, "<div class=\"tile%s\"><dt>%s</dt><dd><b>", traits, label);
+}
+
+static void tile_shift(struct html *html, const struct report_shift *s)
+{
+    open_tile(html, s->projected ? "Age shift, projected" : "Age shift", s->projected ? " t2" : " t1");
+    report_signed(html, (struct figure){true, s->shift}, 1);
+    html_raw(html, " <small>years</small></b><span>95 %: ");
+    report_signed(html, (struct figure){true, s->low}, 2);
+    html_raw(html, " to ");
+    report_signed(html, (struct figure){true, s->high}, 2);
+    html_raw(html, ", ");
+    html_count(html, s->faces);
+    html_print(html, " faces</span><span>distance %g · the study: +%.1f</span></dd></div>\n",
+               s->distance, STUDY_AGE_SHIFT);
+}
+
+static void print_tiles(struct html *html, const struct report_headline *h)
+{
+    html_raw(html, "<dl class=\"tiles\">\n");
+    for (int i = 0; i < h->shifts_count; i++)
+        tile_shift(html, &h->shifts[i]);
+    if (h->boundaries) {
+        open_tile(html, "Balanced test accuracy", "");
+        report_print(html, h->balanced_accuracy, 3);
+        html_print(html, "</b><span>mean of %lld boundaries</span><span>chance: 0.500</span></dd></div>\n",
+                   (long long)h->boundaries);
+        open_tile(html, "Test accuracy", "");
+        report_print(html, h->test_accuracy, 3);
+        html_raw(html, "</b><span>always the majority: ");
+        report_print(html, h->base_rate, 3);
+        html_print(html, "</span><span>the study: %.3f</span></dd></div>\n", STUDY_TEST_ACCURACY);
+        open_tile(html, "F1", "");
+        report_print(html, h->f1, 3);
+        html_raw(html, "</b><span>AUC ");
+        report_print(html, h->auc, 3);
+        html_print(html, "</span><span>the study: %.3f</span></dd></div>\n", STUDY_F1);
+    }
+    if (h->elapsed_ms > 0) {
+        open_tile(html, "Faces made", "");
+        html_count(html, h->faces_made);
+        html_print(html, "</b><span>%.0f a second over all</span><span>%lld worker%s, %.0f s</span></dd></div>\n",
+                   1000.0 * (double)h->faces_made / (double)h->elapsed_ms, (long long)h->workers,
+                   h->workers == 1 ? "" : "s", (double)h->elapsed_ms / 1000);
+    }
+    html_raw(html, "</dl>\n");
+}
+
+static int print_queries(struct report *report, struct error *err)
+{
+    static const struct {
+        const char *label, *name;
+    } queries[] = {
+        {"Faces labelled", "report_headline_faces"},
+        {"Boundaries", "report_headline_boundaries"},
+        {"Mean balanced test accuracy", "report_headline_balanced_accuracy"},
+        {"Mean test accuracy", "report_headline_test_accuracy"},
+        {"Mean base rate", "report_headline_base_rate"},
+        {"Mean F1", "report_headline_f1"},
+        {"Mean AUC", "report_headline_auc"},
+        {"Age shift", "report_headline_age_shift"},
+        {"Faces made, milliseconds, workers", "report_headline_throughput"},
+    };
+    html_raw(&report->html, "<details><summary>Ask the database yourself: the SQL of these figures"
+                            "</summary>\n<p>Every figure of this page is a query of the job's file; "
+                            "type these in <code>sqlite3 farm.db</code>.</p>\n");
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof queries / sizeof *queries; i++) {
+        struct buffer sql;
+        buffer_init(&sql, 64 << 10);
+        rc = report_sql(queries[i].name, report->job, &sql, err);
+        if (rc == 0)
+            html_print(&report->html, "<h4>%s</h4><pre class=\"sql\">%s</pre>\n", queries[i].label,
+                       (const char *)sql.data);
+        buffer_free(&sql);
+    }
+    html_raw(&report->html, "</details>\n");
+    return rc;
+}
+
+static int print_facts(struct report *report, struct error *err)
+{
+    struct statement *q;
+    char begun[40], ended[40];
+    int rc = report_query(report, "report_job", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_step(q, err);
+    if (rc <= 0)
+        return rc;
+    format_time(statement_int(q, 5), begun, sizeof begun);
+    format_time(statement_int(q, 6), ended, sizeof ended);
+    html_print(&report->html, "<p class=\"facts\">Job %lld, <em>%s</em> · %s",
+               (long long)report->job, statement_text(q, 0), statement_text(q, 2));
+    html_print(&report->html, " · bundle %s <code>%s</code>", statement_text(q, 8),
+               statement_text(q, 9));
+    html_print(&report->html, " · seed %lld · %s to %s</p>\n", (long long)statement_int(q, 3),
+               begun, ended);
+    statement_reset(q);
+    return 0;
+}
+
+int section_head(struct report *report, struct error *err)
+{
+    struct html *html = &report->html;
+    html_raw(html, "<header>\n<p class=\"eyebrow\">facefarm</p>\n");
+    print_claim(html, &report->headline);
+    int rc = print_facts(report, err);
+    if (rc == 0)
+        rc = print_banner(report, err);
+    print_tiles(html, &report->headline);
+    if (rc == 0)
+        rc = print_queries(report, err);
+    html_raw(html, "</header>\n");
+    return rc;
+}
+
+/* ---- what went wrong ---- */
+
+static void problem(struct html *html, int *any, const char *class)
+{
+    if (!*any)
+        html_raw(html, "<section id=\"problems\" class=\"problems\"><h2>Not as it should be</h2>\n<ul>\n");
+    *any = 1;
+    html_print(html, "<li class=\"%s\">", class);
+}
+
+static int print_states(struct report *report, int *any, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_stages", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        if (strcmp(statement_text(q, 2), "done") == 0 && statement_text(q, 7)[0] == '\0')
+            continue;
+        problem(&report->html, any, "state");
+        html_print(&report->html, "Stage %s is %s", statement_text(q, 0), statement_text(q, 2));
+        html_print(&report->html, ": %lld of %lld. %s</li>\n", (long long)statement_int(q, 4),
+                   (long long)statement_int(q, 3), statement_text(q, 7));
+    }
+    return rc;
+}
+
+static int print_poison(struct report *report, int *any, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_poison", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        problem(&report->html, any, "poison");
+        html_print(&report->html, "Set aside after its last attempt: stage %s, %lld from %lld.</li>\n",
+                   statement_text(q, 0), (long long)statement_int(q, 2),
+                   (long long)statement_int(q, 1));
+    }
+    return rc;
+}
+
+static int print_failures(struct report *report, int *any, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_failures", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        problem(&report->html, any, "failure");
+        html_print(&report->html, "Failed attempt%s: stage %s, %lld from %lld",
+                   statement_int(q, 5) > 1 ? "s" : "", statement_text(q, 0),
+                   (long long)statement_int(q, 2), (long long)statement_int(q, 1));
+        html_print(&report->html, ", %lld time%s, %s %s: %s</li>\n", (long long)statement_int(q, 5),
+                   statement_int(q, 5) > 1 ? "s" : "", statement_text(q, 6), statement_text(q, 3),
+                   statement_text(q, 4));
+    }
+    return rc;
+}
+
+static int print_faults(struct report *report, int *any, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_faults", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        problem(&report->html, any, "fault");
+        html_print(&report->html, "Not deterministic: stage %s, %lld from %lld on %s gave <code>%s</code>",
+                   statement_text(q, 0), (long long)statement_int(q, 2),
+                   (long long)statement_int(q, 1), statement_text(q, 3), statement_text(q, 5));
+        html_print(&report->html, " after <code>%s</code>.</li>\n", statement_text(q, 4));
+    }
+    return rc;
+}
+
+int section_problems(struct report *report, struct error *err)
+{
+    int any = 0;
+    int rc = print_states(report, &any, err);
+    if (rc == 0)
+        rc = print_poison(report, &any, err);
+    if (rc == 0)
+        rc = print_failures(report, &any, err);
+    if (rc == 0)
+        rc = print_faults(report, &any, err);
+    if (any)
+        html_raw(&report->html, "</ul></section>\n");
+    return rc;
+}

@@ -1,0 +1,206 @@
+-- What `facefarm report` and `facefarm export` read. ?1 is the job. The statements called report_headline_… are
+-- printed in the report, for whoever wants to ask the same of the file with sqlite3.
+
+-- name: report_last_job
+SELECT max(id) FROM job;
+
+-- name: report_job
+SELECT j.name, j.owner, j.state, j.seed, j.spec, j.submitted_ms, j.ended_ms, j.bundle_id, b.name, b.hash, b.dimension
+FROM job j JOIN bundle b ON b.id = j.bundle_id WHERE j.id = ?1;
+
+-- name: report_versions
+SELECT (SELECT user_version FROM pragma_user_version), sqlite_version();
+
+-- ---- headline figures ----
+
+-- name: report_headline_faces
+SELECT count(*) FROM stage s JOIN face f ON f.stage_id = s.id
+WHERE s.job_id = ?1 AND s.kind = 'label';
+
+-- name: report_headline_boundaries
+SELECT count(*) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_balanced_accuracy
+SELECT avg(balanced_accuracy) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_test_accuracy
+SELECT avg(test_accuracy) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_base_rate
+SELECT avg(base_rate) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_f1
+SELECT avg(f1) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_auc
+SELECT avg(auc) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
+
+-- name: report_headline_age_shift
+SELECT projected, distance, faces, mean_before, mean_after, mean_shift, low, high
+FROM age_shift WHERE job = ?1 ORDER BY stage_id, projected;
+
+-- Faces made and the time from the first lease to the last commit.
+-- name: report_headline_throughput
+SELECT sum(t.faces), max(t.committed_ms) - min(t.leased_ms), count(DISTINCT t.worker_id)
+FROM task t JOIN stage s ON s.id = t.stage_id WHERE s.job_id = ?1;
+
+-- ---- faces and sheets ----
+
+-- name: report_sample_files
+SELECT f.path, f.kind, f.start, f.count FROM file f JOIN stage s ON s.id = f.stage_id
+WHERE s.job_id = ?1 AND s.kind = 'sample' ORDER BY s.position, f.start;
+
+-- name: report_sample_count
+SELECT coalesce(sum(f.count), 0) FROM file f JOIN stage s ON s.id = f.stage_id
+WHERE s.job_id = ?1 AND s.kind = 'sample';
+
+-- A row a target: its plain and its projected sheet, which may be missing; age first.
+-- name: report_sheets
+SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak
+FROM stage s
+JOIN direction d ON d.stage_id = s.id AND d.projected = 0
+JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
+LEFT JOIN direction e ON e.stage_id = s.id AND e.projected = 1 AND e.position = d.position
+LEFT JOIN file g ON g.stage_id = s.id AND g.kind = 'sheet' AND g.projected = 1 AND g.start = f.start
+WHERE s.job_id = ?1 AND s.kind = 'edit'
+ORDER BY s.position, d.name <> 'age', d.position;
+
+-- The sheet whose first row opens the report: of age if there is one.
+-- name: report_banner
+SELECT d.name, f.path, min(v.distance), max(v.distance), s.unit, count(v.variant)
+FROM stage s
+JOIN direction d ON d.stage_id = s.id AND d.projected = 0
+JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
+JOIN variant v ON v.stage_id = s.id AND v.projected = 0
+WHERE s.job_id = ?1 AND s.kind = 'edit'
+GROUP BY s.id, d.position ORDER BY d.name <> 'age', s.position, d.position LIMIT 1;
+
+-- The distances of an edit stage's columns; ?1 is the stage.
+-- name: report_steps
+SELECT distance FROM variant WHERE stage_id = ?1 AND projected = 0 ORDER BY variant;
+
+-- ---- ages ----
+
+-- The first evaluate stage: where it is, what it did, and gain and leak of its directions.
+-- name: report_evaluate
+SELECT s.id, s.name, s.start, s.done, d.name, v.distance, d.gain, d.leak, e.gain, e.leak
+FROM stage s
+JOIN variant v ON v.stage_id = s.id AND v.variant = 1
+JOIN direction d ON d.stage_id = s.id AND d.projected = 0 AND d.position = 0
+LEFT JOIN direction e ON e.stage_id = s.id AND e.projected = 1 AND e.position = 0
+WHERE s.job_id = ?1 AND s.kind = 'evaluate' ORDER BY s.position LIMIT 1;
+
+-- Faces by age in bins of two years; ?1 is the stage.
+-- name: report_age_histogram
+SELECT variant, 2 * CAST(floor(age_judge / 2) AS INTEGER) AS bin, count(*) FROM face
+WHERE stage_id = ?1 AND age_judge IS NOT NULL GROUP BY variant, bin ORDER BY variant, bin;
+
+-- Shifts of the faces in bins of two years; ?1 is the stage.
+-- name: report_shift_histogram
+SELECT a.variant, 2 * CAST(floor((a.age_judge - b.age_judge) / 2) AS INTEGER) AS bin, count(*)
+FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
+WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
+GROUP BY a.variant, bin ORDER BY a.variant, bin;
+
+-- Share of the faces that the edit made older, and the estimator's own range; ?1 is the stage.
+-- name: report_age_quality
+SELECT a.variant, avg(a.age_judge > b.age_judge), min(a.age_judge), max(a.age_judge)
+FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
+WHERE a.stage_id = ?1 AND a.variant > 0 GROUP BY a.variant ORDER BY a.variant;
+
+-- Age over the sweep of the edit stages' target age: a row a face and step.
+-- name: report_dose
+SELECT v.projected, f.idx % s.unit, v.distance, f.age_judge
+FROM stage s
+JOIN direction d ON d.stage_id = s.id AND d.name = 'age' AND d.projected = 0
+JOIN face f ON f.stage_id = s.id AND f.idx / s.unit = d.position
+JOIN variant v ON v.stage_id = s.id AND v.variant = f.variant
+WHERE s.job_id = ?1 AND s.kind = 'edit' AND f.age_judge IS NOT NULL
+ORDER BY v.projected, f.idx, v.distance;
+
+-- What else moved, in standard deviations of the logit, and the shares; ?1 is the evaluate stage.
+-- name: report_moved
+SELECT b.attribute, p.mean_change / nullif(b.sd_logit, 0), q.mean_change / nullif(b.sd_logit, 0),
+       1.0 * b.positives / b.faces, 1.0 * p.positives / p.faces, 1.0 * q.positives / q.faces
+FROM attribute_summary b
+JOIN attribute_summary p ON p.stage_id = b.stage_id AND p.position = b.position AND p.variant = 1
+LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = 2
+WHERE b.stage_id = ?1 AND b.variant = 0
+ORDER BY abs(p.mean_change / nullif(b.sd_logit, 0)) DESC, b.position;
+
+-- Mean size of those changes, plain and projected; ?1 is the evaluate stage.
+-- name: report_moved_mean
+SELECT avg(abs(p.mean_change / nullif(b.sd_logit, 0))), avg(abs(q.mean_change / nullif(b.sd_logit, 0)))
+FROM attribute_summary b
+JOIN attribute_summary p ON p.stage_id = b.stage_id AND p.position = b.position AND p.variant = 1
+LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = 2
+WHERE b.stage_id = ?1 AND b.variant = 0;
+
+-- ---- labels and boundaries ----
+
+-- name: report_distribution
+SELECT attribute, positives, faces, share, low, high FROM class_distribution
+WHERE job = ?1 ORDER BY stage_id, share DESC, position;
+
+-- The study's table. A boundary fitted on fewer faces than four times the dimensions separates noise.
+-- name: report_boundaries
+SELECT v.attribute, v.data_size, v.positives, v.train_accuracy, v.test_accuracy, v.f1, v.base_rate,
+       v.balanced_accuracy, v.auc, v.test_size,
+       v.test_accuracy < v.base_rate AS baseline_wins,
+       v.data_size - v.test_size < 4 * b.dimension AS small_training
+FROM boundaries v JOIN job j ON j.id = v.job JOIN bundle b ON b.id = j.bundle_id
+WHERE v.job = ?1 ORDER BY v.stage_id, v.attribute = 'age', v.position;
+
+-- ---- the run ----
+
+-- name: report_stages
+SELECT name, kind, state, total, done, started_ms, ended_ms, error FROM stage WHERE job_id = ?1 ORDER BY position;
+
+-- name: report_throughput
+SELECT stage, kind, worker, host, device, tasks, attempts, faces, bytes, latents_ms, generate_ms, label_ms, solve_ms,
+       encode_ms, busy_ms, faces_per_second
+FROM throughput WHERE job = ?1 ORDER BY stage_id, worker_id;
+
+-- name: report_workers
+SELECT DISTINCT w.name, w.host, w.device, w.driver, w.device_kind, w.compute_units, w.memory
+FROM task t JOIN stage s ON s.id = t.stage_id JOIN worker w ON w.id = t.worker_id
+WHERE s.job_id = ?1 ORDER BY w.id;
+
+-- name: report_failures
+SELECT s.name, f.start, f.count, f.code, f.text, count(*), coalesce(w.name, '')
+FROM failure f JOIN stage s ON s.id = f.stage_id LEFT JOIN worker w ON w.id = f.worker_id
+WHERE s.job_id = ?1 GROUP BY f.stage_id, f.start, f.count, f.code, f.text, f.worker_id ORDER BY min(f.id) LIMIT 100;
+
+-- name: report_poison
+SELECT s.name, p.start, p.count FROM poison p JOIN stage s ON s.id = p.stage_id
+WHERE s.job_id = ?1 ORDER BY s.position, p.start LIMIT 100;
+
+-- name: report_faults
+SELECT s.name, d.start, d.count, w.name, d.expected, d.found
+FROM determinism_fault d JOIN stage s ON s.id = d.stage_id JOIN worker w ON w.id = d.worker_id
+WHERE s.job_id = ?1 ORDER BY d.id LIMIT 100;
+
+-- ---- export ----
+
+-- The makers' ?1 is the bundle; of what they make, ?1 is the job.
+-- name: export_make_labels
+SELECT printf('SELECT * FROM "%w_labels" WHERE job = ?1 ORDER BY stage, idx', view_prefix)
+FROM bundle WHERE id = ?1;
+
+-- name: export_make_evaluation
+SELECT printf('SELECT * FROM "%w_evaluation" WHERE job = ?1 ORDER BY stage, idx', view_prefix)
+FROM bundle WHERE id = ?1;
+
+-- name: export_make_edits
+SELECT printf('SELECT * FROM "%w_edits" WHERE job = ?1 ORDER BY stage, idx, variant', view_prefix)
+FROM bundle WHERE id = ?1;
+
+-- name: export_boundaries
+SELECT v.stage, v.attribute, v.data_size, v.train_accuracy, v.test_accuracy, v.f1, v.base_rate, v.balanced_accuracy,
+       v.precision, v.recall, v.auc, v.positives, v.test_positives, v.test_size, b."offset", b.threshold
+FROM boundaries v JOIN boundary b ON b.stage_id = v.stage_id AND b.position = v.position
+WHERE v.job = ?1 ORDER BY v.stage_id, v.position;
+
+-- name: export_normals
+SELECT s.name, b.name, b.normal FROM boundary b JOIN stage s ON s.id = b.stage_id
+WHERE s.job_id = ?1 ORDER BY b.stage_id, b.position;
