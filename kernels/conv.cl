@@ -1,0 +1,243 @@
+/*
+ * Convolution for CPUs: one work-item a group, explicit float16 accumulators, packed weights.
+ *
+ *   out[n][o(i,p)][c] = act(bias[c] + Σ_t Σ_k in[n][i·IS + t·D + OFF[p]][k] · w[p][t][k][c])
+ *
+ * per axis, with o = i·OS + p. Ordinary convolution has OS = 1 phase and OFF = −pad. Nearest
+ * upsampling before a convolution, and transposed convolution, have OS phases with IS = 1.
+ *
+ * A group computes TILEY×TILEX positions i of one sample, all phases, all channels. It first copies
+ * the input that the tile touches into local memory, [PATCHY][PATCHX][CIP], zero outside the image, so
+ * that nothing is checked in the inner loops. Then, per phase and panel of 16·NV channels, blocks of
+ * BY×BX positions accumulate in registers.
+ *
+ * Layouts: in plain [N][CIN][HI][WI] (IN_PLAIN) or channels-last [N][HI][WI][CINP]; out plain
+ * or channels-last [N][HO][WO][COP]; weights [phase][panel][TY][TX][CI][16·NV]; bias padded to panels.
+ * BY divides TILEY, BX divides TILEX; positions beyond the image are computed on zeros and not
+ * stored. Local memory: PATCHY·PATCHX·CIP floats.
+ * Grouped convolution: panels of one group read its CI channels; 16·NV divides CO/GROUPS.
+ */
+#ifndef CI
+#define CI 16     /* input channels of one group */
+#define CIN 16    /* input channels */
+#define CINP 16   /* channel pitch of a channels-last input */
+#define CO 16     /* output channels */
+#define COP 16    /* channel pitch of a channels-last output */
+#define CIP 16    /* channel pitch of the patch, at least CIN */
+#define GROUPS 1
+#define HI 8
+#define WI 8
+#define HO 8
+#define WO 8
+#define ISY 1
+#define ISX 1
+#define OSY 1
+#define OSX 1
+#define TY 3
+#define TX 3
+#define DY 1
+#define DX 1
+#define OFFY -1   /* one per phase, separated by commas */
+#define OFFX -1
+#define OFFY_LEAST -1
+#define OFFX_LEAST -1
+#define TILEY 8
+#define TILEX 8
+#define TILES_X 1
+#define PATCHY 10
+#define PATCHX 10
+#define BY 1
+#define BX 8
+#define NV 1
+#define PANELS 1
+#endif
+#ifndef ACT
+#define ACT 0
+#define ACT_A 0.0f
+#define ACT_B 0.0f
+#endif
+
+typedef float16 V;
+#define PAN (16 * NV)
+#define MR (BY * BX)
+#define UNROLL _Pragma("unroll")
+#define LOAD(p) (*(const __global V *)(p))
+
+__constant int off_y[] = {OFFY};
+__constant int off_x[] = {OFFX};
+
+static inline V activate(V x)
+{
+#if ACT == 1
+    return x < (V)0.0f ? (V)0.0f : x;
+#elif ACT == 2
+    return x < (V)0.0f ? x * (V)ACT_A : x;
+#elif ACT == 3
+    return tanh(x);
+#elif ACT == 4
+    return (V)1.0f / ((V)1.0f + exp(-x));
+#elif ACT == 5
+    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
+#elif ACT == 6
+    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
+#else
+    return x;
+#endif
+}
+
+static inline void copy_pixel(const __global float *restrict in, __local float *restrict to)
+{
+#ifdef IN_PLAIN
+    for (int c = 0; c < CIN; c++)
+        to[c] = in[(size_t)c * HI * WI];
+#else
+    for (int c = 0; c < CIN; c++)
+        to[c] = in[c];
+#endif
+}
+
+/* patch[y][x] = in[y0 + y][x0 + x] of one sample, zero outside. */
+static inline void load_patch(const __global float *restrict in, __local float *restrict patch,
+                              int y0, int x0)
+{
+    for (int y = 0; y < PATCHY; y++) {
+        int row_inside = y0 + y >= 0 && y0 + y < HI;
+        for (int x = 0; x < PATCHX; x++) {
+            __local float *to = patch + (y * PATCHX + x) * CIP;
+            if (row_inside && x0 + x >= 0 && x0 + x < WI) {
+#ifdef IN_PLAIN
+                copy_pixel(in + (y0 + y) * WI + x0 + x, to);
+#else
+                copy_pixel(in + ((size_t)(y0 + y) * WI + x0 + x) * CINP, to);
+#endif
+            } else {
+                for (int c = 0; c < CIN; c++)
+                    to[c] = 0.0f;
+            }
+        }
+    }
+}
+
+/* acc += patch block × weights of one phase and panel. */
+static inline void accumulate(const __local float *restrict patch,
+                              const __global float *restrict weights, V acc[MR][NV])
+{
+    for (int ty = 0; ty < TY; ty++)
+        for (int tx = 0; tx < TX; tx++) {
+            const __local float *a = patch + (ty * DY * PATCHX + tx * DX) * CIP;
+            const __global float *b = weights + (ty * TX + tx) * CI * PAN;
+            for (int k = 0; k < CI; k++) {
+                V w[NV];
+                UNROLL for (int v = 0; v < NV; v++) w[v] = LOAD(b + k * PAN + v * 16);
+                UNROLL for (int m = 0; m < MR; m++)
+                {
+                    V x = (V)a[(m / BX * ISY * PATCHX + m % BX * ISX) * CIP + k];
+                    UNROLL for (int v = 0; v < NV; v++) acc[m][v] = fma(x, w[v], acc[m][v]);
+                }
+            }
+        }
+}
+
+/* Stores 16 channels from c on at one position of one sample. */
+static inline void store(__global float *restrict out, V x, int pixel, int c)
+{
+#ifdef OUT_PLAIN
+    float lanes[16];
+    vstore16(x, 0, lanes);
+    for (int i = 0; i < 16 && c + i < CO; i++)
+        out[(size_t)(c + i) * HO * WO + pixel] = lanes[i];
+#else
+    *(__global V *)(out + (size_t)pixel * COP + c) = x;
+#endif
+}
+
+static inline V add_residual(const __global float *restrict residual, V x, int pixel, int c)
+{
+#ifndef RESIDUAL
+    return x;
+#elif defined(OUT_PLAIN)
+    float lanes[16] = {0};
+    for (int i = 0; i < 16 && c + i < CO; i++)
+        lanes[i] = residual[(size_t)(c + i) * HO * WO + pixel];
+    return x + vload16(0, lanes);
+#else
+    return x + LOAD(residual + (size_t)pixel * COP + c);
+#endif
+}
+
+#ifdef PIXEL_NORM
+/* Divides the channels of each stored position of the tile by their root mean square. */
+static inline void normalise(__global float *restrict out, int y0, int x0)
+{
+    for (int y = y0; y < y0 + TILEY * OSY && y < HO; y++)
+        for (int x = x0; x < x0 + TILEX * OSX && x < WO; x++) {
+            __global float *pixel = out + ((size_t)y * WO + x) * COP;
+            V sum = (V)0.0f;
+            for (int c = 0; c < COP; c += 16) {
+                V a = LOAD(pixel + c);
+                sum = fma(a, a, sum);
+            }
+            float8 s8 = sum.lo + sum.hi;
+            float4 s4 = s8.lo + s8.hi;
+            float2 s2 = s4.lo + s4.hi;
+            float scale = 1.0f / sqrt((s2.x + s2.y) / (float)CO + PIXEL_NORM);
+            for (int c = 0; c < COP; c += 16)
+                *(__global V *)(pixel + c) = LOAD(pixel + c) * (V)scale;
+        }
+}
+#endif
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+conv(const __global float *restrict in, const __global float *restrict weights,
+     const __global float *restrict bias, const __global float *restrict residual,
+     __global float *restrict out)
+{
+    __local float patch[PATCHY * PATCHX * CIP] __attribute__((aligned(64)));
+    int tile = get_group_id(0);
+    size_t n = get_group_id(1);
+    int i0 = tile / TILES_X * TILEY, j0 = tile % TILES_X * TILEX;
+#ifdef IN_PLAIN
+    load_patch(in + n * CIN * HI * WI, patch, i0 * ISY + OFFY_LEAST, j0 * ISX + OFFX_LEAST);
+#else
+    load_patch(in + n * CINP * HI * WI, patch, i0 * ISY + OFFY_LEAST, j0 * ISX + OFFX_LEAST);
+#endif
+#ifdef OUT_PLAIN
+    size_t sample = n * CO * HO * WO;
+#else
+    size_t sample = n * COP * HO * WO;
+#endif
+    out += sample;
+    for (int phase = 0; phase < OSY * OSX; phase++) {
+        int py = phase / OSX, px = phase % OSX;
+        for (int panel = 0; panel < PANELS; panel++) {
+            const __global float *w = weights + (size_t)(phase * PANELS + panel) * TY * TX * CI * PAN;
+            const __local float *channels = patch + panel * PAN / (CO / GROUPS) * CI * (GROUPS > 1);
+            for (int i = 0; i < TILEY; i += BY)
+                for (int j = 0; j < TILEX; j += BX) {
+                    if ((i0 + i) * OSY + py >= HO || (j0 + j) * OSX + px >= WO)
+                        continue;
+                    V acc[MR][NV];
+                    UNROLL for (int m = 0; m < MR; m++)
+                        UNROLL for (int v = 0; v < NV; v++)
+                            acc[m][v] = LOAD(bias + panel * PAN + v * 16);
+                    accumulate(channels + ((i * ISY + off_y[py] - OFFY_LEAST) * PATCHX + j * ISX +
+                                           off_x[px] - OFFX_LEAST) * CIP, w, acc);
+                    UNROLL for (int m = 0; m < MR; m++)
+                    {
+                        int y = (i0 + i + m / BX) * OSY + py, x = (j0 + j + m % BX) * OSX + px;
+                        if (y < HO && x < WO) {
+                            UNROLL for (int v = 0; v < NV; v++)
+                            {
+                                int c = panel * PAN + v * 16;
+                                V sum = add_residual(residual + sample, acc[m][v], y * WO + x, c);
+                                store(out, activate(sum), y * WO + x, c);
+                            }
+                        }
+                    }
+                }
+        }
+    }
+#ifdef PIXEL_NORM
+    normalise(out, i0 * OSY, j0 * OSX);
+#endif
+}

@@ -1,0 +1,86 @@
+/*
+ * Depthwise convolution for CPUs, channels-last: one work-item a group and an output row.
+ *
+ *   out[n][y][x][c] = act(bias[c] + Σ_t in[n][y·SY + ty·DY − PY][x·SX + tx·DX − PX][c] · w[t][c])
+ *
+ * Weights [TY][TX][CP], bias [CP]; CP is a multiple of 16; taps outside the image are skipped. No
+ * local memory.
+ */
+#ifndef CP
+#define CP 16
+#define HI 8
+#define WI 8
+#define HO 8
+#define WO 8
+#define SY 1
+#define SX 1
+#define TY 3
+#define TX 3
+#define DY 1
+#define DX 1
+#define PY 1
+#define PX 1
+#endif
+#ifndef ACT
+#define ACT 0
+#define ACT_A 0.0f
+#define ACT_B 0.0f
+#endif
+
+typedef float16 V;
+#define LOAD(p) (*(const __global V *)(p))
+
+static inline V activate(V x)
+{
+#if ACT == 1
+    return x < (V)0.0f ? (V)0.0f : x;
+#elif ACT == 2
+    return x < (V)0.0f ? x * (V)ACT_A : x;
+#elif ACT == 3
+    return tanh(x);
+#elif ACT == 4
+    return (V)1.0f / ((V)1.0f + exp(-x));
+#elif ACT == 5
+    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
+#elif ACT == 6
+    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
+#else
+    return x;
+#endif
+}
+
+static inline V sum_taps(const __global float *restrict in, const __global float *restrict weights,
+                         V sum, int y0, int x0)
+{
+    for (int ty = 0; ty < TY; ty++) {
+        int yy = y0 + ty * DY;
+        if (yy < 0 || yy >= HI)
+            continue;
+        for (int tx = 0; tx < TX; tx++) {
+            int xx = x0 + tx * DX;
+            if (xx >= 0 && xx < WI)
+                sum = fma(LOAD(in + ((size_t)yy * WI + xx) * CP), LOAD(weights + (ty * TX + tx) * CP),
+                          sum);
+        }
+    }
+    return sum;
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+depthwise(const __global float *restrict in, const __global float *restrict weights,
+          const __global float *restrict bias, const __global float *restrict residual,
+          __global float *restrict out)
+{
+    int y = get_group_id(0);
+    size_t n = get_group_id(1);
+    in += n * HI * WI * CP;
+    size_t row = (n * HO + y) * WO * CP;
+    for (int x = 0; x < WO; x++)
+        for (int c = 0; c < CP; c += 16) {
+            V sum = sum_taps(in + c, weights + c, LOAD(bias + c), y * SY - PY, x * SX - PX);
+#ifdef RESIDUAL
+            sum += LOAD(residual + row + x * CP + c);
+#endif
+            *(__global V *)(out + row + x * CP + c) = activate(sum);
+        }
+}

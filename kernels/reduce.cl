@@ -1,0 +1,73 @@
+/*
+ * Reductions: one work-item an element of the result, guarded, no local memory.
+ *
+ *   out[k] = f(in[kept offset + reduced offset]) over all reduced positions
+ *
+ * with up to 8 kept and 8 reduced dimensions, outermost first, by strides (so any layout reads).
+ * KEPT and REDUCED are how many of each there are; `count` is the product of the reduced.
+ * REDUCE: 0 sum, 1 mean, 2 max, 3 min, 4 product, 5 L1, 6 L2, 7 sum of squares, 8 log of the sum,
+ * 9 log of the sum of exponentials.
+ */
+#ifndef REDUCE
+#define REDUCE 0
+#define KEPT 1
+#define REDUCED 1
+#endif
+
+static inline float reduce_start(void)
+{
+    return REDUCE == 2 || REDUCE == 9 ? -INFINITY : REDUCE == 3 ? INFINITY : REDUCE == 4 ? 1.0f : 0.0f;
+}
+
+static inline float reduce_step(float sum, float x)
+{
+    switch (REDUCE) {
+    case 2:
+    case 9: return fmax(sum, x);
+    case 3: return fmin(sum, x);
+    case 4: return sum * x;
+    case 5: return sum + fabs(x);
+    case 6:
+    case 7: return fma(x, x, sum);
+    default: return sum + x;
+    }
+}
+
+static inline size_t offset_of(size_t i, int8 dims, int8 strides, int rank)
+{
+    int d[8], s[8];
+    vstore8(dims, 0, d);
+    vstore8(strides, 0, s);
+    size_t offset = 0;
+    for (int r = rank - 1; r >= 0; r--) {
+        offset += (r ? i % d[r] : i) * s[r];
+        i /= d[r];
+    }
+    return offset;
+}
+
+__kernel void reduce(const __global float *restrict in, __global float *restrict out, int8 kept,
+                     int8 kept_strides, int8 reduced, int8 reduced_strides, int count, ulong total)
+{
+    size_t i = get_global_id(0);
+    if (i >= total)
+        return;
+    const __global float *from = in + offset_of(i, kept, kept_strides, KEPT);
+    float sum = reduce_start();
+    for (int r = 0; r < count; r++)
+        sum = reduce_step(sum, from[offset_of(r, reduced, reduced_strides, REDUCED)]);
+    if (REDUCE == 1)
+        sum /= count;
+    if (REDUCE == 6)
+        sum = sqrt(sum);
+    if (REDUCE == 8)
+        sum = log(sum);
+    if (REDUCE == 9) { /* shifted by the maximum, so that nothing overflows */
+        float greatest = sum;
+        sum = 0.0f;
+        for (int r = 0; r < count; r++)
+            sum += exp(from[offset_of(r, reduced, reduced_strides, REDUCED)] - greatest);
+        sum = greatest + log(sum);
+    }
+    out[i] = sum;
+}

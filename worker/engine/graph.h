@@ -1,0 +1,138 @@
+/*
+ * The engine's graph: values (tensors by name) and nodes in topological order.
+ *
+ * A value is a constant (data != NULL: an initializer, or folded), a graph input, or the output of
+ * one node. Dimension 0 of a batched value is the batch: rows of it are independent samples. In a
+ * fixed graph (one that mixes rows on purpose, with all dimensions given) no value is batched.
+ */
+#ifndef WORKER_ENGINE_GRAPH_H
+#define WORKER_ENGINE_GRAPH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "worker/engine/engine.h"
+
+/* Most elements a tensor may have: its bytes fit an int32 offset of a kernel. */
+#define GRAPH_ELEMENTS_MAX ((int64_t)1 << 29)
+
+enum value_type {
+    VALUE_FLOAT,
+    VALUE_INT64,
+};
+
+struct value {
+    char *name;
+    enum value_type type;
+    bool known; /* type, rank and dims are set */
+    bool batched;
+    size_t rank;
+    int64_t dims[ENGINE_RANK_MAX];
+    void *data;   /* float or int64_t, dense; owned. NULL: computed at run time */
+    int producer; /* node that computes it, or -1 */
+    int uses;     /* live nodes' inputs and graph outputs that name it */
+};
+
+enum activation_kind {
+    ACT_NONE,
+    ACT_RELU,
+    ACT_LEAKY,   /* a: slope */
+    ACT_TANH,
+    ACT_SIGMOID,
+    ACT_CLIP,    /* a: low, b: high */
+    ACT_ELU,     /* a: alpha */
+};
+
+struct activation {
+    enum activation_kind kind;
+    float a, b;
+};
+
+/* What fusion attached to a node; all zero is nothing. */
+struct fused {
+    struct activation activation;
+    bool pixel_norm;       /* divide by the root mean square over channels, after the activation */
+    float pixel_norm_epsilon;
+    int upsample;          /* nearest ×upsample of the input first; 0: none */
+    int residual;          /* value added before the activation, + 1; 0: none */
+    float *scale, *shift;  /* per output channel: y·scale + shift, before the residual; owned */
+};
+
+struct op;
+struct attributes; /* opaque: protobuf's */
+
+struct node {
+    const struct op *op;
+    char name[ENGINE_NAME_MAX]; /* the file's, or "#position" */
+    const struct attributes *attributes; /* belongs to the graph's model; may be NULL */
+    int *inputs, *outputs;      /* values; -1: an absent optional input */
+    size_t input_count, output_count;
+    bool dead;
+    struct fused fused;
+};
+
+struct graph {
+    void *model; /* the unpacked file; nodes borrow their attributes from it */
+    int opset;
+    int64_t batch;
+    bool fixed;
+    struct value *values;
+    size_t value_count, value_capacity;
+    struct node *nodes;
+    size_t node_count;
+    int *inputs, *outputs; /* values */
+    size_t input_count, output_count;
+};
+
+/* The graph of the file at `path` (or of `size` bytes at `data`) without any shape but those of its
+ * inputs and constants, for `batch` rows, or, if `fixed`, for the dimensions that the file gives.
+ * Operators, their opsets and the attributes' names and types are checked. The caller frees with
+ * graph_free. */
+MUST_CHECK int graph_read(const char *path, int64_t batch, bool fixed, struct graph **graph,
+                          struct error *err);
+MUST_CHECK int graph_parse(const void *data, size_t size, int64_t batch, bool fixed,
+                           struct graph **graph, struct error *err);
+void graph_free(struct graph **graph);
+
+/* Appends an unnamed value; returns its number, or -1 without memory. Pointers to values become
+ * invalid. */
+int graph_add_value(struct graph *graph);
+
+/* The number of elements of a known value. */
+int64_t value_elements(const struct value *value);
+/* The same for dims; -1 where it exceeds GRAPH_ELEMENTS_MAX or a dimension is negative. */
+int64_t dims_elements(size_t rank, const int64_t *dims);
+
+/* Gives a known value zeroed data of its type: it becomes a constant. */
+MUST_CHECK int value_allocate(struct value *value, struct error *err);
+
+/* Sets type float and the shape, which is checked for size; `batched` values must keep the batch
+ * in dimension 0. */
+MUST_CHECK int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
+                               const int64_t *dims, bool batched, struct error *err);
+
+/* Input i of a node, or NULL if absent. */
+struct value *node_input(const struct graph *graph, const struct node *node, size_t i);
+struct value *node_output(const struct graph *graph, const struct node *node, size_t i);
+/* Prints "node NAME (OP, opset N)" before the text of err. */
+int node_error(const struct graph *graph, const struct node *node, int code, struct error *err);
+
+/* Attributes; types were checked when the graph was made. */
+bool attribute_present(const struct node *node, const char *name);
+int64_t attribute_int(const struct node *node, const char *name, int64_t otherwise);
+float attribute_float(const struct node *node, const char *name, float otherwise);
+/* Returns the number of integers, 0 if absent. */
+size_t attribute_ints(const struct node *node, const char *name, const int64_t **ints);
+/* True if the attribute is `text`, or is absent and `otherwise`. */
+bool attribute_is(const struct node *node, const char *name, const char *text, bool otherwise);
+/* The attribute's string for messages, at most 63 characters, or "". */
+void attribute_text(const struct node *node, const char *name, char text[64]);
+/* Makes a constant of a tensor attribute. */
+MUST_CHECK int attribute_tensor(const struct node *node, const char *name, struct value *value,
+                                struct error *err);
+
+/* Counts uses anew and marks nodes dead none of whose outputs is used. */
+void graph_count_uses(struct graph *graph);
+
+#endif

@@ -1,0 +1,31 @@
+/* A compiled network, as the files of the engine share it. */
+#ifndef WORKER_ENGINE_NETWORK_H
+#define WORKER_ENGINE_NETWORK_H
+
+#include "worker/engine/lower.h"
+
+struct engine_network {
+    struct device *device;
+    struct graph *graph;
+    struct lowering lowering;
+    size_t batch;
+    cl_mem arena;
+    size_t arena_bytes;
+    struct engine_tensor_info *inputs, *outputs;
+};
+
+/* What tests and tools choose beyond engine_load. */
+struct network_options {
+    bool unfused;  /* skip fusion */
+    bool portable; /* the kernels of other devices, on a CPU */
+};
+
+/* engine_load with options; `data` instead of a file if it is not NULL. */
+MUST_CHECK int network_load(struct device *device, const char *path, const void *data, size_t size,
+                            size_t batch, const struct network_options *options,
+                            struct engine_network **network, struct error *err);
+
+/* engine_check of `size` bytes at `data`. */
+MUST_CHECK int network_check(const void *data, size_t size, struct error *err);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Convolutions as the kernels see them: per axis, output o = i·OS + p reads inputs
+ * i·IS + t·D + offset[p] for its taps t. One description for ordinary, upsampled and transposed convolution.
+ */
+#ifndef WORKER_ENGINE_OPS_CONV_H
+#define WORKER_ENGINE_OPS_CONV_H
+
+#include "worker/engine/lower.h"
+
+#define CONV_PHASES_MAX 8
+#define CONV_TAPS_MAX 64
+
+struct conv_axis {
+    int in, out;         /* sizes */
+    int kernel, stride, dilation, pad; /* as the node says; pad: at the beginning */
+    int in_step, phases, taps, tap_step;
+    int offset[CONV_PHASES_MAX];
+    signed char tap[CONV_PHASES_MAX][CONV_TAPS_MAX]; /* of kernel element j, or -1 */
+};
+
+struct conv {
+    bool transposed;
+    size_t rank; /* 3 (the y axis is then 1 long) or 4 */
+    int channels_in, channels_out, groups;
+    struct conv_axis y, x;
+    const float *weights, *bias; /* the graph's; bias may be NULL */
+};
+
+/* Reads a Conv or ConvTranspose node whose inputs are known, with its fused upsampling. */
+MUST_CHECK int conv_read(const struct graph *graph, const struct node *node, struct conv *conv,
+                         struct error *err);
+
+/* Weights and bias with the fused scale and shift; newly allocated, the caller frees (lowering
+ * takes them). `panel` is channels a panel; 0 means the layout of conv_any.cl. */
+float *conv_pack_weights(const struct conv *conv, const struct fused *fused, int panel,
+                         size_t *elements);
+float *conv_pack_bias(const struct conv *conv, const struct fused *fused, int panel,
+                      size_t *elements);
+
+#endif

@@ -1,0 +1,72 @@
+/* Numbers of the element-wise functions, as kernels/elementwise.cl has them. */
+#ifndef WORKER_ENGINE_OPS_ELEMENTWISE_H
+#define WORKER_ENGINE_OPS_ELEMENTWISE_H
+
+#include "worker/engine/ops.h"
+
+enum unary {
+    UNARY_COPY,
+    UNARY_ABS,
+    UNARY_NEG,
+    UNARY_SQRT,
+    UNARY_EXP,
+    UNARY_LOG,
+    UNARY_RECIPROCAL,
+    UNARY_RELU,
+    UNARY_LEAKY_RELU,
+    UNARY_TANH,
+    UNARY_SIGMOID,
+    UNARY_CLIP,
+    UNARY_ELU,
+    UNARY_FLOOR,
+    UNARY_CEIL,
+    UNARY_ERF,
+    UNARY_SOFTPLUS,
+    UNARY_SOFTSIGN,
+    UNARY_SELU,
+    UNARY_HARD_SIGMOID,
+    UNARY_HARD_SWISH,
+    UNARY_THRESHOLDED_RELU,
+    UNARY_SIN,
+    UNARY_COS,
+    UNARY_TAN,
+    UNARY_ASIN,
+    UNARY_ACOS,
+    UNARY_ATAN,
+    UNARY_SINH,
+    UNARY_COSH,
+    UNARY_ASINH,
+    UNARY_ACOSH,
+    UNARY_ATANH,
+    UNARY_SIGN,
+    UNARY_ROUND,
+    UNARY_CELU,
+};
+
+enum binary {
+    BINARY_ADD,
+    BINARY_SUB,
+    BINARY_MUL,
+    BINARY_DIV,
+    BINARY_POW,
+    BINARY_MAX,
+    BINARY_MIN,
+    BINARY_PRELU,
+};
+
+/* The function's two parameters: attributes, or Clip's constant inputs. */
+struct unary_parameters {
+    float a, b;
+};
+MUST_CHECK int unary_read(const struct graph *graph, const struct node *node,
+                          struct unary_parameters *parameters, struct error *err);
+
+/* True and *activation if the node is a unary function that kernels can apply on their way out. */
+bool unary_activation(const struct graph *graph, const struct node *node,
+                      struct activation *activation);
+
+/* True if the node is the binary operator `which`. */
+bool node_is_binary(const struct node *node, enum binary which);
+bool node_is_unary(const struct node *node, enum unary which);
+
+#endif

@@ -1,0 +1,3 @@
+#include "worker/engine/ops.h"
+
+const struct op ops_move[] = {{0}};

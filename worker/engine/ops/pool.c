@@ -1,0 +1,151 @@
+/* MaxPool and AveragePool over one or two axes, either layout. */
+#include <string.h>
+
+#include "worker/engine/lower.h"
+#include "worker/engine/ops.h"
+
+struct pool {
+    int64_t kernel[2], stride[2], dilation[2], begin[2], end[2], in[2], out[2]; /* y, x */
+    bool ceil;
+};
+
+static int read_list(const struct node *node, const char *name, size_t expected, int64_t least,
+                     int64_t *out, struct error *err)
+{
+    const int64_t *ints;
+    size_t count = attribute_ints(node, name, &ints);
+    if (count && count != expected)
+        return error_set(err, E_PARSE, "%s has %zu entries (expected %zu)", name, count, expected);
+    for (size_t i = 0; i < count; i++) {
+        if (ints[i] < least || ints[i] > 4096)
+            return error_set(err, E_UNSUPPORTED, "%s contains %lld (expected %lld to 4096)", name,
+                             (long long)ints[i], (long long)least);
+        out[i] = ints[i];
+    }
+    return 0;
+}
+
+static int pad_axis(const struct node *node, struct pool *pool, int a, struct error *err)
+{
+    int64_t reach = (pool->kernel[a] - 1) * pool->dilation[a] + 1;
+    bool lower = attribute_is(node, "auto_pad", "SAME_LOWER", false);
+    bool none = attribute_is(node, "auto_pad", "NOTSET", true);
+    if (lower || attribute_is(node, "auto_pad", "SAME_UPPER", false)) {
+        int64_t out = (pool->in[a] + pool->stride[a] - 1) / pool->stride[a];
+        int64_t total = (out - 1) * pool->stride[a] + reach - pool->in[a];
+        total = total > 0 ? total : 0;
+        pool->begin[a] = lower ? total - total / 2 : total / 2;
+        pool->end[a] = total - pool->begin[a];
+    } else if (!none && !attribute_is(node, "auto_pad", "VALID", false)) {
+        return error_set(err, E_UNSUPPORTED, "its auto_pad");
+    }
+    int64_t room = pool->in[a] + pool->begin[a] + pool->end[a] - reach;
+    if (pool->begin[a] >= reach || pool->end[a] >= reach || room < 0)
+        return error_set(err, E_UNSUPPORTED, "a window of %lld over %lld with pads %lld and %lld",
+                         (long long)reach, (long long)pool->in[a], (long long)pool->begin[a],
+                         (long long)pool->end[a]);
+    pool->out[a] = (room + (pool->ceil ? pool->stride[a] - 1 : 0)) / pool->stride[a] + 1;
+    /* No window may begin beyond the image and its leading padding. */
+    if (pool->ceil && (pool->out[a] - 1) * pool->stride[a] >= pool->in[a] + pool->begin[a])
+        pool->out[a]--;
+    return 0;
+}
+
+static int read_pool(const struct graph *graph, const struct node *node, struct pool *pool,
+                     struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    if (in->type != VALUE_FLOAT || in->rank < 3 || in->rank > 4)
+        return error_set(err, E_UNSUPPORTED, "input of rank %zu (expected float, 3 or 4)",
+                         in->rank);
+    size_t axes = in->rank - 2, first = 2 - axes;
+    int64_t pads[4] = {0};
+    *pool = (struct pool){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .in = {1, 1}};
+    pool->ceil = attribute_int(node, "ceil_mode", 0) != 0;
+    if (!attribute_present(node, "kernel_shape"))
+        return error_set(err, E_PARSE, "kernel_shape is missing");
+    if (attribute_int(node, "storage_order", 0))
+        return error_set(err, E_UNSUPPORTED, "storage_order 1");
+    int failed = read_list(node, "kernel_shape", axes, 1, pool->kernel + first, err);
+    if (!failed)
+        failed = read_list(node, "strides", axes, 1, pool->stride + first, err);
+    if (!failed)
+        failed = read_list(node, "dilations", axes, 1, pool->dilation + first, err);
+    if (!failed)
+        failed = read_list(node, "pads", 2 * axes, 0, pads, err);
+    for (size_t i = 0; !failed && i < axes; i++) {
+        pool->begin[first + i] = pads[i];
+        pool->end[first + i] = pads[axes + i];
+        pool->in[first + i] = in->dims[2 + i];
+    }
+    for (int a = 0; !failed && a < 2; a++)
+        failed = pad_axis(node, pool, a, err);
+    return failed;
+}
+
+static int infer_pool(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct pool pool;
+    int failed = read_pool(graph, node, &pool, err);
+    if (failed)
+        return failed;
+    int64_t dims[4] = {in->dims[0], in->dims[1], pool.out[0], pool.out[1]};
+    if (in->rank == 3)
+        dims[2] = pool.out[1];
+    return value_set_shape(graph, node_output(graph, node, 0), in->rank, dims, in->batched, err);
+}
+
+static void define_pool(struct step *step, const struct pool *pool)
+{
+    step_define(step, "-DHI=%d -DWI=%d -DHO=%d -DWO=%d", (int)pool->in[0], (int)pool->in[1],
+                (int)pool->out[0], (int)pool->out[1]);
+    step_define(step, "-DKY=%d -DKX=%d -DSY=%d -DSX=%d", (int)pool->kernel[0],
+                (int)pool->kernel[1], (int)pool->stride[0], (int)pool->stride[1]);
+    step_define(step, "-DDY=%d -DDX=%d -DPY=%d -DPX=%d", (int)pool->dilation[0],
+                (int)pool->dilation[1], (int)pool->begin[0], (int)pool->begin[1]);
+    step_define(step, "-DPY_END=%d -DPX_END=%d", (int)pool->end[0], (int)pool->end[1]);
+}
+
+static int lower_pool(struct lowering *lowering, struct node *node, struct error *err)
+{
+    const struct value *value = node_input(lowering->graph, node, 0);
+    bool last = lower_is_channels_last(lowering, node->inputs[0]);
+    enum layout layout = last ? LAYOUT_CHANNELS_LAST : LAYOUT_PLAIN;
+    struct pool pool;
+    int in, out;
+    struct step *step;
+    int failed = read_pool(lowering->graph, node, &pool, err);
+    if (!failed)
+        failed = lower_input(lowering, node->inputs[0], layout, &in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], layout, &out, err);
+    if (!failed)
+        failed = lower_step(lowering, "pool.cl", "pool", out, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DC=%zu", last ? round_up((size_t)value->dims[1], CHANNEL_BLOCK)
+                                      : (size_t)value->dims[1]);
+    if (last)
+        step_define(step, "-DCHANNELS_LAST");
+    if (node->op->variant)
+        step_define(step, "-DMAX");
+    if (attribute_int(node, "count_include_pad", 0))
+        step_define(step, "-DCOUNT_PADDING");
+    define_pool(step, &pool);
+    step_tensor(step, in);
+    step_tensor(step, out);
+    step_count(step, lowering->tensors[out].elements);
+    step_linear(step, lowering->tensors[out].elements);
+    return 0;
+}
+
+#define POOL_ATTRIBUTES "auto_pad:s kernel_shape:I pads:I strides:I ceil_mode:i"
+
+const struct op ops_pool[] = {
+    {"MaxPool", 1, 18, POOL_ATTRIBUTES " dilations:I storage_order:i", 1, 1, 1, 1, infer_pool,
+     NULL, lower_pool},
+    {"AveragePool", 1, 18, POOL_ATTRIBUTES " count_include_pad:i", 1, 1, 1, 0, infer_pool, NULL,
+     lower_pool},
+    {0},
+};

@@ -1,0 +1,188 @@
+/* Reductions and global pools: any axes, read in whatever layout the input has, written plain. */
+#include <string.h>
+
+#include "worker/engine/lower.h"
+#include "worker/engine/ops.h"
+#include "worker/engine/ops/reduce.h"
+
+enum reduction { /* as kernels/reduce.cl numbers them */
+    REDUCE_SUM,
+    REDUCE_MEAN,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    REDUCE_PRODUCT,
+    REDUCE_L1,
+    REDUCE_L2,
+    REDUCE_SQUARES,
+    REDUCE_LOG_SUM,
+    REDUCE_LOG_SUM_EXP,
+    REDUCE_GLOBAL = 16, /* added: over all axes from the third on, dimensions kept */
+};
+
+static int mark_axes(const int64_t *axes, size_t count, size_t rank, unsigned *mask,
+                     struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        int64_t axis = axes[i] < 0 ? axes[i] + (int64_t)rank : axes[i];
+        if (axis < 0 || axis >= (int64_t)rank)
+            return error_set(err, E_PARSE, "axis %lld of a tensor of rank %zu",
+                             (long long)axes[i], rank);
+        *mask |= 1u << axis;
+    }
+    return 0;
+}
+
+int reduce_axes(const struct graph *graph, const struct node *node, unsigned *mask,
+                struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0), *given = node_input(graph, node, 1);
+    unsigned all = (1u << in->rank) - 1;
+    const int64_t *axes;
+    size_t count = attribute_ints(node, "axes", &axes);
+    if (node->op->variant >= REDUCE_GLOBAL) {
+        *mask = all & ~3u;
+        return in->rank > 2 ? 0 : error_set(err, E_PARSE, "input of rank %zu", in->rank);
+    }
+    if (given) {
+        if (!given->data || given->type != VALUE_INT64 || given->rank != 1)
+            return error_set(err, E_UNSUPPORTED, "axes are computed (expected a constant)");
+        axes = given->data;
+        count = (size_t)given->dims[0];
+    }
+    unsigned marked = 0;
+    int failed = mark_axes(axes, count, in->rank, &marked, err);
+    if (failed)
+        return failed;
+    bool none = attribute_int(node, "noop_with_empty_axes", 0) != 0;
+    *mask = count ? marked : none ? 0 : all;
+    return 0;
+}
+
+static int infer_reduce(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    bool keep = node->op->variant >= REDUCE_GLOBAL || attribute_int(node, "keepdims", 1) != 0;
+    unsigned mask;
+    int64_t dims[ENGINE_RANK_MAX];
+    size_t rank = 0;
+    if (in->type != VALUE_FLOAT)
+        return error_set(err, E_UNSUPPORTED, "an integer input (expected float)");
+    int failed = reduce_axes(graph, node, &mask, err);
+    if (failed)
+        return failed;
+    if (in->batched && mask & 1)
+        return error_set(err, E_UNSUPPORTED, "reducing dimension 0 would mix samples");
+    for (size_t i = 0; i < in->rank; i++)
+        if (keep || !(mask >> i & 1))
+            dims[rank++] = mask >> i & 1 ? 1 : in->dims[i];
+    return value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
+}
+
+/* Strides of a value's dimensions in a layout. */
+static void layout_strides(const struct value *value, enum layout layout, int64_t *strides)
+{
+    int64_t stride = 1;
+    for (size_t i = value->rank; i-- > 0; stride *= value->dims[i])
+        strides[i] = stride;
+    if (layout == LAYOUT_CHANNELS_LAST) {
+        int64_t pitch = (int64_t)round_up((size_t)value->dims[1], CHANNEL_BLOCK);
+        strides[1] = 1;
+        strides[3] = pitch;
+        strides[2] = pitch * value->dims[3];
+        strides[0] = strides[2] * value->dims[2];
+    }
+}
+
+/* Splits the dimensions by the mask into two lists of 8, appended with ones. */
+struct split {
+    int32_t dims[2][8], strides[2][8];
+    size_t count[2];
+};
+
+static void split_axes(const struct value *value, enum layout layout, unsigned mask,
+                       struct split *split)
+{
+    int64_t strides[ENGINE_RANK_MAX];
+    layout_strides(value, layout, strides);
+    *split = (struct split){0};
+    for (size_t i = 0; i < value->rank; i++) {
+        unsigned which = mask >> i & 1;
+        size_t at = split->count[which]++;
+        split->dims[which][at] = (int32_t)value->dims[i];
+        split->strides[which][at] = (int32_t)strides[i];
+    }
+    for (int which = 0; which < 2; which++) {
+        if (split->count[which] == 0)
+            split->count[which] = 1; /* one position, at stride 0 */
+        for (size_t at = 0; at < 8; at++)
+            if (split->dims[which][at] == 0)
+                split->dims[which][at] = 1;
+    }
+}
+
+static int lower_reduce(struct lowering *lowering, struct node *node, struct error *err)
+{
+    const struct value *in_value = node_input(lowering->graph, node, 0);
+    enum layout layout = lower_is_channels_last(lowering, node->inputs[0]) ? LAYOUT_CHANNELS_LAST
+                                                                           : LAYOUT_PLAIN;
+    unsigned mask;
+    int in, out;
+    struct split split;
+    struct step *step;
+    int failed = reduce_axes(lowering->graph, node, &mask, err);
+    if (!failed)
+        failed = lower_input(lowering, node->inputs[0], layout, &in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
+    if (!failed)
+        failed = lower_step(lowering, "reduce.cl", "reduce", out, &step, err);
+    if (failed)
+        return failed;
+    split_axes(in_value, layout, mask, &split);
+    int64_t count = 1;
+    for (size_t i = 0; i < split.count[1]; i++)
+        count *= split.dims[1][i];
+    step_define(step, "-DREDUCE=%d -DKEPT=%zu -DREDUCED=%zu", node->op->variant % REDUCE_GLOBAL,
+                split.count[0], split.count[1]);
+    step_tensor(step, in);
+    step_tensor(step, out);
+    step_bytes(step, split.dims[0]);
+    step_bytes(step, split.strides[0]);
+    step_bytes(step, split.dims[1]);
+    step_bytes(step, split.strides[1]);
+    step_int(step, count);
+    step_count(step, lowering->tensors[out].elements);
+    step_linear(step, lowering->tensors[out].elements);
+    return 0;
+}
+
+bool node_is_mean(const struct node *node)
+{
+    return node->op->infer == infer_reduce && node->op->variant == REDUCE_MEAN;
+}
+
+#define AXES "axes:I keepdims:i"
+#define REDUCE_BOTH(name, number)                                                                  \
+    {name, 1, 17, AXES, 1, 1, 1, number, infer_reduce, NULL, lower_reduce},                        \
+    {name, 18, 18, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, number, infer_reduce, NULL,       \
+     lower_reduce}
+
+const struct op ops_reduce[] = {
+    {"ReduceSum", 1, 12, AXES, 1, 1, 1, REDUCE_SUM, infer_reduce, NULL, lower_reduce},
+    {"ReduceSum", 13, 18, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, REDUCE_SUM, infer_reduce,
+     NULL, lower_reduce},
+    REDUCE_BOTH("ReduceMean", REDUCE_MEAN),
+    REDUCE_BOTH("ReduceMax", REDUCE_MAX),
+    REDUCE_BOTH("ReduceMin", REDUCE_MIN),
+    REDUCE_BOTH("ReduceProd", REDUCE_PRODUCT),
+    REDUCE_BOTH("ReduceL1", REDUCE_L1),
+    REDUCE_BOTH("ReduceL2", REDUCE_L2),
+    REDUCE_BOTH("ReduceSumSquare", REDUCE_SQUARES),
+    REDUCE_BOTH("ReduceLogSum", REDUCE_LOG_SUM),
+    REDUCE_BOTH("ReduceLogSumExp", REDUCE_LOG_SUM_EXP),
+    {"GlobalAveragePool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, NULL,
+     lower_reduce},
+    {"GlobalMaxPool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, NULL,
+     lower_reduce},
+    {0},
+};

@@ -1,0 +1,82 @@
+/* Operators that become constants at load: Constant, Shape, ConstantOfShape. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/engine/ops.h"
+
+static int infer_constant(struct graph *graph, struct node *node, struct error *err)
+{
+    struct value *out = node_output(graph, node, 0);
+    if (attribute_present(node, "value"))
+        return attribute_tensor(node, "value", out, err);
+    int64_t one = 1;
+    int failed = value_set_shape(graph, out, 0, &one, false, err);
+    if (failed)
+        return failed;
+    if (attribute_present(node, "value_float")) {
+        failed = value_allocate(out, err);
+        if (!failed)
+            *(float *)out->data = attribute_float(node, "value_float", 0);
+        return failed;
+    }
+    if (!attribute_present(node, "value_int"))
+        return error_set(err, E_UNSUPPORTED, "neither value, value_float nor value_int is given");
+    out->type = VALUE_INT64;
+    failed = value_allocate(out, err);
+    if (!failed)
+        *(int64_t *)out->data = attribute_int(node, "value_int", 0);
+    return failed;
+}
+
+static int infer_shape(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct value *out = node_output(graph, node, 0);
+    int64_t rank = (int64_t)in->rank;
+    int64_t start = attribute_int(node, "start", 0), end = attribute_int(node, "end", rank);
+    start = start < 0 ? start + rank : start;
+    end = end < 0 ? end + rank : end > rank ? rank : end;
+    if (start < 0 || start >= end)
+        return error_set(err, E_UNSUPPORTED, "an empty shape");
+    int64_t count = end - start;
+    int failed = value_set_shape(graph, out, 1, &count, false, err);
+    if (failed)
+        return failed;
+    out->type = VALUE_INT64;
+    failed = value_allocate(out, err);
+    if (!failed)
+        memcpy(out->data, in->dims + start, (size_t)count * sizeof *in->dims);
+    return failed;
+}
+
+static int infer_constant_of_shape(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct value *out = node_output(graph, node, 0);
+    struct value fill = {.type = VALUE_FLOAT};
+    if (!in->data || in->type != VALUE_INT64 || in->rank != 1 || in->dims[0] > ENGINE_RANK_MAX)
+        return error_set(err, E_UNSUPPORTED, "its shape is not a constant list");
+    int failed = attribute_present(node, "value") ? attribute_tensor(node, "value", &fill, err) : 0;
+    if (!failed)
+        failed = value_set_shape(graph, out, (size_t)in->dims[0], in->data, false, err);
+    out->type = fill.type;
+    if (!failed)
+        failed = value_allocate(out, err);
+    if (!failed && fill.data && value_elements(&fill) != 1)
+        failed = error_set(err, E_PARSE, "value has not one element");
+    for (int64_t i = 0; !failed && fill.data && i < value_elements(out); i++)
+        if (fill.type == VALUE_FLOAT)
+            ((float *)out->data)[i] = *(float *)fill.data;
+        else
+            ((int64_t *)out->data)[i] = *(int64_t *)fill.data;
+    free(fill.data);
+    return failed;
+}
+
+const struct op ops_shape[] = {
+    {"Constant", 1, 18, "value:t value_float:f value_int:i", 0, 0, 1, 0, infer_constant, NULL,
+     NULL},
+    {"Shape", 1, 18, "start:i end:i", 1, 1, 1, 0, infer_shape, NULL, NULL},
+    {"ConstantOfShape", 9, 18, "value:t", 1, 1, 1, 0, infer_constant_of_shape, NULL, NULL},
+    {0},
+};
