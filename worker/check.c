@@ -1,0 +1,117 @@
+/* Devices and bundles for people and for `facefarm bundle check`. */
+#include "worker/check.h"
+
+#include <stdlib.h>
+#include <jansson.h>
+
+#include "worker/pipeline.h"
+#include "worker/worker.h"
+
+#define DEVICES_MAX 64
+
+static const char *kind_word(enum device_kind kind)
+{
+    static const char *const words[] = {
+        [DEVICE_CPU] = "cpu", [DEVICE_GPU] = "gpu", [DEVICE_OTHER] = "other"};
+    return words[kind];
+}
+
+static int print_json(const struct device_info *list, size_t count, FILE *out, struct error *err)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        const struct device_info *info = &list[i];
+        json_t *device = json_pack(
+            "{s:i, s:s, s:s, s:s, s:I, s:I, s:I}", "index", info->index, "kind",
+            kind_word(info->kind), "name", info->name, "driver", info->driver, "compute_units",
+            (json_int_t)info->compute_units, "memory_bytes", (json_int_t)info->memory_bytes,
+            "local_memory_bytes", (json_int_t)info->local_memory_bytes);
+        json_array_append_new(array, device);
+    }
+    int failed = json_dumpf(array, out, JSON_INDENT(2)) != 0;
+    fputc('\n', out);
+    json_decref(array);
+    return failed ? error_set(err, E_IO, "cannot write the list of devices") : 0;
+}
+
+int check_list_devices(bool json, FILE *out, struct error *err)
+{
+    struct device_info list[DEVICES_MAX];
+    size_t count = 0;
+    int failed = device_list(list, DEVICES_MAX, &count, err);
+    if (failed)
+        return failed;
+    count = count < DEVICES_MAX ? count : DEVICES_MAX;
+    if (json)
+        return print_json(list, count, out, err);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%d  %-5s  %s  (%s; %u compute units, %llu MiB)\n", list[i].index,
+                kind_word(list[i].kind), list[i].name, list[i].driver, list[i].compute_units,
+                (unsigned long long)(list[i].memory_bytes >> 20));
+    if (count == 0)
+        fprintf(stderr, "no OpenCL device (for cores: install pocl-opencl-icd)\n");
+    return 0;
+}
+
+static int check_without_device(const char *folder, const struct pipeline_network *described,
+                                FILE *out, struct error *err)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", folder, described->file);
+    int failed = engine_check(path, err);
+    if (!failed)
+        fprintf(out, "%s: runs; shapes not checked, there is no OpenCL device\n", described->file);
+    return failed;
+}
+
+static int check_on_device(struct device *device, const char *folder,
+                           const struct pipeline_network *described, FILE *out, struct error *err)
+{
+    struct engine_network *network = NULL;
+    struct engine_cost cost;
+    int failed = pipeline_load(device, folder, described, 1, &network, err);
+    if (failed)
+        return failed;
+    engine_cost(network, &cost);
+    fprintf(out, "%s: %s -> %s, %.4f GFLOP a face, %.2f MB of weights\n", described->file,
+            described->input, described->output, cost.gflop_per_row,
+            (double)cost.parameter_bytes / 1e6);
+    engine_free(&network);
+    return 0;
+}
+
+/* Operators are checked first, so that the error is the same whether there is a device or not. */
+static int check_network(struct device *device, const char *folder,
+                         const struct pipeline_network *described, FILE *out, struct error *err)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    if (!device)
+        return check_without_device(folder, described, out, err);
+    snprintf(path, sizeof path, "%s/%s", folder, described->file);
+    int failed = engine_check(path, err);
+    return failed ? failed : check_on_device(device, folder, described, out, err);
+}
+
+int check_bundle(const char *folder, const char *wanted, FILE *out, struct error *err)
+{
+    struct bundle *bundle = NULL;
+    struct device *device = NULL;
+    char hash[DIGEST_HEX_BYTES];
+    int index = 0;
+    int failed = bundle_load(folder, &bundle, hash, err);
+    if (failed)
+        return failed;
+    if (worker_choose_device(wanted, &index, err) == 0)
+        failed = device_open(index, NULL, &device, err);
+    for (size_t i = 0; !failed && i < pipeline_network_count(bundle); i++) {
+        struct pipeline_network described;
+        pipeline_network(bundle, i, &described);
+        failed = check_network(device, folder, &described, out, err);
+    }
+    if (!failed)
+        fprintf(out, "%s: %u attributes, %u age estimators, bundle %s\n", bundle->name,
+                bundle->classifier.attributes_count, bundle->age_estimators_count, hash);
+    device_close(&device);
+    bundle_free(&bundle);
+    return failed;
+}

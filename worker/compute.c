@@ -1,0 +1,184 @@
+/*
+ * The compute thread. While a task waits for an answer the network thread sends nothing but that answer or
+ * LETTER_STOP, so waiting is taking the next letter.
+ */
+#include "worker/compute.h"
+
+#include <assert.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+
+struct compute {
+    struct compute_options options;
+    struct inputs inputs;
+    struct runner *runner;
+    pthread_t thread;
+    struct fetch fetch;
+    struct letter stopped;
+    bool stop; /* LETTER_STOP came while a task waited for an answer */
+};
+
+/* ---- asking the broker ---- */
+
+static int ask(struct compute *compute, struct answer **answer, struct error *err)
+{
+    if (compute->stop)
+        return error_set(err, E_INTERRUPTED, "the worker is leaving");
+    compute->fetch.letter.kind = LETTER_FETCH;
+    mailbox_put(compute->options.reports, &compute->fetch.letter.mail);
+    struct letter *letter = (struct letter *)mailbox_wait(compute->options.orders);
+    if (letter->kind == LETTER_STOP) {
+        compute->stop = true;
+        return error_set(err, E_INTERRUPTED, "the worker is leaving");
+    }
+    assert(letter->kind == LETTER_ANSWER);
+    *answer = (struct answer *)letter;
+    return 0;
+}
+
+/* An answer of another type than expected is the broker's refusal, or its mistake. */
+static int check_type(const struct answer *answer, enum wire_type expected, struct error *err)
+{
+    if (answer->message.type == expected)
+        return 0;
+    if (answer->message.type == WIRE_REFUSED) {
+        const struct wire_refused *refused = WIRE_BODY(&answer->message, refused);
+        return error_set(err, E_NOT_FOUND, "the broker refused: %s (%s)", refused->text,
+                         refused->code);
+    }
+    return error_set(err, E_INVALID, "the broker answered %s, expected %s",
+                     wire_type_name(answer->message.type), wire_type_name(expected));
+}
+
+static int copy_scores(const struct wire_scores *scores, const struct fetch *fetch, size_t columns,
+                       float *rows, struct error *err)
+{
+    size_t expected = fetch->count * columns * sizeof(float);
+    if (scores->start != fetch->start || scores->count != fetch->count ||
+        scores->columns != columns || scores->scores.size != expected)
+        return error_set(err, E_INVALID,
+                         "the broker sent scores %llu+%llu of %llu columns in %zu bytes, expected "
+                         "%llu+%llu of %zu in %zu",
+                         (unsigned long long)scores->start, (unsigned long long)scores->count,
+                         (unsigned long long)scores->columns, scores->scores.size,
+                         (unsigned long long)fetch->start, (unsigned long long)fetch->count,
+                         columns, expected);
+    memcpy(rows, scores->scores.data, expected);
+    return 0;
+}
+
+static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t count,
+                        size_t columns, float *rows, struct error *err)
+{
+    struct compute *compute = state;
+    struct answer *answer = NULL;
+    compute->fetch = (struct fetch){.stage = stage, .start = start, .count = count};
+    int failed = ask(compute, &answer, err);
+    if (failed)
+        return failed;
+    failed = check_type(answer, WIRE_SCORES, err);
+    if (!failed)
+        failed = copy_scores(WIRE_BODY(&answer->message, scores), &compute->fetch, columns, rows,
+                             err);
+    answer_free(&answer);
+    return failed;
+}
+
+static int fetch_directions(void *state, uint64_t stage, size_t dimension,
+                            struct directions **directions, struct error *err)
+{
+    struct compute *compute = state;
+    struct answer *answer = NULL;
+    compute->fetch = (struct fetch){.directions = true, .stage = stage};
+    int failed = ask(compute, &answer, err);
+    if (failed)
+        return failed;
+    failed = check_type(answer, WIRE_DIRECTIONS, err);
+    if (!failed)
+        failed = directions_copy(WIRE_BODY(&answer->message, directions), dimension, directions,
+                                 err);
+    answer_free(&answer);
+    return failed;
+}
+
+/* ---- the thread ---- */
+
+static void run(struct compute *compute, struct outcome *outcome)
+{
+    const struct assignment *assignment = outcome->assignment;
+    runner_run(compute->runner, outcome);
+    if (outcome->code)
+        log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
+                    (unsigned long long)assignment->task.start,
+                    (unsigned long long)assignment->task.count, error_name(outcome->code),
+                    outcome->text);
+    else
+        log_debug("stage %llu %llu+%llu done in %.1f ms", (unsigned long long)assignment->stage,
+                  (unsigned long long)assignment->task.start,
+                  (unsigned long long)assignment->task.count, outcome->metrics.total_ms);
+    outcome->letter.kind = LETTER_DONE;
+    mailbox_put(compute->options.reports, &outcome->letter.mail);
+}
+
+static void *compute_thread(void *state)
+{
+    struct compute *compute = state;
+    while (!compute->stop) {
+        struct letter *letter = (struct letter *)mailbox_wait(compute->options.orders);
+        switch (letter->kind) {
+        case LETTER_RUN:
+            run(compute, (struct outcome *)letter);
+            break;
+        case LETTER_STOP:
+            compute->stop = true;
+            break;
+        case LETTER_ANSWER:
+        case LETTER_DONE:
+        case LETTER_FETCH:
+        case LETTER_STOPPED:
+            assert(!"a letter that nobody asked for");
+        }
+    }
+    runner_close(&compute->runner);
+    compute->stopped.kind = LETTER_STOPPED;
+    mailbox_put(compute->options.reports, &compute->stopped.mail);
+    return NULL;
+}
+
+int compute_start(const struct compute_options *options, struct device_info *info,
+                  struct compute **compute, struct error *err)
+{
+    struct compute *started = calloc(1, sizeof *started);
+    if (!started)
+        return error_set(err, E_MEMORY, "no memory for the compute thread");
+    started->options = *options;
+    started->inputs = (struct inputs){started, fetch_scores, fetch_directions};
+    int failed = runner_open(&options->runner, &started->inputs, options->cancelled,
+                             &started->runner, err);
+    if (failed) {
+        free(started);
+        return failed;
+    }
+    *info = *runner_device(started->runner);
+    int code = pthread_create(&started->thread, NULL, compute_thread, started);
+    if (code) {
+        runner_close(&started->runner);
+        free(started);
+        return error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
+    }
+    *compute = started;
+    return 0;
+}
+
+void compute_join(struct compute **compute)
+{
+    if (!*compute)
+        return;
+    pthread_join((*compute)->thread, NULL);
+    free(*compute);
+    *compute = NULL;
+}

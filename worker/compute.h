@@ -1,0 +1,24 @@
+/* The compute thread: takes outcomes to fill, runs them, gives them back. It owns the runner and so the
+ * device; everything else it learns and says goes through two mailboxes. */
+#ifndef WORKER_COMPUTE_H
+#define WORKER_COMPUTE_H
+
+#include "worker/runner.h"
+
+struct compute; /* opaque */
+
+struct compute_options {
+    struct runner_options runner;
+    struct mailbox *orders;  /* letters to the thread */
+    struct mailbox *reports; /* letters from it */
+    const atomic_bool *cancelled;
+};
+
+/* Opens the device and starts the thread. *info receives what the device is. */
+MUST_CHECK int compute_start(const struct compute_options *options, struct device_info *info,
+                             struct compute **compute, struct error *err);
+
+/* Waits for the thread, which ends after LETTER_STOP, and frees. */
+void compute_join(struct compute **compute);
+
+#endif

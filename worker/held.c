@@ -1,0 +1,176 @@
+/* Lists of assignments and outcomes. They are short (a worker's credit), so they are searched. */
+#include "worker/held.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void drop_waiting(struct held *held, struct assignment *before)
+{
+    struct assignment **link = before ? &before->next : &held->first;
+    struct assignment *dropped = *link;
+    *link = dropped->next;
+    if (held->last == dropped)
+        held->last = before;
+    held->waiting--;
+    assignment_free(&dropped);
+}
+
+static void drop_outcome(struct outcome **link)
+{
+    struct outcome *dropped = *link;
+    *link = dropped->next;
+    outcome_free(&dropped);
+}
+
+void held_free(struct held *held)
+{
+    assert(!held->running);
+    while (held->first)
+        drop_waiting(held, NULL);
+    while (held->outcomes)
+        drop_outcome(&held->outcomes);
+}
+
+/* Whether the range is held; then it goes on under the new epoch. */
+static bool renew(struct held *held, uint64_t stage, const struct wire_task *task)
+{
+    for (struct assignment *waiting = held->first; waiting; waiting = waiting->next)
+        if (assignment_is(waiting, stage, task)) {
+            waiting->task.epoch = task->epoch;
+            return true;
+        }
+    for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
+        if (outcome->code == 0 && assignment_is(outcome->assignment, stage, task)) {
+            outcome->assignment->task.epoch = task->epoch;
+            outcome->sent = false;
+            return true;
+        }
+    if (held->running && held->running_stage == stage &&
+        held->running_task.start == task->start && held->running_task.count == task->count) {
+        held->running_again = true;
+        held->running_epoch = task->epoch;
+        return true;
+    }
+    return false;
+}
+
+static int append(struct held *held, const struct wire_lease *lease, size_t i, struct error *err)
+{
+    struct assignment *assignment = NULL;
+    if (held->waiting == HELD_TASKS_MAX)
+        return error_set(err, E_LIMIT, "%zu tasks wait already: HELD_TASKS_MAX is %d",
+                         held->waiting, HELD_TASKS_MAX);
+    int failed = assignment_copy(lease, i, &assignment, err);
+    if (failed)
+        return failed;
+    if (held->last)
+        held->last->next = assignment;
+    else
+        held->first = assignment;
+    held->last = assignment;
+    held->waiting++;
+    return 0;
+}
+
+int held_lease(struct held *held, const struct wire_lease *lease, struct error *err)
+{
+    for (size_t i = 0; i < lease->tasks.count; i++) {
+        if (renew(held, lease->stage, &WIRE_ITEMS(lease->tasks, task)[i]))
+            continue;
+        int failed = append(held, lease, i, err);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+struct outcome *held_begin(struct held *held)
+{
+    if (held->running || !held->first)
+        return NULL;
+    struct assignment *next = held->first, *after = next->next;
+    struct outcome *outcome = outcome_new(&next);
+    if (!outcome)
+        return NULL; /* memory is out: tried again at the next turn */
+    outcome->assignment->next = NULL;
+    held->first = after;
+    if (!after)
+        held->last = NULL;
+    held->waiting--;
+    held->running = outcome;
+    held->running_again = false;
+    held->running_stage = outcome->assignment->stage;
+    held->running_task = outcome->assignment->task;
+    return outcome;
+}
+
+void held_finish(struct held *held, struct outcome *outcome)
+{
+    struct outcome **link = &held->outcomes;
+    assert(outcome == held->running);
+    held->running = NULL;
+    if (held->running_again)
+        outcome->assignment->task.epoch = held->running_epoch;
+    while (*link)
+        link = &(*link)->next;
+    outcome->next = NULL;
+    outcome->sent = false;
+    *link = outcome;
+}
+
+bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task)
+{
+    for (struct outcome **link = &held->outcomes; *link; link = &(*link)->next)
+        if (assignment_is((*link)->assignment, stage, task)) {
+            drop_outcome(link);
+            return true;
+        }
+    return false;
+}
+
+size_t held_revoke(struct held *held, uint64_t stage)
+{
+    size_t dropped = 0;
+    struct assignment *before = NULL;
+    for (struct assignment *at = held->first, *next; at; at = next) {
+        next = at->next;
+        if (stage == 0 || at->stage == stage) {
+            drop_waiting(held, before);
+            dropped++;
+        } else {
+            before = at;
+        }
+    }
+    return dropped;
+}
+
+void held_unsend(struct held *held)
+{
+    for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
+        outcome->sent = false;
+}
+
+void held_forget_failures(struct held *held, int64_t when)
+{
+    for (struct outcome **link = &held->outcomes; *link;)
+        if ((*link)->code && (*link)->sent && (*link)->sent_at < when)
+            drop_outcome(link);
+        else
+            link = &(*link)->next;
+}
+
+bool held_settled(const struct held *held)
+{
+    for (const struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
+        if (!outcome->sent || outcome->code == 0)
+            return false;
+    return true;
+}
+
+struct outcome *held_oldest_result(const struct held *held)
+{
+    for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
+        if (outcome->code == 0 && outcome->sent)
+            return outcome;
+    return NULL;
+}

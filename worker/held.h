@@ -1,0 +1,56 @@
+/*
+ * What the network thread holds: tasks that have not begun, the one that runs, and outcomes that the broker has
+ * not accepted. No sockets, no clock, no threads: a state that messages change.
+ */
+#ifndef WORKER_HELD_H
+#define WORKER_HELD_H
+
+#include "worker/outcome.h"
+
+#define HELD_TASKS_MAX 256 /* not begun; a broker keeps to the credit, this bounds one that does not */
+
+struct held {
+    struct assignment *first, *last; /* not begun, in the order of leasing */
+    size_t waiting;
+    const struct outcome *running; /* lent to the compute thread; its assignment below */
+    bool running_again;            /* leased again while it runs, under `running_epoch` */
+    uint64_t running_epoch;
+    uint64_t running_stage;
+    struct wire_task running_task;
+    struct outcome *outcomes; /* newest last */
+};
+
+void held_free(struct held *held); /* nothing may be running */
+
+/*
+ * Takes the tasks of a lease. A range that is held already, in whatever state, is not run twice: it
+ * goes on under the new epoch (and what is finished of it is sent again). E_LIMIT beyond HELD_TASKS_MAX:
+ * then the rest of the lease was not taken.
+ */
+MUST_CHECK int held_lease(struct held *held, const struct wire_lease *lease, struct error *err);
+
+/* The next task as an outcome to fill, or NULL where one runs or none waits. */
+struct outcome *held_begin(struct held *held);
+
+/* Takes the filled outcome back, unsent. */
+void held_finish(struct held *held, struct outcome *outcome);
+
+/* The broker has it: forgets it. True if it was there. */
+bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task);
+
+/* Drops what has not begun of a stage; stage 0: of all. Returns how many. */
+size_t held_revoke(struct held *held, uint64_t stage);
+
+/* After a new welcome everything is told again. */
+void held_unsend(struct held *held);
+
+/* Failures are not acknowledged: forgets those that were sent before `when`. */
+void held_forget_failures(struct held *held, int64_t when);
+
+/* Whether everything was told and every result accepted. */
+bool held_settled(const struct held *held);
+
+/* The oldest result that was sent, or NULL. */
+struct outcome *held_oldest_result(const struct held *held);
+
+#endif

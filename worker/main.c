@@ -1,0 +1,197 @@
+/*
+ * facefarm-worker: one device's worth of work for a broker.
+ *
+ * Exit codes: 0 done (also after SIGTERM), 1 an error (told on stderr), 2 wrong usage.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/socket.h"
+#include "version.h"
+#include "worker/check.h"
+#include "worker/worker.h"
+
+enum { EXIT_USAGE = 2 };
+
+struct options {
+    struct worker_options worker;
+    const char *device;
+    const char *check; /* folder of a bundle */
+    bool list_devices, json;
+};
+
+/* One table gives parsing and help. */
+struct option_line {
+    const char *name;
+    int letter;
+    const char *argument; /* NULL: a switch */
+    const char *help;
+};
+
+static const struct option_line option_lines[] = {
+    {"broker", 'b', "ENDPOINT", "the broker to work for (default " SOCKET_DEFAULT_ENDPOINT ")"},
+    {"store", 's', "DIR", "the folder shared with the broker: bundles in, images out"},
+    {"device", 'd', "DEVICE", "index, cpu, gpu, or part of a name (default: the best)"},
+    {"threads", 't', "N", "compute units of a CPU device to use (default: all)"},
+    {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
+    {"batch", 'B', "N", "faces at once, halved where memory is short (default 64)"},
+    {"list-devices", 'l', NULL, "print the OpenCL devices and exit"},
+    {"json", 'j', NULL, "with --list-devices: as JSON"},
+    {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
+    {"version", 'v', NULL, "print the version and exit"},
+    {"help", 'h', NULL, "print this and exit"},
+};
+#define OPTION_COUNT (sizeof option_lines / sizeof *option_lines)
+
+static void print_help(FILE *out)
+{
+    fputs("usage: facefarm-worker --store DIR [options]\n\n", out);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        char left[64];
+        snprintf(left, sizeof left, "--%s %s", option_lines[i].name,
+                 option_lines[i].argument ? option_lines[i].argument : "");
+        fprintf(out, "  %-22s %s\n", left, option_lines[i].help);
+    }
+}
+
+static int parse_number(const char *name, const char *text, unsigned long most,
+                        unsigned long *number, struct error *err)
+{
+    char *end = NULL;
+    *number = strtoul(text, &end, 10);
+    if (strchr("0123456789", *text) && *text && *end == '\0' && *number <= most)
+        return 0;
+    return error_set(err, E_INVALID, "--%s %s: expected a number up to %lu", name, text, most);
+}
+
+static int set_option(struct options *options, int letter, const char *argument,
+                      struct error *err)
+{
+    unsigned long number = 0;
+    int failed = 0;
+    switch (letter) {
+    case 'b':
+        options->worker.endpoint = argument;
+        return socket_check_endpoint(argument, err);
+    case 's':
+        options->worker.runner.store = argument;
+        return 0;
+    case 'd':
+        options->device = argument;
+        return 0;
+    case 't':
+        failed = parse_number("threads", argument, 4096, &number, err);
+        options->worker.runner.threads = (unsigned)number;
+        return failed;
+    case 'n':
+        options->worker.name = argument;
+        if (*argument == '\0' || strlen(argument) > LIMIT_NAME_BYTES)
+            return error_set(err, E_LIMIT, "--name of %zu bytes: 1 to LIMIT_NAME_BYTES, which is %d",
+                             strlen(argument), LIMIT_NAME_BYTES);
+        return 0;
+    case 'B':
+        failed = parse_number("batch", argument, 65536, &number, err);
+        options->worker.runner.batch = number;
+        return failed;
+    case 'l':
+        options->list_devices = true;
+        return 0;
+    case 'j':
+        options->json = true;
+        return 0;
+    case 'c':
+        options->check = argument;
+        return 0;
+    }
+    return error_set(err, E_INVALID, "--help lists the options");
+}
+
+/* Fills `options`; *done with *code where the process has nothing more to do. */
+static void parse_options(int argc, char **argv, struct options *options, bool *done, int *code)
+{
+    struct option longs[OPTION_COUNT + 1] = {0};
+    struct error err;
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        longs[i] = (struct option){option_lines[i].name,
+                                   option_lines[i].argument ? required_argument : no_argument,
+                                   NULL, option_lines[i].letter};
+    *done = true;
+    *code = EXIT_SUCCESS;
+    for (int letter; (letter = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        if (letter == 'h') {
+            print_help(stdout);
+            return;
+        }
+        if (letter == 'v') {
+            puts("facefarm-worker " FACEFARM_VERSION);
+            return;
+        }
+        if (set_option(options, letter, optarg, &err)) {
+            fprintf(stderr, "facefarm-worker: %s\n", err.text);
+            *code = EXIT_USAGE;
+            return;
+        }
+    }
+    *done = optind < argc;
+    if (*done) {
+        fprintf(stderr, "facefarm-worker: %s is no option\n", argv[optind]);
+        *code = EXIT_USAGE;
+    }
+}
+
+/* SIGTERM and SIGINT become readable on a file descriptor, in every thread made after this. */
+static int open_stop_fd(struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? error_set(err, E_IO, "signalfd: %s", strerror(errno)) : fd;
+}
+
+static int work(struct options *options, struct error *err)
+{
+    if (!options->worker.runner.store)
+        return error_set(err, E_INVALID, "--store is missing: the folder shared with the broker");
+    int failed = worker_choose_device(options->device, &options->worker.runner.device, err);
+    if (failed)
+        return failed;
+    int fd = open_stop_fd(err);
+    if (fd < 0)
+        return fd;
+    options->worker.stop_fd = fd;
+    failed = worker_run(&options->worker, err);
+    close(fd);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {.worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT}};
+    struct error err = {0};
+    bool done = false;
+    int code = EXIT_SUCCESS, failed = 0;
+    parse_options(argc, argv, &options, &done, &code);
+    if (done)
+        return code;
+    log_open("worker", LOG_INFO);
+    if (options.list_devices)
+        failed = check_list_devices(options.json, stdout, &err);
+    else if (options.check)
+        failed = check_bundle(options.check, options.device, stdout, &err);
+    else
+        failed = work(&options, &err);
+    if (failed)
+        fprintf(stderr, "facefarm-worker: %s\n", err.text);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

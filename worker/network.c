@@ -1,0 +1,443 @@
+/*
+ * One loop: send what is due, poll, take messages and letters. All state is this thread's; a running outcome
+ * is lent to the compute thread until its letter comes back.
+ */
+#include "worker/network.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#define FIRST_SILENCE (5 * CLOCK_SECOND) /* until a broker has said what it calls silence */
+#define FIRST_HEARTBEAT CLOCK_SECOND
+#define STOP_GRACE (2 * CLOCK_SECOND) /* for results on their way when we leave */
+#define GOODBYE_LINGER_MS 500
+#define MESSAGES_A_TURN 1000
+
+enum broker_state {
+    BROKER_GREETED, /* hello is said, no welcome yet */
+    BROKER_KNOWS_US,
+};
+
+struct network {
+    const struct network_options *options;
+    void *context, *socket;
+    enum broker_state broker;
+    int64_t heartbeat, silence; /* as the last welcome said */
+    int64_t heard_at, beat_at;  /* last message in, last heartbeat out */
+    int64_t hello_at;           /* last hello out */
+    bool refused;               /* the broker does not know us: hello when hello_at allows */
+    struct held held;
+    struct fetch *fetch; /* what the running task waits for, or NULL */
+    uint64_t request;    /* its number; grows with each fetch */
+    bool fetch_sent;
+    struct letter stop;
+    bool stopping, stopped; /* LETTER_STOP is out, LETTER_STOPPED is in */
+    int64_t leave_at;       /* when stopping: not later than this */
+    uint64_t bad_frames;
+};
+
+/* ---- sending ---- */
+
+/* A message that cannot go now is sent again later by whoever keeps it; the rest is only talk. */
+static bool tell(struct network *network, enum wire_type type, const void *body)
+{
+    struct error err;
+    int failed = socket_send(network->socket, NULL, type, body, &err);
+    if (failed)
+        log_warning("%s not sent: %s", wire_type_name(type), err.text);
+    return !failed;
+}
+
+static void say_hello(struct network *network, int64_t now)
+{
+    network->broker = BROKER_GREETED;
+    network->refused = false;
+    network->hello_at = now;
+    tell(network, WIRE_HELLO, &network->options->hello);
+}
+
+static int connect_anew(struct network *network, struct error *err)
+{
+    socket_close(&network->socket);
+    return socket_connect_dealer(network->context, network->options->endpoint, &network->socket,
+                                 err);
+}
+
+/* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay forever. */
+static void send_outcome(struct network *network, struct outcome *outcome, int64_t now)
+{
+    struct error err;
+    if (outcome->code == 0) {
+        struct wire_result result;
+        outcome_result(outcome, &result);
+        int failed = socket_send(network->socket, NULL, WIRE_RESULT, &result, &err);
+        outcome->sent = !failed;
+        if (failed && failed != E_NETWORK) {
+            outcome_clear(outcome);
+            outcome->code = failed;
+            snprintf(outcome->text, sizeof outcome->text, "%s", err.text);
+        }
+    }
+    if (outcome->code) {
+        struct wire_failed failed;
+        outcome_failed(outcome, &failed);
+        outcome->sent = tell(network, WIRE_FAILED, &failed);
+    }
+    outcome->sent_at = now;
+}
+
+static void send_fetch(struct network *network)
+{
+    const struct fetch *fetch = network->fetch;
+    const struct wire_fetch_directions directions = {.request = network->request,
+                                                     .stage = fetch->stage};
+    const struct wire_fetch_scores scores = {.request = network->request,
+                                             .stage = fetch->stage,
+                                             .start = fetch->start,
+                                             .count = fetch->count};
+    network->fetch_sent = fetch->directions
+                              ? tell(network, WIRE_FETCH_DIRECTIONS, &directions)
+                              : tell(network, WIRE_FETCH_SCORES, &scores);
+}
+
+/* What a broker that knows us should hear now. */
+static void send_due(struct network *network, int64_t now)
+{
+    for (struct outcome *outcome = network->held.outcomes; outcome; outcome = outcome->next)
+        if (!outcome->sent)
+            send_outcome(network, outcome, now);
+    if (network->fetch && !network->fetch_sent)
+        send_fetch(network);
+    if (now >= network->beat_at + network->heartbeat) {
+        network->beat_at = now;
+        tell(network, WIRE_HEARTBEAT,
+             &(struct wire_heartbeat){.session = network->options->hello.session});
+    }
+}
+
+/* Says hello where that is due: on a fresh socket to a silent broker, on the same to one that refused us. */
+static void greet_due(struct network *network, int64_t now)
+{
+    struct error err;
+    int64_t last = network->heard_at > network->hello_at ? network->heard_at : network->hello_at;
+    if (now >= last + network->silence) {
+        if (network->broker == BROKER_KNOWS_US)
+            log_warning("the broker at %s is silent; tasks go on, trying to reach it",
+                        network->options->endpoint);
+        if (connect_anew(network, &err))
+            log_error("%s", err.text); /* tried again after the next silence */
+        if (network->socket)
+            say_hello(network, now);
+        network->hello_at = now;
+    } else if (network->refused && now >= network->hello_at + network->heartbeat) {
+        say_hello(network, now);
+    }
+}
+
+/* ---- receiving ---- */
+
+static int64_t milliseconds(uint64_t ms, uint64_t least)
+{
+    uint64_t most = 3600 * 1000;
+    return (int64_t)(ms < least ? least : ms > most ? most : ms) * CLOCK_MILLISECOND;
+}
+
+static void on_welcome(struct network *network, const struct wire_welcome *welcome, int64_t now)
+{
+    if (network->broker != BROKER_KNOWS_US)
+        log_info("worker %llu of the broker at %s", (unsigned long long)welcome->worker,
+                 network->options->endpoint);
+    network->broker = BROKER_KNOWS_US;
+    network->refused = false;
+    network->heartbeat = milliseconds(welcome->heartbeat_ms, 1);
+    network->silence = milliseconds(welcome->silence_ms, 2 * welcome->heartbeat_ms + 2);
+    network->beat_at = now;
+    network->fetch_sent = false;
+    held_unsend(&network->held);
+}
+
+static void on_lease(struct network *network, const struct wire_lease *lease)
+{
+    struct error err;
+    if (!network->stopping && held_lease(&network->held, lease, &err))
+        log_warning("a lease of stage %llu: %s", (unsigned long long)lease->stage, err.text);
+}
+
+/* Hands message and frame over to the compute thread if they answer its fetch. True if taken. */
+static bool on_answer(struct network *network, uint64_t request, struct wire_message *message,
+                      struct socket_frame **frame)
+{
+    if (!network->fetch || request != network->request)
+        return false;
+    struct answer *answer = calloc(1, sizeof *answer);
+    if (!answer) {
+        network->fetch_sent = false; /* asked again */
+        return false;
+    }
+    answer->letter.kind = LETTER_ANSWER;
+    answer->message = *message;
+    answer->frame = *frame;
+    *frame = NULL;
+    network->fetch = NULL;
+    mailbox_put(network->options->orders, &answer->letter.mail);
+    return true;
+}
+
+static bool about_content(const char *code)
+{
+    const int codes[] = {E_INVALID, E_LIMIT, E_PARSE, E_VERSION};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (strcmp(code, error_name(codes[i])) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * A refusal without a request number. One of a message's content can only mean the oldest result on its
+ * way (hello and heartbeat are ours to get right): that task has failed then, rather than to be sent for
+ * ever. Any other says that the broker does not know us.
+ */
+static void on_refused(struct network *network, const struct wire_refused *refused)
+{
+    struct outcome *oldest = held_oldest_result(&network->held);
+    bool known = network->broker == BROKER_KNOWS_US;
+    if (known && oldest && about_content(refused->code)) {
+        log_warning("the broker refused a result: %s", refused->text);
+        outcome_clear(oldest);
+        oldest->code = E_INVALID;
+        snprintf(oldest->text, sizeof oldest->text, "the broker refused the result: %.900s",
+                 refused->text);
+        return;
+    }
+    if (known)
+        log_info("the broker does not know this worker (%s): hello again", refused->text);
+    else if (!network->refused)
+        log_warning("the broker refused hello: %s (%s)", refused->text, refused->code);
+    network->broker = BROKER_GREETED;
+    network->refused = true;
+}
+
+static void on_message(struct network *network, struct wire_message *message,
+                       struct socket_frame **frame, int64_t now)
+{
+    const struct wire_refused *refused = NULL;
+    network->heard_at = now;
+    switch ((int)message->type) { /* what is not listed is not for a worker */
+    case WIRE_WELCOME:
+        on_welcome(network, WIRE_BODY(message, welcome), now);
+        break;
+    case WIRE_HEARTBEAT:
+        break;
+    case WIRE_LEASE:
+        on_lease(network, WIRE_BODY(message, lease));
+        break;
+    case WIRE_ACCEPTED: {
+        const struct wire_accepted *accepted = WIRE_BODY(message, accepted);
+        for (size_t i = 0; i < accepted->task.count; i++)
+            held_accept(&network->held, accepted->stage, &WIRE_ITEMS(accepted->task, task)[i]);
+        break;
+    }
+    case WIRE_REVOKE:
+        held_revoke(&network->held, WIRE_BODY(message, revoke)->stage);
+        break;
+    case WIRE_SCORES:
+        on_answer(network, WIRE_BODY(message, scores)->request, message, frame);
+        break;
+    case WIRE_DIRECTIONS:
+        on_answer(network, WIRE_BODY(message, directions)->request, message, frame);
+        break;
+    case WIRE_REFUSED:
+        refused = WIRE_BODY(message, refused);
+        if (!on_answer(network, refused->request, message, frame) && refused->request == 0)
+            on_refused(network, refused);
+        break;
+    default:
+        log_warning("a %s is no message for a worker", wire_type_name(message->type));
+    }
+}
+
+static void receive_all(struct network *network, int64_t now)
+{
+    for (int i = 0; network->socket && i < MESSAGES_A_TURN; i++) {
+        struct wire_message message;
+        struct socket_frame *frame = NULL;
+        struct error err;
+        int received = socket_receive(network->socket, NULL, &message, &frame, &err);
+        if (received == 0)
+            return;
+        if (received < 0) {
+            if (network->bad_frames++ % 1000 == 0)
+                log_warning("bad message number %llu from the broker: %s",
+                            (unsigned long long)network->bad_frames, err.text);
+            continue;
+        }
+        on_message(network, &message, &frame, now);
+        if (frame)
+            socket_frame_free(&frame, &message);
+    }
+}
+
+/* ---- the compute thread ---- */
+
+/* A task dropped because we leave has not failed: goodbye returns its lease. */
+static void take_outcome(struct network *network, struct outcome *outcome)
+{
+    held_finish(&network->held, outcome);
+    if (outcome->code == E_INTERRUPTED)
+        held_accept(&network->held, outcome->assignment->stage, &outcome->assignment->task);
+}
+
+static void take_letters(struct network *network)
+{
+    struct mail *mail;
+    while ((mail = mailbox_take(network->options->reports))) {
+        struct letter *letter = (struct letter *)mail;
+        switch (letter->kind) {
+        case LETTER_DONE:
+            take_outcome(network, (struct outcome *)letter);
+            break;
+        case LETTER_FETCH:
+            network->fetch = network->stopping ? NULL : (struct fetch *)letter;
+            network->request++;
+            network->fetch_sent = false;
+            break;
+        case LETTER_STOPPED:
+            network->stopped = true;
+            break;
+        case LETTER_RUN:
+        case LETTER_ANSWER:
+        case LETTER_STOP:
+            assert(!"a letter for the other side");
+        }
+    }
+}
+
+static void begin_task(struct network *network)
+{
+    struct outcome *outcome = network->stopping ? NULL : held_begin(&network->held);
+    if (!outcome)
+        return;
+    outcome->letter.kind = LETTER_RUN;
+    mailbox_put(network->options->orders, &outcome->letter.mail);
+}
+
+static void begin_stopping(struct network *network, int64_t now)
+{
+    network->stopping = true;
+    network->leave_at = now + STOP_GRACE;
+    network->fetch = NULL; /* LETTER_STOP answers it */
+    held_revoke(&network->held, 0);
+    atomic_store(network->options->cancelled, true);
+    network->stop.kind = LETTER_STOP;
+    mailbox_put(network->options->orders, &network->stop.mail);
+}
+
+/* ---- the loop ---- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_deadline(const struct network *network)
+{
+    int64_t last = network->heard_at > network->hello_at ? network->heard_at : network->hello_at;
+    int64_t next = last + network->silence;
+    if (network->broker == BROKER_KNOWS_US)
+        next = earlier(next, network->beat_at + network->heartbeat);
+    if (network->refused)
+        next = earlier(next, network->hello_at + network->heartbeat);
+    return network->stopping ? earlier(next, network->leave_at) : next;
+}
+
+static bool finished(const struct network *network, int64_t now)
+{
+    if (!network->stopping || !network->stopped)
+        return false;
+    return held_settled(&network->held) || network->broker != BROKER_KNOWS_US ||
+           now >= network->leave_at;
+}
+
+static void wait_for_events(struct network *network, int64_t now)
+{
+    zmq_pollitem_t items[] = {
+        {.fd = mailbox_fd(network->options->reports), .events = ZMQ_POLLIN},
+        {.fd = network->stopping ? -1 : network->options->stop_fd, .events = ZMQ_POLLIN},
+        {.socket = network->socket, .events = ZMQ_POLLIN},
+    };
+    int64_t left = next_deadline(network) - now;
+    /* Past the grace we wait for nothing but the compute thread. */
+    long ms = left > 0 ? (long)((left + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND)
+              : network->stopping ? 100
+                                  : 0;
+    if (network->stopping) /* zmq_poll takes no fd −1: the stop_fd has done its work */
+        items[1] = items[2];
+    int count = 3 - (network->stopping ? 1 : 0) - (network->socket ? 0 : 1);
+    int ready = zmq_poll(items, count, ms);
+    if (ready > 0 && !network->stopping && items[1].revents)
+        begin_stopping(network, clock_now());
+}
+
+static void say_goodbye(struct network *network)
+{
+    int linger = GOODBYE_LINGER_MS;
+    if (!network->socket)
+        return;
+    tell(network, WIRE_GOODBYE,
+         &(struct wire_goodbye){.session = network->options->hello.session});
+    zmq_setsockopt(network->socket, ZMQ_LINGER, &linger, sizeof linger);
+}
+
+static void loop(struct network *network)
+{
+    int64_t now = clock_now();
+    network->heard_at = now;
+    say_hello(network, now);
+    while (!finished(network, now)) {
+        greet_due(network, now);
+        if (network->broker == BROKER_KNOWS_US)
+            send_due(network, now);
+        wait_for_events(network, now);
+        now = clock_now();
+        receive_all(network, now);
+        take_letters(network);
+        held_forget_failures(&network->held, network->heard_at - 2 * network->heartbeat);
+        begin_task(network);
+    }
+    say_goodbye(network);
+}
+
+/* Ends the compute thread where the loop never ran. */
+static void stop_compute(struct network *network)
+{
+    begin_stopping(network, clock_now());
+    while (!network->stopped) {
+        struct letter *letter = (struct letter *)mailbox_wait(network->options->reports);
+        network->stopped = letter->kind == LETTER_STOPPED;
+    }
+}
+
+int network_run(const struct network_options *options, struct error *err)
+{
+    struct network network = {.options = options,
+                              .heartbeat = FIRST_HEARTBEAT,
+                              .silence = FIRST_SILENCE};
+    network.context = zmq_ctx_new();
+    int failed = network.context ? connect_anew(&network, err)
+                                 : error_set(err, E_MEMORY, "no memory for ZeroMQ");
+    if (failed)
+        stop_compute(&network);
+    else
+        loop(&network);
+    socket_close(&network.socket);
+    if (network.context)
+        zmq_ctx_term(network.context);
+    held_free(&network.held);
+    return failed;
+}

@@ -1,0 +1,30 @@
+/*
+ * The network thread: the worker's side of the protocol (docs/protocol.md).
+ *
+ * hello -> welcome, then heartbeats both ways. A broker that is silent for longer than it promised is met with a
+ * fresh socket and hello again, under the same session; so is one that refuses us as unknown, which is what
+ * a restarted broker does. Tasks go on meanwhile. After each welcome all that was not accepted is sent
+ * again. Nothing here takes long, so heartbeats are never late.
+ */
+#ifndef WORKER_NETWORK_H
+#define WORKER_NETWORK_H
+
+#include <stdatomic.h>
+
+#include "worker/held.h"
+
+struct network_options {
+    const char *endpoint;
+    struct wire_hello hello; /* what we say; its texts must outlive the call */
+    struct mailbox *orders;  /* letters to the compute thread */
+    struct mailbox *reports; /* letters from it */
+    int stop_fd;             /* readable: leave */
+    atomic_bool *cancelled;  /* set when leaving */
+};
+
+/* Runs until stop_fd is readable and the compute thread has stopped: then says goodbye and returns 0. An
+ * error is one of the endpoint or of ZeroMQ itself, before anything was said; the compute thread has been
+ * stopped then, too. */
+MUST_CHECK int network_run(const struct network_options *options, struct error *err);
+
+#endif

@@ -1,0 +1,173 @@
+/* Assignments and outcomes: copies, ownership, and the messages they become. One thread owns each at
+ * any time. */
+#include "worker/outcome.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void answer_free(struct answer **answer)
+{
+    if (!*answer)
+        return;
+    socket_frame_free(&(*answer)->frame, &(*answer)->message);
+    free(*answer);
+    *answer = NULL;
+}
+
+int assignment_copy(const struct wire_lease *lease, size_t i, struct assignment **assignment,
+                    struct error *err)
+{
+    struct assignment *copy = calloc(1, sizeof *copy);
+    if (!copy || !(copy->spec = strdup(lease->spec))) {
+        free(copy);
+        return error_set(err, E_MEMORY, "no memory for a leased task");
+    }
+    copy->job = lease->job;
+    copy->stage = lease->stage;
+    copy->position = lease->position;
+    copy->input = lease->input;
+    snprintf(copy->bundle, sizeof copy->bundle, "%s", lease->bundle);
+    copy->task = WIRE_ITEMS(lease->tasks, task)[i];
+    *assignment = copy;
+    return 0;
+}
+
+void assignment_free(struct assignment **assignment)
+{
+    if (!*assignment)
+        return;
+    free((*assignment)->spec);
+    free(*assignment);
+    *assignment = NULL;
+}
+
+bool assignment_is(const struct assignment *assignment, uint64_t stage,
+                   const struct wire_task *task)
+{
+    return assignment->stage == stage && assignment->task.start == task->start &&
+           assignment->task.count == task->count;
+}
+
+struct outcome *outcome_new(struct assignment **assignment)
+{
+    struct outcome *outcome = calloc(1, sizeof *outcome);
+    if (!outcome)
+        return NULL;
+    outcome->assignment = *assignment;
+    *assignment = NULL;
+    return outcome;
+}
+
+void outcome_clear(struct outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->boundary_count; i++) {
+        free((void *)outcome->boundaries[i].name);
+        free((void *)outcome->boundaries[i].normal.data);
+    }
+    for (size_t i = 0; i < outcome->file_count; i++) {
+        free((void *)outcome->files[i].path);
+        free((void *)outcome->files[i].kind);
+        free((void *)outcome->files[i].target);
+        free((void *)outcome->files[i].sha256);
+    }
+    free(outcome->boundaries);
+    free(outcome->files);
+    free(outcome->scores);
+    struct assignment *assignment = outcome->assignment;
+    *outcome = (struct outcome){.assignment = assignment};
+}
+
+void outcome_free(struct outcome **outcome)
+{
+    if (!*outcome)
+        return;
+    outcome_clear(*outcome);
+    assignment_free(&(*outcome)->assignment);
+    free(*outcome);
+    *outcome = NULL;
+}
+
+int outcome_scores(struct outcome *outcome, size_t variants, size_t columns, struct error *err)
+{
+    uint64_t count = outcome->assignment->task.count;
+    uint64_t row = (uint64_t)variants * columns * sizeof(float);
+    if (row == 0 || count == 0 || count > LIMIT_ROWS_BYTES / row)
+        return error_set(err, E_LIMIT,
+                         "%llu faces of %zu variants and %zu scores do not fit into a result: "
+                         "LIMIT_ROWS_BYTES is %llu",
+                         (unsigned long long)count, variants, columns,
+                         (unsigned long long)LIMIT_ROWS_BYTES);
+    outcome->scores = calloc(count, row);
+    if (!outcome->scores)
+        return error_set(err, E_MEMORY, "no memory for %llu rows of scores",
+                         (unsigned long long)count);
+    outcome->variants = variants;
+    outcome->columns = columns;
+    return 0;
+}
+
+int outcome_add_file(struct outcome *outcome, const struct wire_file *file, struct error *err)
+{
+    struct wire_file *grown =
+        realloc(outcome->files, (outcome->file_count + 1) * sizeof *outcome->files);
+    if (!grown)
+        return error_set(err, E_MEMORY, "no memory for a file record");
+    outcome->files = grown;
+    struct wire_file copy = *file;
+    copy.path = strdup(file->path);
+    copy.kind = strdup(file->kind);
+    copy.target = strdup(file->target);
+    copy.sha256 = strdup(file->sha256);
+    grown[outcome->file_count++] = copy; /* counted at once, so that outcome_clear sees it */
+    if (!copy.path || !copy.kind || !copy.target || !copy.sha256)
+        return error_set(err, E_MEMORY, "no memory for a file record");
+    return 0;
+}
+
+int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *boundary,
+                         struct error *err)
+{
+    struct wire_boundary *grown = realloc(
+        outcome->boundaries, (outcome->boundary_count + 1) * sizeof *outcome->boundaries);
+    if (!grown)
+        return error_set(err, E_MEMORY, "no memory for a boundary");
+    outcome->boundaries = grown;
+    struct wire_boundary copy = *boundary;
+    uint8_t *normal = malloc(boundary->normal.size);
+    copy.name = strdup(boundary->name);
+    copy.normal.data = normal;
+    grown[outcome->boundary_count++] = copy;
+    if (!copy.name || !normal)
+        return error_set(err, E_MEMORY, "no memory for a boundary");
+    memcpy(normal, boundary->normal.data, boundary->normal.size);
+    return 0;
+}
+
+void outcome_result(const struct outcome *outcome, struct wire_result *result)
+{
+    const struct assignment *assignment = outcome->assignment;
+    size_t bytes = outcome->scores ? assignment->task.count * outcome->variants *
+                                         outcome->columns * sizeof(float)
+                                   : 0;
+    *result = (struct wire_result){
+        .stage = assignment->stage,
+        .task = WIRE_LIST(&assignment->task, 1),
+        .metrics = WIRE_LIST(&outcome->metrics, 1),
+        .variants = outcome->variants,
+        .columns = outcome->columns,
+        .scores = {(const uint8_t *)outcome->scores, bytes},
+        .boundaries = WIRE_LIST(outcome->boundaries, outcome->boundary_count),
+        .files = WIRE_LIST(outcome->files, outcome->file_count),
+    };
+}
+
+void outcome_failed(const struct outcome *outcome, struct wire_failed *failed)
+{
+    *failed = (struct wire_failed){
+        .stage = outcome->assignment->stage,
+        .task = WIRE_LIST(&outcome->assignment->task, 1),
+        .code = error_name(outcome->code),
+        .text = outcome->text,
+    };
+}

@@ -1,0 +1,100 @@
+/*
+ * What travels between the worker's two threads: an assignment (one leased task) goes to the compute
+ * thread and comes back inside an outcome, the task's result or failure, with all it owns.
+ */
+#ifndef WORKER_OUTCOME_H
+#define WORKER_OUTCOME_H
+
+#include <stdbool.h>
+
+#include "common/bundle.h"
+#include "common/socket.h"
+#include "common/wire.h"
+#include "worker/mailbox.h"
+
+/* What a letter between the threads is. */
+enum letter_kind {
+    LETTER_RUN,     /* to compute: a struct outcome to fill */
+    LETTER_ANSWER,  /* to compute: a struct answer to its fetch */
+    LETTER_STOP,    /* to compute: finish; the letter itself */
+    LETTER_DONE,    /* from compute: the struct outcome, filled */
+    LETTER_FETCH,   /* from compute: a struct fetch, lent until it is answered */
+    LETTER_STOPPED, /* from compute: its last one; the letter itself */
+};
+
+struct letter { /* first member of everything that travels */
+    struct mail mail;
+    enum letter_kind kind;
+};
+
+struct fetch { /* what a running task wants to know; one at a time */
+    struct letter letter;
+    bool directions; /* of the stage; else its scores start … start+count−1 */
+    uint64_t stage, start, count;
+};
+
+struct answer { /* the broker's answer: scores, directions or refused; the taker frees it */
+    struct letter letter;
+    struct wire_message message;
+    struct socket_frame *frame;
+};
+void answer_free(struct answer **answer);
+
+struct assignment {
+    struct assignment *next;
+    uint64_t job, stage, position, input; /* as in the lease message */
+    char bundle[DIGEST_HEX_BYTES];
+    char *spec;
+    struct wire_task task;
+};
+
+/* Copies task number `i` of a lease. The caller frees. */
+MUST_CHECK int assignment_copy(const struct wire_lease *lease, size_t i,
+                               struct assignment **assignment, struct error *err);
+void assignment_free(struct assignment **assignment);
+
+/* Whether an assignment is this range of this stage, under whatever epoch. */
+bool assignment_is(const struct assignment *assignment, uint64_t stage,
+                   const struct wire_task *task);
+
+struct outcome {
+    struct letter letter;
+    struct outcome *next;
+    struct assignment *assignment; /* owned */
+    int code;                      /* 0: a result; else the error */
+    char text[ERROR_TEXT_MAX];
+    struct wire_stage_metrics metrics;
+    uint64_t variants, columns;
+    float *scores; /* owned, [task.count][variants][columns] */
+    struct wire_boundary *boundaries; /* owned, with their names and normals */
+    size_t boundary_count;
+    struct wire_file *files; /* owned, with their texts */
+    size_t file_count;
+    bool sent;       /* since the last welcome */
+    int64_t sent_at; /* clock_now() then */
+};
+
+/* An empty outcome of `assignment`, which it takes. NULL where memory is out; then nothing is taken. */
+struct outcome *outcome_new(struct assignment **assignment);
+void outcome_free(struct outcome **outcome);
+
+/* Empties it again: the scores, boundaries and files go, the assignment stays. */
+void outcome_clear(struct outcome *outcome);
+
+/* Room for the scores of the whole task. E_LIMIT where they would not fit into a message. */
+MUST_CHECK int outcome_scores(struct outcome *outcome, size_t variants, size_t columns,
+                              struct error *err);
+
+/* Adds a file record; the texts are copied. */
+MUST_CHECK int outcome_add_file(struct outcome *outcome, const struct wire_file *file,
+                                struct error *err);
+
+/* Adds a boundary; name and normal are copied. */
+MUST_CHECK int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *boundary,
+                                    struct error *err);
+
+/* Fills the message that tells it; the message borrows from the outcome. */
+void outcome_result(const struct outcome *outcome, struct wire_result *result);
+void outcome_failed(const struct outcome *outcome, struct wire_failed *failed);
+
+#endif

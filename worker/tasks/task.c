@@ -1,0 +1,104 @@
+/* What handlers share: latents of a range, their variants, batches, paths. Runs on the compute thread. */
+#include "worker/tasks/task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/latent.h"
+
+task_handler task_handler_of(enum spec_kind kind)
+{
+    static const task_handler handlers[SPEC_KINDS] = {
+        [SPEC_SAMPLE] = task_sample, [SPEC_LABEL] = task_label,       [SPEC_FIT] = task_fit,
+        [SPEC_EDIT] = task_edit,     [SPEC_EVALUATE] = task_evaluate,
+    };
+    return handlers[kind];
+}
+
+int task_check(const struct task *task, struct error *err)
+{
+    return atomic_load(task->cancelled) ? error_set(err, E_INTERRUPTED, "the worker is leaving")
+                                        : 0;
+}
+
+double task_elapsed_ms(int64_t *since)
+{
+    int64_t now = clock_now();
+    double ms = (double)(now - *since) / 1e6;
+    *since = now;
+    return ms;
+}
+
+int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
+              struct error *err)
+{
+    int length = snprintf(path, LIMIT_PATH_BYTES, "jobs/%llu/%s/%s",
+                          (unsigned long long)task->outcome->assignment->job, task->stage->name,
+                          tail);
+    return length < 0 || length >= LIMIT_PATH_BYTES
+               ? error_set(err, E_LIMIT, "path of %d bytes: LIMIT_PATH_BYTES is %d", length,
+                           LIMIT_PATH_BYTES)
+               : 0;
+}
+
+size_t task_chunk(const struct task *task, size_t variants)
+{
+    size_t faces = pipeline_batch(task->pipeline) / variants;
+    return faces > 0 ? faces : 1;
+}
+
+/* z[faces][variants][dimension] from drawn[faces][dimension]. */
+static void move(const float *drawn, size_t faces, size_t dimension,
+                 const struct variant *variants, size_t count, float *z)
+{
+    for (size_t face = 0; face < faces; face++, drawn += dimension)
+        for (size_t v = 0; v < count; v++, z += dimension)
+            for (size_t j = 0; j < dimension; j++)
+                z[j] = variants[v].direction
+                           ? drawn[j] + variants[v].distance * variants[v].direction[j]
+                           : drawn[j];
+}
+
+int task_variants(const struct task *task, uint64_t first, size_t faces,
+                  const struct variant *variants, size_t variant_count, float *scores,
+                  uint8_t *pixels, struct error *err)
+{
+    const struct bundle_latent *latent = &pipeline_bundle(task->pipeline)->generator.latent;
+    struct wire_stage_metrics *metrics = &task->outcome->metrics;
+    size_t dimension = latent->dimension, rows = faces * variant_count;
+    int failed = task_check(task, err);
+    if (failed)
+        return failed;
+    int64_t since = clock_now();
+    float *drawn = malloc(faces * dimension * sizeof *drawn);
+    float *z = malloc(rows * dimension * sizeof *z);
+    if (drawn && z) {
+        latent_sample(task->spec->seed, first, faces, dimension, latent->normalisation, drawn);
+        move(drawn, faces, dimension, variants, variant_count, z);
+        metrics->latents_ms += task_elapsed_ms(&since);
+        failed = pipeline_faces(task->pipeline, z, rows, scores, pixels, metrics, err);
+    } else {
+        failed = error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    }
+    free(drawn);
+    free(z);
+    return failed;
+}
+
+int task_measure(struct task *task, const struct variant *variants, size_t variant_count,
+                 struct error *err)
+{
+    const struct wire_task *range = &task->outcome->assignment->task;
+    size_t columns = pipeline_columns(task->pipeline);
+    size_t chunk = task_chunk(task, variant_count);
+    int failed = outcome_scores(task->outcome, variant_count, columns, err);
+    for (size_t done = 0; !failed && done < range->count; done += chunk) {
+        size_t faces = range->count - done < chunk ? range->count - done : chunk;
+        failed = task_variants(task, task->stage->start + range->start + done, faces, variants,
+                               variant_count,
+                               task->outcome->scores + done * variant_count * columns, NULL, err);
+    }
+    return failed;
+}

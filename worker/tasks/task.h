@@ -1,0 +1,83 @@
+/*
+ * What a stage's handler is given, and the table of handlers.
+ *
+ * A task is a pure function of (bundle, spec, range) and what it fetches: on the same kind of device it
+ * gives the same bytes, wherever and however often it runs.
+ */
+#ifndef WORKER_TASKS_TASK_H
+#define WORKER_TASKS_TASK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "common/spec.h"
+#include "worker/directions.h"
+#include "worker/outcome.h"
+#include "worker/pipeline.h"
+
+/* What a task may ask of the broker. The calls block until the answer is there; E_INTERRUPTED where
+ * the worker is leaving. */
+struct inputs {
+    void *state;
+    /* rows[count][columns] of stage `stage`'s own indices start … start+count−1; NaN where a row is missing. */
+    int (*scores)(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
+                  float *rows, struct error *err);
+    int (*directions)(void *state, uint64_t stage, size_t dimension,
+                      struct directions **directions, struct error *err);
+};
+
+struct task {
+    struct device *device;
+    struct pipeline *pipeline; /* of the task's bundle */
+    const struct spec *spec;
+    const struct spec_stage *stage;
+    const char *store;                   /* folder */
+    const struct inputs *inputs;
+    const struct directions *directions; /* edit, evaluate: of the stage */
+    const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
+    struct outcome *outcome;             /* assignment in, everything else out */
+};
+
+typedef int (*task_handler)(struct task *task, struct error *err);
+
+MUST_CHECK int task_sample(struct task *task, struct error *err);
+MUST_CHECK int task_label(struct task *task, struct error *err);
+MUST_CHECK int task_fit(struct task *task, struct error *err);
+MUST_CHECK int task_edit(struct task *task, struct error *err);
+MUST_CHECK int task_evaluate(struct task *task, struct error *err);
+
+/* The handler of a kind of stage. */
+task_handler task_handler_of(enum spec_kind kind);
+
+/* E_INTERRUPTED once the worker is leaving. */
+MUST_CHECK int task_check(const struct task *task, struct error *err);
+
+/* Milliseconds since *since, which becomes now. */
+double task_elapsed_ms(int64_t *since);
+
+/* "jobs/<job>/<stage name>/<tail>" */
+MUST_CHECK int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
+                         struct error *err);
+
+/* A face as it is (direction NULL) or moved: z + distance · direction. */
+struct variant {
+    const float *direction;
+    float distance;
+};
+
+/* How many faces of `variants` each fill a batch; at least one. */
+size_t task_chunk(const struct task *task, size_t variants);
+
+/*
+ * Makes the variants of samples first … first+faces−1: scores[faces][variants][columns] and
+ * pixels[faces][variants][height][width][3], each may be NULL.
+ */
+MUST_CHECK int task_variants(const struct task *task, uint64_t first, size_t faces,
+                             const struct variant *variants, size_t variant_count, float *scores,
+                             uint8_t *pixels, struct error *err);
+
+/* As task_variants for the task's whole range of samples, batch by batch, into the outcome's scores. */
+MUST_CHECK int task_measure(struct task *task, const struct variant *variants,
+                            size_t variant_count, struct error *err);
+
+#endif
