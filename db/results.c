@@ -186,6 +186,19 @@ int results_insert_poison(struct database *db, int64_t stage, uint64_t start, ui
     return statement_run(q, err);
 }
 
+int results_delete_poison(struct database *db, int64_t stage, uint64_t start, uint64_t count,
+                          struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "poison_delete", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)start);
+    statement_bind_int(q, 3, (int64_t)(start + count));
+    return statement_run(q, err);
+}
+
 int results_insert_fault(struct database *db, int64_t stage, uint64_t start, uint64_t count,
                          int64_t worker, const char *expected, const char *found, int64_t now_ms,
                          struct error *err)

@@ -92,6 +92,9 @@ MUST_CHECK int results_last_failure(struct database *db, int64_t stage, uint64_t
                                     size_t size, struct error *err);
 MUST_CHECK int results_insert_poison(struct database *db, int64_t stage, uint64_t start,
                                      uint64_t count, struct error *err);
+/* Takes ranges inside [start, start + count) out of the poison: they were done after all. */
+MUST_CHECK int results_delete_poison(struct database *db, int64_t stage, uint64_t start,
+                                     uint64_t count, struct error *err);
 MUST_CHECK int results_insert_fault(struct database *db, int64_t stage, uint64_t start,
                                     uint64_t count, int64_t worker, const char *expected,
                                     const char *found, int64_t now_ms, struct error *err);

@@ -46,6 +46,9 @@ SELECT code, text FROM failure WHERE stage_id = ?1 AND start = ?2 ORDER BY id DE
 -- name: poison_insert
 INSERT INTO poison (stage_id, start, count) VALUES (?1, ?2, ?3);
 
+-- name: poison_delete
+DELETE FROM poison WHERE stage_id = ?1 AND start >= ?2 AND start + count <= ?3;
+
 -- name: poison_ranges
 SELECT start, count FROM poison WHERE stage_id = ?1 ORDER BY start;
 

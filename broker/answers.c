@@ -1,0 +1,180 @@
+/* Replies that are read when they are sent: what is committed, with the leases and rates of open jobs that
+ * only memory knows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_priv.h"
+#include "common/clock.h"
+#include "db/jobs.h"
+
+/* ---- jobs ---- */
+
+static uint64_t job_done(const struct farm_job *job)
+{
+    uint64_t done = 0;
+    for (uint32_t i = 0; i < job->spec->stages_count; i++)
+        done += job->stages[i].plan.done_count;
+    return done;
+}
+
+static void overlay_stage(struct farm *farm, struct wire_stage_info *info)
+{
+    const struct farm_stage *stage = farm_find_stage(farm, (int64_t)info->stage);
+    if (!stage)
+        return;
+    info->done = stage->plan.done_count;
+    info->leased = stage->plan.leased_count;
+    info->rate = farm_rate_of(&stage->rate, clock_now());
+}
+
+static void overlay_job(struct farm *farm, struct wire_job_info *info)
+{
+    const struct farm_job *job = farm_find_job(farm, (int64_t)info->job);
+    if (job)
+        info->done = job_done(job);
+}
+
+int answer_job(struct broker *b, const struct socket_identity *to, uint64_t request, int64_t job,
+               struct error *err)
+{
+    struct wire_job_info *info = NULL;
+    struct wire_stage_info *stages = NULL;
+    size_t count = 0, stage_count = 0;
+    int rc = jobs_list(b->db, job, 1, &info, &count, err);
+    if (rc == 0 && (count == 0 || info->job != (uint64_t)job))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %lld", (long long)job);
+    if (rc == 0)
+        rc = jobs_stages(b->db, job, &stages, &stage_count, err);
+    if (rc == 0) {
+        overlay_job(&b->farm, info);
+        for (size_t i = 0; i < stage_count; i++)
+            overlay_stage(&b->farm, &stages[i]);
+        struct wire_job_state state = {request, WIRE_LIST(info, 1), WIRE_LIST(stages, stage_count)};
+        rc = socket_send(b->socket, to, WIRE_JOB_STATE, &state, err);
+    }
+    jobs_info_free(info, count);
+    jobs_stages_free(stages, stage_count);
+    return rc;
+}
+
+int answer_jobs(struct broker *b, const struct reply *reply, struct error *err)
+{
+    struct wire_job_info *jobs = NULL;
+    size_t count = 0;
+    int rc = jobs_list(b->db, INT64_MAX, LIMIT_LIST, &jobs, &count, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < count; i++)
+        overlay_job(&b->farm, &jobs[i]);
+    struct wire_jobs body = {reply->request, WIRE_LIST(jobs, count)};
+    rc = socket_send(b->socket, &reply->to, WIRE_JOBS, &body, err);
+    jobs_info_free(jobs, count);
+    return rc;
+}
+
+/* ---- workers ---- */
+
+static const char *worker_state(const struct farm_worker *worker)
+{
+    switch (worker->state) {
+    case FARM_ALIVE:
+        return worker->held ? "busy" : "idle";
+    case FARM_LOST:
+        return "lost";
+    case FARM_GONE:
+        return "gone";
+    }
+    return "";
+}
+
+int answer_workers(struct broker *b, const struct reply *reply, struct error *err)
+{
+    size_t count = HASH_CNT(by_session, b->farm.sessions), n = 0;
+    struct wire_worker_info *infos = calloc(count ? count : 1, sizeof *infos);
+    struct farm_worker *worker, *next;
+    if (!infos)
+        return error_set(err, E_MEMORY, "no memory for %zu workers", count);
+    HASH_ITER(by_session, b->farm.sessions, worker, next)
+        infos[n++] = (struct wire_worker_info){
+            .worker = (uint64_t)worker->id,
+            .name = worker->name,
+            .host = worker->host,
+            .device = worker->device,
+            .device_kind = worker->device_kind,
+            .state = worker_state(worker),
+            .leased = worker->held,
+            .tasks_done = worker->tasks_done,
+            .tasks_failed = worker->tasks_failed,
+            .last_seen_ms = worker->last_seen_ms,
+        };
+    struct wire_workers body = {reply->request, WIRE_LIST(infos, n)};
+    int rc = socket_send(b->socket, &reply->to, WIRE_WORKERS, &body, err);
+    free(infos);
+    return rc;
+}
+
+/* ---- what workers fetch ---- */
+
+/* Rows as they came over the wire: logits, then an age per estimator, by its role. */
+static void join_row(const struct farm_bundle *bundle, const float *ages, const float *logits,
+                     float *row)
+{
+    size_t attributes = bundle->layout.attributes;
+    memcpy(row, logits, attributes * sizeof *row);
+    for (uint32_t i = 0; i < bundle->bundle->age_estimators_count; i++) {
+        bool judge = bundle->bundle->age_estimators[i].role == BUNDLE_JUDGE;
+        row[attributes + i] = ages[judge ? 1 : 0];
+    }
+}
+
+static int send_scores(struct broker *b, const struct reply *reply,
+                       const struct farm_bundle *bundle, float *buffer, struct error *err)
+{
+    size_t count = (size_t)reply->task.count, columns = bundle->layout.columns;
+    float *ages = buffer, *logits = ages + 2 * count;
+    float *rows = logits + count * bundle->layout.attributes;
+    int rc = results_read_scores(b->db, (int64_t)reply->id, &bundle->layout, reply->task.start,
+                                 count, ages, logits, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < count; i++)
+        join_row(bundle, ages + 2 * i, logits + i * bundle->layout.attributes, rows + i * columns);
+    struct wire_scores body = {
+        .request = reply->request,
+        .stage = reply->id,
+        .start = reply->task.start,
+        .count = count,
+        .columns = columns,
+        .scores = {(const uint8_t *)rows, count * columns * sizeof *rows},
+    };
+    return socket_send(b->socket, &reply->to, WIRE_SCORES, &body, err);
+}
+
+int answer_scores(struct broker *b, const struct reply *reply, struct error *err)
+{
+    const struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)reply->id);
+    if (!stage)
+        return error_set(err, E_STATE, "stage %llu has ended", (unsigned long long)reply->id);
+    const struct farm_bundle *bundle = stage->job->bundle;
+    size_t values = bundle->layout.columns + bundle->layout.attributes + 2;
+    float *buffer = calloc((size_t)reply->task.count * values, sizeof *buffer);
+    if (!buffer)
+        return error_set(err, E_MEMORY, "no memory for scores");
+    int rc = send_scores(b, reply, bundle, buffer, err);
+    free(buffer);
+    return rc;
+}
+
+int answer_directions(struct broker *b, const struct reply *reply, struct error *err)
+{
+    struct wire_direction *directions = NULL;
+    size_t count = 0;
+    int rc = results_directions(b->db, (int64_t)reply->id, &directions, &count, err);
+    if (rc < 0)
+        return rc;
+    struct wire_directions body = {reply->request, reply->id, WIRE_LIST(directions, count)};
+    rc = socket_send(b->socket, &reply->to, WIRE_DIRECTIONS, &body, err);
+    results_directions_free(directions, count);
+    return rc;
+}

@@ -1,0 +1,286 @@
+/* The broker's loop: see broker_priv.h for what a round is. One thread. */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "broker/broker_priv.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "db/jobs.h"
+
+/* What one round reads at most, so that a flood delays nobody's reply for long. */
+#define ROUND_MESSAGES 256
+
+int broker_write(struct broker *b, struct error *err)
+{
+    return database_in_transaction(b->db) ? 0 : database_begin(b->db, err);
+}
+
+int broker_doomed(struct broker *b, int rc, const struct error *err)
+{
+    if (!b->doomed) {
+        b->doomed = rc;
+        b->doom = *err;
+    }
+    return rc;
+}
+
+/* ---- messages ---- */
+
+/* A reply that is read when it is sent. */
+static int ask(struct broker *b, const struct socket_identity *from, enum wire_type answer,
+               uint64_t request, uint64_t id)
+{
+    outbox_put(b, &(struct reply){.to = *from, .type = answer, .request = request, .id = id}, NULL);
+    return 0;
+}
+
+static int misplaced(enum wire_type type, struct error *err)
+{
+    return error_set(err, E_UNSUPPORTED, "%s is not a message to a broker", wire_type_name(type));
+}
+
+static int handle_client(struct broker *b, const struct socket_identity *from,
+                         const struct wire_message *m, uint64_t *request, struct error *err)
+{
+    /* Every message of a client begins with its request. */
+    *request = *(const uint64_t *)m->body;
+    switch ((int)m->type) {
+    case WIRE_SUBMIT:
+        return client_submit(b, from, WIRE_BODY(m, submit), err);
+    case WIRE_BUNDLE_ADD:
+        return client_bundle_add(b, from, WIRE_BODY(m, bundle_add), err);
+    case WIRE_JOB_LIST:
+        return ask(b, from, WIRE_JOBS, *request, 0);
+    case WIRE_JOB_SHOW:
+        return ask(b, from, WIRE_JOB_STATE, *request, WIRE_BODY(m, job_show)->job);
+    case WIRE_JOB_WATCH:
+        return watch_add(b, from, *request, (int64_t)WIRE_BODY(m, job_watch)->job, err);
+    case WIRE_JOB_CANCEL:
+        return client_job_cancel(b, from, WIRE_BODY(m, job_cancel), err);
+    case WIRE_WORKER_LIST:
+        return ask(b, from, WIRE_WORKERS, *request, 0);
+    case WIRE_FETCH_SCORES:
+        return peer_fetch_scores(b, from, WIRE_BODY(m, fetch_scores), err);
+    case WIRE_FETCH_DIRECTIONS:
+        return peer_fetch_directions(b, from, WIRE_BODY(m, fetch_directions), err);
+    }
+    return misplaced(m->type, err);
+}
+
+static int handle(struct broker *b, const struct socket_identity *from,
+                  const struct wire_message *m, uint64_t *request, struct error *err)
+{
+    switch (m->type) {
+    case WIRE_SUBMIT:
+    case WIRE_BUNDLE_ADD:
+    case WIRE_JOB_LIST:
+    case WIRE_JOB_SHOW:
+    case WIRE_JOB_WATCH:
+    case WIRE_JOB_CANCEL:
+    case WIRE_WORKER_LIST:
+    case WIRE_FETCH_SCORES:
+    case WIRE_FETCH_DIRECTIONS:
+        return handle_client(b, from, m, request, err);
+    case WIRE_HELLO:
+        return peer_hello(b, from, WIRE_BODY(m, hello), err);
+    case WIRE_HEARTBEAT:
+        return peer_heartbeat(b, from, WIRE_BODY(m, heartbeat), err);
+    case WIRE_RESULT:
+        return peer_result(b, from, WIRE_BODY(m, result), err);
+    case WIRE_FAILED:
+        return peer_failed(b, from, WIRE_BODY(m, failed), err);
+    case WIRE_GOODBYE:
+        return peer_goodbye(b, from, WIRE_BODY(m, goodbye), err);
+    case WIRE_TASK:
+    case WIRE_STAGE_METRICS:
+    case WIRE_BOUNDARY:
+    case WIRE_FILE:
+    case WIRE_DIRECTION:
+    case WIRE_STAGE_INFO:
+    case WIRE_JOB_INFO:
+    case WIRE_WORKER_INFO:
+    case WIRE_SUBMITTED:
+    case WIRE_BUNDLE_ADDED:
+    case WIRE_JOBS:
+    case WIRE_JOB_STATE:
+    case WIRE_WORKERS:
+    case WIRE_REFUSED:
+    case WIRE_WELCOME:
+    case WIRE_LEASE:
+    case WIRE_ACCEPTED:
+    case WIRE_REVOKE:
+    case WIRE_SCORES:
+    case WIRE_DIRECTIONS:
+    case WIRE_TYPES:
+        break;
+    }
+    return misplaced(m->type, err);
+}
+
+/* Reads and handles one message: false where there is none. */
+static bool receive(struct broker *b)
+{
+    struct error err = {0};
+    struct socket_identity from = {0};
+    struct wire_message message;
+    struct socket_frame *frame = NULL;
+    uint64_t request = 0;
+    int rc = socket_receive(b->socket, &from, &message, &frame, &err);
+    if (rc == 0)
+        return false;
+    if (rc < 0) {
+        b->undecodable++;
+        log_debug("undecodable message number %llu: %s", (unsigned long long)b->undecodable,
+                  err.text);
+    } else {
+        rc = handle(b, &from, &message, &request, &err);
+        socket_frame_free(&frame, &message);
+    }
+    if (rc < 0 && !b->doomed && from.size)
+        outbox_refuse(b, &from, request, rc, err.text);
+    return true;
+}
+
+/* ---- the loop ---- */
+
+static int commit(struct broker *b)
+{
+    struct error err;
+    if (b->doomed || !database_in_transaction(b->db))
+        return b->doomed;
+    int rc = database_commit(b->db, &err);
+    return rc < 0 ? broker_doomed(b, rc, &err) : 0;
+}
+
+static void serve_round(struct broker *b)
+{
+    int read = 0;
+    while (read < ROUND_MESSAGES && !b->doomed && receive(b))
+        read++;
+    /* A worker is silent only if nothing of it waits to be read. */
+    if (read < ROUND_MESSAGES && !b->doomed)
+        peer_expire(b, clock_now());
+    if (commit(b) < 0)
+        return;
+    watch_tell(b, clock_now());
+    outbox_flush(b);
+    peer_lease_all(b);
+}
+
+static long poll_timeout(const struct broker *b)
+{
+    int64_t deadline = watch_deadline(b);
+    if (b->next_expiry < deadline)
+        deadline = b->next_expiry;
+    if (deadline == INT64_MAX)
+        return -1;
+    int64_t wait = deadline - clock_now();
+    return wait <= 0 ? 0 : (long)(wait / CLOCK_MILLISECOND) + 1;
+}
+
+static int serve(struct broker *b, struct error *err)
+{
+    zmq_pollitem_t items[] = {{.socket = b->socket, .events = ZMQ_POLLIN},
+                              {.fd = b->signals, .events = ZMQ_POLLIN}};
+    while (!b->doomed) {
+        if (zmq_poll(items, 2, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
+            return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
+        if (items[1].revents & ZMQ_POLLIN)
+            return 0;
+        serve_round(b);
+    }
+    *err = b->doom;
+    return b->doomed;
+}
+
+/* ---- start and end ---- */
+
+/* Before any thread is made, so that all of them leave these signals to the descriptor. */
+static int open_signals(struct broker *b, struct error *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
+        (b->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+        return error_set(err, E_IO, "signalfd: %s", strerror(errno));
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+static int audit_start(struct broker *b, struct error *err)
+{
+    int rc = database_begin(b->db, err);
+    if (rc == 0)
+        rc = jobs_audit(b->db, 0, 0, "broker_start", NULL, NULL, clock_wall_ms(), err);
+    return rc < 0 ? rc : database_commit(b->db, err);
+}
+
+/* A job whose last result was committed has been advanced with it; this is for what is left waiting. */
+static int advance_all(struct broker *b)
+{
+    struct farm_job *job, *next;
+    HASH_ITER(by_id, b->farm.jobs, job, next)
+        lifecycle_advance(b, job);
+    return commit(b);
+}
+
+static int start(struct broker *b, struct error *err)
+{
+    char bound[SOCKET_ENDPOINT_MAX];
+    int rc = open_signals(b, err);
+    if (rc == 0)
+        rc = buffer_make_folders(b->options.store, err);
+    if (rc == 0)
+        rc = database_open(b->options.db, &b->db, err);
+    if (rc == 0)
+        rc = audit_start(b, err);
+    if (rc == 0)
+        rc = resume(b, err);
+    if (rc == 0 && (rc = advance_all(b)) < 0)
+        *err = b->doom;
+    if (rc == 0 && !(b->context = zmq_ctx_new()))
+        rc = error_set(err, E_NETWORK, "zmq_ctx_new: %s", zmq_strerror(zmq_errno()));
+    if (rc == 0)
+        rc = socket_bind_router(b->context, b->options.listen, &b->socket, bound, err);
+    if (rc < 0)
+        return rc;
+    printf("listening on %s\n", bound);
+    fflush(stdout);
+    log_info("listening on %s, database %s, store %s", bound, b->options.db, b->options.store);
+    return 0;
+}
+
+static void stop(struct broker *b)
+{
+    watch_free(b);
+    outbox_free(b);
+    farm_free(&b->farm);
+    database_close(&b->db);
+    socket_close(&b->socket);
+    if (b->context)
+        zmq_ctx_term(b->context);
+    if (b->signals >= 0)
+        close(b->signals);
+}
+
+int broker_run(const struct broker_options *options, struct error *err)
+{
+    struct broker b = {.options = *options, .signals = -1, .next_expiry = INT64_MAX};
+    b.outbox_end = &b.outbox;
+    int rc = start(&b, err);
+    if (rc == 0)
+        rc = serve(&b, err);
+    log_info("ends; %llu messages were refused, %llu of them undecodable",
+             (unsigned long long)b.refused, (unsigned long long)b.undecodable);
+    stop(&b);
+    return rc;
+}

@@ -1,0 +1,20 @@
+/* The broker as a whole: made, run until a signal, freed. */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "common/error.h"
+
+struct broker_options {
+    const char *listen; /* endpoint */
+    const char *db;     /* file */
+    const char *store;  /* folder */
+    int heartbeat_ms;   /* how often a worker says something */
+    int silence_ms;     /* after this silence it is thought lost */
+};
+
+/* Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout, and serves
+ * until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that was not
+ * committed has been acknowledged, and a new broker on the same database resumes. */
+MUST_CHECK int broker_run(const struct broker_options *options, struct error *err);
+
+#endif

@@ -1,0 +1,101 @@
+/* Bundles: from the database into memory, and new ones into store and database. */
+#include "db/bundles.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/broker_priv.h"
+#include "broker/store.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+static int keep(struct broker *b, struct bundles_row *row, struct farm_bundle **bundle,
+                struct error *err)
+{
+    struct bundle *parsed = NULL;
+    *bundle = farm_find_bundle(&b->farm, row->id);
+    if (*bundle)
+        return 0;
+    int rc = bundle_parse(row->yaml, strlen(row->yaml), &parsed, err);
+    if (rc == 0)
+        rc = farm_add_bundle(&b->farm, row->id, row->hash, &parsed, bundle, err);
+    bundle_free(&parsed);
+    return rc < 0 ? error_prefix(err, rc, "bundle %s", row->hash) : 0;
+}
+
+int bundles_take(struct broker *b, const char *hash_or_name, struct farm_bundle **bundle,
+                 struct error *err)
+{
+    struct bundles_row row = {0};
+    int rc = bundles_find(b->db, hash_or_name, &row, err);
+    if (rc == 0)
+        rc = keep(b, &row, bundle, err);
+    bundles_row_free(&row);
+    return rc;
+}
+
+int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle, struct error *err)
+{
+    struct bundles_row row = {0};
+    *bundle = farm_find_bundle(&b->farm, id);
+    if (*bundle)
+        return 0;
+    int rc = bundles_get(b->db, id, &row, err);
+    if (rc == 0)
+        rc = keep(b, &row, bundle, err);
+    bundles_row_free(&row);
+    return rc;
+}
+
+/* ---- bundle_add ---- */
+
+static int read_yaml(const char *folder, struct buffer *yaml, struct error *err)
+{
+    char path[LIMIT_PATH_BYTES + sizeof BUNDLE_FILE + 1];
+    snprintf(path, sizeof path, "%s/%s", folder, BUNDLE_FILE);
+    return buffer_read_file(yaml, path, LIMIT_BUNDLE_YAML_BYTES, err);
+}
+
+/* Into the database, unless it is there. A write that fails dooms the broker. */
+static int register_bundle(struct broker *b, const struct bundle *bundle, const char *hash,
+                           const char *yaml, struct error *err)
+{
+    struct bundles_row row = {0};
+    int64_t id;
+    int rc = bundles_find(b->db, hash, &row, err);
+    bundles_row_free(&row);
+    if (rc != E_NOT_FOUND)
+        return rc;
+    rc = broker_write(b, err);
+    if (rc == 0)
+        rc = bundles_insert(b->db, bundle, hash, yaml, clock_wall_ms(), &id, err);
+    if (rc < 0)
+        return broker_doomed(b, rc, err);
+    log_info("bundle %s is %s", bundle->name, hash);
+    return 0;
+}
+
+int client_bundle_add(struct broker *b, const struct socket_identity *from,
+                      const struct wire_bundle_add *add, struct error *err)
+{
+    struct bundle *bundle = NULL;
+    struct buffer yaml;
+    struct reply reply = {.to = *from, .type = WIRE_BUNDLE_ADDED, .request = add->request};
+    buffer_init(&yaml, LIMIT_BUNDLE_YAML_BYTES + 1);
+    if (add->folder[0] != '/')
+        return error_set(err, E_INVALID, "folder \"%s\": expected an absolute path", add->folder);
+    int rc = bundle_load(add->folder, &bundle, reply.hash, err);
+    if (rc == 0)
+        rc = bundles_check_names(bundle, err);
+    if (rc == 0)
+        rc = store_add_bundle(b->options.store, add->folder, bundle, reply.hash, err);
+    if (rc == 0)
+        rc = read_yaml(add->folder, &yaml, err);
+    if (rc == 0)
+        rc = register_bundle(b, bundle, reply.hash, (const char *)yaml.data, err);
+    if (rc == 0)
+        outbox_put(b, &reply, bundle->name);
+    buffer_free(&yaml);
+    bundle_free(&bundle);
+    return rc;
+}

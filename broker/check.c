@@ -1,0 +1,44 @@
+/* A spec against its bundle. */
+#include "broker/check.h"
+
+#include "broker/directions.h"
+
+static enum spec_kind input_kind(enum spec_kind kind)
+{
+    return kind == SPEC_FIT ? SPEC_LABEL : SPEC_FIT;
+}
+
+static int check_from(const struct spec *spec, uint32_t position, struct error *err)
+{
+    const struct spec_stage *stage = &spec->stages[position];
+    if (!stage->from)
+        return 0;
+    int input = spec_find(spec, stage->from);
+    enum spec_kind wanted = input_kind(stage->kind);
+    if (input < 0 || (uint32_t)input >= position || spec->stages[input].kind != wanted)
+        return error_set(err, E_INVALID, "stage %s: from: \"%s\" is no %s stage before it",
+                         stage->name, stage->from, spec_kind_name(wanted));
+    return 0;
+}
+
+static int check_stage(const struct spec *spec, uint32_t position, const struct farm_bundle *bundle,
+                       struct error *err)
+{
+    const struct spec_stage *stage = &spec->stages[position];
+    bool edits = stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE;
+    int rc = check_from(spec, position, err);
+    if (rc == 0 && stage->kind == SPEC_EVALUATE && bundle->bundle->age_estimators_count == 0)
+        rc = error_set(err, E_INVALID, "stage %s: kind: evaluate needs an age estimator, bundle %s has "
+                       "none", stage->name, bundle->name);
+    if (rc == 0 && edits)
+        rc = directions_check(stage, bundle->boundaries, bundle->boundary_count, err);
+    return rc;
+}
+
+int check_spec(const struct spec *spec, const struct farm_bundle *bundle, struct error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < spec->stages_count; i++)
+        rc = check_stage(spec, i, bundle, err);
+    return rc;
+}

@@ -1,0 +1,11 @@
+/* A parsed spec against the bundle it names: what common/spec.h cannot know. */
+#ifndef BROKER_CHECK_H
+#define BROKER_CHECK_H
+
+#include "broker/farm.h"
+
+/* Errors name stage and key. */
+MUST_CHECK int check_spec(const struct spec *spec, const struct farm_bundle *bundle,
+                          struct error *err);
+
+#endif

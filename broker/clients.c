@@ -1,0 +1,137 @@
+/* What clients ask for that writes: a job to run, a job to end. */
+#include "broker/broker_priv.h"
+#include "broker/check.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "db/jobs.h"
+
+/* ---- submit ---- */
+
+/* The distances of a stage's score rows; see the table `variant`. */
+static int insert_variants(struct broker *b, const struct farm_stage *stage, struct error *err)
+{
+    const struct spec_stage *spec = stage->spec;
+    uint32_t steps = spec->kind == SPEC_EDIT ? spec->distances.steps : 0;
+    int rc = 0;
+    for (uint32_t v = 0; rc == 0 && v < stage->variants; v++) {
+        double distance = 0;
+        bool projected = false;
+        if (spec->kind == SPEC_EVALUATE) {
+            distance = v > 0 ? spec->distance : 0;
+            projected = v == 2;
+        } else if (steps) {
+            double share = steps > 1 ? (double)(v % steps) / (steps - 1) : 0;
+            distance = spec->distances.from + (spec->distances.to - spec->distances.from) * share;
+            projected = v >= steps;
+        }
+        rc = jobs_insert_variant(b->db, stage->id, v, distance, projected, err);
+    }
+    return rc;
+}
+
+static int insert_stage(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    struct jobs_stage row = {
+        .job = stage->job->id,
+        .position = stage->position,
+        .name = stage->spec->name,
+        .kind = spec_kind_name(stage->spec->kind),
+        .input = stage->input ? stage->input->id : 0,
+        .start = stage->spec->start,
+        .total = stage->plan.total,
+        .unit = spec_stage_unit(stage->spec),
+        .variants = stage->variants,
+    };
+    int rc = jobs_insert_stage(b->db, &row, &stage->id, err);
+    return rc < 0 ? rc : insert_variants(b, stage, err);
+}
+
+static int insert_job(struct broker *b, const char *owner, struct farm_job *job, struct error *err)
+{
+    struct jobs_row row = {
+        .name = job->spec->name,
+        .owner = owner,
+        .bundle = job->bundle->id,
+        .spec = job->text,
+        .seed = job->spec->seed,
+        .submitted_ms = clock_wall_ms(),
+    };
+    int rc = broker_write(b, err);
+    if (rc == 0)
+        rc = jobs_insert(b->db, &row, &job->id, err);
+    if (rc == 0)
+        rc = jobs_audit(b->db, job->id, 0, "submit", NULL, "running", row.submitted_ms, err);
+    for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
+        rc = insert_stage(b, &job->stages[i], err);
+    return rc < 0 ? broker_doomed(b, rc, err) : 0;
+}
+
+/* A job in memory, of a text that has been checked as far as it can be. */
+static int make_job(struct broker *b, const char *yaml, struct farm_job **job, struct error *err)
+{
+    struct spec *spec = NULL;
+    struct farm_bundle *bundle;
+    struct buffer text;
+    buffer_init(&text, LIMIT_SPEC_BYTES);
+    int rc = spec_parse(yaml, strlen(yaml), &spec, err);
+    if (rc == 0 && HASH_CNT(by_id, b->farm.jobs) >= LIMIT_OPEN_JOBS)
+        rc = error_set(err, E_LIMIT, "%d jobs are open, more are not allowed", LIMIT_OPEN_JOBS);
+    if (rc == 0)
+        rc = bundles_take(b, spec->bundle, &bundle, err);
+    if (rc == 0)
+        rc = check_spec(spec, bundle, err);
+    if (rc == 0)
+        rc = spec_print(spec, &text, err);
+    if (rc == 0)
+        rc = buffer_append(&text, "", 1, err);
+    if (rc == 0)
+        rc = farm_make_job(bundle, &spec, (const char *)text.data, job, err);
+    spec_free(&spec);
+    buffer_free(&text);
+    return rc;
+}
+
+int client_submit(struct broker *b, const struct socket_identity *from,
+                  const struct wire_submit *submit, struct error *err)
+{
+    struct farm_job *job = NULL;
+    int rc = make_job(b, submit->spec, &job, err);
+    if (rc < 0)
+        return rc;
+    rc = insert_job(b, submit->owner, job, err);
+    if (rc < 0) {
+        farm_free_job(&job);
+        return rc;
+    }
+    farm_add_job(&b->farm, job);
+    log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, submit->owner,
+             job->spec->stages_count);
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_SUBMITTED, .request = submit->request,
+                                  .id = (uint64_t)job->id}, NULL);
+    lifecycle_advance(b, job);
+    return 0;
+}
+
+/* ---- cancel ---- */
+
+int client_job_cancel(struct broker *b, const struct socket_identity *from,
+                      const struct wire_job_cancel *cancel, struct error *err)
+{
+    struct farm_job *job = farm_find_job(&b->farm, (int64_t)cancel->job);
+    struct wire_job_info *info = NULL;
+    size_t count = 0;
+    if (job) {
+        lifecycle_cancel(b, job);
+        outbox_put(b, &(struct reply){.to = *from, .type = WIRE_JOB_STATE,
+                                      .request = cancel->request, .id = cancel->job}, NULL);
+        return 0;
+    }
+    int rc = jobs_list(b->db, (int64_t)cancel->job, 1, &info, &count, err);
+    if (rc == 0 && (count == 0 || info->job != cancel->job))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)cancel->job);
+    else if (rc == 0)
+        rc = error_set(err, E_STATE, "job %llu is %s already", (unsigned long long)cancel->job,
+                       info->state);
+    jobs_info_free(info, count);
+    return rc;
+}

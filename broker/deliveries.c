@@ -1,0 +1,198 @@
+/*
+ * What workers deliver: results and failures.
+ *
+ * The first committed result of a range counts, whoever brings it and whether it still holds the lease. Every
+ * delivery that could be read is answered by `accepted`, which means: forget it. A result that is wrong
+ * is a failed attempt of its range.
+ */
+#include <string.h>
+
+#include "broker/broker_priv.h"
+#include "broker/result.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+static void accept(struct broker *b, const struct socket_identity *to, uint64_t stage,
+                   const struct wire_task *task)
+{
+    outbox_put(b, &(struct reply){.to = *to, .type = WIRE_ACCEPTED, .id = stage, .task = *task},
+               NULL);
+}
+
+/* ---- duplicates ---- */
+
+/* Compares with the committed task of the same range, if there is one. */
+static int compare(struct broker *b, const struct farm_worker *worker,
+                   const struct wire_result *result, struct error *err)
+{
+    const struct wire_task *task = WIRE_ITEMS(result->task, task);
+    char expected[DIGEST_HEX_BYTES], found[DIGEST_HEX_BYTES];
+    uint64_t count = 0;
+    int rc = results_find_task(b->db, (int64_t)result->stage, task->start, &count, expected, err);
+    if (rc <= 0 || count != task->count)
+        return rc < 0 ? rc : 0;
+    rc = result_digest(result, found, err);
+    if (rc < 0 || strcmp(expected, found) == 0)
+        return rc;
+    log_error("stage %llu, %llu + %llu: worker %s found another result than the first",
+              (unsigned long long)result->stage, (unsigned long long)task->start,
+              (unsigned long long)task->count, worker->name);
+    rc = broker_write(b, err);
+    if (rc == 0)
+        rc = results_insert_fault(b->db, (int64_t)result->stage, task->start, task->count,
+                                  worker->id, expected, found, clock_wall_ms(), err);
+    return rc;
+}
+
+/* ---- results ---- */
+
+static int check_new_files(struct broker *b, const struct farm_stage *stage,
+                           const struct wire_result *result, struct error *err)
+{
+    const struct wire_file *files = WIRE_ITEMS(result->files, file);
+    for (size_t i = 0; i < result->files.count; i++) {
+        bool has = false;
+        int rc = results_has_file(b->db, stage->id, files[i].path, &has, err);
+        if (rc < 0)
+            return broker_doomed(b, rc, err);
+        if (has)
+            return error_set(err, E_EXISTS, "files: \"%s\" belongs to another task",
+                             files[i].path);
+    }
+    return 0;
+}
+
+static int store(struct broker *b, struct farm_stage *stage, const struct farm_worker *worker,
+                 const struct farm_lease *lease, const struct wire_result *result,
+                 const char *digest, struct error *err)
+{
+    const struct wire_task *task = WIRE_ITEMS(result->task, task);
+    int64_t now = clock_wall_ms();
+    struct results_task row = {
+        .stage = stage->id,
+        .start = task->start,
+        .count = task->count,
+        .epoch = task->epoch,
+        .attempts = plan_attempts(&stage->plan, task->start) + 1,
+        .worker = worker->id,
+        .digest = digest,
+        .leased_ms = lease ? lease->leased_ms : now,
+        .committed_ms = now,
+    };
+    bool poisoned = interval_set_overlaps(&stage->plan.poisoned, task->start,
+                                          task->start + task->count);
+    int rc = broker_write(b, err);
+    if (rc == 0)
+        rc = result_store(b->db, result, stage, &row, err);
+    if (rc == 0 && poisoned)
+        rc = results_delete_poison(b->db, stage->id, task->start, task->count, err);
+    return rc < 0 ? rc : plan_done(&stage->plan, task->start, task->count, err);
+}
+
+/* A result of a range that is not done. Its stage may have ended when this returns. */
+static void take(struct broker *b, struct farm_stage *stage, struct farm_worker *worker,
+                 const struct farm_lease *lease, const struct wire_result *result)
+{
+    struct error err;
+    char digest[DIGEST_HEX_BYTES];
+    int rc = store(b, stage, worker, lease, result,
+                   result_digest(result, digest, &err) == 0 ? digest : "", &err);
+    if (rc < 0) {
+        broker_doomed(b, rc, &err);
+        return;
+    }
+    worker->tasks_done++;
+    stage->job->version++;
+    farm_rate_add(&stage->rate, clock_now(), WIRE_ITEMS(result->task, task)->count);
+}
+
+/* A wrong result: an attempt, if the worker was asked for it at all. */
+static void reject(struct broker *b, struct farm_stage *stage, struct farm_worker *worker,
+                   bool leased, const struct wire_task *task, const struct error *why)
+{
+    if (leased)
+        lifecycle_attempt(b, stage, task, worker, error_name(why->code), why->text);
+    else
+        log_warning("worker %s: a result that nobody asked for: %s", worker->name, why->text);
+}
+
+/* Frees the lease of a delivery: true if the worker held it. */
+static bool release(struct broker *b, struct farm_worker *worker, struct farm_lease *lease)
+{
+    struct error err;
+    if (lease && farm_release(worker, lease, &err) < 0)
+        broker_doomed(b, err.code, &err);
+    return lease != NULL;
+}
+
+static void deliver(struct broker *b, struct farm_stage *stage, struct farm_worker *worker,
+                    const struct wire_result *result)
+{
+    struct error err = {0};
+    const struct wire_task *task = WIRE_ITEMS(result->task, task);
+    struct farm_lease *lease = farm_find_lease(worker, stage, task->start, task->count);
+    int rc = result_check(result, stage, &err);
+    if (rc == 0 && (stage->state != STATES_STAGE_RUNNING ||
+                    interval_set_overlaps(&stage->plan.done, task->start,
+                                          task->start + task->count))) {
+        release(b, worker, lease);
+        rc = compare(b, worker, result, &err);
+        if (rc < 0)
+            broker_doomed(b, rc, &err);
+        return;
+    }
+    if (rc == 0)
+        rc = check_new_files(b, stage, result, &err);
+    if (b->doomed)
+        return;
+    if (rc < 0) {
+        reject(b, stage, worker, release(b, worker, lease), task, &err);
+        return;
+    }
+    take(b, stage, worker, lease, result);
+    release(b, worker, lease);
+    if (!b->doomed)
+        lifecycle_advance(b, stage->job);
+}
+
+int peer_result(struct broker *b, const struct socket_identity *from,
+                const struct wire_result *result, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    if (!worker)
+        return error_set(err, E_STATE, "result from a worker that is not known: say hello first");
+    if (result->task.count != 1 || result->metrics.count != 1)
+        return error_set(err, E_INVALID, "result: %zu tasks and %zu metrics, expected one of each",
+                         result->task.count, result->metrics.count);
+    struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)result->stage);
+    peer_seen(b, worker);
+    if (stage)
+        deliver(b, stage, worker, result);
+    else if (compare(b, worker, result, err) < 0)
+        return broker_doomed(b, err->code, err);
+    accept(b, from, result->stage, WIRE_ITEMS(result->task, task));
+    return 0;
+}
+
+/* ---- failures ---- */
+
+int peer_failed(struct broker *b, const struct socket_identity *from,
+                const struct wire_failed *failed, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    if (!worker)
+        return error_set(err, E_STATE, "failed from a worker that is not known: say hello first");
+    if (failed->task.count != 1)
+        return error_set(err, E_INVALID, "failed: %zu tasks, expected one", failed->task.count);
+    const struct wire_task *task = WIRE_ITEMS(failed->task, task);
+    struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)failed->stage);
+    struct farm_lease *lease =
+        stage ? farm_find_lease(worker, stage, task->start, task->count) : NULL;
+    peer_seen(b, worker);
+    if (lease && lease->epoch == task->epoch) {
+        release(b, worker, lease);
+        lifecycle_attempt(b, stage, task, worker, failed->code, failed->text);
+    }
+    accept(b, from, failed->stage, task);
+    return 0;
+}

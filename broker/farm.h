@@ -1,0 +1,163 @@
+/*
+ * What the broker holds in memory: open jobs with their stages' progress, workers and their leases.
+ *
+ * All of it but the leases can be read back from the database. No sockets, no SQL, no clock of its own:
+ * tests drive it with a time they make up. Grows with workers and open jobs, never with samples.
+ */
+#ifndef BROKER_FARM_H
+#define BROKER_FARM_H
+
+#include "broker/map.h"
+#include "broker/plan.h"
+#include "broker/states.h"
+#include "common/digest.h"
+#include "common/limits.h"
+#include "common/socket.h"
+#include "common/spec.h"
+#include "db/results.h"
+
+struct farm_bundle { /* kept as long as the broker lives: there are few */
+    int64_t id;
+    char hash[DIGEST_HEX_BYTES];
+    char *name;
+    struct bundle *bundle;
+    struct results_layout layout;
+    const char **boundaries; /* names: the attributes, then the age if there is one */
+    size_t boundary_count;
+    struct farm_bundle *next;
+};
+
+#define FARM_RATE_SECONDS 10
+
+struct farm_rate { /* indices done in each of the last seconds */
+    int64_t seconds[FARM_RATE_SECONDS];
+    uint64_t counts[FARM_RATE_SECONDS];
+    int64_t first; /* the second of the first count, 0: none yet */
+};
+
+struct farm_job;
+
+struct farm_stage {
+    int64_t id;
+    uint32_t position;
+    struct farm_job *job;
+    const struct spec_stage *spec;
+    struct farm_stage *input; /* what `from` names, or NULL */
+    enum states_stage state;
+    uint32_t variants;
+    struct plan plan;
+    struct farm_rate rate;
+    UT_hash_handle by_id;
+};
+
+struct farm_job {
+    int64_t id;
+    enum states_job state;
+    struct farm_bundle *bundle;
+    struct spec *spec;
+    char *text; /* the spec as YAML */
+    struct farm_stage *stages;
+    uint64_t version; /* grows with every change that a watcher would see */
+    struct farm_job *previous, *next; /* a ring, in the order of submission */
+    UT_hash_handle by_id;
+};
+
+enum farm_worker_state {
+    FARM_ALIVE,
+    FARM_LOST, /* silent for too long */
+    FARM_GONE, /* said goodbye */
+};
+
+struct farm_worker;
+
+struct farm_lease {
+    struct farm_stage *stage;
+    uint64_t start, count, epoch;
+    int64_t leased_ms; /* wall clock */
+    bool fresh; /* not sent yet */
+    struct farm_lease *next; /* of the same worker */
+};
+
+struct farm_worker {
+    int64_t id;
+    uint64_t session;
+    char *name, *host, *device, *device_kind;
+    enum farm_worker_state state;
+    struct socket_identity identity; /* size 0: not connected */
+    uint32_t credit, held;
+    struct farm_lease *leases;
+    int64_t last_seen;    /* clock_now() */
+    int64_t last_seen_ms; /* wall clock */
+    uint64_t tasks_done, tasks_failed;
+    UT_hash_handle by_session, by_identity;
+};
+
+struct farm {
+    struct farm_bundle *bundles;
+    struct farm_job *jobs;       /* map by id */
+    struct farm_stage *stages;   /* map by id */
+    struct farm_job *turn;       /* whose job the next task is taken from; NULL: none is open */
+    struct farm_worker *sessions;   /* map by session: every worker known */
+    struct farm_worker *identities; /* map by identity: connected workers */
+    uint64_t epoch;              /* of the last lease */
+};
+
+void farm_free(struct farm *farm);
+
+/* ---- bundles ---- */
+
+/* Takes over a parsed bundle. */
+MUST_CHECK int farm_add_bundle(struct farm *farm, int64_t id, const char *hash,
+                               struct bundle **bundle, struct farm_bundle **added,
+                               struct error *err);
+struct farm_bundle *farm_find_bundle(struct farm *farm, int64_t id);
+
+/* ---- jobs ---- */
+
+/* Makes a job with its stages waiting and their plans, not yet in the maps (no ids). Takes the spec, and
+ * copies `text`. */
+MUST_CHECK int farm_make_job(struct farm_bundle *bundle, struct spec **spec, const char *text,
+                             struct farm_job **job, struct error *err);
+/* Puts a job, whose ids and whose stages' ids are set now, last in the order. */
+void farm_add_job(struct farm *farm, struct farm_job *job);
+/* Takes it out, without its leases: see farm_drop_leases. NULL pointers are fine in farm_free_job. */
+void farm_remove_job(struct farm *farm, struct farm_job *job);
+void farm_free_job(struct farm_job **job);
+struct farm_job *farm_find_job(struct farm *farm, int64_t id);
+struct farm_stage *farm_find_stage(struct farm *farm, int64_t id);
+
+void farm_rate_add(struct farm_rate *rate, int64_t now, uint64_t count);
+double farm_rate_of(const struct farm_rate *rate, int64_t now); /* indices a second */
+
+/* ---- workers ---- */
+
+/* The worker of that session, made if it is new (then without id and identity). Forgets the one lost or
+ * gone the longest where LIMIT_WORKERS are known; E_LIMIT where all of them are alive. */
+MUST_CHECK int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **worker,
+                               struct error *err);
+/* What a worker says of itself, copied. */
+MUST_CHECK int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
+                                    const char *device, const char *device_kind,
+                                    struct error *err);
+struct farm_worker *farm_find_session(struct farm *farm, uint64_t session);
+struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity);
+/* Connects a worker; whoever had the identity before is no longer connected. NULL: disconnects. */
+void farm_connect(struct farm *farm, struct farm_worker *worker,
+                  const struct socket_identity *identity);
+
+/* ---- leases ---- */
+
+/* Cuts a task for a worker that has credit left, one job after the other, the first stage of a job first.
+ * 1 and *lease, or 0 where no job has work for it. */
+MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
+                          struct farm_lease **lease, struct error *err);
+/* The lease a worker holds of that range, or NULL. */
+struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
+                                   uint64_t start, uint64_t count);
+/* Frees a lease. Its range, unless it is done, goes back to the queue. */
+MUST_CHECK int farm_release(struct farm_worker *worker, struct farm_lease *lease,
+                            struct error *err);
+/* Frees all of a worker's leases of one job's ended stages; true if there were any of `stage`. */
+bool farm_drop_leases(struct farm_worker *worker, const struct farm_stage *stage);
+
+#endif

@@ -1,0 +1,212 @@
+/* Workers and their leases in memory. A lease stands in the list of exactly one worker. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/farm.h"
+
+/* ---- workers ---- */
+
+static void forget_worker(struct farm *farm, struct farm_worker *worker)
+{
+    farm_connect(farm, worker, NULL);
+    HASH_DELETE(by_session, farm->sessions, worker);
+    free(worker->name);
+    free(worker->host);
+    free(worker->device);
+    free(worker->device_kind);
+    free(worker);
+}
+
+static int make_room(struct farm *farm, struct error *err)
+{
+    struct farm_worker *worker, *next, *oldest = NULL;
+    if (HASH_CNT(by_session, farm->sessions) < LIMIT_WORKERS)
+        return 0;
+    HASH_ITER(by_session, farm->sessions, worker, next)
+        if (worker->state != FARM_ALIVE && !worker->leases &&
+            (!oldest || worker->last_seen_ms < oldest->last_seen_ms))
+            oldest = worker;
+    if (!oldest)
+        return error_set(err, E_LIMIT, "%d workers are connected, more are not allowed",
+                         LIMIT_WORKERS);
+    forget_worker(farm, oldest);
+    return 0;
+}
+
+int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **worker,
+                    struct error *err)
+{
+    struct farm_worker *found = farm_find_session(farm, session);
+    if (!found) {
+        int rc = make_room(farm, err);
+        if (rc < 0)
+            return rc;
+        found = calloc(1, sizeof *found);
+        if (!found)
+            return error_set(err, E_MEMORY, "no memory for a worker");
+        found->session = session;
+        found->state = FARM_LOST;
+        HASH_ADD(by_session, farm->sessions, session, sizeof found->session, found);
+    }
+    *worker = found;
+    return 0;
+}
+
+static int replace_text(char **text, const char *with, struct error *err)
+{
+    char *copy = strdup(with);
+    if (!copy)
+        return error_set(err, E_MEMORY, "no memory for a worker's name");
+    free(*text);
+    *text = copy;
+    return 0;
+}
+
+int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
+                         const char *device, const char *device_kind, struct error *err)
+{
+    int rc = replace_text(&worker->name, name, err);
+    if (rc == 0)
+        rc = replace_text(&worker->host, host, err);
+    if (rc == 0)
+        rc = replace_text(&worker->device, device, err);
+    if (rc == 0)
+        rc = replace_text(&worker->device_kind, device_kind, err);
+    return rc;
+}
+
+struct farm_worker *farm_find_session(struct farm *farm, uint64_t session)
+{
+    struct farm_worker *worker = NULL;
+    HASH_FIND(by_session, farm->sessions, &session, sizeof session, worker);
+    return worker;
+}
+
+struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity)
+{
+    struct farm_worker *worker = NULL;
+    HASH_FIND(by_identity, farm->identities, identity->bytes, identity->size, worker);
+    return worker;
+}
+
+void farm_connect(struct farm *farm, struct farm_worker *worker,
+                  const struct socket_identity *identity)
+{
+    if (worker->identity.size)
+        HASH_DELETE(by_identity, farm->identities, worker);
+    worker->identity.size = 0;
+    if (!identity || !identity->size)
+        return;
+    struct farm_worker *before = farm_find_identity(farm, identity);
+    if (before) {
+        HASH_DELETE(by_identity, farm->identities, before);
+        before->identity.size = 0;
+    }
+    worker->identity = *identity;
+    HASH_ADD_KEYPTR(by_identity, farm->identities, worker->identity.bytes, worker->identity.size,
+                    worker);
+}
+
+/* ---- leases ---- */
+
+static int cut_job(struct farm_job *job, struct farm_stage **stage, struct interval *range,
+                   struct error *err)
+{
+    for (uint32_t i = 0; i < job->spec->stages_count; i++) {
+        if (job->stages[i].state != STATES_STAGE_RUNNING)
+            continue;
+        *stage = &job->stages[i];
+        int rc = plan_cut(&(*stage)->plan, range, err);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* The next task of the farm; the turn passes to the job behind the one that gave it. */
+static int cut_farm(struct farm *farm, struct farm_stage **stage, struct interval *range,
+                    struct error *err)
+{
+    struct farm_job *job = farm->turn;
+    int rc = 0;
+    if (!job)
+        return 0;
+    do {
+        rc = cut_job(job, stage, range, err);
+        job = job->next;
+    } while (rc == 0 && job != farm->turn);
+    if (rc > 0)
+        farm->turn = job;
+    return rc;
+}
+
+/* The wire gives an epoch 32 bits; by the time it comes round, the leases of the last turn are over. */
+static uint64_t next_epoch(struct farm *farm)
+{
+    farm->epoch = farm->epoch % UINT32_MAX + 1;
+    return farm->epoch;
+}
+
+int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
+               struct farm_lease **lease, struct error *err)
+{
+    struct farm_stage *stage = NULL;
+    struct interval range;
+    if (worker->state != FARM_ALIVE || worker->held >= worker->credit)
+        return 0;
+    struct farm_lease *made = calloc(1, sizeof *made);
+    if (!made)
+        return error_set(err, E_MEMORY, "no memory for a lease");
+    int rc = cut_farm(farm, &stage, &range, err);
+    if (rc <= 0) {
+        free(made);
+        return rc;
+    }
+    *made = (struct farm_lease){.stage = stage, .start = range.start,
+                                .count = range.end - range.start, .epoch = next_epoch(farm),
+                                .leased_ms = now_ms, .next = worker->leases};
+    worker->leases = made;
+    worker->held++;
+    *lease = made;
+    return 1;
+}
+
+struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
+                                   uint64_t start, uint64_t count)
+{
+    for (struct farm_lease *lease = worker->leases; lease; lease = lease->next)
+        if (lease->stage == stage && lease->start == start && lease->count == count)
+            return lease;
+    return NULL;
+}
+
+static void unlink_lease(struct farm_worker *worker, struct farm_lease *lease)
+{
+    struct farm_lease **at = &worker->leases;
+    while (*at != lease)
+        at = &(*at)->next;
+    *at = lease->next;
+    worker->held--;
+    free(lease);
+}
+
+int farm_release(struct farm_worker *worker, struct farm_lease *lease, struct error *err)
+{
+    int rc = plan_return(&lease->stage->plan, lease->start, lease->count, err);
+    unlink_lease(worker, lease);
+    return rc;
+}
+
+bool farm_drop_leases(struct farm_worker *worker, const struct farm_stage *stage)
+{
+    bool any = false;
+    struct farm_lease *next;
+    for (struct farm_lease *lease = worker->leases; lease; lease = next) {
+        next = lease->next;
+        if (lease->stage == stage) {
+            unlink_lease(worker, lease);
+            any = true;
+        }
+    }
+    return any;
+}

@@ -1,0 +1,215 @@
+/*
+ * The life of a job: a stage starts when the stage it takes from is done, ends when its indices are done or
+ * set aside, and the job ends with its stages. All of it in the round's transaction; memory follows what
+ * was written, and where a write fails the broker ends, so that the two cannot differ.
+ */
+#include <stdio.h>
+
+#include "broker/broker_priv.h"
+#include "broker/directions.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_stage_event event,
+                       const char *text, struct error *err)
+{
+    struct states_stage_change change = {
+        .job = stage->job->id,
+        .stage = stage->id,
+        .event = event,
+        .text = text,
+        .done = stage->plan.done_count,
+        .now_ms = clock_wall_ms(),
+    };
+    stage->job->version++;
+    log_info("job %lld stage %s: %s%s%s", (long long)change.job, stage->spec->name,
+             states_stage_event_name(event), text ? ": " : "", text ? text : "");
+    return states_stage_apply(b->db, &change, &stage->state, err);
+}
+
+/* The stage runs no more: its leases end here and at the workers. */
+static void revoke(struct broker *b, struct farm_stage *stage)
+{
+    struct farm_worker *worker, *next;
+    HASH_ITER(by_session, b->farm.sessions, worker, next)
+        if (farm_drop_leases(worker, stage) && worker->identity.size)
+            outbox_put(b, &(struct reply){.to = worker->identity, .type = WIRE_REVOKE,
+                                          .id = (uint64_t)stage->id}, NULL);
+}
+
+/* ---- the end of a job ---- */
+
+static enum states_stage_event end_event(enum states_job_event event)
+{
+    return event == STATES_JOB_COMPLETE ? STATES_STAGE_COMPLETE : STATES_STAGE_CANCEL;
+}
+
+/* Ends a job: what has not ended is cancelled. Frees it. */
+static int end_job(struct broker *b, struct farm_job *job, enum states_job_event event,
+                   struct error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++) {
+        struct farm_stage *stage = &job->stages[i];
+        revoke(b, stage);
+        if (states_stage_next(stage->state, end_event(event)) >= 0)
+            rc = apply_stage(b, stage, end_event(event), NULL, err);
+    }
+    if (rc == 0)
+        rc = states_job_apply(b->db, job->id, &job->state, event, clock_wall_ms(), err);
+    if (rc < 0)
+        return rc;
+    log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
+    farm_remove_job(&b->farm, job);
+    farm_free_job(&job);
+    return 0;
+}
+
+void lifecycle_cancel(struct broker *b, struct farm_job *job)
+{
+    struct error err;
+    int rc = broker_write(b, &err);
+    if (rc == 0)
+        rc = end_job(b, job, STATES_JOB_CANCEL, &err);
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+}
+
+/* ---- stages ---- */
+
+/* Directions are made when the boundaries are there; *text is filled where they cannot be. */
+static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, struct error *err)
+{
+    const struct farm_bundle *bundle = stage->job->bundle;
+    *refused = false;
+    if (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE)
+        return 0;
+    struct directions_order order = {
+        .id = stage->id,
+        .fit = stage->input->id,
+        .spec = stage->spec,
+        .names = bundle->boundaries,
+        .count = bundle->boundary_count,
+        .dimension = bundle->bundle->generator.latent.dimension,
+    };
+    return directions_make(b->db, &order, refused, err);
+}
+
+static int start_stage(struct broker *b, struct farm_stage *stage, bool *failed, struct error *err)
+{
+    bool refused;
+    int rc = prepare(b, stage, &refused, err);
+    if (rc == 0)
+        return apply_stage(b, stage, STATES_STAGE_START, NULL, err);
+    if (!refused)
+        return rc;
+    struct error told = *err;
+    *failed = true;
+    return apply_stage(b, stage, STATES_STAGE_FAIL, told.text, err);
+}
+
+static int complete_stage(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    int rc = 0;
+    revoke(b, stage);
+    if (stage->variants > 0)
+        rc = results_summarise(b->db, stage->id, stage->job->bundle->id, err);
+    return rc < 0 ? rc : apply_stage(b, stage, STATES_STAGE_COMPLETE, NULL, err);
+}
+
+/* Says of the first poisoned range what it was, how often it failed, and how. */
+static int fail_stage(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    char last[LIMIT_TEXT_BYTES], text[LIMIT_TEXT_BYTES];
+    const struct plan *plan = &stage->plan;
+    uint64_t start = plan->poisoned.items[0].start, count = plan->size;
+    for (size_t i = 0; i < plan->attempts_count; i++)
+        if (plan->attempts[i].start == start)
+            count = plan->attempts[i].count;
+    int rc = results_last_failure(b->db, stage->id, start, last, sizeof last / 2, err);
+    if (rc < 0)
+        return rc;
+    snprintf(text, sizeof text, "indices %llu to %llu failed %u times, %llu of %llu indices are set "
+             "aside; last: %.2000s", (unsigned long long)start,
+             (unsigned long long)(start + count - 1), plan_attempts(plan, start),
+             (unsigned long long)plan->poisoned_count, (unsigned long long)plan->total, last);
+    return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
+}
+
+static int advance_stage(struct broker *b, struct farm_stage *stage, bool *failed,
+                         struct error *err)
+{
+    int rc = 0;
+    if (stage->state == STATES_STAGE_WAITING &&
+        (!stage->input || stage->input->state == STATES_STAGE_DONE))
+        rc = start_stage(b, stage, failed, err);
+    if (rc < 0 || stage->state != STATES_STAGE_RUNNING)
+        return rc;
+    if (plan_is_complete(&stage->plan))
+        return complete_stage(b, stage, err);
+    if (plan_is_over(&stage->plan)) {
+        *failed = true;
+        return fail_stage(b, stage, err);
+    }
+    return 0;
+}
+
+bool lifecycle_advance(struct broker *b, struct farm_job *job)
+{
+    struct error err;
+    bool failed = false, done = true;
+    int rc = broker_write(b, &err);
+    /* Stages stand behind their inputs, so one pass carries a change through. */
+    for (uint32_t i = 0; rc == 0 && !failed && i < job->spec->stages_count; i++) {
+        rc = advance_stage(b, &job->stages[i], &failed, &err);
+        done = done && job->stages[i].state == STATES_STAGE_DONE;
+    }
+    bool ends = rc == 0 && (failed || done);
+    if (ends)
+        rc = end_job(b, job, failed ? STATES_JOB_FAIL : STATES_JOB_COMPLETE, &err);
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+    return !ends;
+}
+
+/* ---- attempts ---- */
+
+static int set_aside(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
+                     struct error *err)
+{
+    int rc = results_insert_poison(b->db, stage->id, task->start, task->count, err);
+    if (rc == 0)
+        rc = plan_poison(&stage->plan, task->start, task->count, err);
+    if (rc == 0)
+        log_warning("job %lld stage %s: indices from %llu on are set aside after %u attempts",
+                    (long long)stage->job->id, stage->spec->name, (unsigned long long)task->start,
+                    plan_attempts(&stage->plan, task->start));
+    return rc;
+}
+
+void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
+                       struct farm_worker *worker, const char *code, const char *text)
+{
+    struct error err;
+    if (stage->state != STATES_STAGE_RUNNING ||
+        interval_set_overlaps(&stage->plan.done, task->start, task->start + task->count))
+        return;
+    log_warning("job %lld stage %s, %llu + %llu, worker %s: %s: %s", (long long)stage->job->id,
+                stage->spec->name, (unsigned long long)task->start, (unsigned long long)task->count,
+                worker->name, code, text);
+    int rc = broker_write(b, &err);
+    if (rc == 0)
+        rc = results_insert_failure(b->db, stage->id, task, worker->id, code, text, clock_wall_ms(),
+                                    &err);
+    if (rc == 0)
+        rc = plan_attempt(&stage->plan, task->start, task->count, 1, &err);
+    bool poison = rc >= (int)stage->job->spec->max_attempts;
+    if (poison)
+        rc = set_aside(b, stage, task, &err);
+    worker->tasks_failed++;
+    stage->job->version++;
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+    else if (poison)
+        lifecycle_advance(b, stage->job);
+}

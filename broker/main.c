@@ -1,0 +1,99 @@
+/* facefarm-broker: options, then broker_run(). */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "common/log.h"
+#include "common/socket.h"
+#include "version.h"
+
+static const char usage[] =
+    "usage: facefarm-broker --db FILE --store DIR [options]\n"
+    "Splits jobs into tasks, leases them to workers, and keeps their results in FILE.\n"
+    "\n"
+    "  --listen ENDPOINT  where clients and workers connect (default " SOCKET_DEFAULT_ENDPOINT ")\n"
+    "  --db FILE          the SQLite database, made if it is not there\n"
+    "  --store DIR        where bundles and images lie\n"
+    "  --heartbeat MS     how often a worker says something (default 1000)\n"
+    "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
+    "  --version          print the version\n"
+    "  --help             print this\n"
+    "\n"
+    "Prints \"listening on ENDPOINT\" when it is ready. Ends by SIGTERM or SIGINT with exit code 0;\n"
+    "1: an error, told on stderr; 2: these options were not understood.\n";
+
+#define MILLISECONDS_MOST 86400000
+
+static int parse_ms(const char *name, const char *text, int *value)
+{
+    char *end;
+    errno = 0;
+    long found = strtol(text, &end, 10);
+    if (errno || *end || end == text || found < 1 || found > MILLISECONDS_MOST) {
+        fprintf(stderr, "facefarm-broker: --%s: \"%s\", expected 1 to %d milliseconds\n", name,
+                text, MILLISECONDS_MOST);
+        return -1;
+    }
+    *value = (int)found;
+    return 0;
+}
+
+static const struct option table[] = {
+    {"listen", required_argument, NULL, 'l'},    {"db", required_argument, NULL, 'd'},
+    {"store", required_argument, NULL, 's'},     {"heartbeat", required_argument, NULL, 'b'},
+    {"silence", required_argument, NULL, 'q'},   {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},            {0},
+};
+
+/* 0: go on; otherwise the exit code + 1. */
+static int parse(int argc, char **argv, struct broker_options *options)
+{
+    int option;
+    while ((option = getopt_long(argc, argv, "h", table, NULL)) != -1) {
+        if (option == 'l')
+            options->listen = optarg;
+        else if (option == 'd')
+            options->db = optarg;
+        else if (option == 's')
+            options->store = optarg;
+        else if (option == 'b' && parse_ms("heartbeat", optarg, &options->heartbeat_ms) == 0)
+            continue;
+        else if (option == 'q' && parse_ms("silence", optarg, &options->silence_ms) == 0)
+            continue;
+        else if (option == 'v')
+            return printf("facefarm-broker %s\n", FACEFARM_VERSION) < 0 ? 2 : 1;
+        else if (option == 'h')
+            return fputs(usage, stdout) == EOF ? 2 : 1;
+        else
+            return 3;
+    }
+    if (optind < argc || !options->db || !options->store) {
+        fprintf(stderr, "facefarm-broker: %s\n", optind < argc ? "too many arguments"
+                                                               : "--db and --store are needed");
+        return 3;
+    }
+    if (options->silence_ms <= options->heartbeat_ms) {
+        fprintf(stderr, "facefarm-broker: --silence %d: expected more than --heartbeat %d\n",
+                options->silence_ms, options->heartbeat_ms);
+        return 3;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    struct broker_options options = {
+        .listen = SOCKET_DEFAULT_ENDPOINT, .heartbeat_ms = 1000, .silence_ms = 5000};
+    int parsed = parse(argc, argv, &options);
+    if (parsed)
+        return parsed - 1;
+    log_open("broker", LOG_INFO);
+    if (broker_run(&options, &err) < 0) {
+        log_error("%s", err.text);
+        return 1;
+    }
+    return 0;
+}

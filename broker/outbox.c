@@ -1,0 +1,117 @@
+/* Replies that wait for the commit, in the order in which they were left. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/broker_priv.h"
+#include "common/log.h"
+
+void outbox_put(struct broker *b, const struct reply *reply, const char *text)
+{
+    struct error err;
+    struct reply *copy = malloc(sizeof *copy);
+    char *own = text ? strndup(text, LIMIT_TEXT_BYTES) : NULL;
+    if (!copy || (text && !own)) {
+        free(copy);
+        free(own);
+        broker_doomed(b, error_set(&err, E_MEMORY, "no memory for a reply"), &err);
+        return;
+    }
+    *copy = *reply;
+    copy->next = NULL;
+    copy->text = own;
+    *b->outbox_end = copy;
+    b->outbox_end = &copy->next;
+}
+
+void outbox_refuse(struct broker *b, const struct socket_identity *to, uint64_t request, int code,
+                   const char *text)
+{
+    b->refused++;
+    outbox_put(b, &(struct reply){.to = *to, .type = WIRE_REFUSED, .request = request, .code = code},
+               text);
+}
+
+static int send(struct broker *b, const struct reply *reply, const void *body, struct error *err)
+{
+    return socket_send(b->socket, &reply->to, reply->type, body, err);
+}
+
+static int send_reply(struct broker *b, const struct reply *r, struct error *err)
+{
+    switch ((int)r->type) {
+    case WIRE_SUBMITTED:
+        return send(b, r, &(struct wire_submitted){r->request, r->id}, err);
+    case WIRE_BUNDLE_ADDED:
+        return send(b, r, &(struct wire_bundle_added){r->request, r->text, r->hash}, err);
+    case WIRE_REFUSED:
+        return send(b, r, &(struct wire_refused){r->request, error_name(r->code), r->text}, err);
+    case WIRE_WELCOME:
+        return send(b, r, &(struct wire_welcome){r->id, (uint64_t)b->options.heartbeat_ms,
+                                                 (uint64_t)b->options.silence_ms}, err);
+    case WIRE_HEARTBEAT:
+        return send(b, r, &(struct wire_heartbeat){r->id}, err);
+    case WIRE_ACCEPTED:
+        return send(b, r, &(struct wire_accepted){r->id, WIRE_LIST(&r->task, 1)}, err);
+    case WIRE_REVOKE:
+        return send(b, r, &(struct wire_revoke){r->id}, err);
+    case WIRE_JOB_STATE:
+        return answer_job(b, &r->to, r->request, (int64_t)r->id, err);
+    case WIRE_JOBS:
+        return answer_jobs(b, r, err);
+    case WIRE_WORKERS:
+        return answer_workers(b, r, err);
+    case WIRE_SCORES:
+        return answer_scores(b, r, err);
+    case WIRE_DIRECTIONS:
+        return answer_directions(b, r, err);
+    }
+    return error_set(err, E_INVALID, "%s is not a reply", wire_type_name(r->type));
+}
+
+/* A peer that is gone misses its reply; one that cannot be answered otherwise is told why. */
+static void send_or_refuse(struct broker *b, const struct reply *reply)
+{
+    struct error err = {0};
+    int rc = send_reply(b, reply, &err);
+    if (rc == 0)
+        return;
+    if (rc == E_NETWORK) {
+        log_debug("%s: %s", wire_type_name(reply->type), err.text);
+        return;
+    }
+    log_warning("%s: %s", wire_type_name(reply->type), err.text);
+    struct reply refused = {.to = reply->to, .type = WIRE_REFUSED, .request = reply->request,
+                            .code = rc, .text = err.text};
+    if (reply->type != WIRE_REFUSED && send_reply(b, &refused, NULL) < 0)
+        log_debug("refused: the peer is gone");
+}
+
+static struct reply *take(struct broker *b)
+{
+    struct reply *first = b->outbox;
+    if (first) {
+        b->outbox = first->next;
+        if (!b->outbox)
+            b->outbox_end = &b->outbox;
+    }
+    return first;
+}
+
+void outbox_flush(struct broker *b)
+{
+    struct reply *reply;
+    while ((reply = take(b)) != NULL) {
+        send_or_refuse(b, reply);
+        free(reply->text);
+        free(reply);
+    }
+}
+
+void outbox_free(struct broker *b)
+{
+    struct reply *reply;
+    while ((reply = take(b)) != NULL) {
+        free(reply->text);
+        free(reply);
+    }
+}

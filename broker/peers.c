@@ -1,0 +1,179 @@
+/*
+ * Workers: who they are, when they are silent, what they fetch, and handing out tasks. What they deliver is
+ * in deliveries.c.
+ *
+ * A worker is its session: it may come back over another connection and keeps its leases. A message from a
+ * connection that has not said hello is refused (E_STATE), and the worker says hello again: that is how it
+ * learns that the broker was started anew.
+ */
+#include <stdio.h>
+
+#include "broker/broker_priv.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "db/workers.h"
+
+void peer_seen(struct broker *b, struct farm_worker *worker)
+{
+    int64_t due;
+    worker->last_seen = clock_now();
+    worker->last_seen_ms = clock_wall_ms();
+    worker->state = FARM_ALIVE;
+    due = worker->last_seen + b->options.silence_ms * CLOCK_MILLISECOND;
+    if (due < b->next_expiry)
+        b->next_expiry = due;
+}
+
+static int unknown(const char *what, struct error *err)
+{
+    return error_set(err, E_STATE, "%s from a worker that is not known: say hello first", what);
+}
+
+/* Notes in the database when a worker was seen last; a failure dooms. */
+static void write_seen(struct broker *b, const struct farm_worker *worker)
+{
+    struct error err;
+    int rc = broker_write(b, &err);
+    if (rc == 0)
+        rc = workers_seen(b->db, worker->id, worker->last_seen_ms, &err);
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+}
+
+/* ---- hello, heartbeat, goodbye ---- */
+
+int peer_hello(struct broker *b, const struct socket_identity *from, const struct wire_hello *hello,
+               struct error *err)
+{
+    struct farm_worker *worker = NULL;
+    int rc = farm_add_worker(&b->farm, hello->session, &worker, err);
+    if (rc == 0)
+        rc = farm_describe_worker(worker, hello->name, hello->host, hello->device,
+                                  hello->device_kind, err);
+    if (rc < 0)
+        return rc;
+    rc = broker_write(b, err);
+    if (rc == 0)
+        rc = workers_upsert(b->db, hello, clock_wall_ms(), &worker->id, err);
+    if (rc < 0)
+        return broker_doomed(b, rc, err);
+    farm_connect(&b->farm, worker, from);
+    worker->credit = (uint32_t)hello->credit;
+    peer_seen(b, worker);
+    log_info("worker %lld (%s on %s, %s) holds %u tasks, credit %u", (long long)worker->id,
+             worker->name, worker->host, worker->device, worker->held, worker->credit);
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_WELCOME, .id = (uint64_t)worker->id},
+               NULL);
+    return 0;
+}
+
+int peer_heartbeat(struct broker *b, const struct socket_identity *from,
+                   const struct wire_heartbeat *heartbeat, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    if (!worker || worker->session != heartbeat->session)
+        return unknown("heartbeat", err);
+    peer_seen(b, worker);
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_HEARTBEAT, .id = heartbeat->session},
+               NULL);
+    return 0;
+}
+
+int peer_goodbye(struct broker *b, const struct socket_identity *from,
+                 const struct wire_goodbye *goodbye, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    if (!worker || worker->session != goodbye->session)
+        return unknown("goodbye", err);
+    peer_seen(b, worker);
+    while (worker->leases) {
+        worker->leases->stage->job->version++;
+        int rc = farm_release(worker, worker->leases, err);
+        if (rc < 0)
+            return broker_doomed(b, rc, err);
+    }
+    farm_connect(&b->farm, worker, NULL);
+    worker->state = FARM_GONE;
+    write_seen(b, worker);
+    log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
+    return 0;
+}
+
+/* ---- silence ---- */
+
+/* Every task it holds counts as a failed attempt: it may be what killed the worker. */
+static void lose(struct broker *b, struct farm_worker *worker)
+{
+    struct error err;
+    char text[LIMIT_TEXT_BYTES];
+    snprintf(text, sizeof text, "worker %s on %s was silent for %d ms", worker->name, worker->host,
+             b->options.silence_ms);
+    log_warning("%s, its %u tasks go back", text, worker->held);
+    worker->state = FARM_LOST;
+    write_seen(b, worker);
+    while (worker->leases && !b->doomed) {
+        struct farm_lease *lease = worker->leases;
+        struct farm_stage *stage = lease->stage;
+        struct wire_task task = {lease->start, lease->count, lease->epoch};
+        int rc = farm_release(worker, lease, &err);
+        if (rc < 0)
+            broker_doomed(b, rc, &err);
+        else
+            lifecycle_attempt(b, stage, &task, worker, error_name(E_TIMEOUT), text);
+    }
+}
+
+void peer_expire(struct broker *b, int64_t now)
+{
+    int64_t silence = b->options.silence_ms * CLOCK_MILLISECOND;
+    struct farm_worker *worker, *next;
+    if (now < b->next_expiry)
+        return;
+    b->next_expiry = INT64_MAX;
+    HASH_ITER(by_session, b->farm.sessions, worker, next) {
+        if (worker->state != FARM_ALIVE)
+            continue;
+        if (now - worker->last_seen >= silence)
+            lose(b, worker);
+        else if (worker->last_seen + silence < b->next_expiry)
+            b->next_expiry = worker->last_seen + silence;
+    }
+}
+
+/* ---- what workers fetch ---- */
+
+int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
+                      const struct wire_fetch_scores *fetch, struct error *err)
+{
+    const struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)fetch->stage);
+    if (!stage || stage->spec->kind != SPEC_LABEL)
+        return error_set(err, E_NOT_FOUND, "stage %llu is no label stage of an open job",
+                         (unsigned long long)fetch->stage);
+    uint64_t end = fetch->start + fetch->count;
+    uint64_t bytes = fetch->count * stage->job->bundle->layout.columns * sizeof(float);
+    if (fetch->count == 0 || bytes > LIMIT_ROWS_BYTES)
+        return error_set(err, E_LIMIT, "count: %llu scores of %llu bytes, 1 to %u bytes are allowed",
+                         (unsigned long long)fetch->count, (unsigned long long)bytes,
+                         LIMIT_ROWS_BYTES);
+    if (!interval_set_contains(&stage->plan.done, fetch->start, end))
+        return error_set(err, E_STATE, "scores %llu to %llu of stage %llu are not there",
+                         (unsigned long long)fetch->start, (unsigned long long)end,
+                         (unsigned long long)fetch->stage);
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_SCORES, .request = fetch->request,
+                                  .id = fetch->stage, .task = {fetch->start, fetch->count, 0}},
+               NULL);
+    return 0;
+}
+
+int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
+                          const struct wire_fetch_directions *fetch, struct error *err)
+{
+    const struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)fetch->stage);
+    if (!stage || stage->state == STATES_STAGE_WAITING ||
+        (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE))
+        return error_set(err, E_NOT_FOUND, "stage %llu is no running edit or evaluate stage",
+                         (unsigned long long)fetch->stage);
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_DIRECTIONS, .request = fetch->request,
+                                  .id = fetch->stage}, NULL);
+    return 0;
+}

@@ -1,0 +1,237 @@
+/* Judging results. What comes from a worker is outside data: sizes, ranges, names, paths and values are
+ * checked before anything is written, and an error is the worker's, never ours. */
+#include "broker/result.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buffer.h"
+
+#define UNIT_TOLERANCE 1e-3
+
+/* ---- scores ---- */
+
+static float float_at(const uint8_t *data, size_t index)
+{
+    float value;
+    memcpy(&value, data + index * sizeof value, sizeof value);
+    return value;
+}
+
+static int check_finite(const char *field, struct wire_bytes bytes, struct error *err)
+{
+    for (size_t i = 0; i < bytes.size / sizeof(float); i++) {
+        float value = float_at(bytes.data, i);
+        if (!isfinite(value))
+            return error_set(err, E_INVALID, "%s: value %zu is %g, expected a finite number", field,
+                             i, (double)value);
+    }
+    return 0;
+}
+
+static int check_scores(const struct wire_result *result, const struct farm_stage *stage,
+                        uint64_t count, struct error *err)
+{
+    uint64_t columns = stage->variants ? stage->job->bundle->layout.columns : 0;
+    uint64_t size = count * stage->variants * columns * sizeof(float);
+    if (result->variants != stage->variants)
+        return error_set(err, E_INVALID, "variants: %llu, expected %u",
+                         (unsigned long long)result->variants, stage->variants);
+    if (stage->variants && result->columns != columns)
+        return error_set(err, E_INVALID, "columns: %llu, expected %llu",
+                         (unsigned long long)result->columns, (unsigned long long)columns);
+    if (result->scores.size != size)
+        return error_set(err, E_INVALID, "scores: %zu bytes, expected %llu", result->scores.size,
+                         (unsigned long long)size);
+    return check_finite("scores", result->scores, err);
+}
+
+/* ---- boundaries ---- */
+
+static int check_normal(const struct wire_boundary *boundary, const struct farm_bundle *bundle,
+                        struct error *err)
+{
+    size_t size = bundle->bundle->generator.latent.dimension * sizeof(float);
+    if (boundary->normal.size != size)
+        return error_set(err, E_INVALID, "normal: %zu bytes, expected %zu", boundary->normal.size,
+                         size);
+    int rc = check_finite("normal", boundary->normal, err);
+    double square = 0;
+    for (size_t i = 0; rc == 0 && i < size / sizeof(float); i++) {
+        double value = (double)float_at(boundary->normal.data, i);
+        square += value * value;
+    }
+    if (rc == 0 && fabs(sqrt(square) - 1) > UNIT_TOLERANCE)
+        return error_set(err, E_INVALID, "normal: has norm %g, expected a unit vector",
+                         sqrt(square));
+    return rc;
+}
+
+static int check_boundary(const struct wire_boundary *boundary, uint64_t position,
+                          const struct farm_bundle *bundle, struct error *err)
+{
+    if (boundary->position != position)
+        return error_set(err, E_INVALID, "position: %llu, expected %llu",
+                         (unsigned long long)boundary->position, (unsigned long long)position);
+    if (strcmp(boundary->name, bundle->boundaries[position]) != 0)
+        return error_set(err, E_INVALID, "name: \"%s\", expected \"%s\"", boundary->name,
+                         bundle->boundaries[position]);
+    if (boundary->test_auc > 1 || (boundary->test_auc < 0 && boundary->test_auc != -1))
+        return error_set(err, E_INVALID, "test_auc: %g, expected 0 to 1, or -1",
+                         boundary->test_auc);
+    return check_normal(boundary, bundle, err);
+}
+
+static int check_boundaries(const struct wire_result *result, const struct farm_stage *stage,
+                            const struct wire_task *task, struct error *err)
+{
+    const struct wire_boundary *boundaries = WIRE_ITEMS(result->boundaries, boundary);
+    uint64_t expected = stage->spec->kind == SPEC_FIT ? task->count : 0;
+    int rc = 0;
+    if (result->boundaries.count != expected)
+        return error_set(err, E_INVALID, "boundaries: %zu, expected %llu", result->boundaries.count,
+                         (unsigned long long)expected);
+    for (uint64_t i = 0; rc == 0 && i < expected; i++) {
+        rc = check_boundary(&boundaries[i], task->start + i, stage->job->bundle, err);
+        if (rc < 0)
+            error_prefix(err, rc, "boundary %llu", (unsigned long long)i);
+    }
+    return rc;
+}
+
+/* ---- files ---- */
+
+/* Relative to the store, and inside it. */
+static bool safe_path(const char *path)
+{
+    for (const char *part = path; part; part = strchr(part, '/')) {
+        part += *part == '/' && part != path;
+        size_t length = strcspn(part, "/");
+        if (length == 0 || (length == 1 && part[0] == '.') ||
+            (length == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+    }
+    for (; *path; path++)
+        if ((unsigned char)*path < ' ' || *path == '\\' || *path == 127)
+            return false;
+    return true;
+}
+
+static bool is_digest(const char *text)
+{
+    return strlen(text) == DIGEST_HEX_BYTES - 1 &&
+           strspn(text, "0123456789abcdef") == DIGEST_HEX_BYTES - 1;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp((*(const struct wire_file *const *)a)->path,
+                  (*(const struct wire_file *const *)b)->path);
+}
+
+static int check_twice(const struct wire_file *files, size_t count, struct error *err)
+{
+    int rc = 0;
+    const struct wire_file **sorted = calloc(count ? count : 1, sizeof *sorted);
+    if (!sorted)
+        return error_set(err, E_MEMORY, "no memory for %zu files", count);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &files[i];
+    qsort(sorted, count, sizeof *sorted, compare_paths);
+    for (size_t i = 1; rc == 0 && i < count; i++)
+        if (strcmp(sorted[i - 1]->path, sorted[i]->path) == 0)
+            rc = error_set(err, E_INVALID, "files: \"%s\" stands there twice", sorted[i]->path);
+    free(sorted);
+    return rc;
+}
+
+static int check_files(const struct wire_result *result, const struct farm_stage *stage,
+                       struct error *err)
+{
+    const struct wire_file *files = WIRE_ITEMS(result->files, file);
+    bool writes = stage->spec->kind == SPEC_SAMPLE || stage->spec->kind == SPEC_EDIT;
+    if (!writes && result->files.count > 0)
+        return error_set(err, E_INVALID, "files: %zu, a %s stage writes none", result->files.count,
+                         spec_kind_name(stage->spec->kind));
+    if (stage->spec->kind == SPEC_SAMPLE && result->files.count == 0)
+        return error_set(err, E_INVALID, "files: none, a sample stage writes at least one");
+    for (size_t i = 0; i < result->files.count; i++) {
+        if (!safe_path(files[i].path))
+            return error_set(err, E_INVALID, "files: path \"%s\" is not inside the store",
+                             files[i].path);
+        if (!is_digest(files[i].sha256))
+            return error_set(err, E_INVALID, "files: sha256 \"%s\", expected 64 hexadecimal digits",
+                             files[i].sha256);
+    }
+    return check_twice(files, result->files.count, err);
+}
+
+/* ---- the whole ---- */
+
+int result_check(const struct wire_result *result, const struct farm_stage *stage,
+                 struct error *err)
+{
+    const struct wire_task *task = WIRE_ITEMS(result->task, task);
+    if (task->count == 0 || task->start >= stage->plan.total ||
+        task->count > stage->plan.total - task->start)
+        return error_set(err, E_INVALID, "task: %llu + %llu, the stage has %llu indices",
+                         (unsigned long long)task->start, (unsigned long long)task->count,
+                         (unsigned long long)stage->plan.total);
+    int rc = check_scores(result, stage, task->count, err);
+    if (rc == 0)
+        rc = check_boundaries(result, stage, task, err);
+    if (rc == 0)
+        rc = check_files(result, stage, err);
+    return rc;
+}
+
+static int print_boundary(struct buffer *out, const struct wire_boundary *b, struct error *err)
+{
+    int rc = buffer_printf(
+        out, err, "boundary %llu %s %a %a %a %llu %llu %llu %llu %llu %llu %llu %llu %llu %a\n",
+        (unsigned long long)b->position, b->name, b->offset, b->threshold, b->cost,
+        (unsigned long long)b->iterations, (unsigned long long)b->train_tp,
+        (unsigned long long)b->train_fp, (unsigned long long)b->train_tn,
+        (unsigned long long)b->train_fn, (unsigned long long)b->test_tp,
+        (unsigned long long)b->test_fp, (unsigned long long)b->test_tn,
+        (unsigned long long)b->test_fn, b->test_auc);
+    return rc < 0 ? rc : buffer_append(out, b->normal.data, b->normal.size, err);
+}
+
+int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], struct error *err)
+{
+    struct buffer out;
+    const struct wire_boundary *boundaries = WIRE_ITEMS(result->boundaries, boundary);
+    const struct wire_file *files = WIRE_ITEMS(result->files, file);
+    buffer_init(&out, 2u * LIMIT_MESSAGE_BYTES);
+    int rc = buffer_append(&out, result->scores.data, result->scores.size, err);
+    for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
+        rc = print_boundary(&out, &boundaries[i], err);
+    for (size_t i = 0; rc == 0 && i < result->files.count; i++)
+        rc = buffer_printf(&out, err, "file %s %s %s %llu %llu %llu %llu %s\n", files[i].path,
+                           files[i].kind, files[i].target, (unsigned long long)files[i].projected,
+                           (unsigned long long)files[i].start, (unsigned long long)files[i].count,
+                           (unsigned long long)files[i].bytes, files[i].sha256);
+    if (rc == 0)
+        digest_bytes(out.data ? (const void *)out.data : "", out.size, hex);
+    buffer_free(&out);
+    return rc;
+}
+
+int result_store(struct database *db, const struct wire_result *result,
+                 const struct farm_stage *stage, const struct results_task *task,
+                 struct error *err)
+{
+    const struct wire_boundary *boundaries = WIRE_ITEMS(result->boundaries, boundary);
+    const struct wire_file *files = WIRE_ITEMS(result->files, file);
+    int rc = results_insert_task(db, task, WIRE_ITEMS(result->metrics, stage_metrics), err);
+    if (rc == 0 && stage->variants > 0)
+        rc = results_insert_scores(db, stage->id, &stage->job->bundle->layout, task->start,
+                                   task->count, stage->variants, result->scores.data, err);
+    for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
+        rc = results_insert_boundary(db, stage->id, &boundaries[i], err);
+    for (size_t i = 0; rc == 0 && i < result->files.count; i++)
+        rc = results_insert_file(db, stage->id, &files[i], err);
+    return rc;
+}

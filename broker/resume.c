@@ -1,0 +1,125 @@
+/* Taking up the work after a start: open jobs from their task, poison and failure rows, and the workers that
+ * were known. Leases are not remembered; who holds one delivers it, and it counts. */
+#include "broker/broker_priv.h"
+
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "db/jobs.h"
+#include "db/workers.h"
+
+/* ---- progress ---- */
+
+static int add_done(void *context, uint64_t start, uint64_t count, uint32_t times,
+                    struct error *err)
+{
+    (void)times;
+    return plan_done(context, start, count, err);
+}
+
+static int add_failures(void *context, uint64_t start, uint64_t count, uint32_t times,
+                        struct error *err)
+{
+    struct plan *plan = context;
+    if (interval_set_overlaps(&plan->done, start, start + count))
+        return 0;
+    int rc = plan_attempt(plan, start, count, times, err);
+    return rc < 0 ? rc : 0;
+}
+
+static int add_poison(void *context, uint64_t start, uint64_t count, uint32_t times,
+                      struct error *err)
+{
+    (void)times;
+    return plan_poison(context, start, count, err);
+}
+
+static int read_plan(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    int rc = results_each_range(b->db, stage->id, RESULTS_DONE, add_done, &stage->plan, err);
+    if (rc == 0)
+        rc = results_each_range(b->db, stage->id, RESULTS_POISON, add_poison, &stage->plan, err);
+    if (rc == 0)
+        rc = results_each_range(b->db, stage->id, RESULTS_FAILURES, add_failures, &stage->plan,
+                                err);
+    return rc;
+}
+
+static int read_stage(void *context, const struct jobs_stage_state *row, struct error *err)
+{
+    struct farm_job *job = context;
+    if ((uint64_t)row->position >= job->spec->stages_count)
+        return error_set(err, E_DATABASE, "job %lld: stage %lld is not in its spec",
+                         (long long)job->id, (long long)row->position);
+    struct farm_stage *stage = &job->stages[row->position];
+    stage->id = row->id;
+    if (!states_stage_find(row->state, &stage->state))
+        return error_set(err, E_DATABASE, "stage %lld: state \"%s\"", (long long)row->id,
+                         row->state);
+    return 0;
+}
+
+/* ---- jobs ---- */
+
+static int read_job(struct broker *b, const struct jobs_open *row, struct farm_job **job,
+                    struct error *err)
+{
+    struct farm_bundle *bundle;
+    struct spec *spec = NULL;
+    int rc = bundles_take_id(b, row->bundle, &bundle, err);
+    if (rc == 0)
+        rc = spec_parse(row->spec, strlen(row->spec), &spec, err);
+    if (rc == 0)
+        rc = farm_make_job(bundle, &spec, row->spec, job, err);
+    spec_free(&spec);
+    if (rc < 0)
+        return rc;
+    (*job)->id = row->id;
+    rc = jobs_each_stage(b->db, row->id, read_stage, *job, err);
+    for (uint32_t i = 0; rc == 0 && i < (*job)->spec->stages_count; i++)
+        rc = read_plan(b, &(*job)->stages[i], err);
+    return rc;
+}
+
+static int take_job(void *context, const struct jobs_open *row, struct error *err)
+{
+    struct broker *b = context;
+    struct farm_job *job = NULL;
+    int rc = read_job(b, row, &job, err);
+    if (rc < 0) {
+        farm_free_job(&job);
+        return error_prefix(err, rc, "job %lld cannot be taken up", (long long)row->id);
+    }
+    farm_add_job(&b->farm, job);
+    log_info("job %lld (%s) is taken up", (long long)job->id, job->spec->name);
+    return 0;
+}
+
+/* ---- workers ---- */
+
+static int take_worker(void *context, const struct workers_row *row, struct error *err)
+{
+    struct broker *b = context;
+    struct farm_worker *worker = NULL;
+    int rc = farm_add_worker(&b->farm, row->session, &worker, err);
+    if (rc == 0)
+        rc = farm_describe_worker(worker, row->name, row->host, row->device, row->device_kind, err);
+    if (rc < 0)
+        return rc;
+    worker->id = row->id;
+    worker->last_seen_ms = row->last_seen_ms;
+    worker->tasks_done = row->tasks_done;
+    worker->tasks_failed = row->tasks_failed;
+    return 0;
+}
+
+int resume(struct broker *b, struct error *err)
+{
+    int rc = jobs_each_open(b->db, take_job, b, err);
+    if (rc == 0)
+        rc = workers_each(b->db, LIMIT_WORKERS / 2, take_worker, b, err);
+    if (rc == 0)
+        rc = results_newest_epoch(b->db, &b->farm.epoch, err);
+    return rc;
+}
