@@ -54,8 +54,9 @@ static void print_image(struct html *html, const struct buffer *file, const char
                         uint32_t width, uint32_t height)
 {
     uint32_t times = scale ? (uint32_t)scale : 2;
-    html_print(html, "<img%s alt=\"%s\" width=\"%u\" height=\"%u\" src=\"data:image/png;base64,",
-               scale ? "" : " class=\"wide\"", alt, width * times, height * times);
+    html_raw(html, scale ? "<img" : "<img class=\"wide\"");
+    html_print(html, " alt=\"%s\" width=\"%u\" height=\"%u\" src=\"data:image/png;base64,", alt,
+               width * times, height * times);
     html_base64(html, file->data, file->size);
     html_raw(html, "\">");
 }

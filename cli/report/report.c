@@ -42,6 +42,7 @@ void report_signed(struct html *html, struct figure figure, int decimals)
 void report_name(const char *attribute, char *text, size_t size)
 {
     snprintf(text, size, "%s", attribute);
+    text[0] = (char)toupper((unsigned char)text[0]);
     for (char *c = text; *c; c++) {
         if (*c == '_')
             *c = ' ';

@@ -178,6 +178,32 @@ static int print_sweep(struct report *report, struct error *err)
     return rc;
 }
 
+/* ---- shift by starting age ---- */
+
+static int print_by_age(struct report *report, struct error *err)
+{
+    struct statement *q;
+    struct chart_line lines[2] = {{.colour = 1}, {.colour = 2}};
+    int rc = report_query(report, "report_shift_by_age", report->evaluate, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        int64_t projected = statement_int(q, 0);
+        rc = 0;
+        if (projected < 0 || projected > 1 || lines[projected].count == 64)
+            continue;
+        struct chart_line *line = &lines[projected];
+        line->points[line->count++] =
+            (struct chart_point){(double)statement_int(q, 1), statement_real(q, 2)};
+    }
+    if (lines[0].count > 1) {
+        html_raw(&report->html, "<figure>");
+        chart_lines(&report->html, lines, 2, "age before, in tens of years", "mean shift in years");
+        html_raw(&report->html,
+                 "<figcaption>Who ages by how much. <i class=\"key s1\"></i>plain "
+                 "<i class=\"key s2\"></i>projected</figcaption></figure>\n");
+    }
+    return rc;
+}
+
 /* ---- the table ---- */
 
 static void print_shift_row(struct html *html, const struct report_shift *s,
@@ -237,6 +263,8 @@ int section_ages(struct report *report, struct error *err)
     if (rc == 0)
         rc = print_histogram(report, "report_shift_histogram", "Shifts of single faces.",
                              "years older, bins of two", err);
+    if (rc == 0)
+        rc = print_by_age(report, err);
     if (rc == 0)
         rc = print_sweep(report, err);
     html_raw(html, "</div>\n");

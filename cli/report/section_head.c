@@ -39,12 +39,12 @@ static int print_banner(struct report *report, struct error *err)
         rc = statement_step(q, err);
     if (rc <= 0)
         return rc;
-    char alt[160], name[96];
+    char alt[256], name[96];
     report_name(statement_text(q, 0), name, sizeof name);
-    snprintf(alt, sizeof alt, "One face edited along %s, from %g to %g", name,
+    snprintf(alt, sizeof alt, "One face edited along %s, from distance %g to %g", name,
              statement_real(q, 2), statement_real(q, 3));
-    html_print(&report->html, "<figure class=\"banner\"><div style=\"--rows:%d;--steps:%d\">",
-               (int)statement_int(q, 4), (int)statement_int(q, 5));
+    html_print(&report->html, "<figure class=\"banner\"><div style=\"--steps:%d\">",
+               (int)statement_int(q, 4));
     rc = report_picture(report, statement_text(q, 1), alt, 0, NULL, err);
     html_print(&report->html, "</div><figcaption>%s.</figcaption></figure>\n", alt);
     statement_reset(q);

@@ -6,7 +6,7 @@
 
 static void cell(struct html *html, struct statement *q, int column, const char *class)
 {
-    html_print(html, "<td%s%s%s>", class ? " class=\"" : "", class ? class : "", class ? "\"" : "");
+    html_print(html, "<td class=\"%s\">", class);
     report_print(html, report_figure(q, column), 3);
     html_raw(html, "</td>");
 }
@@ -25,22 +25,23 @@ static void print_boundary(struct html *html, struct statement *q)
     report_name(statement_text(q, 0), name, sizeof name);
     html_print(html, "<tr><th>%s</th>", name);
     cell_count(html, q, 1);
-    cell(html, q, 3, NULL);
-    cell(html, q, 4, NULL);
-    cell(html, q, 5, NULL);
+    cell(html, q, 3, "");
+    cell(html, q, 4, "");
+    cell(html, q, 5, "");
     cell(html, q, 6, "rule");
-    cell(html, q, 7, NULL);
-    cell(html, q, 8, NULL);
+    cell(html, q, 7, "");
+    cell(html, q, 8, "");
     html_raw(html, "<td class=\"chart\">");
     if (!statement_is_null(q, 7))
         chart_dot(html, statement_real(q, 7), statement_real(q, 6), 0.5);
     html_raw(html, "</td>");
     cell_count(html, q, 2);
-    html_print(html, "<td class=\"flags\">%s%s</td></tr>\n",
-               baseline ? "<span title=\"Always answering with the majority scores more\">majority wins</span>"
-                        : "",
-               small ? " <span title=\"Fewer training faces than four times the dimensions\">few faces</span>"
-                     : "");
+    html_raw(html, "<td class=\"flags\">");
+    if (baseline)
+        html_raw(html, "<span title=\"Always answering with the majority scores more\">majority wins</span> ");
+    if (small)
+        html_raw(html, "<span title=\"Fewer training faces than four times the dimensions\">few faces</span>");
+    html_raw(html, "</td></tr>\n");
 }
 
 static void print_means(struct html *html, const struct report_headline *h)

@@ -67,7 +67,7 @@ ORDER BY s.position, d.name <> 'age', d.position;
 
 -- The sheet whose first row opens the report: of age if there is one.
 -- name: report_banner
-SELECT d.name, f.path, min(v.distance), max(v.distance), s.unit, count(v.variant)
+SELECT d.name, f.path, min(v.distance), max(v.distance), count(v.variant)
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -107,6 +107,13 @@ GROUP BY a.variant, bin ORDER BY a.variant, bin;
 SELECT a.variant, avg(a.age_judge > b.age_judge), min(a.age_judge), max(a.age_judge)
 FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
 WHERE a.stage_id = ?1 AND a.variant > 0 GROUP BY a.variant ORDER BY a.variant;
+
+-- Mean shift by the age before, in tens of years with at least ten faces; ?1 is the stage.
+-- name: report_shift_by_age
+SELECT a.variant - 1, 10 * CAST(floor(b.age_judge / 10) AS INTEGER) + 5 AS age, avg(a.age_judge - b.age_judge)
+FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
+WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
+GROUP BY a.variant, age HAVING count(*) >= 10 ORDER BY a.variant, age;
 
 -- Age over the sweep of the edit stages' target age: a row a face and step.
 -- name: report_dose
