@@ -1,0 +1,437 @@
+/* The broker's test bench: processes, sockets, a toy bundle and a scripted worker. */
+#include "support.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <sqlite3.h>
+#include <zmq.h>
+
+#include "common/clock.h"
+#include "common/digest.h"
+
+const char *const support_attributes[SUPPORT_ATTRIBUTES + 1] = {"5_o_Clock_Shadow", "Smiling",
+                                                                "Male", "Order", "age"};
+
+/* ---- folders and files ---- */
+
+static void write_text(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    struct error err = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (buffer_write_file(path, text, strlen(text), &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static const char yaml_form[] =
+    "format: facefarm-bundle/1\n"
+    "name: toy\n"
+    "description: networks that nobody runs\n"
+    "licence: Apache-2.0\n"
+    "generator:\n"
+    "  file: generator.onnx\n"
+    "  sha256: %s\n"
+    "  input: z\n"
+    "  latent: {space: z, dimension: %d, prior: normal, normalisation: sphere}\n"
+    "  output: {tensor: image, channels: rgb, height: 8, width: 8, range: [-1, 1]}\n"
+    "classifier:\n"
+    "  file: attributes.onnx\n"
+    "  sha256: %s\n"
+    "  input: {tensor: image, channels: rgb, height: 8, width: 8, range: [-1, 1]}\n"
+    "  output: logits\n"
+    "  attributes: [%s, %s, %s, %s]\n"
+    "age_estimators:\n"
+    "- {name: fit, role: fit, file: age_fit.onnx, sha256: %s, output: age,\n"
+    "   input: {tensor: image, channels: rgb, height: 8, width: 8, range: [-1, 1]}}\n"
+    "- {name: judge, role: judge, file: age_judge.onnx, sha256: %s, output: age,\n"
+    "   input: {tensor: image, channels: rgb, height: 8, width: 8, range: [-1, 1]}}\n";
+
+static void write_bundle(const char *folder)
+{
+    static const char *const files[] = {"generator", "attributes", "age_fit", "age_judge"};
+    char hashes[4][DIGEST_HEX_BYTES], name[64], yaml[4096];
+    assert_int_equal(mkdir(folder, 0755), 0);
+    for (int i = 0; i < 4; i++) {
+        digest_bytes(files[i], strlen(files[i]), hashes[i]);
+        snprintf(name, sizeof name, "%s.onnx", files[i]);
+        write_text(folder, name, files[i]);
+    }
+    snprintf(yaml, sizeof yaml, yaml_form, hashes[0], SUPPORT_DIMENSION, hashes[1],
+             support_attributes[0], support_attributes[1], support_attributes[2],
+             support_attributes[3], hashes[2], hashes[3]);
+    write_text(folder, "bundle.yaml", yaml);
+}
+
+void support_open(struct support *s)
+{
+    *s = (struct support){.folder = "/tmp/facefarm-broker-XXXXXX",
+                          .endpoint = "tcp://127.0.0.1:*"};
+    assert_non_null(mkdtemp(s->folder));
+    snprintf(s->db, sizeof s->db, "%s/farm.db", s->folder);
+    snprintf(s->store, sizeof s->store, "%s/store", s->folder);
+    snprintf(s->bundle, sizeof s->bundle, "%s/toy", s->folder);
+    write_bundle(s->bundle);
+    s->context = zmq_ctx_new();
+    assert_non_null(s->context);
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
+{
+    (void)status;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
+void support_close(struct support *s)
+{
+    if (s->broker)
+        support_kill(s, SIGTERM);
+    zmq_ctx_term(s->context);
+    nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- the broker ---- */
+
+static void run_broker(struct support *s, int out, int heartbeat_ms, int silence_ms)
+{
+    char heartbeat[16], silence[16];
+    snprintf(heartbeat, sizeof heartbeat, "%d", heartbeat_ms);
+    snprintf(silence, sizeof silence, "%d", silence_ms);
+    dup2(out, STDOUT_FILENO);
+    execl(FACEFARM_BROKER, "facefarm-broker", "--listen", s->endpoint, "--db", s->db, "--store",
+          s->store, "--heartbeat", heartbeat, "--silence", silence, (char *)NULL);
+    _exit(127);
+}
+
+void support_start(struct support *s, int heartbeat_ms, int silence_ms)
+{
+    int ends[2];
+    char line[SOCKET_ENDPOINT_MAX + 32] = "";
+    assert_int_equal(pipe(ends), 0);
+    s->broker = fork();
+    assert_true(s->broker >= 0);
+    if (s->broker == 0)
+        run_broker(s, ends[1], heartbeat_ms, silence_ms);
+    close(ends[1]);
+    FILE *in = fdopen(ends[0], "r");
+    assert_non_null(fgets(line, sizeof line, in));
+    fclose(in);
+    assert_int_equal(sscanf(line, "listening on %255s", s->endpoint), 1);
+}
+
+void support_kill(struct support *s, int signal_number)
+{
+    int status;
+    kill(s->broker, signal_number);
+    assert_int_equal(waitpid(s->broker, &status, 0), s->broker);
+    s->broker = 0;
+    if (signal_number == SIGTERM)
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- SQL ---- */
+
+static sqlite3 *open_db(struct support *s)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open_v2(s->db, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    sqlite3_busy_timeout(db, 5000);
+    return db;
+}
+
+const char *support_sql(struct support *s, const char *sql)
+{
+    static char value[4096];
+    sqlite3_stmt *q;
+    sqlite3 *db = open_db(s);
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    value[0] = '\0';
+    if (sqlite3_step(q) == SQLITE_ROW && sqlite3_column_text(q, 0))
+        snprintf(value, sizeof value, "%s", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return value;
+}
+
+static const char *const dumped[] = {
+    "SELECT id, name, bundle_id, spec, seed, state FROM job ORDER BY id",
+    "SELECT id, job_id, position, name, kind, input_id, start, total, unit, variants, done, state, error "
+    "FROM stage ORDER BY id",
+    "SELECT stage_id, start, count, digest, faces FROM task ORDER BY stage_id, start",
+    "SELECT * FROM face ORDER BY stage_id, idx, variant",
+    "SELECT * FROM face_attributes_1 ORDER BY stage_id, idx, variant",
+    "SELECT * FROM variant ORDER BY stage_id, variant",
+    "SELECT *, hex(normal) FROM boundary ORDER BY stage_id, position",
+    "SELECT *, hex(vector) FROM direction ORDER BY stage_id, position, projected",
+    "SELECT * FROM file ORDER BY stage_id, path",
+    "SELECT * FROM attribute_summary ORDER BY stage_id, variant, position",
+    "SELECT * FROM poison",
+    "SELECT stage_id, start FROM determinism_fault",
+};
+
+static void dump_query(sqlite3 *db, const char *sql, struct buffer *out)
+{
+    sqlite3_stmt *q;
+    if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    assert_int_equal(buffer_printf(out, NULL, "%s\n", sql), 0);
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        for (int i = 0; i < sqlite3_column_count(q); i++) {
+            const char *text = sqlite3_column_type(q, i) == SQLITE_BLOB
+                                   ? "blob"
+                                   : (const char *)sqlite3_column_text(q, i);
+            assert_int_equal(buffer_printf(out, NULL, "%s|", text ? text : "NULL"), 0);
+        }
+        assert_int_equal(buffer_append(out, "\n", 1, NULL), 0);
+    }
+    sqlite3_finalize(q);
+}
+
+char *support_dump(struct support *s)
+{
+    struct buffer out;
+    sqlite3 *db = open_db(s);
+    buffer_init(&out, 64u << 20);
+    for (size_t i = 0; i < sizeof dumped / sizeof *dumped; i++)
+        dump_query(db, dumped[i], &out);
+    assert_int_equal(buffer_append(&out, "", 1, NULL), 0);
+    sqlite3_close(db);
+    return (char *)out.data;
+}
+
+/* ---- peers ---- */
+
+void peer_open(struct support *s, struct peer *peer)
+{
+    struct error err = {0};
+    *peer = (struct peer){0};
+    if (socket_connect_dealer(s->context, s->endpoint, &peer->socket, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+void peer_close(struct peer *peer)
+{
+    socket_frame_free(&peer->frame, &peer->message);
+    socket_close(&peer->socket);
+}
+
+void peer_send(struct peer *peer, enum wire_type type, const void *body)
+{
+    struct error err = {0};
+    if (socket_send(peer->socket, NULL, type, body, &err) < 0)
+        fail_msg("%s: %s", wire_type_name(type), err.text);
+}
+
+const struct wire_message *peer_next(struct peer *peer, int timeout_ms)
+{
+    int64_t end = clock_now() + timeout_ms * CLOCK_MILLISECOND;
+    struct error err = {0};
+    socket_frame_free(&peer->frame, &peer->message);
+    for (;;) {
+        int rc = socket_receive(peer->socket, NULL, &peer->message, &peer->frame, &err);
+        if (rc < 0)
+            fail_msg("%s", err.text);
+        if (rc > 0 && peer->message.type != WIRE_HEARTBEAT)
+            return &peer->message;
+        if (rc > 0) {
+            socket_frame_free(&peer->frame, &peer->message);
+            continue;
+        }
+        int64_t left = (end - clock_now()) / CLOCK_MILLISECOND;
+        if (left <= 0)
+            return NULL;
+        zmq_poll(&(zmq_pollitem_t){.socket = peer->socket, .events = ZMQ_POLLIN}, 1, (long)left);
+    }
+}
+
+const void *peer_expect(struct peer *peer, enum wire_type type)
+{
+    const struct wire_message *m = peer_next(peer, SUPPORT_TIMEOUT_MS);
+    if (!m)
+        fail_msg("no %s came", wire_type_name(type));
+    if (m->type == WIRE_REFUSED && type != WIRE_REFUSED)
+        fail_msg("refused: %s", WIRE_BODY(m, refused)->text);
+    if (m->type != type)
+        fail_msg("%s came, expected %s", wire_type_name(m->type), wire_type_name(type));
+    return m->body;
+}
+
+const char *support_add_bundle(struct support *s, struct peer *client)
+{
+    static char hash[DIGEST_HEX_BYTES];
+    peer_send(client, WIRE_BUNDLE_ADD, &(struct wire_bundle_add){1, s->bundle});
+    const struct wire_bundle_added *added = peer_expect(client, WIRE_BUNDLE_ADDED);
+    assert_string_equal(added->name, "toy");
+    snprintf(hash, sizeof hash, "%s", added->hash);
+    return hash;
+}
+
+uint64_t support_submit(struct peer *client, const char *yaml)
+{
+    peer_send(client, WIRE_SUBMIT, &(struct wire_submit){7, "tester", yaml});
+    const struct wire_submitted *submitted = peer_expect(client, WIRE_SUBMITTED);
+    assert_int_equal(submitted->request, 7);
+    return submitted->job;
+}
+
+void support_await_job(struct peer *client, uint64_t job, const char *state)
+{
+    peer_send(client, WIRE_JOB_WATCH, &(struct wire_job_watch){8, job});
+    for (;;) {
+        const struct wire_job_state *told = peer_expect(client, WIRE_JOB_STATE);
+        const struct wire_job_info *info = WIRE_ITEMS(told->job, job_info);
+        if (strcmp(info->state, "running") == 0)
+            continue;
+        assert_string_equal(info->state, state);
+        return;
+    }
+}
+
+/* ---- a scripted worker ---- */
+
+void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
+{
+    struct wire_hello hello = {session, "scripted", "here", "none", "none", "cpu", 1, 1, credit};
+    worker->session = session;
+    peer_send(&worker->peer, WIRE_HELLO, &hello);
+    peer_expect(&worker->peer, WIRE_WELCOME);
+}
+
+void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit)
+{
+    *worker = (struct worker){0};
+    peer_open(s, &worker->peer);
+    worker_hello(worker, session, credit);
+}
+
+static float score(uint64_t index, uint64_t variant, uint64_t column)
+{
+    uint64_t x = index * 2654435761u + variant * 40503u + column * 97u;
+    float unit = (float)((x ^ (x >> 13)) % 1000) / 1000.0f;
+    return column < SUPPORT_ATTRIBUTES ? 4 * unit - 2 : 20 + 40 * unit + 5 * (float)variant;
+}
+
+static void fill_normal(float normal[SUPPORT_DIMENSION], uint64_t position)
+{
+    /* Not orthogonal, so that projections have something to do. */
+    for (int i = 0; i < SUPPORT_DIMENSION; i++)
+        normal[i] = (uint64_t)i == position ? 0.8f : 0.0f;
+    normal[SUPPORT_DIMENSION - 1] = 0.6f;
+}
+
+static void send_boundaries(struct worker *worker, struct wire_result *result,
+                            const struct wire_task *task)
+{
+    struct wire_boundary boundaries[SUPPORT_ATTRIBUTES + 1];
+    float normals[SUPPORT_ATTRIBUTES + 1][SUPPORT_DIMENSION];
+    for (uint64_t i = 0; i < task->count; i++) {
+        uint64_t p = task->start + i;
+        fill_normal(normals[i], p);
+        boundaries[i] = (struct wire_boundary){
+            .position = p,
+            .name = support_attributes[p],
+            .normal = {(uint8_t *)normals[i], sizeof normals[i]},
+            .offset = 0.25,
+            .cost = 1,
+            .iterations = 5,
+            .train_tp = 40, .train_fp = 10, .train_tn = 40, .train_fn = 10,
+            .test_tp = 8, .test_fp = 2, .test_tn = 7, .test_fn = 3,
+            .test_auc = p == 0 ? -1 : 0.9,
+        };
+    }
+    result->boundaries = WIRE_LIST(boundaries, task->count);
+    peer_send(&worker->peer, WIRE_RESULT, result);
+}
+
+static void send_file(struct worker *worker, struct wire_result *result,
+                      const struct wire_task *task)
+{
+    char path[64], hash[DIGEST_HEX_BYTES];
+    snprintf(path, sizeof path, "jobs/%llu/%llu", (unsigned long long)result->stage,
+             (unsigned long long)task->start);
+    digest_bytes(path, strlen(path), hash);
+    struct wire_file file = {path, "png-folder", "", 0, task->start, task->count, 100, hash};
+    result->files = WIRE_LIST(&file, 1);
+    peer_send(&worker->peer, WIRE_RESULT, result);
+}
+
+static void send_scores(struct worker *worker, struct wire_result *result,
+                        const struct wire_task *task, uint32_t variants, float twist)
+{
+    size_t count = (size_t)task->count * variants * SUPPORT_COLUMNS, n = 0;
+    float *scores = calloc(count, sizeof *scores);
+    for (uint64_t i = 0; i < task->count; i++)
+        for (uint32_t v = 0; v < variants; v++)
+            for (uint64_t c = 0; c < SUPPORT_COLUMNS; c++)
+                scores[n++] = score(task->start + i, v, c) + twist;
+    result->variants = variants;
+    result->columns = SUPPORT_COLUMNS;
+    result->scores = (struct wire_bytes){(uint8_t *)scores, count * sizeof *scores};
+    peer_send(&worker->peer, WIRE_RESULT, result);
+    free(scores);
+}
+
+void worker_result(struct worker *worker, const struct wire_lease *lease,
+                   const struct wire_task *task, float twist)
+{
+    struct error err = {0};
+    struct spec *spec;
+    struct wire_stage_metrics metrics = {.total_ms = 1, .faces = task->count};
+    struct wire_result result = {.stage = lease->stage,
+                                 .task = WIRE_LIST(task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1)};
+    if (spec_parse(lease->spec, strlen(lease->spec), &spec, &err) < 0)
+        fail_msg("%s", err.text);
+    const struct spec_stage *stage = &spec->stages[lease->position];
+    if (stage->kind == SPEC_FIT)
+        send_boundaries(worker, &result, task);
+    else if (stage->kind == SPEC_SAMPLE)
+        send_file(worker, &result, task);
+    else
+        send_scores(worker, &result, task, spec_stage_variants(stage), twist);
+    spec_free(&spec);
+}
+
+static uint64_t answer(struct worker *worker, const struct wire_lease *lease, uint64_t most)
+{
+    uint64_t n = 0;
+    const struct wire_task *tasks = WIRE_ITEMS(lease->tasks, task);
+    for (; n < lease->tasks.count && (!most || n < most); n++)
+        worker_result(worker, lease, &tasks[n], 0);
+    return n;
+}
+
+static bool job_runs(struct peer *client, uint64_t job)
+{
+    peer_send(client, WIRE_JOB_SHOW, &(struct wire_job_show){9, job});
+    const struct wire_job_state *state = peer_expect(client, WIRE_JOB_STATE);
+    return strcmp(WIRE_ITEMS(state->job, job_info)->state, "running") == 0;
+}
+
+uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, uint64_t most)
+{
+    uint64_t sent = 0, accepted = 0;
+    while (!most || accepted < most) {
+        const struct wire_message *m = peer_next(&worker->peer, sent > accepted ? 20000 : 5);
+        if (!m && !job_runs(client, job))
+            break;
+        if (m && m->type == WIRE_LEASE)
+            sent += answer(worker, m->body, most ? most - sent : 0);
+        else if (m && m->type == WIRE_ACCEPTED)
+            accepted++;
+        else if (m && m->type != WIRE_REVOKE)
+            fail_msg("%s came to a worker", wire_type_name(m->type));
+    }
+    return accepted;
+}

@@ -1,0 +1,82 @@
+/* What the broker's tests share: a folder of their own, a bundle of toy networks, a real broker process, and
+ * peers that speak the protocol. Everything waits on messages, nothing sleeps. */
+#ifndef TESTS_BROKER_SUPPORT_H
+#define TESTS_BROKER_SUPPORT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/socket.h"
+#include "common/spec.h"
+
+#define SUPPORT_TIMEOUT_MS 20000
+#define SUPPORT_ATTRIBUTES 4
+#define SUPPORT_DIMENSION 8
+#define SUPPORT_COLUMNS (SUPPORT_ATTRIBUTES + 2)
+
+extern const char *const support_attributes[SUPPORT_ATTRIBUTES + 1]; /* and the age */
+
+struct support {
+    char folder[64];
+    char db[128], store[128], bundle[128], endpoint[SOCKET_ENDPOINT_MAX];
+    pid_t broker;
+    void *context;
+};
+
+/* Makes the folder and the bundle. */
+void support_open(struct support *s);
+/* Kills the broker if it runs, removes the folder. */
+void support_close(struct support *s);
+/* Starts a broker and waits for its line. The first start takes a free port, later ones the same again. */
+void support_start(struct support *s, int heartbeat_ms, int silence_ms);
+void support_kill(struct support *s, int signal); /* and waits; SIGTERM must end in exit code 0 */
+
+/* Runs one SQL query on the database and returns its only value as text (static), by the sqlite3 library. */
+const char *support_sql(struct support *s, const char *sql);
+/* All tables of results as text, without what differs from run to run; the caller frees. */
+char *support_dump(struct support *s);
+
+struct peer {
+    void *socket;
+    struct wire_message message; /* the last received */
+    struct socket_frame *frame;
+};
+
+void peer_open(struct support *s, struct peer *peer);
+void peer_close(struct peer *peer);
+void peer_send(struct peer *peer, enum wire_type type, const void *body);
+/* Waits for a message of that type, dropping heartbeats on the way; any other fails the test. */
+const void *peer_expect(struct peer *peer, enum wire_type type);
+/* The next message of any type but heartbeats, or NULL after that time. */
+const struct wire_message *peer_next(struct peer *peer, int timeout_ms);
+
+/* Registers the toy bundle; returns its hash (static). */
+const char *support_add_bundle(struct support *s, struct peer *client);
+uint64_t support_submit(struct peer *client, const char *yaml);
+/* Watches a job until it ends; checks the final state. */
+void support_await_job(struct peer *client, uint64_t job, const char *state);
+
+/* ---- a scripted worker ---- */
+
+struct worker {
+    struct peer peer;
+    uint64_t session;
+    uint64_t done;
+};
+
+void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
+void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
+/* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to every
+ * score. Takes nothing back. */
+void worker_result(struct worker *worker, const struct wire_lease *lease,
+                   const struct wire_task *task, float twist);
+/* Answers leases until the job is not running, or `most` tasks are done (0: no limit). Returns how many
+ * it did. The client watches nothing meanwhile. */
+uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, uint64_t most);
+
+#endif
