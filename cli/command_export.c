@@ -133,7 +133,7 @@ int command_export(struct cli *cli)
 {
     struct error err = {0};
     struct database *db = NULL;
-    const struct what *what;
+    const struct what *what = NULL;
     const char *format = cli_text(cli, "format");
     if (find_what(cli_text(cli, "what"), &what, &err) != 0)
         return (void)cli_fail(cli, &err), CLI_USAGE;
