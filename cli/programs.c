@@ -31,12 +31,13 @@ static bool is_program(const char *path)
     return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* Whether FOLDER/MIDDLE/NAME is a program; its path is in `path` then. */
+/* Whether FOLDER/MIDDLE/NAME is a program; its path without links is in `path` then. */
 static bool try_folder(const char *folder, const char *middle, const char *name,
                        char path[PATH_MAX])
 {
-    int size = snprintf(path, PATH_MAX, "%s/%s/%s", folder, middle, name);
-    return size > 0 && size < PATH_MAX && is_program(path);
+    char candidate[PATH_MAX];
+    int size = snprintf(candidate, sizeof candidate, "%s/%s/%s", folder, middle, name);
+    return size > 0 && size < PATH_MAX && is_program(candidate) && realpath(candidate, path);
 }
 
 static bool search_path(const char *name, char path[PATH_MAX])

@@ -106,14 +106,14 @@ static void draw(struct progress *progress, const struct wire_job_state *state)
     fflush(progress->out);
 }
 
-/* The stages that something can be said of: running ones and those whose state is new. */
+/* The stages that something can be said of: those whose state is new, and running ones where it is time. */
 static void print_plain(struct progress *progress, const struct wire_job_state *state,
-                        const char *states)
+                        const char *states, bool due)
 {
     const struct wire_stage_info *stages = WIRE_ITEMS(state->stages, stage_info);
     for (size_t i = 0; i < state->stages.count; i++) {
         bool changed = progress->last_states[i] != states[i] && strcmp(stages[i].state, "waiting");
-        if (!changed && strcmp(stages[i].state, "running") != 0)
+        if (!changed && !(due && strcmp(stages[i].state, "running") == 0))
             continue;
         char text[192];
         describe(&stages[i], text, sizeof text);
@@ -136,7 +136,7 @@ static void update_plain(struct progress *progress, const struct wire_job_state 
     bool due = clock_now() - progress->last_printed >= PLAIN_INTERVAL;
     if (!changed && (done == progress->last_done || !due))
         return;
-    print_plain(progress, state, states);
+    print_plain(progress, state, states, due);
     progress->last_printed = clock_now();
     progress->last_done = done;
     memcpy(progress->last_states, states, sizeof states);
