@@ -69,6 +69,9 @@ struct statement;
 MUST_CHECK int database_query(struct database *db, const char *name, struct statement **statement,
                               struct error *err);
 
+/* The i-th statement's name, NULL behind the last: for tests that prepare them all. */
+const char *database_statement_name(const struct database *db, size_t i);
+
 /*
  * Statements that SQL writes, for what is not known when the program is compiled (the columns of a
  * bundle's wide tables). The statement called `maker` is run with ?1 = id; the text it selects is the

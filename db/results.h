@@ -37,7 +37,8 @@ MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
                                      struct error *err);
 /*
  * Reads variant 0 of [start, start + count) back: ages[count][2] (fit, judge; NaN where there is none) and
- * logits[count][attributes]. E_NOT_FOUND unless all are there.
+ * logits[count][attributes], bit for bit but for −0, which SQLite keeps as 0. E_NOT_FOUND unless all are
+ * there.
  */
 MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
                                    const struct results_layout *layout, uint64_t start,

@@ -150,6 +150,11 @@ int database_query(struct database *db, const char *name, struct statement **sta
     return 0;
 }
 
+const char *database_statement_name(const struct database *db, size_t i)
+{
+    return i < db->count ? db->statements[i].name : NULL;
+}
+
 static struct statement *find_made(struct database *db, const char *maker, int64_t id,
                                    int64_t part)
 {

@@ -1,0 +1,210 @@
+/* The wide tables and views that SQL writes from attribute names, and the summary over them. */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/jobs.h"
+#include "db/results.h"
+
+static const char *const awkward[] = {"5_o_Clock_Shadow", "Order", "select", "it's \"so\"", "Grey hair", "%d"};
+#define AWKWARD 6
+
+static int64_t add_bundle(struct database *db, const char *name, const char *const *attributes,
+                          uint32_t count, const char *hash)
+{
+    struct bundle bundle;
+    int64_t id = 0;
+    bundle_of(&bundle, name, attributes, count);
+    CHECK(database_begin(db, err));
+    CHECK(bundles_insert(db, &bundle, hash, "yaml", 1, &id, err));
+    CHECK(database_commit(db, err));
+    return id;
+}
+
+static int64_t add_stage(struct database *db, int64_t job, int64_t position, const char *kind,
+                         uint64_t unit, uint32_t variants)
+{
+    int64_t id = 0;
+    struct jobs_stage stage = {.job = job, .position = position, .name = kind, .kind = kind,
+                               .start = 1000, .total = 4, .unit = unit, .variants = variants};
+    CHECK(jobs_insert_stage(db, &stage, &id, err));
+    for (uint32_t v = 0; v < variants; v++)
+        CHECK(jobs_insert_variant(db, id, v, v, v == 2, err));
+    return id;
+}
+
+static int64_t add_job(struct database *db, int64_t bundle)
+{
+    int64_t id = 0;
+    struct jobs_row job = {"j", "me", bundle, "spec", 1, 5};
+    CHECK(jobs_insert(db, &job, &id, err));
+    return id;
+}
+
+/* Scores of 4 indices: logit a of index i, variant v is i − 1.5 + v + a/10; ages 30 + i + 10 v. */
+static void add_scores(struct database *db, int64_t stage, int64_t bundle, size_t attributes,
+                       uint32_t variants)
+{
+    struct results_layout layout = {bundle, attributes, attributes + 2, (int)attributes,
+                                    (int)attributes + 1};
+    float *scores = calloc(4 * variants * layout.columns, sizeof *scores), *at = scores;
+    for (int i = 0; i < 4; i++)
+        for (uint32_t v = 0; v < variants; v++) {
+            for (size_t a = 0; a < attributes; a++)
+                *at++ = (float)i - 1.5f + (float)v + (float)a / 10;
+            *at++ = 30 + (float)i + 10 * (float)v;
+            *at++ = 31 + (float)i + 10 * (float)v;
+        }
+    CHECK(results_insert_scores(db, stage, &layout, 0, 4, variants, (uint8_t *)scores, err));
+    free(scores);
+}
+
+static void views_have_a_column_an_attribute(void **state)
+{
+    struct folder *f = *state;
+    struct database *db;
+    CHECK(database_open(f->db, &db, err));
+    int64_t bundle = add_bundle(db, "default", awkward, AWKWARD, "h1");
+    CHECK(database_begin(db, err));
+    int64_t job = add_job(db, bundle);
+    int64_t label = add_stage(db, job, 0, "label", 1, 1);
+    int64_t edit = add_stage(db, job, 1, "edit", 2, 3);
+    int64_t evaluate = add_stage(db, job, 2, "evaluate", 1, 3);
+    add_scores(db, label, bundle, AWKWARD, 1);
+    add_scores(db, edit, bundle, AWKWARD, 3);
+    add_scores(db, evaluate, bundle, AWKWARD, 3);
+    float unit[8] = {1};
+    for (uint64_t target = 0; target < 2; target++)
+        for (uint64_t projected = 0; projected < 2; projected++)
+            CHECK(results_insert_direction(db, edit,
+                                           &(struct wire_direction){target, projected,
+                                                                    target ? "b" : "a",
+                                                                    {(uint8_t *)unit, sizeof unit},
+                                                                    1, 0},
+                                           err));
+    CHECK(results_summarise(db, label, bundle, err));
+    CHECK(results_summarise(db, evaluate, bundle, err));
+    CHECK(database_commit(db, err));
+    database_close(&db);
+    const char *p = f->db;
+    assert_string_equal(ask(p, "SELECT avg(\"5_o_Clock_Shadow\" > 0) FROM default_labels WHERE job = 1"), "0.5");
+    assert_string_equal(ask(p, "SELECT max(\"it's \"\"so\"\"\") > 1.7 FROM default_labels"), "1");
+    assert_string_equal(ask(p, "SELECT group_concat(sample) FROM default_labels"), "1000,1001,1002,1003");
+    assert_string_equal(ask(p, "SELECT count(\"Grey hair\") FROM default_edits WHERE target = 'b' AND variant = 2 "
+                               "AND projected = 1 AND face = 1 AND sample = 1001 AND distance = 2"), "1");
+    assert_string_equal(ask(p, "SELECT count(*) FROM default_edits"), "12");
+    assert_string_equal(ask(p, "SELECT avg(age_after - age_before) FROM default_evaluation"), "10.0");
+    assert_string_equal(ask(p, "SELECT avg(age_after_projected - age_before) FROM default_evaluation"), "20.0");
+    assert_string_equal(ask(p, "SELECT round(min(\"select_change\"), 4) FROM default_evaluation"), "1.0");
+    assert_string_equal(ask(p, "SELECT mean_shift FROM age_shift WHERE projected = 1"), "20.0");
+    assert_string_equal(ask(p, "SELECT count(*) FROM pragma_table_info('default_evaluation')"), "19");
+}
+
+static void summary_is_the_rows_reduced(void **state)
+{
+    struct folder *f = *state;
+    struct database *db;
+    const char *many[150];
+    char names[150][16];
+    for (int i = 0; i < 150; i++) {
+        snprintf(names[i], sizeof names[i], "A%d", i);
+        many[i] = names[i];
+    }
+    CHECK(database_open(f->db, &db, err));
+    int64_t bundle = add_bundle(db, "wide", many, 150, "h1");
+    CHECK(database_begin(db, err));
+    int64_t stage = add_stage(db, add_job(db, bundle), 0, "evaluate", 1, 3);
+    add_scores(db, stage, bundle, 150, 3);
+    CHECK(results_summarise(db, stage, bundle, err));
+    CHECK(database_commit(db, err));
+    database_close(&db);
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary"), "450");
+    assert_string_equal(ask(f->db, "SELECT count(DISTINCT position) FROM attribute_summary WHERE attribute = 'A' || position"), "150");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary WHERE (mean_change IS NULL) <> (variant = 0)"), "0");
+    /* A7: logits i − 0.8, i = 0 … 3; one step of 1 flips the sign of the first only. */
+    assert_string_equal(ask(f->db, "SELECT faces || ' ' || positives || ' ' || round(mean_logit, 4) || ' ' || "
+                                   "round(sd_logit, 4) FROM attribute_summary WHERE variant = 0 AND attribute = 'A7'"),
+                        "4 3 0.7 1.118");
+    assert_string_equal(ask(f->db, "SELECT flipped || ' ' || round(mean_change, 4) FROM attribute_summary "
+                                   "WHERE variant = 1 AND attribute = 'A7'"), "1 1.0");
+    assert_string_equal(ask(f->db, "SELECT avg(\"A149\") = mean_logit FROM wide_evaluation, attribute_summary "
+                                   "WHERE attribute = 'A149' AND variant = 0"), "1");
+}
+
+static void prefixes_do_not_collide(void **state)
+{
+    struct folder *f = *state;
+    struct database *db;
+    struct bundles_row row = {0};
+    const char *one[] = {"Smiling"};
+    CHECK(database_open(f->db, &db, err));
+    add_bundle(db, "faces", one, 1, "h1");
+    add_bundle(db, "faces", one, 1, "h2");
+    add_bundle(db, "Faces", one, 1, "h3");
+    add_bundle(db, "sqlite_stat", one, 1, "h4");
+    CHECK(bundles_find(db, "faces", &row, err));
+    assert_string_equal(row.hash, "h2"); /* the newest */
+    bundles_row_free(&row);
+    CHECK(bundles_find(db, "h1", &row, err));
+    assert_int_equal(row.id, 1);
+    bundles_row_free(&row);
+    assert_int_equal(bundles_find(db, "none", &row, NULL), E_NOT_FOUND);
+    database_close(&db);
+    assert_string_equal(ask(f->db, "SELECT group_concat(view_prefix) FROM (SELECT * FROM bundle ORDER BY id)"),
+                        "faces,faces_2,Faces_3,bundle_sqlite_stat");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM faces_2_labels"), "0");
+}
+
+static void names_that_cannot_be_columns_are_refused(void **state)
+{
+    struct bundle bundle;
+    struct error told = {0};
+    const char *clash[] = {"Smiling", "Age_Fit"}, *twice[] = {"Young", "Male", "young"};
+    (void)state;
+    bundle_of(&bundle, "b", clash, 2);
+    assert_int_equal(bundles_check_names(&bundle, &told), E_INVALID);
+    assert_non_null(strstr(told.text, "Age_Fit"));
+    bundle_of(&bundle, "b", twice, 3);
+    assert_int_equal(bundles_check_names(&bundle, &told), E_INVALID);
+    assert_non_null(strstr(told.text, "young"));
+    bundle_of(&bundle, "b", awkward, AWKWARD);
+    assert_int_equal(bundles_check_names(&bundle, &told), 0);
+}
+
+static void scores_read_back_as_they_came(void **state)
+{
+    struct folder *f = *state;
+    struct database *db;
+    struct results_layout layout = {1, 2, 2, -1, -1};
+    float scores[3][2] = {{0.1f, -3e-38f}, {1e30f, 7}, {-1.5f, 1 / 3.0f}}, ages[3][2], logits[3][2];
+    const char *two[] = {"A", "B"};
+    CHECK(database_open(f->db, &db, err));
+    add_bundle(db, "b", two, 2, "h1");
+    CHECK(database_begin(db, err));
+    int64_t stage = add_stage(db, add_job(db, 1), 0, "label", 1, 1);
+    CHECK(results_insert_scores(db, stage, &layout, 5, 3, 1, (uint8_t *)scores, err));
+    CHECK(database_commit(db, err));
+    CHECK(results_read_scores(db, stage, &layout, 5, 3, &ages[0][0], &logits[0][0], err));
+    assert_memory_equal(scores, logits, sizeof scores);
+    assert_true(isnan(ages[0][0]));
+    assert_int_equal(results_read_scores(db, stage, &layout, 5, 2, &ages[0][0], &logits[0][0], NULL), 0);
+    assert_int_equal(results_read_scores(db, stage, &layout, 6, 3, &ages[0][0], &logits[0][0], NULL),
+                     E_NOT_FOUND);
+    database_close(&db);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_open, folder_close)
+    const struct CMUnitTest tests[] = {
+        TEST(views_have_a_column_an_attribute),
+        TEST(summary_is_the_rows_reduced),
+        TEST(prefixes_do_not_collide),
+        TEST(names_that_cannot_be_columns_are_refused),
+        TEST(scores_read_back_as_they_came),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
