@@ -28,7 +28,7 @@ head -c $((300 << 10)) /dev/zero | tr '\0' '#' >huge.yaml
 expect_refusal huge.yaml 1 262144
 expect_refusal missing.yaml 1 missing.yaml
 head -c 4096 /dev/urandom >noise.yaml
-expect_refusal noise.yaml 1 line
+expect_refusal noise.yaml 1 "YAML text holds a NUL byte"
 
 expect_equal "jobs in the database" 0 "$(query "SELECT count(*) FROM job")"
 submit "$here/study.yaml" >/dev/null || fail "the broker takes no good spec any more"

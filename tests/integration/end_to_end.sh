@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tables of a finished study say: by name in sqlite3, in the report, in its JSON.
+# What a finished study says by name in sqlite3, in the report, in its JSON: the same figures.
 . "$(dirname "$0")/lib.sh"
 
 [ -f "$reference/tables" ] || skip "there is no reference run"
@@ -21,5 +21,66 @@ while IFS='|' read -r path kind bytes sha256; do
 done < <(query "SELECT path, kind, bytes, sha256 FROM file")
 
 "$facefarm" report --db farm.db --store "$reference/store" --output report >headlines
-[ -s report/index.html ] || fail "the report has no index.html"
 "$facefarm" report --db farm.db --store "$reference/store" --output report --json >report.json
+cat headlines >&2
+
+# same FIGURE SQL: a figure of the report's JSON is what the query gives (both may be NULL).
+same()
+{
+    local found
+    found=$(query "SELECT j IS q OR abs(j - q) <= 1e-9 * max(abs(q), 1), j, q
+        FROM (SELECT json_extract(readfile('report.json'), '\$.$1') AS j, ($2) AS q)")
+    case $found in
+    1\|*) ;;
+    *) fail "$1 in the report's JSON and by sqlite3: ${found#*|}" ;;
+    esac
+}
+all40="FROM boundaries WHERE job = 1 AND attribute <> 'age'"
+same faces "SELECT count(*) FROM default_labels WHERE job = 1"
+same boundaries "SELECT count(*) $all40"
+same test_accuracy "SELECT avg(test_accuracy) $all40"
+same balanced_accuracy "SELECT avg(balanced_accuracy) $all40"
+same base_rate "SELECT avg(base_rate) $all40"
+same f1 "SELECT avg(f1) $all40"
+same auc "SELECT avg(auc) $all40"
+same 'age_shifts[0].faces' "SELECT count(*) FROM evaluation WHERE job = 1"
+same 'age_shifts[0].mean_before' "SELECT avg(age_before) FROM evaluation WHERE job = 1"
+same 'age_shifts[0].mean_after' "SELECT avg(age_after) FROM evaluation WHERE job = 1"
+same 'age_shifts[0].shift' "SELECT avg(age_after - age_before) FROM evaluation WHERE job = 1"
+same 'age_shifts[1].shift' "SELECT avg(age_after_projected - age_before) FROM evaluation WHERE job = 1"
+same 'age_shifts[0].low' "SELECT low FROM age_shift WHERE job = 1 AND NOT projected"
+same 'age_shifts[1].high' "SELECT high FROM age_shift WHERE job = 1 AND projected"
+
+# The views agree with the rows that they are made from.
+for attribute in Smiling Young 5_o_Clock_Shadow Wearing_Hat; do
+    positives=$(query "SELECT count(*) FROM default_labels WHERE job = 1 AND \"$attribute\" > 0")
+    expect_equal "positives of $attribute in class_distribution" "$positives" \
+        "$(query "SELECT positives FROM class_distribution WHERE job = 1 AND attribute = '$attribute'")"
+    expect_equal "positives of $attribute in boundaries" "$positives" \
+        "$(query "SELECT positives FROM boundaries WHERE job = 1 AND attribute = '$attribute'")"
+done
+moved="SELECT avg(b.Smiling - a.Smiling) FROM face_attributes_1 a JOIN face_attributes_1 b
+    ON b.stage_id = a.stage_id AND b.idx = a.idx AND a.variant = 0 AND b.variant = 1
+    WHERE a.stage_id = (SELECT id FROM stage WHERE kind = 'evaluate')"
+has "SELECT abs(mean_change - ($moved)) <= 1e-9 FROM attribute_summary WHERE attribute = 'Smiling' AND variant = 1
+    AND stage_id = (SELECT id FROM stage WHERE kind = 'evaluate')" || fail "the mean change of Smiling differs"
+
+# The page has the same numbers: the boundary table, cell by cell, ...
+sed -n 's/<[^>]*>/|/g; s/||*/|/g; /^|[A-Z0-9]/p' report/index.html >cells
+cell() { [ -z "$1" ] && printf '–' || LC_ALL=C printf '%.3f' "$1"; }
+while IFS='|' read -r name train test f1 base balanced; do
+    row="|$(cell "$train")|$(cell "$test")|$(cell "$f1")|$(cell "$base")|$(cell "$balanced")|"
+    grep -F "|$name|" cells | grep -qF -- "$row" || fail "the report's table has no row for $name with $row"
+done < <(query "SELECT upper(substr(attribute, 1, 1)) || lower(replace(substr(attribute, 2), '_', ' ')),
+    train_accuracy, test_accuracy, f1, base_rate, balanced_accuracy $all40")
+
+# ... and the SQL that it shows is SQL that runs.
+tr '\n' ' ' <report/index.html | grep -o '<pre class="sql">[^<]*' |
+    sed 's/^[^>]*>//; s/&#39;/'"'"'/g; s/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&amp;/\&/g' >shown.sql
+[ "$(wc -l <shown.sql)" -ge 8 ] || fail "the report shows $(wc -l <shown.sql) statements, expected 8 or more"
+sqlite3 -bail -readonly farm.db <shown.sql >/dev/null || fail "a statement that the report shows does not run"
+
+# It needs no network and no other file.
+if grep -oE '(src|href)="[^"#]{1,60}' report/index.html | grep -vE '"(data:|sheets/)'; then
+    fail "the report refers to something outside of it"
+fi

@@ -15,10 +15,11 @@ END
 
 # Without a worker a job is kept, not lost and not failed.
 expect_equal "workers" '[]' "$("$facefarm" worker list --json | tr -d ' \n' | sed 's/.*\(\[.*\]\).*/\1/')"
-first=$(submit labels.yaml)
-second=$(LOGNAME=somebody USER=somebody submit labels.yaml)
+first=$(USER=anna submit labels.yaml)
+second=$(USER=bert submit labels.yaml)
 cancelled=$(submit "$here/study.yaml")
 "$facefarm" job show "$first" | grep -q running || fail "job show does not say running"
+expect_equal "owners" "anna bert" "$(query "SELECT group_concat(owner, ' ') FROM job WHERE id IN ($first, $second)")"
 expect_equal "done without a worker" 0 "$(query "SELECT count(*) FROM task")"
 
 # A cancelled job ends at once, with its stages, and stays so.

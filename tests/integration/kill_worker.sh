@@ -20,5 +20,6 @@ expect_equal "state when the second was killed" running "$(job_state "$job")"
 start_worker third
 "$facefarm" job wait "$job"
 
+has "SELECT max(attempts) > 1 FROM task" || fail "no range was leased twice: nothing was lost"
 dump farm.db >tables
 expect_same "$reference/tables" tables
