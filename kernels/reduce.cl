@@ -10,13 +10,21 @@
  */
 #ifndef REDUCE
 #define REDUCE 0
+#endif
+#ifndef KEPT
 #define KEPT 1
 #define REDUCED 1
 #endif
 
 static inline float reduce_start(void)
 {
-    return REDUCE == 2 || REDUCE == 9 ? -INFINITY : REDUCE == 3 ? INFINITY : REDUCE == 4 ? 1.0f : 0.0f;
+    switch (REDUCE) {
+    case 2:
+    case 9: return -INFINITY;
+    case 3: return INFINITY;
+    case 4: return 1.0f;
+    default: return 0.0f;
+    }
 }
 
 static inline float reduce_step(float sum, float x)
