@@ -1,6 +1,7 @@
 /* A real broker, scripted workers: a whole study from submit to done. */
 #include "support.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,113 @@ static void runs_a_study(void **state)
     support_close(&s);
 }
 
+static char *run_undisturbed(void)
+{
+    struct support s;
+    struct peer client;
+    struct worker worker;
+    support_open(&s);
+    support_start(&s, 1000, 5000);
+    peer_open(&s, &client);
+    support_add_bundle(&s, &client);
+    worker_open(&s, &worker, 1, 4);
+    worker_run(&worker, &client, support_submit(&client, study), 0);
+    peer_close(&worker.peer);
+    peer_close(&client);
+    char *dump = support_dump(&s);
+    support_close(&s);
+    return dump;
+}
+
+/* Sends a result for every task of the next lease and does not wait to hear that they arrived. */
+static void send_and_forget(struct worker *worker)
+{
+    const struct wire_message *m = peer_next(&worker->peer, 100);
+    if (!m || m->type != WIRE_LEASE)
+        return;
+    const struct wire_lease *lease = WIRE_BODY(m, lease);
+    for (size_t i = 0; i < lease->tasks.count; i++)
+        worker_result(worker, lease, &WIRE_ITEMS(lease->tasks, task)[i], 0);
+}
+
+/* A broker killed after every second task, with results on their way. */
+static void killed_brokers_leave_the_same_tables(void **state)
+{
+    struct support s;
+    struct peer client;
+    struct worker worker;
+    uint64_t job = 0;
+    bool runs = true;
+    (void)state;
+    char *expected = run_undisturbed();
+    support_open(&s);
+    for (int round = 0; runs; round++) {
+        assert_in_range(round, 0, 40);
+        support_start(&s, 1000, 5000);
+        peer_open(&s, &client);
+        if (round == 0) {
+            support_add_bundle(&s, &client);
+            job = support_submit(&client, study);
+        }
+        worker_open(&s, &worker, 1, 4);
+        runs = worker_run(&worker, &client, job, 2) == 2;
+        send_and_forget(&worker);
+        peer_close(&client);
+        support_kill(&s, SIGKILL);
+        peer_close(&worker.peer);
+    }
+    support_start(&s, 1000, 5000);
+    peer_open(&s, &client);
+    support_await_job(&client, job, "done");
+    peer_close(&client);
+    char *found = support_dump(&s);
+    assert_string_equal(expected, found);
+    free(expected);
+    free(found);
+    support_close(&s);
+}
+
+/* Three workers, of which one dies with tasks in its hands. */
+static void lost_workers_leave_the_same_tables(void **state)
+{
+    struct support s;
+    struct peer client;
+    struct worker worker, dying;
+    (void)state;
+    char *expected = run_undisturbed();
+    support_open(&s);
+    support_start(&s, 50, 200);
+    peer_open(&s, &client);
+    support_add_bundle(&s, &client);
+    worker_open(&s, &dying, 1, 3);
+    uint64_t job = support_submit(&client, study);
+    worker_run(&dying, &client, job, 2);
+    peer_close(&dying.peer);
+    /* Only the lost one's silence lets the job end. */
+    for (uint64_t session = 2; session < 200; session++) {
+        worker_open(&s, &worker, session, 2);
+        worker_run(&worker, &client, job, 4);
+        peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){session});
+        peer_close(&worker.peer);
+        if (strcmp(support_sql(&s, "SELECT state FROM job"), "running") != 0)
+            break;
+    }
+    support_await_job(&client, job, "done");
+    peer_close(&client);
+    char *found = support_dump(&s);
+    assert_string_equal(expected, found);
+    assert_string_not_equal(support_sql(&s, "SELECT count(*) FROM failure"), "0");
+    free(expected);
+    free(found);
+    support_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_a_study),
+        cmocka_unit_test(killed_brokers_leave_the_same_tables),
+        cmocka_unit_test(lost_workers_leave_the_same_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

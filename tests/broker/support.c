@@ -337,7 +337,7 @@ static void send_boundaries(struct worker *worker, struct wire_result *result,
     float normals[SUPPORT_ATTRIBUTES + 1][SUPPORT_DIMENSION];
     for (uint64_t i = 0; i < task->count; i++) {
         uint64_t p = task->start + i;
-        fill_normal(normals[i], p);
+        fill_normal(normals[i], worker->degenerate && p == 3 ? 2 : p);
         boundaries[i] = (struct wire_boundary){
             .position = p,
             .name = support_attributes[p],

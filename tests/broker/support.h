@@ -66,7 +66,7 @@ void support_await_job(struct peer *client, uint64_t job, const char *state);
 struct worker {
     struct peer peer;
     uint64_t session;
-    uint64_t done;
+    bool degenerate; /* Order's boundary is Male's */
 };
 
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);

@@ -1,0 +1,407 @@
+/* A real broker and scripted workers that go wrong. */
+#include "support.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zmq.h>
+
+static const char small[] = "format: facefarm-job/1\n"
+                            "name: small\n"
+                            "bundle: toy\n"
+                            "max_attempts: 2\n"
+                            "stages:\n"
+                            "  - {kind: label, name: labels, count: 40, task_size: 10}\n";
+
+struct bench {
+    struct support s;
+    struct peer client;
+    uint64_t job;
+};
+
+static int open_bench(void **state)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    support_open(&b->s);
+    support_start(&b->s, 50, 300);
+    peer_open(&b->s, &b->client);
+    support_add_bundle(&b->s, &b->client);
+    b->job = support_submit(&b->client, small);
+    *state = b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *b = *state;
+    peer_close(&b->client);
+    support_close(&b->s);
+    free(b);
+    return 0;
+}
+
+/* The next lease, copied out of the message: one task of it. */
+struct held {
+    struct wire_lease lease;
+    struct wire_task task;
+    char *spec, *bundle;
+};
+
+static struct held hold(struct worker *worker)
+{
+    const struct wire_lease *lease = peer_expect(&worker->peer, WIRE_LEASE);
+    struct held held = {*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec),
+                        strdup(lease->bundle)};
+    held.lease.spec = held.spec;
+    held.lease.bundle = held.bundle;
+    return held;
+}
+
+static void let_go(struct held *held)
+{
+    free(held->spec);
+    free(held->bundle);
+}
+
+/* A worker that only stays alive while another is waited for. */
+static void finish(struct bench *b, uint64_t session)
+{
+    struct worker worker;
+    worker_open(&b->s, &worker, session, 2);
+    worker_run(&worker, &b->client, b->job, 0);
+    peer_close(&worker.peer);
+}
+
+static void silence_returns_the_tasks(void **state)
+{
+    struct bench *b = *state;
+    struct worker silent, lively;
+    worker_open(&b->s, &silent, 1, 4);
+    struct held held = hold(&silent);
+    assert_int_equal(held.lease.tasks.count, 4);
+    worker_open(&b->s, &lively, 2, 4);
+    /* Nothing is left to lease until the silent one is found out, 300 ms later. */
+    struct held again;
+    while (!peer_next(&lively.peer, 50) || lively.peer.message.type != WIRE_LEASE)
+        peer_send(&lively.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+    const struct wire_lease *lease = WIRE_BODY(&lively.peer.message, lease);
+    assert_int_equal(lease->tasks.count, 4);
+    again = (struct held){*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec), strdup(lease->bundle)};
+    again.lease.spec = again.spec;
+    assert_true(again.task.epoch > held.task.epoch);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || min(code) FROM failure"), "4 E_TIMEOUT");
+    /* The late result of the silent one is welcome, and the lively one's is then the second. */
+    worker_result(&silent, &held.lease, &held.task, 0);
+    peer_expect(&silent.peer, WIRE_ACCEPTED);
+    worker_result(&lively, &held.lease, &held.task, 0);
+    peer_expect(&lively.peer, WIRE_ACCEPTED);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || max(attempts) FROM task"), "1 2");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "0");
+    let_go(&held);
+    let_go(&again);
+    peer_close(&silent.peer);
+    peer_close(&lively.peer);
+}
+
+static void duplicates_are_compared(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    struct held held = hold(&worker);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    worker_result(&worker, &held.lease, &held.task, 0.5f);
+    for (int accepted = 0; accepted < 3;)
+        accepted += peer_next(&worker.peer, SUPPORT_TIMEOUT_MS)->type == WIRE_ACCEPTED;
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM task"), "1");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "10");
+    assert_string_equal(support_sql(&b->s, "SELECT group_concat(start || ' ' || (expected <> found)) FROM determinism_fault"), "0 1");
+    peer_close(&worker.peer);
+    finish(b, 2);
+    /* Also after the job's end. */
+    worker_open(&b->s, &worker, 3, 1);
+    worker_result(&worker, &held.lease, &held.task, 0.25f);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "2");
+    assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "done");
+    let_go(&held);
+    peer_close(&worker.peer);
+}
+
+static void send_failed(struct worker *worker, const struct held *held)
+{
+    struct wire_failed failed = {held->lease.stage, WIRE_LIST(&held->task, 1), "E_DEVICE", "no such thing"};
+    peer_send(&worker->peer, WIRE_FAILED, &failed);
+    peer_expect(&worker->peer, WIRE_ACCEPTED);
+}
+
+static void poison_fails_the_job_at_its_end(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    for (int i = 0; i < 2; i++) {
+        struct held held = hold(&worker);
+        assert_int_equal(held.task.start, 0);
+        send_failed(&worker, &held);
+        let_go(&held);
+    }
+    assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "running");
+    assert_string_equal(support_sql(&b->s, "SELECT start || '+' || count FROM poison"), "0+10");
+    worker_run(&worker, &b->client, b->job, 0); /* the other three */
+    support_await_job(&b->client, b->job, "failed");
+    const struct wire_job_state *told = b->client.message.body;
+    const struct wire_stage_info *stage = WIRE_ITEMS(told->stages, stage_info);
+    assert_string_equal(stage->state, "failed");
+    assert_non_null(strstr(stage->error, "0 to 9 failed 2 times"));
+    assert_non_null(strstr(stage->error, "E_DEVICE: no such thing"));
+    assert_int_equal(stage->done, 30);
+    assert_int_equal(stage->poisoned, 10);
+    assert_int_equal(stage->failures, 2);
+    peer_close(&worker.peer);
+}
+
+static void attempts_outlive_the_broker(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    struct held held = hold(&worker);
+    send_failed(&worker, &held);
+    let_go(&held);
+    peer_close(&worker.peer);
+    peer_close(&b->client);
+    support_kill(&b->s, SIGKILL);
+    support_start(&b->s, 50, 5000);
+    peer_open(&b->s, &b->client);
+    worker_open(&b->s, &worker, 1, 1);
+    held = hold(&worker);
+    assert_int_equal(held.task.start, 0);
+    send_failed(&worker, &held);
+    let_go(&held);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM poison"), "1");
+    peer_close(&worker.peer);
+}
+
+static void goodbye_is_no_failure(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 4);
+    struct held held = hold(&worker);
+    peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
+    let_go(&held);
+    struct worker other;
+    worker_open(&b->s, &other, 2, 4);
+    held = hold(&other);
+    assert_int_equal(held.lease.tasks.count, 4);
+    let_go(&held);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "0");
+    peer_close(&other.peer);
+    peer_close(&worker.peer);
+}
+
+static void hello_again_keeps_the_leases(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 2);
+    struct held held = hold(&worker);
+    struct peer old = worker.peer;
+    peer_open(&b->s, &worker.peer);
+    worker_hello(&worker, 1, 2);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    struct held next = hold(&worker); /* credit 2, one is held still: one more */
+    assert_int_equal(next.lease.tasks.count, 1);
+    assert_int_equal(next.task.start, 20);
+    /* The old connection is nobody now. */
+    peer_send(&old, WIRE_HEARTBEAT, &(struct wire_heartbeat){1});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&old, WIRE_REFUSED))->code, "E_STATE");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM worker"), "1");
+    let_go(&held);
+    let_go(&next);
+    peer_close(&old);
+    peer_close(&worker.peer);
+}
+
+static void wrong_results_are_attempts(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    float scores[10 * SUPPORT_COLUMNS] = {0};
+    struct wire_stage_metrics metrics = {0};
+    worker_open(&b->s, &worker, 1, 1);
+    struct held held = hold(&worker);
+    scores[7] = NAN;
+    struct wire_result result = {
+        .stage = held.lease.stage, .task = WIRE_LIST(&held.task, 1), .metrics = WIRE_LIST(&metrics, 1),
+        .variants = 1, .columns = SUPPORT_COLUMNS, .scores = {(uint8_t *)scores, sizeof scores}};
+    peer_send(&worker.peer, WIRE_RESULT, &result);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    let_go(&held);
+    held = hold(&worker);
+    result.task = WIRE_LIST(&held.task, 1);
+    result.scores.size = 8;
+    peer_send(&worker.peer, WIRE_RESULT, &result);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    let_go(&held);
+    assert_string_equal(support_sql(&b->s, "SELECT group_concat(code, ' ') FROM failure"), "E_INVALID E_INVALID");
+    assert_string_equal(support_sql(&b->s, "SELECT text FROM failure LIMIT 1"),
+                        "scores: value 7 is nan, expected a finite number");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "0");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM poison"), "1");
+    peer_close(&worker.peer);
+}
+
+static void cancel_revokes(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 2);
+    struct held held = hold(&worker);
+    peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){5, b->job});
+    const struct wire_job_state *told = peer_expect(&b->client, WIRE_JOB_STATE);
+    assert_string_equal(WIRE_ITEMS(told->job, job_info)->state, "cancelled");
+    assert_string_equal(WIRE_ITEMS(told->stages, stage_info)->state, "cancelled");
+    const struct wire_revoke *revoke = peer_expect(&worker.peer, WIRE_REVOKE);
+    assert_int_equal(revoke->stage, held.lease.stage);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    peer_expect(&worker.peer, WIRE_ACCEPTED); /* and forgotten */
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "0");
+    peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){6, b->job});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code, "E_STATE");
+    let_go(&held);
+    peer_close(&worker.peer);
+}
+
+static void refused(struct bench *b, const char *yaml, const char *words)
+{
+    peer_send(&b->client, WIRE_SUBMIT, &(struct wire_submit){3, "tester", yaml});
+    const struct wire_refused *told = peer_expect(&b->client, WIRE_REFUSED);
+    assert_int_equal(told->request, 3);
+    if (!strstr(told->text, words))
+        fail_msg("\"%s\" does not say \"%s\"", told->text, words);
+}
+
+#define HEAD "format: facefarm-job/1\nname: x\nbundle: toy\nstages:\n  - {kind: label, name: l, count: 5}\n"
+#define FIT "  - {kind: fit, name: f}\n"
+
+static void specs_are_checked_against_the_bundle(void **state)
+{
+    struct bench *b = *state;
+    refused(b, "nonsense", "");
+    refused(b, "format: facefarm-job/1\nname: x\nbundle: none\nstages:\n  - {kind: label, count: 5}\n", "none");
+    refused(b, HEAD FIT "  - {kind: edit, name: e, targets: [Smiling, Beard]}\n", "stage e: targets");
+    refused(b, HEAD FIT "  - {kind: edit, name: e, targets: [Smiling, Beard]}\n", "Beard");
+    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, conditions: [Mail]}\n", "stage e: conditions");
+    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [age-age]}\n", "stage e: targets");
+    peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){4});
+    const struct wire_jobs *jobs = peer_expect(&b->client, WIRE_JOBS);
+    assert_int_equal(jobs->jobs.count, 1);
+    peer_send(&b->client, WIRE_JOB_SHOW, &(struct wire_job_show){5, 99});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code, "E_NOT_FOUND");
+    peer_send(&b->client, WIRE_JOB_WATCH, &(struct wire_job_watch){6, 99});
+    assert_int_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->request, 6);
+}
+
+/* What the mathematics refuses, when the boundaries are there: the stage fails by that sentence. */
+static void a_direction_that_cannot_be_fails_its_stage(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 4);
+    worker.degenerate = true;
+    worker_run(&worker, &b->client, b->job, 0);
+    uint64_t job = support_submit(
+        &b->client, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [Male], conditions: [Order]}\n"
+                             "  - {kind: sample, name: s, count: 3000, task_size: 1}\n");
+    worker_run(&worker, &b->client, job, 9);
+    support_await_job(&b->client, job, "failed");
+    const struct wire_job_state *told = b->client.message.body;
+    const struct wire_stage_info *stages = WIRE_ITEMS(told->stages, stage_info);
+    assert_string_equal(stages[1].state, "done");
+    assert_string_equal(stages[2].state, "failed");
+    assert_non_null(strstr(stages[2].error, "target Male: nothing is left"));
+    assert_string_equal(stages[3].state, "cancelled");
+    peer_close(&worker.peer);
+}
+
+static void frames_that_are_no_messages_are_refused(void **state)
+{
+    struct bench *b = *state;
+    struct peer hostile;
+    unsigned char noise[300];
+    peer_open(&b->s, &hostile);
+    srand(1);
+    for (int i = 0; i < 500; i++) {
+        size_t size = (size_t)rand() % sizeof noise;
+        for (size_t k = 0; k < size; k++)
+            noise[k] = (unsigned char)rand();
+        assert_true(zmq_send(hostile.socket, noise, size, 0) >= 0);
+        assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request, 0);
+    }
+    zmq_send(hostile.socket, "a", 1, ZMQ_SNDMORE);
+    zmq_send(hostile.socket, "b", 1, 0);
+    peer_expect(&hostile, WIRE_REFUSED);
+    /* Well-formed, but not for a broker, or from nobody. */
+    peer_send(&hostile, WIRE_SUBMITTED, &(struct wire_submitted){1, 1});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code, "E_UNSUPPORTED");
+    struct wire_task task = {0, 10, 1};
+    peer_send(&hostile, WIRE_FAILED, &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x"});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code, "E_STATE");
+    peer_send(&hostile, WIRE_FETCH_SCORES, &(struct wire_fetch_scores){2, 1, 0, 10});
+    assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request, 2);
+    peer_send(&hostile, WIRE_FETCH_DIRECTIONS, &(struct wire_fetch_directions){3, 1});
+    peer_expect(&hostile, WIRE_REFUSED);
+    peer_close(&hostile);
+    finish(b, 1);
+    support_await_job(&b->client, b->job, "done");
+}
+
+static void workers_are_listed(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    worker_run(&worker, &b->client, b->job, 0);
+    peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){4});
+    const struct wire_workers *list = peer_expect(&b->client, WIRE_WORKERS);
+    const struct wire_worker_info *info = WIRE_ITEMS(list->workers, worker_info);
+    assert_int_equal(list->workers.count, 1);
+    assert_string_equal(info->state, "idle");
+    assert_int_equal(info->tasks_done, 4);
+    peer_close(&worker.peer);
+    peer_close(&b->client);
+    support_kill(&b->s, SIGTERM);
+    support_start(&b->s, 50, 300);
+    peer_open(&b->s, &b->client);
+    peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){4});
+    list = peer_expect(&b->client, WIRE_WORKERS);
+    info = WIRE_ITEMS(list->workers, worker_info);
+    assert_string_equal(info->state, "lost");
+    assert_int_equal(info->tasks_done, 4);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        TEST(silence_returns_the_tasks),
+        TEST(duplicates_are_compared),
+        TEST(poison_fails_the_job_at_its_end),
+        TEST(attempts_outlive_the_broker),
+        TEST(goodbye_is_no_failure),
+        TEST(hello_again_keeps_the_leases),
+        TEST(wrong_results_are_attempts),
+        TEST(cancel_revokes),
+        TEST(specs_are_checked_against_the_bundle),
+        TEST(a_direction_that_cannot_be_fails_its_stage),
+        TEST(frames_that_are_no_messages_are_refused),
+        TEST(workers_are_listed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
