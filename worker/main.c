@@ -163,14 +163,13 @@ static int work(struct options *options, struct error *err)
 {
     if (!options->worker.runner.store)
         return error_set(err, E_INVALID, "--store is missing: the folder shared with the broker");
-    int failed = worker_choose_device(options->device, &options->worker.runner.device, err);
-    if (failed)
-        return failed;
-    int fd = open_stop_fd(err);
+    int fd = open_stop_fd(err); /* first: the OpenCL driver starts threads when it is asked for devices */
     if (fd < 0)
         return fd;
     options->worker.stop_fd = fd;
-    failed = worker_run(&options->worker, err);
+    int failed = worker_choose_device(options->device, &options->worker.runner.device, err);
+    if (!failed)
+        failed = worker_run(&options->worker, err);
     close(fd);
     return failed;
 }

@@ -18,6 +18,7 @@
 #define STOP_GRACE (2 * CLOCK_SECOND) /* for results on their way when we leave */
 #define GOODBYE_LINGER_MS 500
 #define MESSAGES_A_TURN 1000
+#define HELLOS_A_SOCKET 4 /* unanswered ones, before the connection itself is doubted */
 
 enum broker_state {
     BROKER_GREETED, /* hello is said, no welcome yet */
@@ -31,6 +32,7 @@ struct network {
     int64_t heartbeat, silence; /* as the last welcome said */
     int64_t heard_at, beat_at;  /* last message in, last heartbeat out */
     int64_t hello_at;           /* last hello out */
+    unsigned unanswered;        /* hellos to a silent broker */
     bool refused;               /* the broker does not know us: hello when hello_at allows */
     struct held held;
     struct fetch *fetch; /* what the running task waits for, or NULL */
@@ -70,7 +72,7 @@ static int connect_anew(struct network *network, struct error *err)
 }
 
 /* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay forever. */
-static void send_outcome(struct network *network, struct outcome *outcome, int64_t now)
+static void send_outcome(struct network *network, struct outcome *outcome)
 {
     struct error err;
     if (outcome->code == 0) {
@@ -89,7 +91,7 @@ static void send_outcome(struct network *network, struct outcome *outcome, int64
         outcome_failed(outcome, &failed);
         outcome->sent = tell(network, WIRE_FAILED, &failed);
     }
-    outcome->sent_at = now;
+    outcome->sent_epoch = outcome->assignment->task.epoch;
 }
 
 static void send_fetch(struct network *network)
@@ -111,7 +113,7 @@ static void send_due(struct network *network, int64_t now)
 {
     for (struct outcome *outcome = network->held.outcomes; outcome; outcome = outcome->next)
         if (!outcome->sent)
-            send_outcome(network, outcome, now);
+            send_outcome(network, outcome);
     if (network->fetch && !network->fetch_sent)
         send_fetch(network);
     if (now >= network->beat_at + network->heartbeat) {
@@ -121,20 +123,25 @@ static void send_due(struct network *network, int64_t now)
     }
 }
 
-/* Says hello where that is due: on a fresh socket to a silent broker, on the same to one that refused us. */
-static void greet_due(struct network *network, int64_t now)
+static void greet_silent(struct network *network, int64_t now)
 {
     struct error err;
+    if (network->broker == BROKER_KNOWS_US)
+        log_warning("the broker at %s is silent; tasks go on, trying to reach it",
+                    network->options->endpoint);
+    if (++network->unanswered % HELLOS_A_SOCKET == 0 && connect_anew(network, &err))
+        log_error("%s", err.text); /* tried again after as many silences */
+    network->hello_at = now;
+    if (network->socket)
+        say_hello(network, now);
+}
+
+/* Says hello where that is due: to a silent broker, to one that refused us. */
+static void greet_due(struct network *network, int64_t now)
+{
     int64_t last = network->heard_at > network->hello_at ? network->heard_at : network->hello_at;
     if (now >= last + network->silence) {
-        if (network->broker == BROKER_KNOWS_US)
-            log_warning("the broker at %s is silent; tasks go on, trying to reach it",
-                        network->options->endpoint);
-        if (connect_anew(network, &err))
-            log_error("%s", err.text); /* tried again after the next silence */
-        if (network->socket)
-            say_hello(network, now);
-        network->hello_at = now;
+        greet_silent(network, now);
     } else if (network->refused && now >= network->hello_at + network->heartbeat) {
         say_hello(network, now);
     }
@@ -155,6 +162,7 @@ static void on_welcome(struct network *network, const struct wire_welcome *welco
                  network->options->endpoint);
     network->broker = BROKER_KNOWS_US;
     network->refused = false;
+    network->unanswered = 0;
     network->heartbeat = milliseconds(welcome->heartbeat_ms, 1);
     network->silence = milliseconds(welcome->silence_ms, 2 * welcome->heartbeat_ms + 2);
     network->beat_at = now;
@@ -290,7 +298,7 @@ static void take_outcome(struct network *network, struct outcome *outcome)
 {
     held_finish(&network->held, outcome);
     if (outcome->code == E_INTERRUPTED)
-        held_accept(&network->held, outcome->assignment->stage, &outcome->assignment->task);
+        held_drop_newest(&network->held);
 }
 
 static void take_letters(struct network *network)
@@ -360,7 +368,7 @@ static bool finished(const struct network *network, int64_t now)
 {
     if (!network->stopping || !network->stopped)
         return false;
-    return held_settled(&network->held) || network->broker != BROKER_KNOWS_US ||
+    return !network->held.outcomes || network->broker != BROKER_KNOWS_US ||
            now >= network->leave_at;
 }
 
@@ -407,7 +415,6 @@ static void loop(struct network *network)
         now = clock_now();
         receive_all(network, now);
         take_letters(network);
-        held_forget_failures(&network->held, network->heard_at - 2 * network->heartbeat);
         begin_task(network);
     }
     say_goodbye(network);

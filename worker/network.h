@@ -1,10 +1,11 @@
 /*
  * The network thread: the worker's side of the protocol (docs/protocol.md).
  *
- * hello -> welcome, then heartbeats both ways. A broker that is silent for longer than it promised is met with a
- * fresh socket and hello again, under the same session; so is one that refuses us as unknown, which is what
- * a restarted broker does. Tasks go on meanwhile. After each welcome all that was not accepted is sent
- * again. Nothing here takes long, so heartbeats are never late.
+ * hello -> welcome, then heartbeats both ways. A broker that is silent for longer than it promised hears hello
+ * again, under the same session; so does one that refuses us as unknown, which is what a restarted broker
+ * does. ZeroMQ reconnects by itself, and as long as its connection lives nothing on it is lost, so the socket is
+ * kept; only after several unanswered hellos it is made anew. Tasks go on meanwhile. After each welcome all that
+ * was not accepted is sent again. Nothing here takes long, so heartbeats are never late.
  */
 #ifndef WORKER_NETWORK_H
 #define WORKER_NETWORK_H

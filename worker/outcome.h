@@ -70,8 +70,8 @@ struct outcome {
     size_t boundary_count;
     struct wire_file *files; /* owned, with their texts */
     size_t file_count;
-    bool sent;       /* since the last welcome */
-    int64_t sent_at; /* clock_now() then */
+    bool sent;           /* since the last welcome */
+    uint64_t sent_epoch; /* of the assignment when it was sent last, 0: never */
 };
 
 /* An empty outcome of `assignment`, which it takes. NULL where memory is out; then nothing is taken. */

@@ -1,0 +1,347 @@
+/*
+ * The stages' handlers through the runner, on the default bundle in a store of the test's own: what they
+ * answer and write, twice the same bytes, and any cut of a range the same rows.
+ */
+#include "worker_test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "common/latent.h"
+#include "worker/runner.h"
+
+static struct error err;
+static char store[256], hash[DIGEST_HEX_BYTES];
+static atomic_bool cancelled;
+static float *label_scores; /* what the label stage gave */
+static size_t fetches;
+
+#define FACES 300
+#define COLUMNS 42
+
+static const char spec_text[] = //
+    "format: facefarm-job/1\n"
+    "name: test\n"
+    "bundle: default\n"
+    "seed: 7\n"
+    "stages:\n"
+    "  - {kind: sample, name: faces, start: 5, count: 12, output: png}\n"
+    "  - {kind: sample, name: shards, start: 5, count: 12, output: tar}\n"
+    "  - {kind: label, name: labels, start: 2, count: 300}\n"
+    "  - {kind: fit, name: boundaries, from: labels, train_share: 0.8, cost: 1, weights: balanced}\n"
+    "  - {kind: edit, name: sheets, from: boundaries, faces: 3, targets: [Smiling, -Young],\n"
+    "     distances: {from: -2, to: 2, steps: 5}, conditions: [Male], discount: 1}\n"
+    "  - {kind: evaluate, name: ageing, from: boundaries, start: 2, count: 20, targets: [age],\n"
+    "     distance: 3, conditions: [Male], discount: 1}\n";
+enum { FACES_STAGE, SHARDS_STAGE, LABELS_STAGE, FIT_STAGE, EDIT_STAGE, EVALUATE_STAGE };
+
+/* ---- what the broker would answer ---- */
+
+static int give_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
+                       float *rows, struct error *error)
+{
+    (void)state, (void)error;
+    assert_int_equal(stage, 100 + LABELS_STAGE);
+    assert_int_equal(columns, COLUMNS);
+    assert_true(start + count <= FACES);
+    float z[128];
+    for (size_t i = 0; i < count; i++, rows += columns) {
+        latent_sample(7, 2 + start + i, 1, 128, LATENT_SPHERE, z);
+        for (size_t k = 0; k < columns; k++) /* logit k lies along axis k, with a shift; two ages */
+            rows[k] = k < 40 ? z[k] - 0.03f * (float)k : 40 + 10 * z[k];
+    }
+    fetches++;
+    return 0;
+}
+
+static int give_directions(void *state, uint64_t stage, size_t dimension,
+                           struct directions **directions, struct error *error)
+{
+    (void)state, (void)stage;
+    struct wire_direction items[4];
+    float vectors[4][128];
+    assert_int_equal(dimension, 128);
+    latent_sample(9, 0, 4, 128, LATENT_SPHERE, vectors[0]);
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t j = 0; j < 128; j++)
+            vectors[i][j] /= sqrtf(128);
+        items[i] = (struct wire_direction){.position = i / 2, .projected = i % 2,
+                                           .name = i < 2 ? "Smiling" : "-Young",
+                                           .vector = {(const uint8_t *)vectors[i], 512}};
+    }
+    fetches++;
+    return directions_copy(&(struct wire_directions){.directions = WIRE_LIST(items, 4)}, dimension,
+                           directions, error);
+}
+
+static const struct inputs inputs = {NULL, give_scores, give_directions};
+
+/* ---- running ---- */
+
+static struct runner *open_runner(size_t batch)
+{
+    static struct runner_options options;
+    struct runner *runner = NULL;
+    options = (struct runner_options){.batch = batch, .store = store};
+    assert_ok(runner_open(&options, &inputs, &cancelled, &runner, &err));
+    return runner;
+}
+
+static struct outcome *run_text(struct runner *runner, const char *text, uint64_t position,
+                                uint64_t start, uint64_t count)
+{
+    const struct wire_task task = {start, count, 1};
+    const struct wire_lease lease = {.job = 3, .stage = 100 + position, .position = position,
+                                     .input = 100 + LABELS_STAGE, .bundle = hash, .spec = text,
+                                     .tasks = WIRE_LIST(&task, 1)};
+    struct assignment *assignment = NULL;
+    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
+    struct outcome *outcome = outcome_new(&assignment);
+    assert_non_null(outcome);
+    runner_run(runner, outcome);
+    return outcome;
+}
+
+static struct outcome *run(struct runner *runner, uint64_t position, uint64_t start,
+                           uint64_t count)
+{
+    struct outcome *outcome = run_text(runner, spec_text, position, start, count);
+    if (outcome->code)
+        fail_msg("stage %llu: %s", (unsigned long long)position, outcome->text);
+    assert_true(outcome->metrics.total_ms > 0);
+    return outcome;
+}
+
+/* ---- tests ---- */
+
+static void labels_do_not_depend_on_the_cut(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(64), *small = open_runner(7);
+    struct outcome *whole = run(runner, LABELS_STAGE, 0, FACES);
+    struct outcome *part = run(small, LABELS_STAGE, 50, 33);
+    assert_int_equal(whole->variants, 1);
+    assert_int_equal(whole->columns, COLUMNS);
+    assert_int_equal(whole->metrics.faces, FACES);
+    assert_memory_equal(part->scores, whole->scores + 50 * COLUMNS, 33 * COLUMNS * sizeof(float));
+    label_scores = whole->scores;
+    whole->scores = NULL;
+    outcome_free(&whole);
+    outcome_free(&part);
+    runner_close(&runner);
+    runner_close(&small);
+}
+
+static size_t count_files(const char *path)
+{
+    size_t count = 0;
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.' || strlen(entry->d_name) > 2;
+    closedir(folder);
+    return count;
+}
+
+static void sample_writes_the_same_twice(void **state)
+{
+    (void)state;
+    for (size_t stage = FACES_STAGE; stage <= SHARDS_STAGE; stage++) {
+        struct runner *runner = open_runner(64), *small = open_runner(5);
+        struct outcome *first = run(runner, stage, 0, 12), *second = run(small, stage, 0, 12);
+        const struct wire_file *a = &first->files[0], *b = &second->files[0];
+        assert_int_equal(first->file_count, 1);
+        assert_string_equal(a->sha256, b->sha256);
+        assert_string_equal(a->path, stage == FACES_STAGE ? "jobs/3/faces/00000"
+                                                          : "jobs/3/shards/00000.tar");
+        assert_string_equal(a->kind, stage == FACES_STAGE ? "png-folder" : "tar");
+        assert_int_equal(a->bytes, b->bytes);
+        assert_int_equal(a->count, 12);
+        assert_int_equal(first->metrics.bytes, a->bytes);
+        outcome_free(&first);
+        outcome_free(&second);
+        runner_close(&runner);
+        runner_close(&small);
+    }
+    char path[512];
+    snprintf(path, sizeof path, "%s/jobs/3/faces/00000", store);
+    assert_int_equal(count_files(path), 12);
+    snprintf(path, sizeof path, "%s/jobs/3/faces/00000/000000016.png", store);
+    assert_int_equal(access(path, R_OK), 0);
+    snprintf(path, sizeof path, "%s/jobs/3/faces", store);
+    assert_int_equal(count_files(path), 1); /* nothing temporary is left */
+}
+
+static void fit_is_the_same_however_it_is_cut(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(64);
+    struct outcome *all = run(runner, FIT_STAGE, 0, 41), *some = run(runner, FIT_STAGE, 39, 2);
+    assert_int_equal(all->boundary_count, 41);
+    for (size_t k = 0; k < 41; k++) {
+        const struct wire_boundary *b = &all->boundaries[k];
+        assert_int_equal(b->position, k);
+        double square = 0;
+        for (size_t j = 0; j < 128; j++)
+            square += pow((double)((const float *)b->normal.data)[j], 2);
+        assert_true(fabs(square - 1) < 1e-5 && isfinite(b->offset));
+        assert_int_equal(b->train_tp + b->train_fp + b->train_tn + b->train_fn + b->test_tp +
+                             b->test_fp + b->test_tn + b->test_fn, FACES);
+    }
+    const struct wire_boundary *age = &all->boundaries[40];
+    assert_string_equal(age->name, "age");
+    assert_true(age->threshold > 10 && age->threshold < 90);
+    uint64_t older = age->train_tp + age->train_fn, younger = age->train_fp + age->train_tn;
+    assert_true(older <= younger && younger - older <= 1); /* a median halves the training set */
+    assert_true(((const float *)age->normal.data)[40] > 0.7f); /* 0.87 by the closed form */
+    for (size_t k = 0; k < 2; k++) {
+        const struct wire_boundary *a = &all->boundaries[39 + k], *b = &some->boundaries[k];
+        assert_string_equal(a->name, b->name);
+        assert_memory_equal(a->normal.data, b->normal.data, 512);
+        assert_true(a->offset == b->offset && a->test_auc == b->test_auc);
+    }
+    outcome_free(&all);
+    outcome_free(&some);
+    runner_close(&runner);
+}
+
+static void edit_makes_sheets_and_scores_every_cell(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(16);
+    struct outcome *both = run(runner, EDIT_STAGE, 0, 6), *second = run(runner, EDIT_STAGE, 3, 3);
+    size_t rows = 3 * 10 * COLUMNS; /* of a target: faces × (5 plain + 5 projected) × columns */
+    assert_int_equal(both->variants, 10);
+    assert_int_equal(both->file_count, 4);
+    assert_int_equal(second->file_count, 2);
+    assert_memory_equal(both->scores + rows, second->scores, rows * sizeof(float));
+    assert_string_equal(both->files[0].path, "jobs/3/sheets/Smiling.png");
+    assert_string_equal(both->files[3].path, "jobs/3/sheets/-Young_projected.png");
+    assert_int_equal(both->files[3].projected, 1);
+    assert_int_equal(both->files[3].start, 3);
+    assert_string_equal(both->files[3].sha256, second->files[1].sha256);
+    /* The middle step of a sweep from −2 to 2 is the face itself, plain and projected. */
+    assert_memory_equal(both->scores + 2 * COLUMNS, both->scores + 7 * COLUMNS,
+                        COLUMNS * sizeof(float));
+    outcome_free(&both);
+    outcome_free(&second);
+    struct outcome *cut = run_text(runner, spec_text, EDIT_STAGE, 1, 3);
+    assert_int_equal(cut->code, E_INVALID);
+    assert_non_null(strstr(cut->text, "cuts a sheet"));
+    outcome_free(&cut);
+    runner_close(&runner);
+}
+
+static void evaluate_has_before_after_and_projected(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(64);
+    fetches = 0;
+    struct outcome *outcome = run(runner, EVALUATE_STAGE, 0, 10);
+    struct outcome *rest = run(runner, EVALUATE_STAGE, 10, 10);
+    assert_int_equal(fetches, 1); /* directions are fetched once a stage */
+    assert_int_equal(outcome->variants, 3);
+    for (size_t i = 0; i < 10; i++) /* before: the face as the label stage saw it */
+        assert_memory_equal(outcome->scores + i * 3 * COLUMNS, label_scores + i * COLUMNS,
+                            COLUMNS * sizeof(float));
+    assert_memory_not_equal(outcome->scores, outcome->scores + COLUMNS, COLUMNS * sizeof(float));
+    outcome_free(&outcome);
+    outcome_free(&rest);
+    runner_close(&runner);
+}
+
+static void a_bad_task_fails_and_says_why(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(64);
+    const struct {
+        const char *text;
+        uint64_t position, start, count;
+        int code;
+        const char *part;
+    } cases[] = {
+        {"no: yaml", 0, 0, 1, 0, ""},
+        {spec_text, 6, 0, 1, E_INVALID, "6 stages"},
+        {spec_text, LABELS_STAGE, 290, 20, E_INVALID, "not within the stage's 300"},
+        {spec_text, LABELS_STAGE, 0, 0, E_INVALID, "not within"},
+        {spec_text, FIT_STAGE, 40, 2, E_INVALID, "not within the stage's 41"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct outcome *outcome = run_text(runner, cases[i].text, cases[i].position,
+                                           cases[i].start, cases[i].count);
+        assert_int_not_equal(outcome->code, 0);
+        if (cases[i].code)
+            assert_int_equal(outcome->code, cases[i].code);
+        assert_non_null(strstr(outcome->text, cases[i].part));
+        assert_null(outcome->scores);
+        outcome_free(&outcome);
+    }
+    char right = hash[0];
+    hash[0] = '/';
+    struct outcome *outcome = run_text(runner, spec_text, LABELS_STAGE, 0, 1);
+    assert_non_null(strstr(outcome->text, "not a bundle's hash"));
+    outcome_free(&outcome);
+    hash[0] = right == '0' ? '1' : '0';
+    outcome = run_text(runner, spec_text, LABELS_STAGE, 0, 1);
+    assert_int_not_equal(outcome->code, 0);
+    outcome_free(&outcome);
+    hash[0] = right;
+    outcome = run(runner, LABELS_STAGE, 0, 1); /* and lives on */
+    outcome_free(&outcome);
+    runner_close(&runner);
+}
+
+static void leaving_interrupts(void **state)
+{
+    (void)state;
+    struct runner *runner = open_runner(4);
+    atomic_store(&cancelled, true);
+    struct outcome *outcome = run_text(runner, spec_text, LABELS_STAGE, 0, FACES);
+    assert_int_equal(outcome->code, E_INTERRUPTED);
+    atomic_store(&cancelled, false);
+    outcome_free(&outcome);
+    runner_close(&runner);
+}
+
+/* STORE/bundles/<hash> is the default bundle. */
+static int make_store(void **state)
+{
+    (void)state;
+    struct bundle *bundle = NULL;
+    char path[512], target[256];
+    make_folder(store);
+    assert_ok(bundle_load("models/default", &bundle, hash, &err));
+    bundle_free(&bundle);
+    snprintf(path, sizeof path, "%s/bundles", store);
+    assert_ok(buffer_make_folders(path, &err));
+    snprintf(path, sizeof path, "%s/bundles/%s", store, hash);
+    assert_non_null(getcwd(target, sizeof target - 20));
+    strcat(target, "/models/default");
+    assert_int_equal(symlink(target, path), 0);
+    return 0;
+}
+
+static int drop_store(void **state)
+{
+    (void)state;
+    free(label_scores);
+    remove_folder(store);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(labels_do_not_depend_on_the_cut),
+        cmocka_unit_test(sample_writes_the_same_twice),
+        cmocka_unit_test(fit_is_the_same_however_it_is_cut),
+        cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),
+        cmocka_unit_test(evaluate_has_before_after_and_projected),
+        cmocka_unit_test(a_bad_task_fails_and_says_why),
+        cmocka_unit_test(leaving_interrupts),
+    };
+    if (!have_device())
+        return EXIT_SKIP;
+    return cmocka_run_group_tests(tests, make_store, drop_store);
+}
