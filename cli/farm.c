@@ -352,36 +352,50 @@ int farm_run(struct farm *farm, int *code, struct error *err)
     }
 }
 
+static void signal_role(const struct farm *farm, enum farm_role role, int number)
+{
+    for (size_t i = 0; i < farm->count; i++)
+        if (farm->children[i].role == role && farm->children[i].pid > 0)
+            kill(farm->children[i].pid, number);
+}
+
+/* Whether a child of the role is still there. */
+static bool is_running(struct farm *farm, enum farm_role role)
+{
+    bool running = false;
+    for (size_t i = 0; i < farm->count; i++) {
+        struct farm_child *child = &farm->children[i];
+        if (child->role != role || child->pid == 0)
+            continue;
+        if (waitpid(child->pid, NULL, WNOHANG) == 0)
+            running = true;
+        else
+            child->pid = 0;
+    }
+    return running;
+}
+
 /* Ends the children of one role and waits for them. */
 static void stop_role(struct farm *farm, enum farm_role role)
 {
     int64_t deadline = clock_now() + STOP_PATIENCE;
     bool killed = false;
-    for (size_t i = 0; i < farm->count; i++)
-        if (farm->children[i].role == role && farm->children[i].pid > 0)
-            kill(farm->children[i].pid, SIGTERM);
-    for (size_t i = 0; i < farm->count;) {
-        struct farm_child *child = &farm->children[i];
+    signal_role(farm, role, SIGTERM);
+    while (is_running(farm, role)) {
         int64_t left = (deadline - clock_now()) / CLOCK_MILLISECOND;
-        if (child->role != role || child->pid == 0 ||
-            waitpid(child->pid, NULL, WNOHANG) == child->pid) {
-            child->pid = 0;
-            i++;
-        } else if (left <= 0 && killed) {
-            i++; /* not even SIGKILL ends it; PDEATHSIG stays */
-        } else if (left <= 0) {
-            for (size_t j = i; j < farm->count; j++)
-                if (farm->children[j].role == role && farm->children[j].pid > 0)
-                    kill(farm->children[j].pid, SIGKILL);
+        struct pollfd fd = {.fd = farm->signals, .events = POLLIN};
+        struct signalfd_siginfo info;
+        if (left <= 0 && killed)
+            return; /* not even SIGKILL ends it */
+        if (left <= 0) {
+            signal_role(farm, role, SIGKILL);
             killed = true;
             deadline = clock_now() + STOP_PATIENCE;
-        } else {
-            struct pollfd fd = {.fd = farm->signals, .events = POLLIN};
-            struct signalfd_siginfo info;
-            if (poll(&fd, 1, (int)left) > 0)
-                while (read(farm->signals, &info, sizeof info) > 0)
-                    ;
+            continue;
         }
+        if (poll(&fd, 1, (int)left) > 0)
+            while (read(farm->signals, &info, sizeof info) > 0)
+                ; /* SIGCHLD: look again; a second Ctrl-C changes nothing */
     }
 }
 

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# The report of a synthetic farm: its figures are those that sqlite3 finds, and the page stands by itself.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+"$here/make_farm.sh" .
+"$facefarm" report --db farm.db --store store --output report --json >figures.json 2>err || fail "$(cat err)"
+[ ! -s err ] || fail "it said: $(cat err)"
+page=report/index.html
+
+figure() { sqlite3 :memory: "SELECT json_extract(readfile('figures.json'), '\$.$1')"; }
+ask() { sqlite3 farm.db "$1"; }
+
+same faces "$(figure faces)" "$(ask "SELECT count(*) FROM default_labels")"
+same boundaries "$(figure boundaries)" 40
+for pair in balanced_accuracy test_accuracy base_rate f1 auc; do
+    same "$pair" "$(figure $pair | cut -c1-14)" \
+        "$(ask "SELECT avg($pair) FROM boundaries WHERE attribute <> 'age'" | cut -c1-14)"
+done
+same "age shift" "$(figure 'age_shifts[0].shift' | cut -c1-10)" \
+    "$(ask "SELECT avg(age_after - age_before) FROM default_evaluation" | cut -c1-10)"
+same "projected age shift" "$(figure 'age_shifts[1].shift' | cut -c1-10)" \
+    "$(ask "SELECT avg(age_after_projected - age_before) FROM default_evaluation" | cut -c1-10)"
+same "interval" "$(figure 'age_shifts[0].low' | cut -c1-10)" "$(ask "SELECT low FROM age_shift WHERE projected = 0" | cut -c1-10)"
+
+# Every statement that the page shows runs as it stands there, and its first value stands in a tile.
+sed -n 's/&lt;/</g; s/&gt;/>/g; s/&#39;/'"'"'/g; s/&quot;/"/g; s/&amp;/\&/g; /<pre class="sql">/,/<\/pre>/p' "$page" |
+    sed 's/.*<pre class="sql">//; s/<\/pre>.*//' >queries.sql
+same "queries shown" "$(grep -c ';' queries.sql)" 9
+sqlite3 -nullvalue NULL farm.db <queries.sql >answers || fail "the page's SQL does not run"
+same "answers" "$(head -n 7 answers | tr '\n' ' ')" \
+    "$(for f in faces boundaries balanced_accuracy test_accuracy base_rate f1 auc; do figure $f; done | tr '\n' ' ')"
+shift=$(ask "SELECT printf('%+.1f', mean_shift) FROM age_shift WHERE projected = 0")
+grep -qF "$shift <small>years" "$page" || fail "the page has no $shift years"
+
+# close FOUND EXPECTED: the same words, numbers within half of the third digit (or of 0.1 for per cents; $3)
+close() { [ "$(wc -l <"$1")" = "$(wc -l <"$2")" ] && paste -d ' ' "$1" "$2" | awk -v most="$3" '
+    {for (i = 1; i <= NF / 2; i++) {a = $i; b = $(i + NF / 2); d = a - b; if ((a == "–") != (b == "–") || d > most || -d > most) {print NR ": " $0; bad = 1}}}
+    END {exit bad}'; }
+
+# The boundary table's cells, attribute by attribute.
+ask "SELECT printf('%.6f %.6f %s', train_accuracy, test_accuracy, CASE WHEN f1 IS NULL THEN '–' ELSE printf('%.6f', f1) END)
+     FROM boundaries ORDER BY attribute = 'age', position" >expected
+sed -n '/<table class="boundaries">/,/<\/tbody>/p' "$page" | grep '^<tr>' |
+    sed 's/<tr><th>[^<]*<\/th><td>[^<]*<\/td><td[^>]*>\([^<]*\)<\/td><td[^>]*>\([^<]*\)<\/td><td[^>]*>\([^<]*\)<.*/\1 \2 \3/' >found
+close found expected 0.000501 >difference || fail "the boundary table differs: $(head -n 4 difference)"
+
+# The class distribution's shares.
+ask "SELECT printf('%.6f', 100 * share) FROM class_distribution ORDER BY share DESC, position" >expected
+grep -o '<b>[0-9.]* %</b><small>' "$page" | sed 's/[^0-9.]//g' >found
+close found expected 0.0501 >difference || fail "the class distribution differs: $(head -n 4 difference)"
+
+# It stands by itself: no script, nothing from elsewhere, names escaped.
+grep -qiE '<script|https?://|<link|@import|url\(' "$page" && fail "the page asks for something outside itself"
+grep -qF 'study <b>&' "$page" && fail "a name is not escaped"
+grep -qF 'study &lt;b&gt;&amp;&quot;quoted&quot;&lt;/b&gt;' "$page" || fail "the job's name is missing"
+for id in problems faces ages moved edits boundaries distribution run sources; do
+    grep -qF "<section id=\"$id\"" "$page" || fail "section $id is missing"
+done
+for what in 'Set aside' 'Failed attempt' 'Not deterministic'; do
+    grep -qF "$what" "$page" || fail "the page does not tell: $what"
+done
+same "tags that open and close" "$(grep -o '<section' "$page" | wc -l)" "$(grep -o '</section>' "$page" | wc -l)"
+same sheets "$(find report/sheets -name '*.png' | wc -l)" "$(ask "SELECT count(*) FROM file WHERE kind = 'sheet'")"
+
+# People read the same figures; a second run writes the same page.
+cp "$page" first.html
+"$facefarm" report --db farm.db --store store --output report >text
+grep -q "^age shift  *$(ask "SELECT printf('%+.2f', mean_shift) FROM age_shift WHERE projected = 0") years" text || fail "$(cat text)"
+cmp -s first.html "$page" || fail "a second run writes another page"
+
+# Without the store there is a page all the same, which says what is missing.
+"$facefarm" report --db farm.db --store nowhere --output bare >/dev/null 2>err
+grep -q 'are not in the store nowhere' err || fail "it does not say that the pictures are missing"
+grep -q 'is not in the store' bare/index.html || fail "the page does not say that the pictures are missing"
+
+# A path that leaves the store is not followed.
+echo secret >secret.png
+sqlite3 farm.db "UPDATE file SET path = '../secret.png' WHERE kind = 'sheet' AND target = 'Bald' AND projected = 0"
+"$facefarm" report --db farm.db --store store --output outside >/dev/null 2>&1
+grep -q '../secret.png is not in the store' outside/index.html || fail "a path outside the store was followed"
+
+# A job that has only begun.
+sqlite3 farm.db "INSERT INTO job SELECT 2, 'empty', owner, bundle_id, spec, seed, 'running', submitted_ms, NULL FROM job"
+"$facefarm" report --db farm.db --store store --output empty --json >figures.json || fail "a job without stages has no report"
+same "figures of an empty job" "$(figure job) $(figure faces) $(figure f1)" "2 0 "
+say "done"
