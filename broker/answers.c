@@ -1,5 +1,5 @@
-/* Replies that are read when they are sent: what is committed, with the leases and rates of open jobs that
- * only memory knows. */
+/* Replies that are read when they are sent: what is committed, with the leases and rates of open
+ * jobs that only memory knows. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +95,7 @@ int answer_workers(struct broker *b, const struct reply *reply, struct error *er
     struct farm_worker *worker, *next;
     if (!infos)
         return error_set(err, E_MEMORY, "no memory for %zu workers", count);
-    HASH_ITER(by_session, b->farm.sessions, worker, next)
+    HASH_ITER (by_session, b->farm.sessions, worker, next)
         infos[n++] = (struct wire_worker_info){
             .worker = (uint64_t)worker->id,
             .name = worker->name,

@@ -224,11 +224,12 @@ static int audit_start(struct broker *b, struct error *err)
     return rc < 0 ? rc : database_commit(b->db, err);
 }
 
-/* A job whose last result was committed has been advanced with it; this is for what is left waiting. */
+/* A job whose last result was committed has been advanced with it; this is for what is left
+ * waiting. */
 static int advance_all(struct broker *b)
 {
     struct farm_job *job, *next;
-    HASH_ITER(by_id, b->farm.jobs, job, next)
+    HASH_ITER (by_id, b->farm.jobs, job, next)
         lifecycle_advance(b, job);
     return commit(b);
 }

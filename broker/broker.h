@@ -12,9 +12,9 @@ struct broker_options {
     int silence_ms;     /* after this silence it is thought lost */
 };
 
-/* Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout, and serves
- * until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that was not
- * committed has been acknowledged, and a new broker on the same database resumes. */
+/* Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout,
+ * and serves until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that
+ * was not committed has been acknowledged, and a new broker on the same database resumes. */
 MUST_CHECK int broker_run(const struct broker_options *options, struct error *err);
 
 #endif

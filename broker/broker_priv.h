@@ -1,13 +1,13 @@
 /*
  * What the broker's files share.
  *
- * A round of the loop: read what is readable (bounded), handle each message, commit the one transaction
- * that the handlers wrote into, then send the replies that they left in the outbox, then lease. So nothing
- * is said before it is durable, and many results cost one fsync.
+ * A round of the loop: read what is readable (bounded), handle each message, commit the one
+ * transaction that the handlers wrote into, then send the replies that they left in the outbox,
+ * then lease. So nothing is said before it is durable, and many results cost one fsync.
  *
- * Two kinds of failure. A handler returns an error: the peer gets `refused`, nothing has been written. A
- * write fails: broker_doomed() ends the broker, the transaction is rolled back, nobody was answered, and
- * what is in memory no longer counts.
+ * Two kinds of failure. A handler returns an error: the peer gets `refused`, nothing has been
+ * written. A write fails: broker_doomed() ends the broker, the transaction is rolled back, nobody
+ * was answered, and what is in memory no longer counts.
  */
 #ifndef BROKER_BROKER_PRIV_H
 #define BROKER_BROKER_PRIV_H
@@ -16,16 +16,17 @@
 #include "broker/farm.h"
 #include "common/wire.h"
 
-/* A reply that waits for the commit. What it tells is looked up when it is sent, except what is said here. */
+/* A reply that waits for the commit. What it tells is looked up when it is sent, except what is
+ * said here. */
 struct reply {
     struct reply *next;
     struct socket_identity to;
     enum wire_type type;
     uint64_t request;
-    uint64_t id;           /* job, stage, worker or session, by type */
-    struct wire_task task; /* accepted; scores: start and count */
-    int code;              /* refused */
-    char *text;            /* refused: owned; bundle_added: the name, owned */
+    uint64_t id;                 /* job, stage, worker or session, by type */
+    struct wire_task task;       /* accepted; scores: start and count */
+    int code;                    /* refused */
+    char *text;                  /* refused: owned; bundle_added: the name, owned */
     char hash[DIGEST_HEX_BYTES]; /* bundle_added */
 };
 
@@ -47,9 +48,9 @@ struct broker {
     struct reply *outbox, **outbox_end;
     struct watch *watches;
     size_t watch_count;
-    int64_t next_expiry; /* no worker is overdue before */
+    int64_t next_expiry;           /* no worker is overdue before */
     uint64_t undecodable, refused; /* counted for the log */
-    int doomed;          /* the error that ends the broker, 0 while all is well */
+    int doomed;                    /* the error that ends the broker, 0 while all is well */
     struct error doom;
 };
 
@@ -87,7 +88,8 @@ void watch_tell(struct broker *b, int64_t now);
 int64_t watch_deadline(const struct broker *b);
 void watch_free(struct broker *b);
 
-/* ---- clients.c, peers.c, deliveries.c, leases.c: one handler a message; an error is answered by `refused` ---- */
+/* ---- clients.c, peers.c, deliveries.c, leases.c: one handler a message; an error is answered by
+ * `refused` ---- */
 
 MUST_CHECK int client_submit(struct broker *b, const struct socket_identity *from,
                              const struct wire_submit *submit, struct error *err);
@@ -109,8 +111,7 @@ MUST_CHECK int peer_failed(struct broker *b, const struct socket_identity *from,
 MUST_CHECK int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
                                  const struct wire_fetch_scores *fetch, struct error *err);
 MUST_CHECK int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
-                                     const struct wire_fetch_directions *fetch,
-                                     struct error *err);
+                                     const struct wire_fetch_directions *fetch, struct error *err);
 /* A worker said something: it is alive. */
 void peer_seen(struct broker *b, struct farm_worker *worker);
 /* Takes back what silent workers hold. */
@@ -120,21 +121,21 @@ void peer_lease_all(struct broker *b);
 
 /* ---- lifecycle.c: writes, so an error dooms ---- */
 
-/* Starts, completes and fails a job's stages as their inputs and progress say, and ends the job. The job
- * may be freed: false then. */
+/* Starts, completes and fails a job's stages as their inputs and progress say, and ends the job.
+ * The job may be freed: false then. */
 bool lifecycle_advance(struct broker *b, struct farm_job *job);
 /* Cancels what has not ended; the job is freed. */
 void lifecycle_cancel(struct broker *b, struct farm_job *job);
-/* A failed attempt of a range that nobody holds any more; poison after max_attempts. The stage's job may be
- * freed. */
+/* A failed attempt of a range that nobody holds any more; poison after max_attempts. The stage's
+ * job may be freed. */
 void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
                        struct farm_worker *worker, const char *code, const char *text);
 
 /* ---- bundles.c ---- */
 
 /* The bundle of that hash or name, or of that id, from memory or the database. */
-MUST_CHECK int bundles_take(struct broker *b, const char *hash_or_name,
-                            struct farm_bundle **bundle, struct error *err);
+MUST_CHECK int bundles_take(struct broker *b, const char *hash_or_name, struct farm_bundle **bundle,
+                            struct error *err);
 MUST_CHECK int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle,
                                struct error *err);
 

@@ -28,8 +28,10 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
     bool edits = stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE;
     int rc = check_from(spec, position, err);
     if (rc == 0 && stage->kind == SPEC_EVALUATE && bundle->bundle->age_estimators_count == 0)
-        rc = error_set(err, E_INVALID, "stage %s: kind: evaluate needs an age estimator, bundle %s has "
-                       "none", stage->name, bundle->name);
+        rc = error_set(err, E_INVALID,
+                       "stage %s: kind: evaluate needs an age estimator, bundle %s has "
+                       "none",
+                       stage->name, bundle->name);
     if (rc == 0 && edits)
         rc = directions_check(stage, bundle->boundaries, bundle->boundary_count, err);
     return rc;

@@ -106,8 +106,12 @@ int client_submit(struct broker *b, const struct socket_identity *from,
     farm_add_job(&b->farm, job);
     log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, submit->owner,
              job->spec->stages_count);
-    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_SUBMITTED, .request = submit->request,
-                                  .id = (uint64_t)job->id}, NULL);
+    outbox_put(b,
+               &(struct reply){.to = *from,
+                               .type = WIRE_SUBMITTED,
+                               .request = submit->request,
+                               .id = (uint64_t)job->id},
+               NULL);
     lifecycle_advance(b, job);
     return 0;
 }
@@ -122,8 +126,11 @@ int client_job_cancel(struct broker *b, const struct socket_identity *from,
     size_t count = 0;
     if (job) {
         lifecycle_cancel(b, job);
-        outbox_put(b, &(struct reply){.to = *from, .type = WIRE_JOB_STATE,
-                                      .request = cancel->request, .id = cancel->job}, NULL);
+        outbox_put(
+            b,
+            &(struct reply){
+                .to = *from, .type = WIRE_JOB_STATE, .request = cancel->request, .id = cancel->job},
+            NULL);
         return 0;
     }
     int rc = jobs_list(b->db, (int64_t)cancel->job, 1, &info, &count, err);

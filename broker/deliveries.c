@@ -1,9 +1,9 @@
 /*
  * What workers deliver: results and failures.
  *
- * The first committed result of a range counts, whoever brings it and whether it still holds the lease. Every
- * delivery that could be read is answered by `accepted`, which means: forget it. A result that is wrong
- * is a failed attempt of its range.
+ * The first committed result of a range counts, whoever brings it and whether it still holds the
+ * lease. Every delivery that could be read is answered by `accepted`, which means: forget it. A
+ * result that is wrong is a failed attempt of its range.
  */
 #include <string.h>
 
@@ -56,8 +56,7 @@ static int check_new_files(struct broker *b, const struct farm_stage *stage,
         if (rc < 0)
             return broker_doomed(b, rc, err);
         if (has)
-            return error_set(err, E_EXISTS, "files: \"%s\" belongs to another task",
-                             files[i].path);
+            return error_set(err, E_EXISTS, "files: \"%s\" belongs to another task", files[i].path);
     }
     return 0;
 }
@@ -79,8 +78,8 @@ static int store(struct broker *b, struct farm_stage *stage, const struct farm_w
         .leased_ms = lease ? lease->leased_ms : now,
         .committed_ms = now,
     };
-    bool poisoned = interval_set_overlaps(&stage->plan.poisoned, task->start,
-                                          task->start + task->count);
+    bool poisoned =
+        interval_set_overlaps(&stage->plan.poisoned, task->start, task->start + task->count);
     int rc = broker_write(b, err);
     if (rc == 0)
         rc = result_store(b->db, result, stage, &row, err);
@@ -132,9 +131,9 @@ static void deliver(struct broker *b, struct farm_stage *stage, struct farm_work
     const struct wire_task *task = WIRE_ITEMS(result->task, task);
     struct farm_lease *lease = farm_find_lease(worker, stage, task->start, task->count);
     int rc = result_check(result, stage, &err);
-    if (rc == 0 && (stage->state != STATES_STAGE_RUNNING ||
-                    interval_set_overlaps(&stage->plan.done, task->start,
-                                          task->start + task->count))) {
+    if (rc == 0 &&
+        (stage->state != STATES_STAGE_RUNNING ||
+         interval_set_overlaps(&stage->plan.done, task->start, task->start + task->count))) {
         release(b, worker, lease);
         rc = compare(b, worker, result, &err);
         if (rc < 0)

@@ -14,13 +14,13 @@ struct frame { /* what all directions of a stage are made from */
     const struct spec_stage *spec;
     const char *const *names;
     size_t count, dimension;
-    float *normals;    /* [count][dimension] */
-    float *unit;       /* [count][count]: name space */
-    float *occurs;     /* [count]: of the present target */
-    float *conditions; /* [count][dimension] */
-    double *discounts; /* [count] */
+    float *normals;           /* [count][dimension] */
+    float *unit;              /* [count][count]: name space */
+    float *occurs;            /* [count]: of the present target */
+    float *conditions;        /* [count][dimension] */
+    double *discounts;        /* [count] */
     float *plain, *projected; /* [dimension] */
-    size_t found;      /* boundaries read */
+    size_t found;             /* boundaries read */
 };
 
 static void frame_free(struct frame *f)
@@ -130,8 +130,10 @@ static int take_boundary(void *context, const struct results_boundary *boundary,
     size_t at = (size_t)boundary->position;
     if (at >= f->count || strcmp(boundary->name, f->names[at]) != 0 ||
         boundary->dimension != f->dimension)
-        return error_set(err, E_DATABASE, "boundary %zu, \"%s\" of %zu dimensions, is none of the "
-                         "bundle's", at, boundary->name, boundary->dimension);
+        return error_set(err, E_DATABASE,
+                         "boundary %zu, \"%s\" of %zu dimensions, is none of the "
+                         "bundle's",
+                         at, boundary->name, boundary->dimension);
     memcpy(f->normals + at * f->dimension, boundary->normal, f->dimension * sizeof(float));
     f->found++;
     return 0;
@@ -202,8 +204,8 @@ static int make_target(struct database *db, struct frame *f, int64_t stage, size
     size_t k = 0;
     int rc = mark_occurring(f, target(f, position), err);
     if (rc == 0)
-        rc = projection_direction(target(f, position), f->names, f->count, f->normals,
-                                  f->dimension, f->plain, err);
+        rc = projection_direction(target(f, position), f->names, f->count, f->normals, f->dimension,
+                                  f->plain, err);
     if (rc == 0)
         rc = gather_conditions(f, &k, err);
     if (rc == 0)

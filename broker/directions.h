@@ -1,7 +1,8 @@
 /*
- * The directions of an edit or evaluate stage, from the boundaries that its fit stage found: for every
- * target the plain unit vector and, where the stage has conditions, the one after the discounted
- * projection on them (common/projection.h). Conditions that occur in a target do not apply to it.
+ * The directions of an edit or evaluate stage, from the boundaries that its fit stage found: for
+ * every target the plain unit vector and, where the stage has conditions, the one after the
+ * discounted projection on them (common/projection.h). Conditions that occur in a target do not
+ * apply to it.
  */
 #ifndef BROKER_DIRECTIONS_H
 #define BROKER_DIRECTIONS_H
@@ -9,15 +10,15 @@
 #include "common/spec.h"
 #include "db/database.h"
 
-/* Whether the stage's targets and conditions can be read with boundaries of these names; the error names
- * stage and key. For specs, before anything is fitted. */
+/* Whether the stage's targets and conditions can be read with boundaries of these names; the error
+ * names stage and key. For specs, before anything is fitted. */
 MUST_CHECK int directions_check(const struct spec_stage *stage, const char *const *names,
                                 size_t count, struct error *err);
 
 /*
  * Reads the boundaries of stage `fit` and writes the directions of stage `id`, in the caller's
- * transaction. Where the mathematics refuses a target, *refused is set and the stage fails by that error
- * (the targets before it stay written); other errors are the database's.
+ * transaction. Where the mathematics refuses a target, *refused is set and the stage fails by that
+ * error (the targets before it stay written); other errors are the database's.
  */
 struct directions_order {
     int64_t id, fit; /* stages */

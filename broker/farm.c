@@ -214,7 +214,7 @@ void farm_free(struct farm *farm)
 {
     HASH_CLEAR(by_identity, farm->identities);
     struct farm_worker *worker, *next_worker;
-    HASH_ITER(by_session, farm->sessions, worker, next_worker) {
+    HASH_ITER (by_session, farm->sessions, worker, next_worker) {
         HASH_DELETE(by_session, farm->sessions, worker);
         free_worker(worker);
     }

@@ -1,8 +1,9 @@
 /*
  * What the broker holds in memory: open jobs with their stages' progress, workers and their leases.
  *
- * All of it but the leases can be read back from the database. No sockets, no SQL, no clock of its own:
- * tests drive it with a time they make up. Grows with workers and open jobs, never with samples.
+ * All of it but the leases can be read back from the database. No sockets, no SQL, no clock of its
+ * own: tests drive it with a time they make up. Grows with workers and open jobs, never with
+ * samples.
  */
 #ifndef BROKER_FARM_H
 #define BROKER_FARM_H
@@ -57,7 +58,7 @@ struct farm_job {
     struct spec *spec;
     char *text; /* the spec as YAML */
     struct farm_stage *stages;
-    uint64_t version; /* grows with every change that a watcher would see */
+    uint64_t version;                 /* grows with every change that a watcher would see */
     struct farm_job *previous, *next; /* a ring, in the order of submission */
     UT_hash_handle by_id;
 };
@@ -73,8 +74,8 @@ struct farm_worker;
 struct farm_lease {
     struct farm_stage *stage;
     uint64_t start, count, epoch;
-    int64_t leased_ms; /* wall clock */
-    bool fresh; /* not sent yet */
+    int64_t leased_ms;       /* wall clock */
+    bool fresh;              /* not sent yet */
     struct farm_lease *next; /* of the same worker */
 };
 
@@ -94,12 +95,12 @@ struct farm_worker {
 
 struct farm {
     struct farm_bundle *bundles;
-    struct farm_job *jobs;       /* map by id */
-    struct farm_stage *stages;   /* map by id */
-    struct farm_job *turn;       /* whose job the next task is taken from; NULL: none is open */
+    struct farm_job *jobs;          /* map by id */
+    struct farm_stage *stages;      /* map by id */
+    struct farm_job *turn;          /* whose job the next task is taken from; NULL: none is open */
     struct farm_worker *sessions;   /* map by session: every worker known */
     struct farm_worker *identities; /* map by identity: connected workers */
-    uint64_t epoch;              /* of the last lease */
+    uint64_t epoch;                 /* of the last lease */
 };
 
 void farm_free(struct farm *farm);
@@ -114,13 +115,14 @@ struct farm_bundle *farm_find_bundle(struct farm *farm, int64_t id);
 
 /* ---- jobs ---- */
 
-/* Makes a job with its stages waiting and their plans, not yet in the maps (no ids). Takes the spec, and
- * copies `text`. */
+/* Makes a job with its stages waiting and their plans, not yet in the maps (no ids). Takes the
+ * spec, and copies `text`. */
 MUST_CHECK int farm_make_job(struct farm_bundle *bundle, struct spec **spec, const char *text,
                              struct farm_job **job, struct error *err);
 /* Puts a job, whose ids and whose stages' ids are set now, last in the order. */
 void farm_add_job(struct farm *farm, struct farm_job *job);
-/* Takes it out, without its leases: see farm_drop_leases. NULL pointers are fine in farm_free_job. */
+/* Takes it out, without its leases: see farm_drop_leases. NULL pointers are fine in farm_free_job.
+ */
 void farm_remove_job(struct farm *farm, struct farm_job *job);
 void farm_free_job(struct farm_job **job);
 struct farm_job *farm_find_job(struct farm *farm, int64_t id);
@@ -131,14 +133,13 @@ double farm_rate_of(const struct farm_rate *rate, int64_t now); /* indices a sec
 
 /* ---- workers ---- */
 
-/* The worker of that session, made if it is new (then without id and identity). Forgets the one lost or
- * gone the longest where LIMIT_WORKERS are known; E_LIMIT where all of them are alive. */
+/* The worker of that session, made if it is new (then without id and identity). Forgets the one
+ * lost or gone the longest where LIMIT_WORKERS are known; E_LIMIT where all of them are alive. */
 MUST_CHECK int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **worker,
                                struct error *err);
 /* What a worker says of itself, copied. */
 MUST_CHECK int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
-                                    const char *device, const char *device_kind,
-                                    struct error *err);
+                                    const char *device, const char *device_kind, struct error *err);
 struct farm_worker *farm_find_session(struct farm *farm, uint64_t session);
 struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity);
 /* Connects a worker; whoever had the identity before is no longer connected. NULL: disconnects. */
@@ -147,8 +148,8 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
 
 /* ---- leases ---- */
 
-/* Cuts a task for a worker that has credit left, one job after the other, the first stage of a job first.
- * 1 and *lease, or 0 where no job has work for it. */
+/* Cuts a task for a worker that has credit left, one job after the other, the first stage of a job
+ * first. 1 and *lease, or 0 where no job has work for it. */
 MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
                           struct farm_lease **lease, struct error *err);
 /* The lease a worker holds of that range, or NULL. */

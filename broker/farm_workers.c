@@ -22,7 +22,7 @@ static int make_room(struct farm *farm, struct error *err)
     struct farm_worker *worker, *next, *oldest = NULL;
     if (HASH_CNT(by_session, farm->sessions) < LIMIT_WORKERS)
         return 0;
-    HASH_ITER(by_session, farm->sessions, worker, next)
+    HASH_ITER (by_session, farm->sessions, worker, next)
         if (worker->state != FARM_ALIVE && !worker->leases &&
             (!oldest || worker->last_seen_ms < oldest->last_seen_ms))
             oldest = worker;
@@ -140,7 +140,8 @@ static int cut_farm(struct farm *farm, struct farm_stage **stage, struct interva
     return rc;
 }
 
-/* The wire gives an epoch 32 bits; by the time it comes round, the leases of the last turn are over. */
+/* The wire gives an epoch 32 bits; by the time it comes round, the leases of the last turn are
+ * over. */
 static uint64_t next_epoch(struct farm *farm)
 {
     farm->epoch = farm->epoch % UINT32_MAX + 1;
@@ -162,9 +163,12 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
         free(made);
         return rc;
     }
-    *made = (struct farm_lease){.stage = stage, .start = range.start,
-                                .count = range.end - range.start, .epoch = next_epoch(farm),
-                                .leased_ms = now_ms, .next = worker->leases};
+    *made = (struct farm_lease){.stage = stage,
+                                .start = range.start,
+                                .count = range.end - range.start,
+                                .epoch = next_epoch(farm),
+                                .leased_ms = now_ms,
+                                .next = worker->leases};
     worker->leases = made;
     worker->held++;
     *lease = made;

@@ -1,7 +1,7 @@
 /*
- * Handing out tasks: one after the other round the workers that have credit, so that the last tasks of a
- * stage are spread; then one message a worker and stage. Leases are not written: they die with the broker,
- * and a restarted one leases again.
+ * Handing out tasks: one after the other round the workers that have credit, so that the last tasks
+ * of a stage are spread; then one message a worker and stage. Leases are not written: they die with
+ * the broker, and a restarted one leases again.
  */
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@ static bool lease_round(struct broker *b, uint64_t *newest)
     struct error err;
     struct farm_worker *worker, *next;
     bool any = false;
-    HASH_ITER(by_identity, b->farm.identities, worker, next) {
+    HASH_ITER (by_identity, b->farm.identities, worker, next) {
         struct farm_lease *lease;
         if (worker->state != FARM_ALIVE || worker->held >= worker->credit)
             continue;
@@ -70,7 +70,8 @@ static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_
     return send_lease(b, worker, first->stage, tasks, count, err);
 }
 
-/* The peer is gone: it comes back under another identity, or is found silent. Its fresh leases return. */
+/* The peer is gone: it comes back under another identity, or is found silent. Its fresh leases
+ * return. */
 static void take_back(struct broker *b, struct farm_worker *worker)
 {
     struct error err;
@@ -106,6 +107,6 @@ void peer_lease_all(struct broker *b)
         ;
     if (!leased)
         return;
-    HASH_ITER(by_identity, b->farm.identities, worker, next)
+    HASH_ITER (by_identity, b->farm.identities, worker, next)
         send_fresh(b, worker);
 }

@@ -1,7 +1,7 @@
 /*
- * The life of a job: a stage starts when the stage it takes from is done, ends when its indices are done or
- * set aside, and the job ends with its stages. All of it in the round's transaction; memory follows what
- * was written, and where a write fails the broker ends, so that the two cannot differ.
+ * The life of a job: a stage starts when the stage it takes from is done, ends when its indices are
+ * done or set aside, and the job ends with its stages. All of it in the round's transaction; memory
+ * follows what was written, and where a write fails the broker ends, so that the two cannot differ.
  */
 #include <stdio.h>
 
@@ -31,10 +31,12 @@ static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_s
 static void revoke(struct broker *b, struct farm_stage *stage)
 {
     struct farm_worker *worker, *next;
-    HASH_ITER(by_session, b->farm.sessions, worker, next)
+    HASH_ITER (by_session, b->farm.sessions, worker, next)
         if (farm_drop_leases(worker, stage) && worker->identity.size)
-            outbox_put(b, &(struct reply){.to = worker->identity, .type = WIRE_REVOKE,
-                                          .id = (uint64_t)stage->id}, NULL);
+            outbox_put(b,
+                       &(struct reply){
+                           .to = worker->identity, .type = WIRE_REVOKE, .id = (uint64_t)stage->id},
+                       NULL);
 }
 
 /* ---- the end of a job ---- */
@@ -129,10 +131,12 @@ static int fail_stage(struct broker *b, struct farm_stage *stage, struct error *
     int rc = results_last_failure(b->db, stage->id, start, last, sizeof last / 2, err);
     if (rc < 0)
         return rc;
-    snprintf(text, sizeof text, "indices %llu to %llu failed %u times, %llu of %llu indices are set "
-             "aside; last: %.2000s", (unsigned long long)start,
-             (unsigned long long)(start + count - 1), plan_attempts(plan, start),
-             (unsigned long long)plan->poisoned_count, (unsigned long long)plan->total, last);
+    snprintf(text, sizeof text,
+             "indices %llu to %llu failed %u times, %llu of %llu indices are set "
+             "aside; last: %.2000s",
+             (unsigned long long)start, (unsigned long long)(start + count - 1),
+             plan_attempts(plan, start), (unsigned long long)plan->poisoned_count,
+             (unsigned long long)plan->total, last);
     return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
 }
 

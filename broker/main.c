@@ -21,7 +21,8 @@ static const char usage[] =
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
-    "Prints \"listening on ENDPOINT\" when it is ready. Ends by SIGTERM or SIGINT with exit code 0;\n"
+    "Prints \"listening on ENDPOINT\" when it is ready. Ends by SIGTERM or SIGINT with exit code "
+    "0;\n"
     "1: an error, told on stderr; 2: these options were not understood.\n";
 
 #define MILLISECONDS_MOST 86400000
@@ -41,10 +42,10 @@ static int parse_ms(const char *name, const char *text, int *value)
 }
 
 static const struct option table[] = {
-    {"listen", required_argument, NULL, 'l'},    {"db", required_argument, NULL, 'd'},
-    {"store", required_argument, NULL, 's'},     {"heartbeat", required_argument, NULL, 'b'},
-    {"silence", required_argument, NULL, 'q'},   {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},            {0},
+    {"listen", required_argument, NULL, 'l'},  {"db", required_argument, NULL, 'd'},
+    {"store", required_argument, NULL, 's'},   {"heartbeat", required_argument, NULL, 'b'},
+    {"silence", required_argument, NULL, 'q'}, {"version", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},          {0},
 };
 
 /* 0: go on; otherwise the exit code + 1. */
@@ -70,8 +71,8 @@ static int parse(int argc, char **argv, struct broker_options *options)
             return 3;
     }
     if (optind < argc || !options->db || !options->store) {
-        fprintf(stderr, "facefarm-broker: %s\n", optind < argc ? "too many arguments"
-                                                               : "--db and --store are needed");
+        fprintf(stderr, "facefarm-broker: %s\n",
+                optind < argc ? "too many arguments" : "--db and --store are needed");
         return 3;
     }
     if (options->silence_ms <= options->heartbeat_ms) {

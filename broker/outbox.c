@@ -27,7 +27,8 @@ void outbox_refuse(struct broker *b, const struct socket_identity *to, uint64_t 
                    const char *text)
 {
     b->refused++;
-    outbox_put(b, &(struct reply){.to = *to, .type = WIRE_REFUSED, .request = request, .code = code},
+    outbox_put(b,
+               &(struct reply){.to = *to, .type = WIRE_REFUSED, .request = request, .code = code},
                text);
 }
 
@@ -46,8 +47,10 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
     case WIRE_REFUSED:
         return send(b, r, &(struct wire_refused){r->request, error_name(r->code), r->text}, err);
     case WIRE_WELCOME:
-        return send(b, r, &(struct wire_welcome){r->id, (uint64_t)b->options.heartbeat_ms,
-                                                 (uint64_t)b->options.silence_ms}, err);
+        return send(b, r,
+                    &(struct wire_welcome){r->id, (uint64_t)b->options.heartbeat_ms,
+                                           (uint64_t)b->options.silence_ms},
+                    err);
     case WIRE_HEARTBEAT:
         return send(b, r, &(struct wire_heartbeat){r->id}, err);
     case WIRE_ACCEPTED:
@@ -80,8 +83,11 @@ static void send_or_refuse(struct broker *b, const struct reply *reply)
         return;
     }
     log_warning("%s: %s", wire_type_name(reply->type), err.text);
-    struct reply refused = {.to = reply->to, .type = WIRE_REFUSED, .request = reply->request,
-                            .code = rc, .text = err.text};
+    struct reply refused = {.to = reply->to,
+                            .type = WIRE_REFUSED,
+                            .request = reply->request,
+                            .code = rc,
+                            .text = err.text};
     if (reply->type != WIRE_REFUSED && send_reply(b, &refused, NULL) < 0)
         log_debug("refused: the peer is gone");
 }

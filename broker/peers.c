@@ -1,10 +1,10 @@
 /*
- * Workers: who they are, when they are silent, what they fetch, and handing out tasks. What they deliver is
- * in deliveries.c.
+ * Workers: who they are, when they are silent, what they fetch, and handing out tasks. What they
+ * deliver is in deliveries.c.
  *
- * A worker is its session: it may come back over another connection and keeps its leases. A message from a
- * connection that has not said hello is refused (E_STATE), and the worker says hello again: that is how it
- * learns that the broker was started anew.
+ * A worker is its session: it may come back over another connection and keeps its leases. A message
+ * from a connection that has not said hello is refused (E_STATE), and the worker says hello again:
+ * that is how it learns that the broker was started anew.
  */
 #include <stdio.h>
 
@@ -130,7 +130,7 @@ void peer_expire(struct broker *b, int64_t now)
     if (now < b->next_expiry)
         return;
     b->next_expiry = INT64_MAX;
-    HASH_ITER(by_session, b->farm.sessions, worker, next) {
+    HASH_ITER (by_session, b->farm.sessions, worker, next) {
         if (worker->state != FARM_ALIVE)
             continue;
         if (now - worker->last_seen >= silence)
@@ -152,15 +152,19 @@ int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
     uint64_t end = fetch->start + fetch->count;
     uint64_t bytes = fetch->count * stage->job->bundle->layout.columns * sizeof(float);
     if (fetch->count == 0 || bytes > LIMIT_ROWS_BYTES)
-        return error_set(err, E_LIMIT, "count: %llu scores of %llu bytes, 1 to %u bytes are allowed",
-                         (unsigned long long)fetch->count, (unsigned long long)bytes,
-                         LIMIT_ROWS_BYTES);
+        return error_set(
+            err, E_LIMIT, "count: %llu scores of %llu bytes, 1 to %u bytes are allowed",
+            (unsigned long long)fetch->count, (unsigned long long)bytes, LIMIT_ROWS_BYTES);
     if (!interval_set_contains(&stage->plan.done, fetch->start, end))
         return error_set(err, E_STATE, "scores %llu to %llu of stage %llu are not there",
                          (unsigned long long)fetch->start, (unsigned long long)end,
                          (unsigned long long)fetch->stage);
-    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_SCORES, .request = fetch->request,
-                                  .id = fetch->stage, .task = {fetch->start, fetch->count, 0}},
+    outbox_put(b,
+               &(struct reply){.to = *from,
+                               .type = WIRE_SCORES,
+                               .request = fetch->request,
+                               .id = fetch->stage,
+                               .task = {fetch->start, fetch->count, 0}},
                NULL);
     return 0;
 }
@@ -173,7 +177,10 @@ int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
         (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE))
         return error_set(err, E_NOT_FOUND, "stage %llu is no running edit or evaluate stage",
                          (unsigned long long)fetch->stage);
-    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_DIRECTIONS, .request = fetch->request,
-                                  .id = fetch->stage}, NULL);
+    outbox_put(
+        b,
+        &(struct reply){
+            .to = *from, .type = WIRE_DIRECTIONS, .request = fetch->request, .id = fetch->stage},
+        NULL);
     return 0;
 }

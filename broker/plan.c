@@ -1,4 +1,5 @@
-/* A stage's progress. The three counts and the three sets say the same; `taken` is leased ∪ poisoned. */
+/* A stage's progress. The three counts and the three sets say the same; `taken` is leased ∪
+ * poisoned. */
 #include "broker/plan.h"
 
 #include <stdlib.h>
@@ -56,9 +57,10 @@ int plan_init(struct plan *plan, const struct spec_stage *stage, const struct bu
     *plan = (struct plan){0};
     plan->total = spec_stage_total(stage, bundle->classifier.attributes_count, has_age);
     if (unit > most)
-        return error_set(err, E_LIMIT, "stage %s: one task of %llu indices would bring back %llu "
-                         "bytes, at most %u fit into a result", stage->name,
-                         (unsigned long long)unit,
+        return error_set(err, E_LIMIT,
+                         "stage %s: one task of %llu indices would bring back %llu "
+                         "bytes, at most %u fit into a result",
+                         stage->name, (unsigned long long)unit,
                          (unsigned long long)(unit * index_bytes(stage, bundle)), VALUES_MOST);
     uint64_t size = stage->task_size ? stage->task_size : usual_size(stage, plan->total);
     if (size > most)
@@ -79,8 +81,8 @@ void plan_free(struct plan *plan)
 int plan_cut(struct plan *plan, struct interval *range, struct error *err)
 {
     struct interval gap;
-    if (!plan_has_work(plan) ||
-        !interval_first_gap(&plan->done, &plan->taken, 0, plan->total, plan->size, plan->size, &gap))
+    if (!plan_has_work(plan) || !interval_first_gap(&plan->done, &plan->taken, 0, plan->total,
+                                                    plan->size, plan->size, &gap))
         return 0;
     int rc = interval_set_add(&plan->taken, gap.start, gap.end, NULL, err);
     if (rc < 0)

@@ -1,9 +1,10 @@
 /*
  * A stage's progress: which indices are done, leased, set aside; and where the next task is cut.
  *
- * Pure: no database, no sockets, no clock. Tasks are cut when a worker wants one, from sets of intervals,
- * so that a stage of a billion samples costs what one of ten costs. Cuts lie on multiples of the task's
- * size, so that a range that comes back is cut the same again, and its failed attempts add up.
+ * Pure: no database, no sockets, no clock. Tasks are cut when a worker wants one, from sets of
+ * intervals, so that a stage of a billion samples costs what one of ten costs. Cuts lie on
+ * multiples of the task's size, so that a range that comes back is cut the same again, and its
+ * failed attempts add up.
  */
 #ifndef BROKER_PLAN_H
 #define BROKER_PLAN_H
@@ -28,8 +29,8 @@ struct plan {
     size_t attempts_count;
 };
 
-/* Sizes a stage for a bundle. E_LIMIT where the smallest task's result would not fit into a message. The
- * plan is zeroed first. */
+/* Sizes a stage for a bundle. E_LIMIT where the smallest task's result would not fit into a
+ * message. The plan is zeroed first. */
 MUST_CHECK int plan_init(struct plan *plan, const struct spec_stage *stage,
                          const struct bundle *bundle, struct error *err);
 void plan_free(struct plan *plan);
@@ -47,7 +48,7 @@ uint32_t plan_attempts(const struct plan *plan, uint64_t start);
 /* Sets a range aside that is not leased. */
 MUST_CHECK int plan_poison(struct plan *plan, uint64_t start, uint64_t count, struct error *err);
 
-bool plan_has_work(const struct plan *plan);   /* something is neither done nor taken */
+bool plan_has_work(const struct plan *plan);    /* something is neither done nor taken */
 bool plan_is_complete(const struct plan *plan); /* all is done */
 bool plan_is_over(const struct plan *plan);     /* all is done or poisoned */
 

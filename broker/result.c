@@ -1,5 +1,5 @@
-/* Judging results. What comes from a worker is outside data: sizes, ranges, names, paths and values are
- * checked before anything is written, and an error is the worker's, never ours. */
+/* Judging results. What comes from a worker is outside data: sizes, ranges, names, paths and values
+ * are checked before anything is written, and an error is the worker's, never ours. */
 #include "broker/result.h"
 
 #include <math.h>
@@ -220,8 +220,7 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
 }
 
 int result_store(struct database *db, const struct wire_result *result,
-                 const struct farm_stage *stage, const struct results_task *task,
-                 struct error *err)
+                 const struct farm_stage *stage, const struct results_task *task, struct error *err)
 {
     const struct wire_boundary *boundaries = WIRE_ITEMS(result->boundaries, boundary);
     const struct wire_file *files = WIRE_ITEMS(result->files, file);

@@ -5,8 +5,8 @@
 #include "broker/farm.h"
 #include "common/wire.h"
 
-/* E_INVALID and the like name the field, what was found and what was expected. The range lies inside the
- * stage (E_INVALID otherwise); whether it is done already is not looked at. */
+/* E_INVALID and the like name the field, what was found and what was expected. The range lies
+ * inside the stage (E_INVALID otherwise); whether it is done already is not looked at. */
 MUST_CHECK int result_check(const struct wire_result *result, const struct farm_stage *stage,
                             struct error *err);
 

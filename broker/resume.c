@@ -1,5 +1,5 @@
-/* Taking up the work after a start: open jobs from their task, poison and failure rows, and the workers that
- * were known. Leases are not remembered; who holds one delivers it, and it counts. */
+/* Taking up the work after a start: open jobs from their task, poison and failure rows, and the
+ * workers that were known. Leases are not remembered; who holds one delivers it, and it counts. */
 #include "broker/broker_priv.h"
 
 #include <string.h>
@@ -41,8 +41,8 @@ static int read_plan(struct broker *b, struct farm_stage *stage, struct error *e
     if (rc == 0)
         rc = results_each_range(b->db, stage->id, RESULTS_POISON, add_poison, &stage->plan, err);
     if (rc == 0)
-        rc = results_each_range(b->db, stage->id, RESULTS_FAILURES, add_failures, &stage->plan,
-                                err);
+        rc =
+            results_each_range(b->db, stage->id, RESULTS_FAILURES, add_failures, &stage->plan, err);
     return rc;
 }
 

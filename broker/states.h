@@ -1,9 +1,10 @@
 /*
  * The states of jobs and stages: numbers are append-only, the words are the schema's.
  *
- *     job:    running ── complete ──> done            stage:  waiting ── start ──> running ── complete ──> done
- *                     ── fail ──────> failed                  waiting, running ── fail ────> failed
- *                     ── cancel ────> cancelled               waiting, running ── cancel ──> cancelled
+ *     job:    running ── complete ──> done            stage:  waiting ── start ──> running ──
+ * complete ──> done ── fail ──────> failed                  waiting, running ── fail ────> failed
+ *                     ── cancel ────> cancelled               waiting, running ── cancel ──>
+ * cancelled
  */
 #ifndef BROKER_STATES_H
 #define BROKER_STATES_H
@@ -55,8 +56,8 @@ int states_job_next(enum states_job from, enum states_job_event event);
 int states_stage_next(enum states_stage from, enum states_stage_event event);
 
 /*
- * Applies an event: the row and its audit, in the caller's transaction, then *state. E_STATE where the
- * event is not possible in *state; nothing is written then.
+ * Applies an event: the row and its audit, in the caller's transaction, then *state. E_STATE where
+ * the event is not possible in *state; nothing is written then.
  */
 MUST_CHECK int states_job_apply(struct database *db, int64_t job, enum states_job *state,
                                 enum states_job_event event, int64_t now_ms, struct error *err);

@@ -1,4 +1,5 @@
-/* Bundles in the store. Copies go through a buffer, so that memory does not grow with a network's size. */
+/* Bundles in the store. Copies go through a buffer, so that memory does not grow with a network's
+ * size. */
 #include "broker/store.h"
 
 #include <errno.h>
@@ -120,7 +121,8 @@ static int check_copy(const char *path, const char *hash, struct error *err)
     return 0;
 }
 
-/* Removes what a bundle's folder may hold; a folder that holds more stays, and the rename says so. */
+/* Removes what a bundle's folder may hold; a folder that holds more stays, and the rename says so.
+ */
 static void remove_bundle(const char *path, const struct bundle *bundle)
 {
     char file[PATH_BYTES];

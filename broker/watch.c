@@ -1,6 +1,6 @@
 /*
- * Clients that watch a job: told at changes, but not more often than every WATCH_INTERVAL, and once more
- * when the job ends, which is when the watch ends too.
+ * Clients that watch a job: told at changes, but not more often than every WATCH_INTERVAL, and once
+ * more when the job ends, which is when the watch ends too.
  */
 #include <stdlib.h>
 
@@ -21,8 +21,12 @@ int watch_add(struct broker *b, const struct socket_identity *to, uint64_t reque
     if (!watch)
         return error_set(err, E_MEMORY, "no memory for a watch");
     /* Told at once, as nothing was told yet. */
-    *watch = (struct watch){.next = b->watches, .to = *to, .request = request, .job = job,
-                            .version = UINT64_MAX, .told = clock_now() - WATCH_INTERVAL};
+    *watch = (struct watch){.next = b->watches,
+                            .to = *to,
+                            .request = request,
+                            .job = job,
+                            .version = UINT64_MAX,
+                            .told = clock_now() - WATCH_INTERVAL};
     b->watches = watch;
     b->watch_count++;
     return 0;

@@ -1,4 +1,5 @@
-/* Bundles in the database. The SQL of the wide tables is written by SQL, in statements/bundle.sql. */
+/* Bundles in the database. The SQL of the wide tables is written by SQL, in statements/bundle.sql.
+ */
 #include "db/bundles.h"
 
 #include <stdlib.h>
@@ -7,8 +8,20 @@
 
 /* Columns that stand beside the attributes in the wide table and its views. */
 static const char *const columns[] = {
-    "stage_id", "idx",       "variant",    "job",       "stage",               "sample", "age_fit",
-    "age_judge", "age_before", "age_after", "age_after_projected", "target", "face",   "distance",
+    "stage_id",
+    "idx",
+    "variant",
+    "job",
+    "stage",
+    "sample",
+    "age_fit",
+    "age_judge",
+    "age_before",
+    "age_after",
+    "age_after_projected",
+    "target",
+    "face",
+    "distance",
     "projected",
 };
 
@@ -18,12 +31,16 @@ int bundles_check_names(const struct bundle *bundle, struct error *err)
     for (uint32_t i = 0; i < bundle->classifier.attributes_count; i++) {
         for (size_t k = 0; k < sizeof columns / sizeof *columns; k++)
             if (strcasecmp(names[i], columns[k]) == 0)
-                return error_set(err, E_INVALID, "bundle %s: attribute %u is called \"%s\", which is "
-                                 "the name of a column beside the attributes", bundle->name, i, names[i]);
+                return error_set(err, E_INVALID,
+                                 "bundle %s: attribute %u is called \"%s\", which is "
+                                 "the name of a column beside the attributes",
+                                 bundle->name, i, names[i]);
         for (uint32_t k = 0; k < i; k++)
             if (strcasecmp(names[i], names[k]) == 0)
-                return error_set(err, E_INVALID, "bundle %s: attributes %u and %u, \"%s\" and \"%s\", "
-                                 "are one column to SQL", bundle->name, k, i, names[k], names[i]);
+                return error_set(err, E_INVALID,
+                                 "bundle %s: attributes %u and %u, \"%s\" and \"%s\", "
+                                 "are one column to SQL",
+                                 bundle->name, k, i, names[k], names[i]);
     }
     return 0;
 }

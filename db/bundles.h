@@ -15,8 +15,8 @@ struct bundles_row {
 
 void bundles_row_free(struct bundles_row *row);
 
-/* E_INVALID where attributes cannot be columns: two that differ in case only, or one called as a column
- * of ours. */
+/* E_INVALID where attributes cannot be columns: two that differ in case only, or one called as a
+ * column of ours. */
 MUST_CHECK int bundles_check_names(const struct bundle *bundle, struct error *err);
 
 /* Registers a bundle, with face_attributes_<id> and its views. In a transaction. */

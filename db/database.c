@@ -1,9 +1,9 @@
 /*
  * Opening, migrating and transactions.
  *
- * Two brokers never share a file: the first thing opened is the lock file beside it, held with flock(2)
- * until the process ends. Whose database it is gets checked before anything is written to it.
- * One thread.
+ * Two brokers never share a file: the first thing opened is the lock file beside it, held with
+ * flock(2) until the process ends. Whose database it is gets checked before anything is written to
+ * it. One thread.
  */
 #include "db/database.h"
 
@@ -97,7 +97,8 @@ void database_rollback(struct database *db)
     struct statement *rollback;
     if (!db->begun_file)
         return;
-    /* It fails where SQLite has rolled back by itself (a full disk): then there is nothing left to do. */
+    /* It fails where SQLite has rolled back by itself (a full disk): then there is nothing left to
+     * do. */
     if (database_query(db, "rollback", &rollback, NULL) == 0 && statement_run(rollback, NULL) < 0)
         statement_reset(rollback);
     db->begun_file = NULL;
@@ -157,8 +158,8 @@ static int check_identity(struct database *db, int64_t *version, struct error *e
                          "%s: is another program's database: application id %lld, expected %d",
                          db->path, (long long)application, DATABASE_APPLICATION_ID);
     if (*version > database_schema_version())
-        return error_set(err, E_VERSION, "%s: has schema %lld, this program knows up to %d", db->path,
-                         (long long)*version, database_schema_version());
+        return error_set(err, E_VERSION, "%s: has schema %lld, this program knows up to %d",
+                         db->path, (long long)*version, database_schema_version());
     return 0;
 }
 
@@ -279,9 +280,10 @@ int database_open_read_only(const char *path, struct database **db, struct error
     if (rc == 0)
         rc = check_identity(made, &version, err);
     if (rc == 0 && version != database_schema_version())
-        rc = error_set(err, E_VERSION,
-                       "%s: has schema %lld, this program reads %d; a broker of this version migrates it",
-                       path, (long long)version, database_schema_version());
+        rc = error_set(
+            err, E_VERSION,
+            "%s: has schema %lld, this program reads %d; a broker of this version migrates it",
+            path, (long long)version, database_schema_version());
     if (rc == 0)
         rc = database_script(made, "open_reader", err);
     if (rc < 0)

@@ -1,13 +1,13 @@
 /*
  * The SQLite layer: the only place that speaks SQL.
  *
- * Statements are text files: every *.sql of db/statements/ is compiled in, and each statement in them
- * stands behind a line
+ * Statements are text files: every *.sql of db/statements/ is compiled in, and each statement in
+ * them stands behind a line
  *
  *     -- name: job_insert
  *
- * and is reached by that name. To add one, add it to a file there (or add a file): nothing else has to
- * be told. The same name twice is an error when the database is opened.
+ * and is reached by that name. To add one, add it to a file there (or add a file): nothing else has
+ * to be told. The same name twice is an error when the database is opened.
  *
  *     struct statement *q;
  *     if ((rc = database_query(db, "report_stages", &q, err)) < 0)
@@ -16,8 +16,8 @@
  *     while ((rc = statement_step(q, err)) > 0)        // 1: a row, 0: no more, < 0: error
  *         printf("%s %lld\n", statement_text(q, 0), (long long)statement_int(q, 1));
  *
- * One thread a database. A statement is prepared once and kept; database_query resets it, so one name
- * is not read in two nested loops.
+ * One thread a database. A statement is prepared once and kept; database_query resets it, so one
+ * name is not read in two nested loops.
  */
 #ifndef DB_DATABASE_H
 #define DB_DATABASE_H
@@ -36,16 +36,16 @@ int database_schema_version(void);
 struct database;
 
 /*
- * Opens FILE for the broker: makes it if it is not there, takes the lock file FILE-lock (E_STATE where
- * another broker holds it; the kernel gives it back when the process ends, however it ends), sets WAL,
- * foreign keys and synchronous=FULL, and migrates forward, each migration in its own transaction.
- * E_VERSION: the schema is newer than this program. E_INVALID: another program's database, or none at
- * all. E_DATABASE: damaged. The caller closes.
+ * Opens FILE for the broker: makes it if it is not there, takes the lock file FILE-lock (E_STATE
+ * where another broker holds it; the kernel gives it back when the process ends, however it ends),
+ * sets WAL, foreign keys and synchronous=FULL, and migrates forward, each migration in its own
+ * transaction. E_VERSION: the schema is newer than this program. E_INVALID: another program's
+ * database, or none at all. E_DATABASE: damaged. The caller closes.
  */
 MUST_CHECK int database_open(const char *path, struct database **db, struct error *err);
 
-/* Opens an existing FILE for reading, also while a broker writes it. Nothing is migrated: E_VERSION where
- * the schema is not this program's. Statements that write fail. */
+/* Opens an existing FILE for reading, also while a broker writes it. Nothing is migrated: E_VERSION
+ * where the schema is not this program's. Statements that write fail. */
 MUST_CHECK int database_open_read_only(const char *path, struct database **db, struct error *err);
 
 void database_close(struct database **db); /* rolls back what is open */
@@ -74,8 +74,8 @@ const char *database_statement_name(const struct database *db, size_t i);
 
 /*
  * Statements that SQL writes, for what is not known when the program is compiled (the columns of a
- * bundle's wide tables). The statement called `maker` is run with ?1 = id; the text it selects is the
- * SQL.
+ * bundle's wide tables). The statement called `maker` is run with ?1 = id; the text it selects is
+ * the SQL.
  *
  * database_made: its one row is prepared, kept under (maker, id, part), and handed out as by
  * database_query. ?2 = part, for makers that write several statements.
@@ -86,16 +86,16 @@ MUST_CHECK int database_made(struct database *db, const char *maker, int64_t id,
 MUST_CHECK int database_execute_made(struct database *db, const char *maker, int64_t id,
                                      struct error *err);
 
-/* Bind ?index (from 1). What goes wrong is kept and reported by the next step or run. Texts and blobs
- * are borrowed until the statement is reset. A NULL text binds NULL. */
+/* Bind ?index (from 1). What goes wrong is kept and reported by the next step or run. Texts and
+ * blobs are borrowed until the statement is reset. A NULL text binds NULL. */
 void statement_bind_int(struct statement *statement, int index, int64_t value);
 void statement_bind_real(struct statement *statement, int index, double value);
 void statement_bind_text(struct statement *statement, int index, const char *value);
 void statement_bind_blob(struct statement *statement, int index, const void *data, size_t size);
 void statement_bind_null(struct statement *statement, int index);
 
-/* The next row: 1, or 0 at the end, or an error. At the end and after an error the statement is reset.
- * Bindings stay, so that a loop may change one and step again. */
+/* The next row: 1, or 0 at the end, or an error. At the end and after an error the statement is
+ * reset. Bindings stay, so that a loop may change one and step again. */
 MUST_CHECK int statement_step(struct statement *statement, struct error *err);
 /* Steps to the end, for statements without rows. */
 MUST_CHECK int statement_run(struct statement *statement, struct error *err);
@@ -104,8 +104,8 @@ MUST_CHECK int statement_run_int(struct statement *statement, int64_t *value, st
 /* Leaves a loop early; needed before a commit. */
 void statement_reset(struct statement *statement);
 
-/* Columns (from 0) of the present row. Texts and blobs live until the next step or reset. NULL reads as
- * 0, 0.0, "" and an empty blob. */
+/* Columns (from 0) of the present row. Texts and blobs live until the next step or reset. NULL
+ * reads as 0, 0.0, "" and an empty blob. */
 int64_t statement_int(struct statement *statement, int column);
 double statement_real(struct statement *statement, int column);
 const char *statement_text(struct statement *statement, int column);

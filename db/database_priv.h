@@ -17,7 +17,7 @@ struct statement {
     const char *sql;  /* not NUL-terminated; NULL for a made one, whose text is in `prepared` */
     size_t size;
     int64_t made_for, made_part; /* what its maker was run with */
-    struct statement *next; /* the list of made statements */
+    struct statement *next;      /* the list of made statements */
     sqlite3_stmt *prepared;
     int bind_error; /* the first SQLite code of a bind since the last query */
 };
@@ -25,7 +25,7 @@ struct statement {
 struct database {
     sqlite3 *sqlite;
     char *path;
-    int lock; /* descriptor of the lock file, or -1 */
+    int lock;                     /* descriptor of the lock file, or -1 */
     struct statement *statements; /* sorted by name */
     size_t count;
     struct statement *made;

@@ -59,8 +59,8 @@ MUST_CHECK int jobs_each_stage(struct database *db, int64_t job,
                                            struct error *err),
                                void *context, struct error *err);
 
-/* The newest jobs up to id `newest`, at most `most`, newest first, as for the message `jobs`. The caller
- * frees with jobs_info_free. */
+/* The newest jobs up to id `newest`, at most `most`, newest first, as for the message `jobs`. The
+ * caller frees with jobs_info_free. */
 MUST_CHECK int jobs_list(struct database *db, int64_t newest, size_t most,
                          struct wire_job_info **jobs, size_t *count, struct error *err);
 void jobs_info_free(struct wire_job_info *jobs, size_t count);

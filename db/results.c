@@ -86,7 +86,8 @@ int results_each_range(struct database *db, int64_t stage, enum results_ranges w
     statement_bind_int(q, 1, stage);
     while ((rc = statement_step(q, err)) > 0) {
         uint32_t times = which == RESULTS_FAILURES ? (uint32_t)statement_int(q, 2) : 1;
-        rc = each(context, (uint64_t)statement_int(q, 0), (uint64_t)statement_int(q, 1), times, err);
+        rc =
+            each(context, (uint64_t)statement_int(q, 0), (uint64_t)statement_int(q, 1), times, err);
         if (rc != 0)
             break;
     }

@@ -1,6 +1,6 @@
 /*
- * Results of tasks in the database, and what went wrong with them. Nothing here judges a result: what
- * is handed over has been checked (broker/result.h). What writes needs a transaction.
+ * Results of tasks in the database, and what went wrong with them. Nothing here judges a result:
+ * what is handed over has been checked (broker/result.h). What writes needs a transaction.
  */
 #ifndef DB_RESULTS_H
 #define DB_RESULTS_H
@@ -24,21 +24,21 @@ MUST_CHECK int results_insert_task(struct database *db, const struct results_tas
 /* How a stage's score rows are laid out. */
 struct results_layout {
     int64_t bundle;
-    size_t attributes; /* logits at the row's beginning */
-    size_t columns;    /* of a row on the wire */
+    size_t attributes;            /* logits at the row's beginning */
+    size_t columns;               /* of a row on the wire */
     int fit_column, judge_column; /* of the ages kept, or -1 */
 };
 
-/* Scores float32[count][variants][columns] of the indices from `start`, into face and the bundle's wide
- * table. */
+/* Scores float32[count][variants][columns] of the indices from `start`, into face and the bundle's
+ * wide table. */
 MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
                                      const struct results_layout *layout, uint64_t start,
                                      uint64_t count, uint32_t variants, const uint8_t *scores,
                                      struct error *err);
 /*
- * Reads variant 0 of [start, start + count) back: ages[count][2] (fit, judge; NaN where there is none) and
- * logits[count][attributes], bit for bit but for −0, which SQLite keeps as 0. E_NOT_FOUND unless all are
- * there.
+ * Reads variant 0 of [start, start + count) back: ages[count][2] (fit, judge; NaN where there is
+ * none) and logits[count][attributes], bit for bit but for −0, which SQLite keeps as 0. E_NOT_FOUND
+ * unless all are there.
  */
 MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
                                    const struct results_layout *layout, uint64_t start,
@@ -46,8 +46,8 @@ MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
 
 MUST_CHECK int results_insert_boundary(struct database *db, int64_t stage,
                                        const struct wire_boundary *boundary, struct error *err);
-/* Calls `each` for the boundaries of a fit stage by position, until it returns non-zero, which is handed
- * on. */
+/* Calls `each` for the boundaries of a fit stage by position, until it returns non-zero, which is
+ * handed on. */
 struct results_boundary {
     int64_t position;
     const char *name;
@@ -67,8 +67,7 @@ MUST_CHECK int results_has_file(struct database *db, int64_t stage, const char *
 
 /* The committed task that begins at `start`: 1, 0 where there is none, or an error. */
 MUST_CHECK int results_find_task(struct database *db, int64_t stage, uint64_t start,
-                                 uint64_t *count, char digest[DIGEST_HEX_BYTES],
-                                 struct error *err);
+                                 uint64_t *count, char digest[DIGEST_HEX_BYTES], struct error *err);
 /* The newest epoch in the tables. */
 MUST_CHECK int results_newest_epoch(struct database *db, uint64_t *epoch, struct error *err);
 
@@ -101,8 +100,7 @@ MUST_CHECK int results_insert_fault(struct database *db, int64_t stage, uint64_t
                                     const char *found, int64_t now_ms, struct error *err);
 
 MUST_CHECK int results_insert_direction(struct database *db, int64_t stage,
-                                        const struct wire_direction *direction,
-                                        struct error *err);
+                                        const struct wire_direction *direction, struct error *err);
 /* All directions of a stage, by target, plain before projected. The caller frees with
  * results_directions_free. */
 MUST_CHECK int results_directions(struct database *db, int64_t stage,

@@ -114,8 +114,9 @@ int results_insert_boundary(struct database *db, int64_t stage, const struct wir
     statement_bind_real(q, 6, b->threshold);
     statement_bind_real(q, 7, b->cost);
     statement_bind_int(q, 8, (int64_t)b->iterations);
-    bind_confusion(q, 9, (const uint64_t[]){b->train_tp, b->train_fp, b->train_tn, b->train_fn,
-                                            b->test_tp, b->test_fp, b->test_tn, b->test_fn});
+    bind_confusion(q, 9,
+                   (const uint64_t[]){b->train_tp, b->train_fp, b->train_tn, b->train_fn,
+                                      b->test_tp, b->test_fp, b->test_tn, b->test_fn});
     if (b->test_auc < 0)
         statement_bind_null(q, 17);
     else

@@ -42,7 +42,9 @@ static int add_statement(struct database *db, const char *mark, const char *end,
         return error_set(err, E_MEMORY, "out of memory");
     db->statements = grown;
     struct statement *statement = &db->statements[db->count];
-    *statement = (struct statement){.db = db, .name = strndup(name, length), .sql = name + length,
+    *statement = (struct statement){.db = db,
+                                    .name = strndup(name, length),
+                                    .sql = name + length,
                                     .size = (size_t)(end - name) - length};
     if (!statement->name)
         return error_set(err, E_MEMORY, "out of memory");
@@ -155,8 +157,7 @@ const char *database_statement_name(const struct database *db, size_t i)
     return i < db->count ? db->statements[i].name : NULL;
 }
 
-static struct statement *find_made(struct database *db, const char *maker, int64_t id,
-                                   int64_t part)
+static struct statement *find_made(struct database *db, const char *maker, int64_t id, int64_t part)
 {
     for (struct statement *made = db->made; made; made = made->next)
         if (made->made_for == id && made->made_part == part && strcmp(made->name, maker) == 0)
@@ -176,8 +177,9 @@ static int make_statement(struct database *db, const char *maker, int64_t id, in
         statement_bind_int(query, 2, part);
     rc = statement_step(query, err);
     if (rc <= 0)
-        return rc < 0 ? rc : error_set(err, E_NOT_FOUND, "%s made nothing of %lld", maker,
-                                       (long long)id);
+        return rc < 0
+                   ? rc
+                   : error_set(err, E_NOT_FOUND, "%s made nothing of %lld", maker, (long long)id);
     struct statement *new = calloc(1, sizeof *new);
     if (!new || !(new->name = strdup(maker))) {
         rc = error_set(err, E_MEMORY, "out of memory");
@@ -257,8 +259,8 @@ void statement_bind_text(struct statement *statement, int index, const char *val
 
 void statement_bind_blob(struct statement *statement, int index, const void *data, size_t size)
 {
-    keep(statement, sqlite3_bind_blob64(statement->prepared, index, size ? data : "", size,
-                                        SQLITE_STATIC));
+    keep(statement,
+         sqlite3_bind_blob64(statement->prepared, index, size ? data : "", size, SQLITE_STATIC));
 }
 
 void statement_bind_null(struct statement *statement, int index)

@@ -18,8 +18,8 @@ struct workers_row {
     uint64_t tasks_done, tasks_failed;
 };
 
-/* Calls `each` for the `most` workers seen last, until it returns non-zero, which is handed on. Reads every
- * task: for the broker's start. */
+/* Calls `each` for the `most` workers seen last, until it returns non-zero, which is handed on.
+ * Reads every task: for the broker's start. */
 MUST_CHECK int workers_each(struct database *db, size_t most,
                             int (*each)(void *context, const struct workers_row *row,
                                         struct error *err),

@@ -15,7 +15,8 @@ static const char study[] =
     "  - {kind: sample, name: faces, count: 20, task_size: 8}\n"
     "  - {kind: label, name: labels, count: 100, task_size: 16}\n"
     "  - {kind: fit, name: boundaries, from: labels}\n"
-    "  - {kind: edit, name: sheets, from: boundaries, faces: 2, targets: [all], conditions: [all],\n"
+    "  - {kind: edit, name: sheets, from: boundaries, faces: 2, targets: [all], conditions: "
+    "[all],\n"
     "     distances: {from: -3, to: 3, steps: 3}}\n"
     "  - {kind: evaluate, name: ageing, count: 40, task_size: 16, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";
@@ -27,7 +28,7 @@ static void runs_a_study(void **state)
     struct worker worker;
     (void)state;
     support_open(&s);
-    support_start(&s, 1000, 5000);
+    support_start(&s, 1000, 60000);
     peer_open(&s, &client);
     support_add_bundle(&s, &client);
     worker_open(&s, &worker, 1, 4);
@@ -36,11 +37,15 @@ static void runs_a_study(void **state)
     assert_int_equal(tasks, 3 + 7 + 3 + 5 + 3);
     support_await_job(&client, job, "done");
     assert_string_equal(support_sql(&s, "SELECT count(*) FROM toy_labels WHERE job = 1"), "100");
-    assert_string_equal(support_sql(&s, "SELECT avg(Smiling > 0) = (SELECT share FROM class_distribution "
-                                        "WHERE attribute = 'Smiling') FROM toy_labels"), "1");
+    assert_string_equal(
+        support_sql(&s, "SELECT avg(Smiling > 0) = (SELECT share FROM class_distribution "
+                        "WHERE attribute = 'Smiling') FROM toy_labels"),
+        "1");
     assert_string_equal(support_sql(&s, "SELECT count(\"5_o_Clock_Shadow\") FROM toy_edits"), "60");
-    assert_string_equal(support_sql(&s, "SELECT count(*) FROM toy_evaluation WHERE age_after_projected "
-                                        "IS NOT NULL AND \"Order_change\" IS NOT NULL"), "40");
+    assert_string_equal(support_sql(&s,
+                                    "SELECT count(*) FROM toy_evaluation WHERE age_after_projected "
+                                    "IS NOT NULL AND \"Order_change\" IS NOT NULL"),
+                        "40");
     assert_string_equal(support_sql(&s, "SELECT count(*) FROM direction"), "12");
     peer_close(&worker.peer);
     peer_close(&client);
@@ -53,7 +58,7 @@ static char *run_undisturbed(void)
     struct peer client;
     struct worker worker;
     support_open(&s);
-    support_start(&s, 1000, 5000);
+    support_start(&s, 1000, 60000);
     peer_open(&s, &client);
     support_add_bundle(&s, &client);
     worker_open(&s, &worker, 1, 4);
@@ -89,7 +94,7 @@ static void killed_brokers_leave_the_same_tables(void **state)
     support_open(&s);
     for (int round = 0; runs; round++) {
         assert_in_range(round, 0, 40);
-        support_start(&s, 1000, 5000);
+        support_start(&s, 1000, 60000);
         peer_open(&s, &client);
         if (round == 0) {
             support_add_bundle(&s, &client);
@@ -102,7 +107,7 @@ static void killed_brokers_leave_the_same_tables(void **state)
         support_kill(&s, SIGKILL);
         peer_close(&worker.peer);
     }
-    support_start(&s, 1000, 5000);
+    support_start(&s, 1000, 60000);
     peer_open(&s, &client);
     support_await_job(&client, job, "done");
     peer_close(&client);
@@ -122,7 +127,7 @@ static void lost_workers_leave_the_same_tables(void **state)
     (void)state;
     char *expected = run_undisturbed();
     support_open(&s);
-    support_start(&s, 50, 200);
+    support_start(&s, 50, 1000);
     peer_open(&s, &client);
     support_add_bundle(&s, &client);
     worker_open(&s, &dying, 1, 3);

@@ -41,7 +41,8 @@ static struct farm_job *add_job(struct farm *farm, int64_t id, int count)
     snprintf(yaml, sizeof yaml,
              "format: facefarm-job/1\nname: j\nbundle: b\nstages:\n"
              "  - {kind: label, name: a, count: %d, task_size: 10}\n"
-             "  - {kind: label, name: b, count: 10, task_size: 10}\n", count);
+             "  - {kind: label, name: b, count: 10, task_size: 10}\n",
+             count);
     if (spec_parse(yaml, strlen(yaml), &spec, &err) < 0 ||
         farm_make_job(farm->bundles, &spec, yaml, &job, &err) < 0)
         fail_msg("%s", err.text);

@@ -21,16 +21,27 @@ struct bench {
     uint64_t job;
 };
 
-static int open_bench(void **state)
+static int open_with(void **state, int silence_ms)
 {
     struct bench *b = calloc(1, sizeof *b);
     support_open(&b->s);
-    support_start(&b->s, 50, 300);
+    support_start(&b->s, 50, silence_ms);
     peer_open(&b->s, &b->client);
     support_add_bundle(&b->s, &b->client);
     b->job = support_submit(&b->client, small);
     *state = b;
     return 0;
+}
+
+/* Scripted workers send no heartbeats: only a test about silence wants it short. */
+static int open_bench(void **state)
+{
+    return open_with(state, 60000);
+}
+
+static int open_impatient(void **state)
+{
+    return open_with(state, 1000);
 }
 
 static int close_bench(void **state)
@@ -82,22 +93,25 @@ static void silence_returns_the_tasks(void **state)
     struct held held = hold(&silent);
     assert_int_equal(held.lease.tasks.count, 4);
     worker_open(&b->s, &lively, 2, 4);
-    /* Nothing is left to lease until the silent one is found out, 300 ms later. */
+    /* Nothing is left to lease until the silent one is found out, a second later. */
     struct held again;
     while (!peer_next(&lively.peer, 50) || lively.peer.message.type != WIRE_LEASE)
         peer_send(&lively.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
     const struct wire_lease *lease = WIRE_BODY(&lively.peer.message, lease);
     assert_int_equal(lease->tasks.count, 4);
-    again = (struct held){*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec), strdup(lease->bundle)};
+    again = (struct held){*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec),
+                          strdup(lease->bundle)};
     again.lease.spec = again.spec;
     assert_true(again.task.epoch > held.task.epoch);
-    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || min(code) FROM failure"), "4 E_TIMEOUT");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || min(code) FROM failure"),
+                        "4 E_TIMEOUT");
     /* The late result of the silent one is welcome, and the lively one's is then the second. */
     worker_result(&silent, &held.lease, &held.task, 0);
     peer_expect(&silent.peer, WIRE_ACCEPTED);
     worker_result(&lively, &held.lease, &held.task, 0);
     peer_expect(&lively.peer, WIRE_ACCEPTED);
-    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || max(attempts) FROM task"), "1 2");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || max(attempts) FROM task"),
+                        "1 2");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "0");
     let_go(&held);
     let_go(&again);
@@ -118,7 +132,11 @@ static void duplicates_are_compared(void **state)
         accepted += peer_next(&worker.peer, SUPPORT_TIMEOUT_MS)->type == WIRE_ACCEPTED;
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM task"), "1");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "10");
-    assert_string_equal(support_sql(&b->s, "SELECT group_concat(start || ' ' || (expected <> found)) FROM determinism_fault"), "0 1");
+    assert_string_equal(
+        support_sql(
+            &b->s,
+            "SELECT group_concat(start || ' ' || (expected <> found)) FROM determinism_fault"),
+        "0 1");
     peer_close(&worker.peer);
     finish(b, 2);
     /* Also after the job's end. */
@@ -133,7 +151,8 @@ static void duplicates_are_compared(void **state)
 
 static void send_failed(struct worker *worker, const struct held *held)
 {
-    struct wire_failed failed = {held->lease.stage, WIRE_LIST(&held->task, 1), "E_DEVICE", "no such thing"};
+    struct wire_failed failed = {held->lease.stage, WIRE_LIST(&held->task, 1), "E_DEVICE",
+                                 "no such thing"};
     peer_send(&worker->peer, WIRE_FAILED, &failed);
     peer_expect(&worker->peer, WIRE_ACCEPTED);
 }
@@ -175,7 +194,7 @@ static void attempts_outlive_the_broker(void **state)
     peer_close(&worker.peer);
     peer_close(&b->client);
     support_kill(&b->s, SIGKILL);
-    support_start(&b->s, 50, 5000);
+    support_start(&b->s, 50, 60000);
     peer_open(&b->s, &b->client);
     worker_open(&b->s, &worker, 1, 1);
     held = hold(&worker);
@@ -220,7 +239,8 @@ static void hello_again_keeps_the_leases(void **state)
     assert_int_equal(next.task.start, 20);
     /* The old connection is nobody now. */
     peer_send(&old, WIRE_HEARTBEAT, &(struct wire_heartbeat){1});
-    assert_string_equal(((const struct wire_refused *)peer_expect(&old, WIRE_REFUSED))->code, "E_STATE");
+    assert_string_equal(((const struct wire_refused *)peer_expect(&old, WIRE_REFUSED))->code,
+                        "E_STATE");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM worker"), "1");
     let_go(&held);
     let_go(&next);
@@ -237,9 +257,12 @@ static void wrong_results_are_attempts(void **state)
     worker_open(&b->s, &worker, 1, 1);
     struct held held = hold(&worker);
     scores[7] = NAN;
-    struct wire_result result = {
-        .stage = held.lease.stage, .task = WIRE_LIST(&held.task, 1), .metrics = WIRE_LIST(&metrics, 1),
-        .variants = 1, .columns = SUPPORT_COLUMNS, .scores = {(uint8_t *)scores, sizeof scores}};
+    struct wire_result result = {.stage = held.lease.stage,
+                                 .task = WIRE_LIST(&held.task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .variants = 1,
+                                 .columns = SUPPORT_COLUMNS,
+                                 .scores = {(uint8_t *)scores, sizeof scores}};
     peer_send(&worker.peer, WIRE_RESULT, &result);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
     let_go(&held);
@@ -249,7 +272,8 @@ static void wrong_results_are_attempts(void **state)
     peer_send(&worker.peer, WIRE_RESULT, &result);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
     let_go(&held);
-    assert_string_equal(support_sql(&b->s, "SELECT group_concat(code, ' ') FROM failure"), "E_INVALID E_INVALID");
+    assert_string_equal(support_sql(&b->s, "SELECT group_concat(code, ' ') FROM failure"),
+                        "E_INVALID E_INVALID");
     assert_string_equal(support_sql(&b->s, "SELECT text FROM failure LIMIT 1"),
                         "scores: value 7 is nan, expected a finite number");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "0");
@@ -273,7 +297,8 @@ static void cancel_revokes(void **state)
     peer_expect(&worker.peer, WIRE_ACCEPTED); /* and forgotten */
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "0");
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){6, b->job});
-    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code, "E_STATE");
+    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code,
+                        "E_STATE");
     let_go(&held);
     peer_close(&worker.peer);
 }
@@ -287,25 +312,34 @@ static void refused(struct bench *b, const char *yaml, const char *words)
         fail_msg("\"%s\" does not say \"%s\"", told->text, words);
 }
 
-#define HEAD "format: facefarm-job/1\nname: x\nbundle: toy\nstages:\n  - {kind: label, name: l, count: 5}\n"
+#define HEAD                                                                                       \
+    "format: facefarm-job/1\nname: x\nbundle: toy\nstages:\n  - {kind: label, name: l, count: "    \
+    "5}\n"
 #define FIT "  - {kind: fit, name: f}\n"
 
 static void specs_are_checked_against_the_bundle(void **state)
 {
     struct bench *b = *state;
     refused(b, "nonsense", "");
-    refused(b, "format: facefarm-job/1\nname: x\nbundle: none\nstages:\n  - {kind: label, count: 5}\n", "none");
-    refused(b, HEAD FIT "  - {kind: edit, name: e, targets: [Smiling, Beard]}\n", "stage e: targets");
+    refused(b,
+            "format: facefarm-job/1\nname: x\nbundle: none\nstages:\n  - {kind: label, count: 5}\n",
+            "none");
+    refused(b, HEAD FIT "  - {kind: edit, name: e, targets: [Smiling, Beard]}\n",
+            "stage e: targets");
     refused(b, HEAD FIT "  - {kind: edit, name: e, targets: [Smiling, Beard]}\n", "Beard");
-    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, conditions: [Mail]}\n", "stage e: conditions");
-    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [age-age]}\n", "stage e: targets");
+    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, conditions: [Mail]}\n",
+            "stage e: conditions");
+    refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [age-age]}\n",
+            "stage e: targets");
     peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){4});
     const struct wire_jobs *jobs = peer_expect(&b->client, WIRE_JOBS);
     assert_int_equal(jobs->jobs.count, 1);
     peer_send(&b->client, WIRE_JOB_SHOW, &(struct wire_job_show){5, 99});
-    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code, "E_NOT_FOUND");
+    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code,
+                        "E_NOT_FOUND");
     peer_send(&b->client, WIRE_JOB_WATCH, &(struct wire_job_watch){6, 99});
-    assert_int_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->request, 6);
+    assert_int_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->request,
+                     6);
 }
 
 /* What the mathematics refuses, when the boundaries are there: the stage fails by that sentence. */
@@ -317,9 +351,10 @@ static void a_direction_that_cannot_be_fails_its_stage(void **state)
     worker.degenerate = true;
     worker_run(&worker, &b->client, b->job, 0);
     uint64_t job = support_submit(
-        &b->client, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [Male], conditions: [Order]}\n"
-                             "  - {kind: sample, name: s, count: 3000, task_size: 1}\n");
-    worker_run(&worker, &b->client, job, 9);
+        &b->client,
+        HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [Male], conditions: [Order]}\n"
+                 "  - {kind: sample, name: s, count: 3000, task_size: 1}\n");
+    worker_run(&worker, &b->client, job, 0);
     support_await_job(&b->client, job, "failed");
     const struct wire_job_state *told = b->client.message.body;
     const struct wire_stage_info *stages = WIRE_ITEMS(told->stages, stage_info);
@@ -342,19 +377,23 @@ static void frames_that_are_no_messages_are_refused(void **state)
         for (size_t k = 0; k < size; k++)
             noise[k] = (unsigned char)rand();
         assert_true(zmq_send(hostile.socket, noise, size, 0) >= 0);
-        assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request, 0);
+        assert_int_equal(
+            ((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request, 0);
     }
     zmq_send(hostile.socket, "a", 1, ZMQ_SNDMORE);
     zmq_send(hostile.socket, "b", 1, 0);
     peer_expect(&hostile, WIRE_REFUSED);
     /* Well-formed, but not for a broker, or from nobody. */
     peer_send(&hostile, WIRE_SUBMITTED, &(struct wire_submitted){1, 1});
-    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code, "E_UNSUPPORTED");
+    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
+                        "E_UNSUPPORTED");
     struct wire_task task = {0, 10, 1};
     peer_send(&hostile, WIRE_FAILED, &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x"});
-    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code, "E_STATE");
+    assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
+                        "E_STATE");
     peer_send(&hostile, WIRE_FETCH_SCORES, &(struct wire_fetch_scores){2, 1, 0, 10});
-    assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request, 2);
+    assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request,
+                     2);
     peer_send(&hostile, WIRE_FETCH_DIRECTIONS, &(struct wire_fetch_directions){3, 1});
     peer_expect(&hostile, WIRE_REFUSED);
     peer_close(&hostile);
@@ -377,7 +416,7 @@ static void workers_are_listed(void **state)
     peer_close(&worker.peer);
     peer_close(&b->client);
     support_kill(&b->s, SIGTERM);
-    support_start(&b->s, 50, 300);
+    support_start(&b->s, 50, 60000);
     peer_open(&b->s, &b->client);
     peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){4});
     list = peer_expect(&b->client, WIRE_WORKERS);
@@ -390,7 +429,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
-        TEST(silence_returns_the_tasks),
+        cmocka_unit_test_setup_teardown(silence_returns_the_tasks, open_impatient, close_bench),
         TEST(duplicates_are_compared),
         TEST(poison_fails_the_job_at_its_end),
         TEST(attempts_outlive_the_broker),

@@ -45,13 +45,18 @@ static void sizes_tasks_by_kind(void **state)
     plan = make((struct spec_stage){.kind = SPEC_FIT});
     assert_int_equal(plan.total, 41);
     assert_int_equal(plan.size, 11);
-    plan = make((struct spec_stage){.kind = SPEC_EDIT, .faces = 3, .targets_count = 5,
+    plan = make((struct spec_stage){.kind = SPEC_EDIT,
+                                    .faces = 3,
+                                    .targets_count = 5,
                                     .targets = targets,
                                     .distances = {.steps = 7}});
     assert_int_equal(plan.total, 15);
     assert_int_equal(plan.size, 3);
     /* A task's size is a multiple of what may not be cut, and its scores fit into a message. */
-    plan = make((struct spec_stage){.kind = SPEC_EDIT, .faces = 3, .targets_count = 5, .task_size = 8,
+    plan = make((struct spec_stage){.kind = SPEC_EDIT,
+                                    .faces = 3,
+                                    .targets_count = 5,
+                                    .task_size = 8,
                                     .targets = targets,
                                     .distances = {.steps = 7}});
     assert_int_equal(plan.size, 6);
@@ -129,8 +134,13 @@ static void refuses_a_unit_that_fits_no_message(void **state)
     struct plan plan;
     struct error err = {0};
     struct bundle wide = {.classifier = {.attributes_count = 512}};
-    struct spec_stage stage = {.kind = SPEC_EDIT, .name = sheets, .faces = 4096, .targets_count = 1,
-                               .targets = targets, .conditions_count = 1, .distances = {.steps = 64}};
+    struct spec_stage stage = {.kind = SPEC_EDIT,
+                               .name = sheets,
+                               .faces = 4096,
+                               .targets_count = 1,
+                               .targets = targets,
+                               .conditions_count = 1,
+                               .distances = {.steps = 64}};
     assert_int_equal(plan_init(&plan, &stage, &wide, &err), E_LIMIT);
 }
 

@@ -15,11 +15,16 @@
 #define NO (-1)
 
 static const int job_expected[STATES_JOBS][STATES_JOB_EVENTS] = {
-    {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED}, {NO, NO, NO}, {NO, NO, NO}, {NO, NO, NO}};
+    {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED},
+    {NO, NO, NO},
+    {NO, NO, NO},
+    {NO, NO, NO}};
 static const int stage_expected[STATES_STAGES][STATES_STAGE_EVENTS] = {
     {STATES_STAGE_RUNNING, NO, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED},
     {NO, STATES_STAGE_DONE, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED},
-    {NO, NO, NO, NO}, {NO, NO, NO, NO}, {NO, NO, NO, NO}};
+    {NO, NO, NO, NO},
+    {NO, NO, NO, NO},
+    {NO, NO, NO, NO}};
 
 struct bench {
     char folder[64], file[96];
@@ -100,7 +105,8 @@ static void walks_the_jobs_matrix(void **state)
             assert_int_equal(audit_rows(b->db), before + (next != NO));
             if (next == NO) {
                 assert_non_null(strstr(err.text, states_job_name((enum states_job)from)));
-                assert_non_null(strstr(err.text, states_job_event_name((enum states_job_event)event)));
+                assert_non_null(
+                    strstr(err.text, states_job_event_name((enum states_job_event)event)));
             }
         }
 }
@@ -114,7 +120,8 @@ static void walks_the_stages_matrix(void **state)
             enum states_stage now = (enum states_stage)from;
             int64_t before = audit_rows(b->db);
             int next = stage_expected[from][event];
-            struct states_stage_change change = {b->job, b->stage, (enum states_stage_event)event, "e", 1, 9};
+            struct states_stage_change change = {b->job, b->stage, (enum states_stage_event)event,
+                                                 "e",    1,        9};
             assert_int_equal(states_stage_next(now, change.event), next);
             int rc = states_stage_apply(b->db, &change, &now, &err);
             assert_int_equal(rc, next == NO ? E_STATE : 0);
@@ -140,7 +147,8 @@ static void names_are_the_schemas(void **state)
     assert_false(states_stage_find("asleep", &found));
     assert_int_equal(jobs_set_stage_state(b->db, b->stage, "asleep", NULL, 0, 1, &err), E_DATABASE);
     for (int i = 0; i < STATES_JOBS; i++)
-        assert_int_equal(jobs_set_state(b->db, b->job, states_job_name((enum states_job)i), 1, &err), 0);
+        assert_int_equal(
+            jobs_set_state(b->db, b->job, states_job_name((enum states_job)i), 1, &err), 0);
 }
 
 int main(void)

@@ -73,8 +73,7 @@ static void write_bundle(const char *folder)
 
 void support_open(struct support *s)
 {
-    *s = (struct support){.folder = "/tmp/facefarm-broker-XXXXXX",
-                          .endpoint = "tcp://127.0.0.1:*"};
+    *s = (struct support){.folder = "/tmp/facefarm-broker-XXXXXX", .endpoint = "tcp://127.0.0.1:*"};
     assert_non_null(mkdtemp(s->folder));
     snprintf(s->db, sizeof s->db, "%s/farm.db", s->folder);
     snprintf(s->store, sizeof s->store, "%s/store", s->folder);
@@ -166,7 +165,8 @@ const char *support_sql(struct support *s, const char *sql)
 
 static const char *const dumped[] = {
     "SELECT id, name, bundle_id, spec, seed, state FROM job ORDER BY id",
-    "SELECT id, job_id, position, name, kind, input_id, start, total, unit, variants, done, state, error "
+    "SELECT id, job_id, position, name, kind, input_id, start, total, unit, variants, done, state, "
+    "error "
     "FROM stage ORDER BY id",
     "SELECT stage_id, start, count, digest, faces FROM task ORDER BY stage_id, start",
     "SELECT * FROM face ORDER BY stage_id, idx, variant",
@@ -345,8 +345,14 @@ static void send_boundaries(struct worker *worker, struct wire_result *result,
             .offset = 0.25,
             .cost = 1,
             .iterations = 5,
-            .train_tp = 40, .train_fp = 10, .train_tn = 40, .train_fn = 10,
-            .test_tp = 8, .test_fp = 2, .test_tn = 7, .test_fn = 3,
+            .train_tp = 40,
+            .train_fp = 10,
+            .train_tn = 40,
+            .train_fn = 10,
+            .test_tp = 8,
+            .test_fp = 2,
+            .test_tn = 7,
+            .test_fn = 3,
             .test_auc = p == 0 ? -1 : 0.9,
         };
     }
@@ -388,9 +394,8 @@ void worker_result(struct worker *worker, const struct wire_lease *lease,
     struct error err = {0};
     struct spec *spec;
     struct wire_stage_metrics metrics = {.total_ms = 1, .faces = task->count};
-    struct wire_result result = {.stage = lease->stage,
-                                 .task = WIRE_LIST(task, 1),
-                                 .metrics = WIRE_LIST(&metrics, 1)};
+    struct wire_result result = {
+        .stage = lease->stage, .task = WIRE_LIST(task, 1), .metrics = WIRE_LIST(&metrics, 1)};
     if (spec_parse(lease->spec, strlen(lease->spec), &spec, &err) < 0)
         fail_msg("%s", err.text);
     const struct spec_stage *stage = &spec->stages[lease->position];

@@ -1,5 +1,5 @@
-/* What the broker's tests share: a folder of their own, a bundle of toy networks, a real broker process, and
- * peers that speak the protocol. Everything waits on messages, nothing sleeps. */
+/* What the broker's tests share: a folder of their own, a bundle of toy networks, a real broker
+ * process, and peers that speak the protocol. Everything waits on messages, nothing sleeps. */
 #ifndef TESTS_BROKER_SUPPORT_H
 #define TESTS_BROKER_SUPPORT_H
 
@@ -32,11 +32,13 @@ struct support {
 void support_open(struct support *s);
 /* Kills the broker if it runs, removes the folder. */
 void support_close(struct support *s);
-/* Starts a broker and waits for its line. The first start takes a free port, later ones the same again. */
+/* Starts a broker and waits for its line. The first start takes a free port, later ones the same
+ * again. */
 void support_start(struct support *s, int heartbeat_ms, int silence_ms);
 void support_kill(struct support *s, int signal); /* and waits; SIGTERM must end in exit code 0 */
 
-/* Runs one SQL query on the database and returns its only value as text (static), by the sqlite3 library. */
+/* Runs one SQL query on the database and returns its only value as text (static), by the sqlite3
+ * library. */
 const char *support_sql(struct support *s, const char *sql);
 /* All tables of results as text, without what differs from run to run; the caller frees. */
 char *support_dump(struct support *s);
@@ -71,12 +73,12 @@ struct worker {
 
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
-/* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to every
- * score. Takes nothing back. */
+/* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to
+ * every score. Takes nothing back. */
 void worker_result(struct worker *worker, const struct wire_lease *lease,
                    const struct wire_task *task, float twist);
-/* Answers leases until the job is not running, or `most` tasks are done (0: no limit). Returns how many
- * it did. The client watches nothing meanwhile. */
+/* Answers leases until the job is not running, or `most` tasks are done (0: no limit). Returns how
+ * many it did. The client watches nothing meanwhile. */
 uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, uint64_t most);
 
 #endif

@@ -175,10 +175,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_open, folder_close)
     const struct CMUnitTest tests[] = {
-        TEST(opens_a_fresh_file),       TEST(refuses_a_second_broker),
-        TEST(refuses_a_newer_schema),   TEST(refuses_what_is_not_ours),
-        TEST(refuses_a_truncated_file), TEST(reads_beside_a_broker),
-        TEST(transactions_remember_their_place), TEST(statements_tell_their_errors),
+        TEST(opens_a_fresh_file),
+        TEST(refuses_a_second_broker),
+        TEST(refuses_a_newer_schema),
+        TEST(refuses_what_is_not_ours),
+        TEST(refuses_a_truncated_file),
+        TEST(reads_beside_a_broker),
+        TEST(transactions_remember_their_place),
+        TEST(statements_tell_their_errors),
         TEST(all_statements_prepare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

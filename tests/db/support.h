@@ -15,7 +15,7 @@ struct folder {
     char db[128];
 };
 
-int folder_open(void **state);  /* cmocka set-up: *state is a struct folder */
+int folder_open(void **state); /* cmocka set-up: *state is a struct folder */
 int folder_close(void **state);
 
 /* Fails the test with the error's text. */

@@ -9,7 +9,8 @@
 #include "db/jobs.h"
 #include "db/results.h"
 
-static const char *const awkward[] = {"5_o_Clock_Shadow", "Order", "select", "it's \"so\"", "Grey hair", "%d"};
+static const char *const awkward[] = {"5_o_Clock_Shadow", "Order",     "select",
+                                      "it's \"so\"",      "Grey hair", "%d"};
 #define AWKWARD 6
 
 static int64_t add_bundle(struct database *db, const char *name, const char *const *attributes,
@@ -28,8 +29,14 @@ static int64_t add_stage(struct database *db, int64_t job, int64_t position, con
                          uint64_t unit, uint32_t variants)
 {
     int64_t id = 0;
-    struct jobs_stage stage = {.job = job, .position = position, .name = kind, .kind = kind,
-                               .start = 1000, .total = 4, .unit = unit, .variants = variants};
+    struct jobs_stage stage = {.job = job,
+                               .position = position,
+                               .name = kind,
+                               .kind = kind,
+                               .start = 1000,
+                               .total = 4,
+                               .unit = unit,
+                               .variants = variants};
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < variants; v++)
         CHECK(jobs_insert_variant(db, id, v, v, v == 2, err));
@@ -79,28 +86,35 @@ static void views_have_a_column_an_attribute(void **state)
     float unit[8] = {1};
     for (uint64_t target = 0; target < 2; target++)
         for (uint64_t projected = 0; projected < 2; projected++)
-            CHECK(results_insert_direction(db, edit,
-                                           &(struct wire_direction){target, projected,
-                                                                    target ? "b" : "a",
-                                                                    {(uint8_t *)unit, sizeof unit},
-                                                                    1, 0},
-                                           err));
+            CHECK(results_insert_direction(
+                db, edit,
+                &(struct wire_direction){
+                    target, projected, target ? "b" : "a", {(uint8_t *)unit, sizeof unit}, 1, 0},
+                err));
     CHECK(results_summarise(db, label, bundle, err));
     CHECK(results_summarise(db, evaluate, bundle, err));
     CHECK(database_commit(db, err));
     database_close(&db);
     const char *p = f->db;
-    assert_string_equal(ask(p, "SELECT avg(\"5_o_Clock_Shadow\" > 0) FROM default_labels WHERE job = 1"), "0.5");
+    assert_string_equal(
+        ask(p, "SELECT avg(\"5_o_Clock_Shadow\" > 0) FROM default_labels WHERE job = 1"), "0.5");
     assert_string_equal(ask(p, "SELECT max(\"it's \"\"so\"\"\") > 1.7 FROM default_labels"), "1");
-    assert_string_equal(ask(p, "SELECT group_concat(sample) FROM default_labels"), "1000,1001,1002,1003");
-    assert_string_equal(ask(p, "SELECT count(\"Grey hair\") FROM default_edits WHERE target = 'b' AND variant = 2 "
-                               "AND projected = 1 AND face = 1 AND sample = 1001 AND distance = 2"), "1");
+    assert_string_equal(ask(p, "SELECT group_concat(sample) FROM default_labels"),
+                        "1000,1001,1002,1003");
+    assert_string_equal(
+        ask(p, "SELECT count(\"Grey hair\") FROM default_edits WHERE target = 'b' AND variant = 2 "
+               "AND projected = 1 AND face = 1 AND sample = 1001 AND distance = 2"),
+        "1");
     assert_string_equal(ask(p, "SELECT count(*) FROM default_edits"), "12");
-    assert_string_equal(ask(p, "SELECT avg(age_after - age_before) FROM default_evaluation"), "10.0");
-    assert_string_equal(ask(p, "SELECT avg(age_after_projected - age_before) FROM default_evaluation"), "20.0");
-    assert_string_equal(ask(p, "SELECT round(min(\"select_change\"), 4) FROM default_evaluation"), "1.0");
+    assert_string_equal(ask(p, "SELECT avg(age_after - age_before) FROM default_evaluation"),
+                        "10.0");
+    assert_string_equal(
+        ask(p, "SELECT avg(age_after_projected - age_before) FROM default_evaluation"), "20.0");
+    assert_string_equal(ask(p, "SELECT round(min(\"select_change\"), 4) FROM default_evaluation"),
+                        "1.0");
     assert_string_equal(ask(p, "SELECT mean_shift FROM age_shift WHERE projected = 1"), "20.0");
-    assert_string_equal(ask(p, "SELECT count(*) FROM pragma_table_info('default_evaluation')"), "19");
+    assert_string_equal(ask(p, "SELECT count(*) FROM pragma_table_info('default_evaluation')"),
+                        "19");
 }
 
 static void summary_is_the_rows_reduced(void **state)
@@ -122,16 +136,27 @@ static void summary_is_the_rows_reduced(void **state)
     CHECK(database_commit(db, err));
     database_close(&db);
     assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary"), "450");
-    assert_string_equal(ask(f->db, "SELECT count(DISTINCT position) FROM attribute_summary WHERE attribute = 'A' || position"), "150");
-    assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary WHERE (mean_change IS NULL) <> (variant = 0)"), "0");
+    assert_string_equal(ask(f->db, "SELECT count(DISTINCT position) FROM attribute_summary WHERE "
+                                   "attribute = 'A' || position"),
+                        "150");
+    assert_string_equal(
+        ask(f->db,
+            "SELECT count(*) FROM attribute_summary WHERE (mean_change IS NULL) <> (variant = 0)"),
+        "0");
     /* A7: logits i − 0.8, i = 0 … 3; one step of 1 flips the sign of the first only. */
-    assert_string_equal(ask(f->db, "SELECT faces || ' ' || positives || ' ' || round(mean_logit, 4) || ' ' || "
-                                   "round(sd_logit, 4) FROM attribute_summary WHERE variant = 0 AND attribute = 'A7'"),
-                        "4 3 0.7 1.118");
-    assert_string_equal(ask(f->db, "SELECT flipped || ' ' || round(mean_change, 4) FROM attribute_summary "
-                                   "WHERE variant = 1 AND attribute = 'A7'"), "1 1.0");
-    assert_string_equal(ask(f->db, "SELECT avg(\"A149\") = mean_logit FROM wide_evaluation, attribute_summary "
-                                   "WHERE attribute = 'A149' AND variant = 0"), "1");
+    assert_string_equal(
+        ask(f->db,
+            "SELECT faces || ' ' || positives || ' ' || round(mean_logit, 4) || ' ' || "
+            "round(sd_logit, 4) FROM attribute_summary WHERE variant = 0 AND attribute = 'A7'"),
+        "4 3 0.7 1.118");
+    assert_string_equal(ask(f->db,
+                            "SELECT flipped || ' ' || round(mean_change, 4) FROM attribute_summary "
+                            "WHERE variant = 1 AND attribute = 'A7'"),
+                        "1 1.0");
+    assert_string_equal(
+        ask(f->db, "SELECT avg(\"A149\") = mean_logit FROM wide_evaluation, attribute_summary "
+                   "WHERE attribute = 'A149' AND variant = 0"),
+        "1");
 }
 
 static void prefixes_do_not_collide(void **state)
@@ -153,8 +178,9 @@ static void prefixes_do_not_collide(void **state)
     bundles_row_free(&row);
     assert_int_equal(bundles_find(db, "none", &row, NULL), E_NOT_FOUND);
     database_close(&db);
-    assert_string_equal(ask(f->db, "SELECT group_concat(view_prefix) FROM (SELECT * FROM bundle ORDER BY id)"),
-                        "faces,faces_2,Faces_3,bundle_sqlite_stat");
+    assert_string_equal(
+        ask(f->db, "SELECT group_concat(view_prefix) FROM (SELECT * FROM bundle ORDER BY id)"),
+        "faces,faces_2,Faces_3,bundle_sqlite_stat");
     assert_string_equal(ask(f->db, "SELECT count(*) FROM faces_2_labels"), "0");
 }
 
@@ -190,9 +216,11 @@ static void scores_read_back_as_they_came(void **state)
     CHECK(results_read_scores(db, stage, &layout, 5, 3, &ages[0][0], &logits[0][0], err));
     assert_memory_equal(scores, logits, sizeof scores);
     assert_true(isnan(ages[0][0]));
-    assert_int_equal(results_read_scores(db, stage, &layout, 5, 2, &ages[0][0], &logits[0][0], NULL), 0);
-    assert_int_equal(results_read_scores(db, stage, &layout, 6, 3, &ages[0][0], &logits[0][0], NULL),
-                     E_NOT_FOUND);
+    assert_int_equal(
+        results_read_scores(db, stage, &layout, 5, 2, &ages[0][0], &logits[0][0], NULL), 0);
+    assert_int_equal(
+        results_read_scores(db, stage, &layout, 6, 3, &ages[0][0], &logits[0][0], NULL),
+        E_NOT_FOUND);
     database_close(&db);
 }
 
@@ -200,10 +228,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_open, folder_close)
     const struct CMUnitTest tests[] = {
-        TEST(views_have_a_column_an_attribute),
-        TEST(summary_is_the_rows_reduced),
-        TEST(prefixes_do_not_collide),
-        TEST(names_that_cannot_be_columns_are_refused),
+        TEST(views_have_a_column_an_attribute), TEST(summary_is_the_rows_reduced),
+        TEST(prefixes_do_not_collide),          TEST(names_that_cannot_be_columns_are_refused),
         TEST(scores_read_back_as_they_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
