@@ -1,0 +1,227 @@
+/*
+ * Fusion changes the steps, not the results: each pattern, fused and unfused, within 2e-6 of the
+ * range and with fewer steps; and patterns that only look like it are left alone.
+ */
+#include "tests/engine/harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROWS 2
+#define CHANNELS 20
+#define SIDE 6
+
+/* x [N,20,6,6] and constants that the patterns share. */
+static void start(struct model *model)
+{
+    static const int64_t dims[] = {-1, CHANNELS, SIDE, SIDE}, weights[] = {CHANNELS, CHANNELS, 3, 3},
+                         channels[] = {CHANNELS}, scalar[] = {1}, four[] = {4};
+    static const float epsilon[] = {1e-8f}, two[] = {2.0f}, scales[] = {1, 1, 2, 2};
+    float w[CHANNELS * CHANNELS * 9], b[CHANNELS], variance[CHANNELS];
+    harness_random(w, CHANNELS * CHANNELS * 9, 1);
+    harness_random(b, CHANNELS, 2);
+    for (int c = 0; c < CHANNELS; c++)
+        variance[c] = 0.5f + b[c] * b[c];
+    model_init(model, 13);
+    model_input(model, "x", 4, dims);
+    model_floats(model, "w", 4, weights, w);
+    model_floats(model, "b", 1, channels, b);
+    model_floats(model, "variance", 1, channels, variance);
+    model_floats(model, "epsilon", 1, scalar, epsilon);
+    model_floats(model, "two", 1, scalar, two);
+    model_floats(model, "scales", 1, four, scales);
+}
+
+static void conv(struct model *model, const char *inputs, const char *output)
+{
+    static const int64_t pads[] = {1, 1, 1, 1};
+    node_ints(model, model_node(model, "Conv", inputs, output), "pads", 4, pads);
+}
+
+static void mean(struct model *model, const char *input, const char *output, int64_t axis)
+{
+    node_ints(model, model_node(model, "ReduceMean", input, output), "axes", 1, &axis);
+}
+
+static void upsample(struct model *model, const char *input, const char *output)
+{
+    char inputs[64];
+    snprintf(inputs, sizeof inputs, "%s - scales", input);
+    Onnx__NodeProto *node = model_node(model, "Resize", inputs, output);
+    node_string(model, node, "mode", "nearest");
+    node_string(model, node, "coordinate_transformation_mode", "asymmetric");
+    node_string(model, node, "nearest_mode", "floor");
+}
+
+/* Steps of the fused network, which must agree with the unfused one. */
+static size_t compare(struct model *model, bool portable)
+{
+    struct network_options fused = {.portable = portable};
+    struct network_options unfused = {.portable = portable, .unfused = true};
+    struct engine_network *a = harness_load(model, ROWS, &fused);
+    struct engine_network *b = harness_load(model, ROWS, &unfused);
+    size_t count = engine_output(a, 0)->row_elements * ROWS, steps = a->lowering.step_count;
+    float *in = calloc(ROWS * CHANNELS * SIDE * SIDE, sizeof *in);
+    float *out_a = calloc(count, sizeof *out_a), *out_b = calloc(count, sizeof *out_b);
+    harness_random(in, ROWS * CHANNELS * SIDE * SIDE, 5);
+    harness_run(a, ROWS, (const float *const[]){in}, (float *const[]){out_a});
+    harness_run(b, ROWS, (const float *const[]){in}, (float *const[]){out_b});
+    double error = harness_error(out_a, out_b, count, 1e-3);
+    if (!(error <= 2e-6))
+        fail_msg("%.2e of the range", error);
+    assert_true(steps <= b->lowering.step_count);
+    free(in);
+    free(out_a);
+    free(out_b);
+    engine_free(&a);
+    engine_free(&b);
+    return steps;
+}
+
+static void expect_steps(struct model *model, size_t blocked, size_t portable)
+{
+    model_output(model, "y");
+    assert_int_equal(compare(model, false), blocked);
+    assert_int_equal(compare(model, true), portable);
+    model_free(model);
+}
+
+static void test_activation(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Relu", "LeakyRelu", "Tanh", "Sigmoid", "Elu"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct model model;
+        start(&model);
+        conv(&model, "x w b", "c");
+        model_node(&model, types[i], "c", "y");
+        expect_steps(&model, 1, 1);
+    }
+}
+
+static void test_batch_norm(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    conv(&model, "x w", "c");
+    model_node(&model, "BatchNormalization", "c b b b variance", "n");
+    model_node(&model, "Relu", "n", "y");
+    expect_steps(&model, 1, 1);
+}
+
+static void test_residual(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    conv(&model, "x w b", "c");
+    model_node(&model, "Relu", "c", "r");
+    conv(&model, "r w", "d");
+    model_node(&model, "Add", "d r", "s");
+    model_node(&model, "Relu", "s", "y");
+    model_output(&model, "y");
+    /* The sum in the plain layout of an output needs the residual converted. */
+    assert_true(compare(&model, false) <= 3);
+    assert_int_equal(compare(&model, true), 2);
+    model_free(&model);
+}
+
+static void pixel_norm(struct model *model, int spelling, const char *square)
+{
+    model_node(model, square, spelling == 1 ? "r two" : "r r", "q");
+    mean(model, "q", "m", 1);
+    model_node(model, "Add", spelling == 2 ? "epsilon m" : "m epsilon", "e");
+    model_node(model, "Sqrt", "e", "root");
+    if (spelling < 2) {
+        model_node(model, "Div", "r root", "p");
+    } else {
+        model_node(model, "Reciprocal", "root", "inverse");
+        model_node(model, "Mul", "inverse r", "p");
+    }
+}
+
+static void test_pixel_norm(void **state)
+{
+    (void)state;
+    for (int spelling = 0; spelling < 3; spelling++) {
+        struct model model;
+        start(&model);
+        conv(&model, "x w b", "c");
+        model_node(&model, "LeakyRelu", "c", "r");
+        pixel_norm(&model, spelling, spelling == 1 ? "Pow" : "Mul");
+        conv(&model, "p w b", "y");
+        expect_steps(&model, 2, 3);
+    }
+}
+
+/* The mean over another axis, or of something else, is no pixel norm. */
+static void test_no_pixel_norm(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    model_node(&model, "Mul", "x x", "q");
+    mean(&model, "q", "m", 2);
+    model_node(&model, "Add", "m epsilon", "e");
+    model_node(&model, "Sqrt", "e", "root");
+    model_node(&model, "Div", "x root", "y");
+    expect_steps(&model, 5, 5);
+    start(&model);
+    model_node(&model, "Mul", "x x", "q");
+    mean(&model, "q", "m", 1);
+    model_node(&model, "Add", "m epsilon", "e");
+    model_node(&model, "Sqrt", "e", "root");
+    model_node(&model, "Div", "q root", "y");
+    expect_steps(&model, 5, 5);
+}
+
+static void test_upsample(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    upsample(&model, "x", "u");
+    conv(&model, "u w b", "y");
+    expect_steps(&model, 1, 1);
+}
+
+/* An intermediate that is itself an output must survive. */
+static void test_output_between(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    conv(&model, "x w b", "c");
+    model_node(&model, "Relu", "c", "y");
+    model_output(&model, "c");
+    model_output(&model, "y");
+    struct engine_network *network = harness_load(&model, 1, NULL);
+    size_t count = CHANNELS * SIDE * SIDE;
+    float *in = calloc(count, sizeof *in), *c = calloc(count, sizeof *c),
+          *y = calloc(count, sizeof *y);
+    harness_random(in, count, 5);
+    harness_run(network, 1, (const float *const[]){in}, (float *const[]){c, y});
+    for (size_t i = 0; i < count; i++)
+        assert_true(y[i] == (c[i] > 0 ? c[i] : 0));
+    free(in);
+    free(c);
+    free(y);
+    engine_free(&network);
+    model_free(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_activation),    cmocka_unit_test(test_batch_norm),
+        cmocka_unit_test(test_residual),      cmocka_unit_test(test_pixel_norm),
+        cmocka_unit_test(test_no_pixel_norm), cmocka_unit_test(test_upsample),
+        cmocka_unit_test(test_output_between),
+    };
+    harness_device();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    harness_close();
+    return failed;
+}
