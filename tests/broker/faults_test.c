@@ -137,6 +137,7 @@ static void duplicates_are_compared(void **state)
             &b->s,
             "SELECT group_concat(start || ' ' || (expected <> found)) FROM determinism_fault"),
         "0 1");
+    peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
     peer_close(&worker.peer);
     finish(b, 2);
     /* Also after the job's end. */
