@@ -11,9 +11,10 @@
 
 static const char *const variant_names[CHART_SERIES_MAX] = {"before", "after", "after, projected"};
 
-/* The evaluate stage, or 0; its gains and leaks, plain and projected. */
+/* The evaluate stage: its gains and leaks, plain and projected, and whether it may be believed. */
 struct evaluated {
     int64_t start;
+    int unseen, two_estimators;
     char target[128];
     struct figure gain[2], leak[2];
     struct figure older[2]; /* share of faces the edit made older */
@@ -28,12 +29,14 @@ static int read_evaluated(struct report *report, struct evaluated *e, struct err
     if (rc <= 0)
         return rc;
     report->evaluate = statement_int(q, 0);
-    e->start = statement_int(q, 2);
-    report_name(statement_text(q, 4), e->target, sizeof e->target);
+    e->start = statement_int(q, 1);
+    report_name(statement_text(q, 2), e->target, sizeof e->target);
     for (int i = 0; i < 2; i++) {
-        e->gain[i] = report_figure(q, 6 + 2 * i);
-        e->leak[i] = report_figure(q, 7 + 2 * i);
+        e->gain[i] = report_figure(q, 3 + 2 * i);
+        e->leak[i] = report_figure(q, 4 + 2 * i);
     }
+    e->unseen = statement_int(q, 7) != 0;
+    e->two_estimators = statement_int(q, 8) != 0;
     statement_reset(q);
     rc = report_query(report, "report_age_quality", report->evaluate, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
@@ -70,7 +73,8 @@ static void print_legend(struct html *html, const struct chart *chart, const cha
     html_print(html, "<figcaption>%s", title);
     for (int i = 0; i < CHART_SERIES_MAX; i++)
         if (chart->series[i].label)
-            html_print(html, " <i class=\"key s%d\"></i>%s", i, chart->series[i].label);
+            html_print(html, " <span class=\"nowrap\"><i class=\"key s%d\"></i>%s</span>", i,
+                       chart->series[i].label);
     html_raw(html, "</figcaption>");
 }
 
@@ -171,8 +175,8 @@ static int print_sweep(struct report *report, struct error *err)
                     "age in years");
         html_raw(&report->html,
                  "<figcaption>Dose and response: the sheets’ faces (thin) and their mean. "
-                 "<i class=\"key s1\"></i>plain <i class=\"key s2\"></i>projected on all other "
-                 "boundaries</figcaption></figure>\n");
+                 "<span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> <span class=\"nowrap\"><i "
+                 "class=\"key s2\"></i>projected, as on the sheet</span></figcaption></figure>\n");
     }
     free(sweep);
     return rc;
@@ -198,8 +202,8 @@ static int print_by_age(struct report *report, struct error *err)
         html_raw(&report->html, "<figure>");
         chart_lines(&report->html, lines, 2, "age before, in tens of years", "mean shift in years");
         html_raw(&report->html,
-                 "<figcaption>Who ages by how much. <i class=\"key s1\"></i>plain "
-                 "<i class=\"key s2\"></i>projected</figcaption></figure>\n");
+                 "<figcaption>Who ages by how much. <span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> "
+                 "<span class=\"nowrap\"><i class=\"key s2\"></i>projected</span></figcaption></figure>\n");
     }
     return rc;
 }
@@ -241,6 +245,22 @@ static void print_shift_table(struct report *report, const struct evaluated *e)
                STUDY_AGE_BEFORE, STUDY_AGE_AFTER, STUDY_AGE_SHIFT);
 }
 
+static void print_ages_lead(struct report *report, const struct evaluated *e)
+{
+    struct html *html = &report->html;
+    html_raw(html, "<p class=\"lead\">");
+    html_count(html, report->headline.shifts[0].faces);
+    html_raw(html, e->unseen ? " faces that no boundary has seen" : " faces, some of which the boundaries "
+                                                                    "were fitted on");
+    html_raw(html, ", sample ");
+    html_count(html, e->start);
+    html_print(html, " and on, each moved by distance %g along <b>%s</b> and judged by ",
+               report->headline.shifts[0].distance, e->target);
+    html_raw(html, e->two_estimators ? "an age estimator that no boundary was fitted with.</p>\n"
+                                     : "<b>the same age estimator that the boundary was fitted with</b>: the "
+                                       "bundle has no other.</p>\n");
+}
+
 int section_ages(struct report *report, struct error *err)
 {
     struct evaluated e = {0};
@@ -249,13 +269,7 @@ int section_ages(struct report *report, struct error *err)
     if (rc != 0 || report->headline.shifts_count == 0)
         return rc;
     report_open(html, "ages", "Age before and after", NULL);
-    html_raw(html, "<p class=\"lead\">");
-    html_count(html, report->headline.shifts[0].faces);
-    html_print(html, " faces that no boundary has seen (samples from %lld on), each moved by distance ",
-               (long long)e.start);
-    html_print(html, "%g along <b>%s</b> and judged by the bundle’s judging estimator, which no boundary "
-                     "was fitted with.</p>\n",
-               report->headline.shifts[0].distance, e.target);
+    print_ages_lead(report, &e);
     print_shift_table(report, &e);
     html_raw(html, "<div class=\"plots\">\n");
     rc = print_histogram(report, "report_age_histogram", "Ages, lines at the means.",

@@ -1,8 +1,9 @@
 /* The opening: a headline made of the figures, tiles, and the SQL behind them; then what went wrong. */
-#include <math.h>
+#include <ctype.h>
 #include <string.h>
 #include <time.h>
 
+#include "cli/progress.h"
 #include "cli/report/report_priv.h"
 
 static void format_time(int64_t milliseconds, char *text, size_t size)
@@ -41,7 +42,8 @@ static int print_banner(struct report *report, struct error *err)
         return rc;
     char alt[256], name[96];
     report_name(statement_text(q, 0), name, sizeof name);
-    snprintf(alt, sizeof alt, "One face edited along %s, from distance %g to %g", name,
+    name[0] = (char)tolower((unsigned char)name[0]);
+    snprintf(alt, sizeof alt, "One face, edited along its %s boundary from distance %g to %g", name,
              statement_real(q, 2), statement_real(q, 3));
     html_print(&report->html, "<figure class=\"banner\"><div style=\"--steps:%d\">",
                (int)statement_int(q, 4));
@@ -136,20 +138,21 @@ static int print_queries(struct report *report, struct error *err)
 static int print_facts(struct report *report, struct error *err)
 {
     struct statement *q;
-    char begun[40], ended[40];
+    char begun[40], took[32] = "";
     int rc = report_query(report, "report_job", report->job, &q, err);
     if (rc == 0)
         rc = statement_step(q, err);
     if (rc <= 0)
         return rc;
     format_time(statement_int(q, 5), begun, sizeof begun);
-    format_time(statement_int(q, 6), ended, sizeof ended);
-    html_print(&report->html, "<p class=\"facts\">Job %lld, <em>%s</em> · %s",
-               (long long)report->job, statement_text(q, 0), statement_text(q, 2));
-    html_print(&report->html, " · bundle %s <code>%s</code>", statement_text(q, 8),
-               statement_text(q, 9));
-    html_print(&report->html, " · seed %lld · %s to %s</p>\n", (long long)statement_int(q, 3),
-               begun, ended);
+    if (!statement_is_null(q, 6))
+        progress_duration((double)(statement_int(q, 6) - statement_int(q, 5)) / 1000, took,
+                          sizeof took);
+    html_print(&report->html, "<p class=\"facts\">Job %lld, <em>%s</em> · %s%s%s",
+               (long long)report->job, statement_text(q, 0), statement_text(q, 2),
+               took[0] ? " after " : "", took);
+    html_print(&report->html, " · bundle %s · seed %lld · %s</p>\n", statement_text(q, 8),
+               (long long)statement_int(q, 3), begun);
     statement_reset(q);
     return 0;
 }

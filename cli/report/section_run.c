@@ -33,7 +33,7 @@ static void print_throughput_row(struct html *html, struct statement *q)
     html_raw(html, "</td><td>");
     html_count(html, statement_int(q, 7));
     html_print(html, "</td><td>%.1f</td><td>", busy / 1000);
-    report_print(html, report_figure(q, 15), 0);
+    report_print(html, (struct figure){statement_int(q, 7) > 0, statement_real(q, 15)}, 0);
     html_print(html, "</td><td>%.1f</td><td class=\"chart\">", (double)statement_int(q, 8) / 1e6);
     print_phases(html, q, 9, busy);
     html_raw(html, "</td></tr>\n");
@@ -45,7 +45,7 @@ static int print_throughput(struct report *report, struct error *err)
     struct html *html = &report->html;
     html_raw(html, "<p class=\"lead\">Time is the workers’ own, from lease to result:");
     for (int i = 0; i < PHASES; i++)
-        html_print(html, " <i class=\"key ph%d\"></i>%s", i, phases[i]);
+        html_print(html, " <span class=\"nowrap\"><i class=\"key ph%d\"></i>%s</span>", i, phases[i]);
     html_raw(html, ". Attempts beyond the tasks are leases that ended without a result.</p>\n"
                    "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
                    "<th class=\"text\">worker, device</th><th>tasks</th><th>attempts</th><th>faces</th>"

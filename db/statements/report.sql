@@ -81,11 +81,14 @@ SELECT distance FROM variant WHERE stage_id = ?1 AND projected = 0 ORDER BY vari
 
 -- ---- ages ----
 
--- The first evaluate stage: where it is, what it did, and gain and leak of its directions.
+-- The first evaluate stage: where it is, gain and leak of its directions, and two things that make it honest: its faces
+-- were not labelled for the fit, and it is judged by another estimator than the boundary was fitted with.
 -- name: report_evaluate
-SELECT s.id, s.name, s.start, s.done, d.name, v.distance, d.gain, d.leak, e.gain, e.leak
+SELECT s.id, s.start, d.name, d.gain, d.leak, e.gain, e.leak,
+       NOT EXISTS (SELECT 1 FROM stage l WHERE l.job_id = s.job_id AND l.kind = 'label'
+                   AND l.start < s.start + s.total AND s.start < l.start + l.total) AS unseen,
+       EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators
 FROM stage s
-JOIN variant v ON v.stage_id = s.id AND v.variant = 1
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0 AND d.position = 0
 LEFT JOIN direction e ON e.stage_id = s.id AND e.projected = 1 AND e.position = 0
 WHERE s.job_id = ?1 AND s.kind = 'evaluate' ORDER BY s.position LIMIT 1;

@@ -6,8 +6,8 @@ source "$(dirname "$0")/lib.sh"
 "$facefarm" --version | grep -qE '^facefarm [^ ]+$' || fail "--version: $("$facefarm" --version)"
 "$facefarm" help >overview
 "$facefarm" help --man >manual
-"$facefarm" completion >completion
-bash -n completion || fail "the completion is no bash"
+"$facefarm" completion >complete.bash
+bash -n complete.bash || fail "the completion is no bash"
 expect 2 'usage: facefarm COMMAND' "$facefarm"
 expect 2 'is no command' "$facefarm" help bake
 expect 2 'is no command' "$facefarm" bake
@@ -19,17 +19,18 @@ while read -r name; do
     grep -q "^  $name " overview || fail "$name is not in the overview"
     grep -qF ".SS \"facefarm $name" manual || fail "$name is not in the manual page"
     # shellcheck disable=SC2086 # two words
-    "$facefarm" help $name >help || fail "help $name"
+    "$facefarm" help $name >page || fail "help $name"
     # shellcheck disable=SC2086
-    "$facefarm" $name --help | diff -q - help >/dev/null || fail "$name --help differs from help $name"
-    for option in $(sed -n 's/^  \(--[a-z-]*\).*/\1/p' help); do
-        grep -qF "'$name') options='" completion || fail "$name is not completed"
-        grep -F "'$name') options='" completion | grep -qF -- "$option " || fail "$name $option is not completed"
-    done
+    "$facefarm" $name --help | diff -q - page >/dev/null || fail "$name --help differs from help $name"
+    sed -n 's/^  \(--[a-z-]*\).*/\1/p' page >options
+    while read -r option; do
+        grep -qF "'$name') options='" complete.bash || fail "$name is not completed"
+        grep -F "'$name') options='" complete.bash | grep -qF -- "$option " || fail "$name $option is not completed"
+    done <options
 done <names
 
 # The completion as bash would ask it.
-complete_words() { bash -c 'source completion; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _facefarm; echo "${COMPREPLY[*]}"' bash "$@"; }
+complete_words() { bash -c 'source ./complete.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _facefarm; echo "${COMPREPLY[*]}"' bash "$@"; }
 same "facefarm stu" "$(complete_words facefarm stu)" study
 same "facefarm job w" "$(complete_words facefarm job w)" wait
 same "facefarm study --dr" "$(complete_words facefarm study --dr)" --dry-run

@@ -5,7 +5,9 @@ set -euo pipefail
 export LC_ALL=C
 unset FACEFARM_BROKER
 
+# shellcheck disable=SC2034 # used by the tests
 facefarm=${FACEFARM_BUILD:?names the build folder; ctest sets it}/cli/facefarm
+# shellcheck disable=SC2034 # used by the tests
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
@@ -16,7 +18,11 @@ command -v sqlite3 >/dev/null || skip "there is no sqlite3"
 
 mkdir -p "$FACEFARM_BUILD/tests/cli"
 work=$(mktemp -d "$FACEFARM_BUILD/tests/cli/${0##*/}.XXXXXX")
-finish() { local status=$?; [ $status != 0 ] && [ $status != 77 ] && say "its files are left in $work" || rm -rf "$work"; }
+finish()
+{
+    local status=$?
+    if [ $status = 0 ] || [ $status = 77 ]; then rm -rf "$work"; else say "its files are left in $work"; fi
+}
 trap finish EXIT
 cd "$work"
 

@@ -4,7 +4,8 @@
 source "$(dirname "$0")/lib.sh"
 
 bundle=$here/../../models/default
-[ -x "$FACEFARM_BUILD/broker/facefarm-broker" ] && [ -x "$FACEFARM_BUILD/worker/facefarm-worker" ] || skip "broker or worker is not built"
+[ -x "$FACEFARM_BUILD/broker/facefarm-broker" ] || skip "the broker is not built"
+[ -x "$FACEFARM_BUILD/worker/facefarm-worker" ] || skip "the worker is not built"
 [ "$("$FACEFARM_BUILD/worker/facefarm-worker" --list-devices --json 2>/dev/null | grep -c index)" != 0 ] || skip "this machine has no OpenCL device"
 [ -f "$bundle/bundle.yaml" ] || skip "models/default has no bundle.yaml"
 
@@ -26,7 +27,7 @@ same "processes left" "$(left)" ''
 
 # A submitted job ends there; figures of the file are those of the job.
 "${up_command[@]}" -- "$facefarm" study --faces 200 --samples 8 --evaluate 40 --sheets 1 --wait --json >study.json 2>err || fail "$(cat err)"
-same "the job's state" "$(sqlite3 :memory: "SELECT json_extract(readfile('study.json'), '\$.state')")" done
+same "the job's state" "$(sqlite3 :memory: "SELECT json_extract(readfile('study.json'), '\$.state')")" 'done'
 same "faces labelled" "$(sqlite3 farm.db "SELECT count(*) FROM default_labels")" 200
 "$facefarm" report --db farm.db --store store --output report >/dev/null 2>err || fail "$(cat err)"
 [ ! -s err ] || fail "$(cat err)"
