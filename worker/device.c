@@ -93,9 +93,9 @@ int device_cl_code(cl_int code)
 
 static enum device_kind kind_of(cl_device_type type)
 {
-    if (type & CL_DEVICE_TYPE_GPU)
-        return DEVICE_GPU;
-    return type & CL_DEVICE_TYPE_CPU ? DEVICE_CPU : DEVICE_OTHER;
+    if (type & CL_DEVICE_TYPE_CPU) /* also what calls itself everything, as oclgrind does */
+        return DEVICE_CPU;
+    return type & CL_DEVICE_TYPE_GPU ? DEVICE_GPU : DEVICE_OTHER;
 }
 
 static int read_info(cl_platform_id platform, cl_device_id id, struct device_info *info,

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs a test under oclgrind with race detection; any report fails.
+#
+#     oclgrind.sh OCLGRIND TEST
+set -eu
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# It cannot run what LLVM makes of inlined functions with restrict.
+"$1" --build-options -Drestrict= --data-races --max-errors 20 --log "$log" "$2"
+if [ -s "$log" ]; then
+    head -60 "$log"
+    exit 1
+fi

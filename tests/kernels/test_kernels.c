@@ -1,0 +1,195 @@
+/*
+ * Every kernel of the engine at least once, on shapes small enough for an interpreter: the
+ * blocked and the portable way of small networks, image conversion and pixels. Under oclgrind
+ * (oclgrind.sh) this finds accesses out of bounds and races; results are compared between the two ways.
+ */
+#include "tests/engine/harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS 2
+
+/* Both ways of the model agree to 1e-5 of the range. */
+static void compare(struct model *model)
+{
+    size_t ins = 0, outs = 0;
+    float *in = NULL, *out[2] = {NULL, NULL};
+    model_output(model, "y");
+    for (int portable = 0; portable < 2; portable++) {
+        struct network_options options = {.portable = portable};
+        struct engine_network *network = harness_load(model, ROWS, &options);
+        ins = engine_input(network, 0)->row_elements * ROWS;
+        outs = engine_output(network, 0)->row_elements * ROWS;
+        if (!in)
+            in = calloc(ins, sizeof *in);
+        out[portable] = calloc(outs, sizeof **out);
+        harness_random(in, ins, 1);
+        harness_run(network, ROWS, (const float *const[]){in}, &out[portable]);
+        engine_free(&network);
+    }
+    assert_true(harness_error(out[0], out[1], outs, 1e-3) <= 1e-5);
+    free(in);
+    free(out[0]);
+    free(out[1]);
+    model_free(model);
+}
+
+static void floats(struct model *model, const char *name, size_t rank, const int64_t *dims)
+{
+    size_t count = (size_t)dims_elements(rank, dims);
+    float *data = malloc((count + 1) * sizeof *data);
+    assert_non_null(data);
+    harness_random(data, count, (uint32_t)count);
+    for (size_t i = 0; i < count; i++)
+        data[i] = fabsf(data[i]) + 0.1f;
+    model_floats(model, name, rank, dims, data);
+    free(data);
+}
+
+static void start(struct model *model, int64_t channels, int64_t height, int64_t width)
+{
+    int64_t dims[] = {-1, channels, height, width};
+    model_init(model, 13);
+    model_input(model, "x", 4, dims);
+}
+
+static void test_generator(void **state)
+{
+    (void)state;
+    static const int64_t w[] = {17, 3, 3, 3}, v[] = {3, 17, 1, 1}, t[] = {17, 5, 4, 4}, one[] = {1},
+                         four[] = {4}, pads[] = {1, 1, 1, 1}, strides[] = {2, 2}, axes[] = {1};
+    static const float epsilon[] = {1e-8f}, scales[] = {1, 1, 2, 2};
+    struct model model;
+    start(&model, 3, 3, 4);
+    floats(&model, "w", 4, w);
+    floats(&model, "v", 4, v);
+    floats(&model, "t", 4, t);
+    model_floats(&model, "epsilon", 1, one, epsilon);
+    model_floats(&model, "scales", 1, four, scales);
+    Onnx__NodeProto *resize = model_node(&model, "Resize", "x - scales", "u");
+    node_string(&model, resize, "coordinate_transformation_mode", "asymmetric");
+    node_string(&model, resize, "nearest_mode", "floor");
+    node_ints(&model, model_node(&model, "Conv", "u w", "c"), "pads", 4, pads);
+    model_node(&model, "LeakyRelu", "c", "l");
+    model_node(&model, "Mul", "l l", "q");
+    node_ints(&model, model_node(&model, "ReduceMean", "q", "m"), "axes", 1, axes);
+    model_node(&model, "Add", "m epsilon", "e");
+    model_node(&model, "Sqrt", "e", "r");
+    model_node(&model, "Div", "l r", "p");
+    node_ints(&model, model_node(&model, "ConvTranspose", "p t", "d"), "strides", 2, strides);
+    model_node(&model, "Tanh", "d", "y");
+    compare(&model);
+    start(&model, 17, 5, 5);
+    floats(&model, "v", 4, v);
+    model_node(&model, "Conv", "x v", "y");
+    compare(&model);
+}
+
+static void test_classifier(void **state)
+{
+    (void)state;
+    static const int64_t w[] = {18, 3, 5, 5}, d[] = {18, 1, 3, 3}, g[] = {72, 5}, strides[] = {2, 2},
+                         pads[] = {2, 2, 2, 2}, ones[] = {1, 1, 1, 1}, kernel[] = {2, 2},
+                         bias[] = {5}, channels[] = {18};
+    struct model model;
+    start(&model, 3, 8, 8);
+    floats(&model, "w", 4, w);
+    floats(&model, "d", 4, d);
+    floats(&model, "g", 2, g);
+    floats(&model, "b", 1, bias);
+    floats(&model, "n", 1, channels);
+    Onnx__NodeProto *node = model_node(&model, "Conv", "x w", "c");
+    node_ints(&model, node, "strides", 2, strides);
+    node_ints(&model, node, "pads", 4, pads);
+    node = model_node(&model, "Conv", "c d", "e");
+    node_int(&model, node, "group", 18);
+    node_ints(&model, node, "pads", 4, ones);
+    model_node(&model, "Add", "e c", "s");
+    model_node(&model, "InstanceNormalization", "s n n", "i");
+    model_node(&model, "BatchNormalization", "i n n n n", "f");
+    node = model_node(&model, "MaxPool", "f", "p");
+    node_ints(&model, node, "kernel_shape", 2, kernel);
+    node_ints(&model, node, "strides", 2, strides);
+    model_node(&model, "Flatten", "p", "v");
+    model_node(&model, "Gemm", "v g b", "l");
+    model_node(&model, "Softmax", "l", "y");
+    compare(&model);
+}
+
+static void test_others(void **state)
+{
+    (void)state;
+    static const int64_t perm[] = {0, 1, 3, 2}, channel[] = {3, 1, 1}, pads[] = {0, 0, 1, 0, 0, 0, 0, 2},
+                         kernel[] = {3, 3}, four[] = {4};
+    static const float scales[] = {1, 1, 1.5f, 2};
+    struct model model;
+    start(&model, 3, 4, 5);
+    floats(&model, "k", 3, channel);
+    model_floats(&model, "scales", 1, four, scales);
+    model_ints(&model, "pads", 8, pads);
+    model_node(&model, "Mul", "x k", "a");
+    model_node(&model, "Pad", "a pads", "b");
+    node_string(&model, model_node(&model, "Resize", "b - scales", "c"), "mode", "linear");
+    node_ints(&model, model_node(&model, "AveragePool", "c", "d"), "kernel_shape", 2, kernel);
+    node_ints(&model, model_node(&model, "Transpose", "d", "e"), "perm", 4, perm);
+    node_int(&model, model_node(&model, "Concat", "e e", "f"), "axis", 3);
+    model_node(&model, "MatMul", "d f", "g");
+    model_node(&model, "Softplus", "g", "h");
+    model_node(&model, "GlobalMaxPool", "h", "y");
+    compare(&model);
+}
+
+static void test_image(void **state)
+{
+    (void)state;
+    struct device *device = harness_device();
+    struct error err = {0};
+    struct engine_image rgb = {ENGINE_RGB, 4, 5, -1, 1}, bgr = {ENGINE_BGR, 4, 5, 0, 255},
+                        gray = {ENGINE_GRAY, 3, 7, 0, 1};
+    float in[ROWS * 60], out[ROWS * 60];
+    uint8_t pixels[ROWS * 63]; /* of the larger image, 3x7 */
+    cl_mem a, b, c;
+    harness_random(in, ROWS * 60, 3);
+    assert_int_equal(device_buffer(device, sizeof in, &a, &err), 0);
+    assert_int_equal(device_buffer(device, sizeof out, &b, &err), 0);
+    assert_int_equal(device_buffer(device, sizeof pixels, &c, &err), 0);
+    assert_int_equal(device_write(device, a, 0, in, sizeof in, &err), 0);
+    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, b, &bgr, &err), 0);
+    assert_int_equal(device_read(device, b, 0, out, sizeof out, &err), 0);
+    for (int i = 0; i < ROWS * 60; i++) {
+        int mirrored = i / 60 * 60 + (2 - i / 20 % 3) * 20 + i % 20;
+        assert_true(fabsf(out[mirrored] - (in[i] + 1) * 127.5f) < 1e-4f);
+    }
+    assert_int_equal(engine_image_pixels(device, ROWS, b, &bgr, c, &err), 0);
+    assert_int_equal(device_read(device, c, 0, pixels, sizeof pixels, &err), 0);
+    for (int i = 0; i < ROWS * 60; i++) { /* i: a plane's element */
+        int at = (i / 60 * 20 + i % 20) * 3 + i / 20 % 3;
+        assert_true(fabsf((float)pixels[at] - (in[i] + 1) * 127.5f) <= 0.501f);
+    }
+    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, b, &gray, &err), 0);
+    assert_int_equal(engine_image_pixels(device, ROWS, b, &gray, c, &err), 0);
+    assert_int_equal(engine_image_convert(device, ROWS, b, &gray, a, &rgb, &err), 0);
+    assert_int_equal(device_finish(device, &err), 0);
+    rgb.high = rgb.low;
+    assert_int_equal(engine_image_pixels(device, ROWS, a, &rgb, c, &err), E_INVALID);
+    clReleaseMemObject(a);
+    clReleaseMemObject(b);
+    clReleaseMemObject(c);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_generator),
+        cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_others),
+        cmocka_unit_test(test_image),
+    };
+    harness_device();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    harness_close();
+    return failed;
+}
