@@ -1,4 +1,4 @@
-/* bundle check: the worker knows the engine, so it does the work. */
+/* bundle check: the worker knows the engine, so it does the work, and says on stderr what is wrong. */
 #include <jansson.h>
 #include <sys/wait.h>
 
@@ -8,30 +8,36 @@
 
 #define CHECK_OUTPUT_MAX (4 << 20)
 
+static int print_check(const struct cli *cli, const struct buffer *output, int status)
+{
+    bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (cli_json(cli)) {
+        int code = jobs_print_json(cli, json_pack("{s:s,s:b,s:s}", "bundle", cli->operands[0], "ok", ok,
+                                                  "output", (const char *)output->data));
+        if (code != CLI_OK)
+            return code;
+    } else {
+        fwrite(output->data, 1, output->size - 1, cli->out);
+    }
+    return ok ? CLI_OK : CLI_FAILED;
+}
+
 int command_bundle_check(struct cli *cli)
 {
     struct error err = {0};
     struct buffer output;
     char path[PATH_MAX];
-    const char *argv[8] = {path, "--check-bundle", cli->operands[0]};
-    int n = 3, status = 0;
+    const char *argv[] = {path, "--check-bundle", cli->operands[0], NULL, NULL, NULL};
+    int status = 0;
     if (programs_find("facefarm-worker", path, &err) != 0)
         return cli_fail(cli, &err);
     if (cli_text(cli, "device")) {
-        argv[n++] = "--device";
-        argv[n++] = cli_text(cli, "device");
+        argv[3] = "--device";
+        argv[4] = cli_text(cli, "device");
     }
-    if (cli_json(cli))
-        argv[n++] = "--json";
-    argv[n] = NULL;
     buffer_init(&output, CHECK_OUTPUT_MAX);
-    int code;
-    if (programs_capture((char *const *)argv, &output, &status, &err) != 0) {
-        code = cli_fail(cli, &err);
-    } else {
-        fwrite(output.data, 1, output.size - 1, cli->out);
-        code = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
-    }
+    int rc = programs_capture((char *const *)argv, &output, &status, &err);
+    int code = rc == 0 ? print_check(cli, &output, status) : cli_fail(cli, &err);
     buffer_free(&output);
     return code;
 }
