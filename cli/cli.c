@@ -1,4 +1,5 @@
-/* Parses the command line by the table in commands.c and runs the command. No state beyond struct cli. */
+/* Parses the command line by the table in commands.c and runs the command. No state beyond struct
+ * cli. */
 #include "cli/cli.h"
 
 #include <assert.h>
@@ -66,8 +67,9 @@ static int check_number(const struct cli_option *option, const char *value, stru
     if (option->kind == CLI_UINT) {
         unsigned long long number = strtoull(value, &end, 10);
         if (value[0] < '0' || value[0] > '9' || *end || errno || (double)number > option->most)
-            return error_set(err, E_INVALID, "--%s: found \"%s\", expected a whole number up to %.0f",
-                             option->name, value, option->most);
+            return error_set(err, E_INVALID,
+                             "--%s: found \"%s\", expected a whole number up to %.0f", option->name,
+                             value, option->most);
     } else if (option->kind == CLI_REAL) {
         double number = strtod(value, &end);
         if (end == value || *end || !isfinite(number) || fabs(number) > option->most)
@@ -205,8 +207,8 @@ int cli_job(const struct cli *cli, unsigned index, uint64_t *job, struct error *
     errno = 0;
     unsigned long long number = strtoull(text, &end, 10);
     if (text[0] < '0' || text[0] > '9' || *end || errno || number == 0 || number > INT64_MAX)
-        return error_set(err, E_INVALID, "found \"%s\", expected a job's number (see facefarm job list)",
-                         text);
+        return error_set(err, E_INVALID,
+                         "found \"%s\", expected a job's number (see facefarm job list)", text);
     *job = number;
     return 0;
 }
@@ -223,8 +225,8 @@ int cli_fail(const struct cli *cli, const struct error *err)
 {
     fprintf(cli->talk, "facefarm: %s\n", err->text);
     if (cli_json(cli)) {
-        json_t *json = json_pack("{s:{s:s,s:s}}", "error", "code", error_name(err->code), "text",
-                                 err->text);
+        json_t *json =
+            json_pack("{s:{s:s,s:s}}", "error", "code", error_name(err->code), "text", err->text);
         if (json && json_dumpf(json, cli->out, JSON_INDENT(2)) == 0)
             fputc('\n', cli->out);
         json_decref(json);

@@ -55,11 +55,11 @@ enum cli_trait {
 struct cli;
 
 struct cli_command {
-    const char *name; /* one or two words: "up", "job wait" */
-    const char *operands; /* what help prints, "" for none */
-    unsigned least, most; /* operands */
-    const char *summary;  /* half a sentence */
-    const char *text;     /* paragraphs of help, or NULL */
+    const char *name;                 /* one or two words: "up", "job wait" */
+    const char *operands;             /* what help prints, "" for none */
+    unsigned least, most;             /* operands */
+    const char *summary;              /* half a sentence */
+    const char *text;                 /* paragraphs of help, or NULL */
     const struct cli_option *options; /* ended by an entry without a name */
     unsigned traits;
     int (*run)(struct cli *cli);
@@ -75,8 +75,8 @@ extern const struct cli_option cli_common_options[];
 struct cli {
     const char *program; /* argv[0] */
     const struct cli_command *command;
-    const char *values[CLI_OPTIONS_MAX];          /* beside command->options */
-    const char *common[CLI_COMMON_OPTIONS];       /* beside cli_common_options */
+    const char *values[CLI_OPTIONS_MAX];    /* beside command->options */
+    const char *common[CLI_COMMON_OPTIONS]; /* beside cli_common_options */
     const char *operands[CLI_OPERANDS_MAX];
     unsigned operands_count;
     char **rest; /* what stands behind `--`, NULL-terminated, or NULL */
@@ -86,13 +86,15 @@ struct cli {
 /* The whole program: parses, runs, returns the exit code. */
 int cli_main(int argc, char **argv, FILE *out, FILE *talk);
 
-/* Finds the command in argv[1…] and fills `cli`. E_INVALID with a sentence for a wrong command line. */
+/* Finds the command in argv[1…] and fills `cli`. E_INVALID with a sentence for a wrong command
+ * line. */
 MUST_CHECK int cli_parse(int argc, char **argv, struct cli *cli, struct error *err);
 
-/* Values of the command's options. The names are those of its table (an unknown one is an assertion);
- * numbers were checked by cli_parse. */
+/* Values of the command's options. The names are those of its table (an unknown one is an
+ * assertion); numbers were checked by cli_parse. */
 bool cli_flag(const struct cli *cli, const char *name);
-const char *cli_text(const struct cli *cli, const char *name); /* NULL where absent without fallback */
+const char *cli_text(const struct cli *cli,
+                     const char *name); /* NULL where absent without fallback */
 uint64_t cli_uint(const struct cli *cli, const char *name);
 double cli_real(const struct cli *cli, const char *name);
 bool cli_json(const struct cli *cli);

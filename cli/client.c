@@ -1,5 +1,5 @@
-/* A DEALER, its context and a counter of requests. Belongs to one thread; answers to requests that nobody waits
- * for any more are dropped. */
+/* A DEALER, its context and a counter of requests. Belongs to one thread; answers to requests that
+ * nobody waits for any more are dropped. */
 #include "cli/client.h"
 
 #include <errno.h>
@@ -93,7 +93,8 @@ static int refusal(const struct wire_message *message, struct error *err)
     return error_set(err, code, "%s", refused->text);
 }
 
-/* Looks at one received message: 1 where it is the awaited answer, 0 where it is none, or an error. */
+/* Looks at one received message: 1 where it is the awaited answer, 0 where it is none, or an error.
+ */
 static int examine(struct client_reply *reply, uint64_t request, enum wire_type expected,
                    struct error *err)
 {
@@ -168,9 +169,10 @@ int client_call(struct client *client, enum wire_type type, const void *body, ui
         return rc;
     rc = client_await(client, request, expected, -1, patience, reply, err);
     if (rc == 0)
-        return error_set(err, E_TIMEOUT,
-                         "no broker answers at %s within %d s (is it running? facefarm up starts one)",
-                         client->endpoint, (int)(patience / CLOCK_SECOND));
+        return error_set(
+            err, E_TIMEOUT,
+            "no broker answers at %s within %d s (is it running? facefarm up starts one)",
+            client->endpoint, (int)(patience / CLOCK_SECOND));
     return rc < 0 ? rc : 0;
 }
 

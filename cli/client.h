@@ -29,8 +29,8 @@ void client_close(struct client **client);
 /* A fresh request number. */
 uint64_t client_request(struct client *client);
 
-/* Sends `body` (a struct wire_<type> with that request number) and waits at most `patience` for the answer, which
- * must be of type `expected`. The caller frees the reply. */
+/* Sends `body` (a struct wire_<type> with that request number) and waits at most `patience` for the
+ * answer, which must be of type `expected`. The caller frees the reply. */
 MUST_CHECK int client_call(struct client *client, enum wire_type type, const void *body,
                            uint64_t request, enum wire_type expected, int64_t patience,
                            struct client_reply *reply, struct error *err);
@@ -39,8 +39,8 @@ MUST_CHECK int client_call(struct client *client, enum wire_type type, const voi
 MUST_CHECK int client_send(struct client *client, enum wire_type type, const void *body,
                            struct error *err);
 
-/* Waits at most `patience` for an answer to `request`: 1 with a reply, 0 without one, or an error (E_INTERRUPTED
- * where `interrupt_fd`, if ≥ 0, became readable; a refusal as in client_call). */
+/* Waits at most `patience` for an answer to `request`: 1 with a reply, 0 without one, or an error
+ * (E_INTERRUPTED where `interrupt_fd`, if ≥ 0, became readable; a refusal as in client_call). */
 MUST_CHECK int client_await(struct client *client, uint64_t request, enum wire_type expected,
                             int interrupt_fd, int64_t patience, struct client_reply *reply,
                             struct error *err);

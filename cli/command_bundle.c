@@ -1,4 +1,5 @@
-/* bundle check: the worker knows the engine, so it does the work, and says on stderr what is wrong. */
+/* bundle check: the worker knows the engine, so it does the work, and says on stderr what is wrong.
+ */
 #include <jansson.h>
 #include <sys/wait.h>
 
@@ -12,8 +13,8 @@ static int print_check(const struct cli *cli, const struct buffer *output, int s
 {
     bool ok = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (cli_json(cli)) {
-        int code = jobs_print_json(cli, json_pack("{s:s,s:b,s:s}", "bundle", cli->operands[0], "ok", ok,
-                                                  "output", (const char *)output->data));
+        int code = jobs_print_json(cli, json_pack("{s:s,s:b,s:s}", "bundle", cli->operands[0], "ok",
+                                                  ok, "output", (const char *)output->data));
         if (code != CLI_OK)
             return code;
     } else {

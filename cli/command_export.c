@@ -30,7 +30,8 @@ static int find_what(const char *name, const struct what **what, struct error *e
             return 0;
         }
     return error_set(err, E_INVALID,
-                     "--what: found \"%s\", expected labels, evaluation, edits or boundaries", name);
+                     "--what: found \"%s\", expected labels, evaluation, edits or boundaries",
+                     name);
 }
 
 static int bundle_of(struct database *db, int64_t job, int64_t *bundle, struct error *err)

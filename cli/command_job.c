@@ -186,8 +186,8 @@ int command_bundle_add(struct cli *cli)
     const struct wire_bundle_added *added = WIRE_BODY(&reply.message, bundle_added);
     int code = CLI_OK;
     if (cli_json(cli))
-        code = jobs_print_json(
-            cli, json_pack("{s:s,s:s}", "name", added->name, "hash", added->hash));
+        code =
+            jobs_print_json(cli, json_pack("{s:s,s:s}", "name", added->name, "hash", added->hash));
     else
         fprintf(cli->out, "%s %s\n", added->name, added->hash);
     client_reply_free(&reply);

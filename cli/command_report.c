@@ -14,7 +14,8 @@ static json_t *shift_json(const struct report_shift *s)
 {
     return json_pack("{s:b,s:f,s:I,s:f,s:f,s:f,s:f,s:f}", "projected", s->projected, "distance",
                      s->distance, "faces", (json_int_t)s->faces, "mean_before", s->mean_before,
-                     "mean_after", s->mean_after, "shift", s->shift, "low", s->low, "high", s->high);
+                     "mean_after", s->mean_after, "shift", s->shift, "low", s->low, "high",
+                     s->high);
 }
 
 static json_t *headline_json(const struct report_headline *h, const char *output)
@@ -25,8 +26,8 @@ static json_t *headline_json(const struct report_headline *h, const char *output
         json_array_append_new(shifts, shift_json(&h->shifts[i]));
     snprintf(path, sizeof path, "%s/index.html", output);
     return json_pack("{s:I,s:s,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:I,s:I,s:I}", "job",
-                     (json_int_t)h->job, "report", path, "faces", (json_int_t)h->faces, "boundaries",
-                     (json_int_t)h->boundaries, "balanced_accuracy",
+                     (json_int_t)h->job, "report", path, "faces", (json_int_t)h->faces,
+                     "boundaries", (json_int_t)h->boundaries, "balanced_accuracy",
                      figure_json(h->balanced_accuracy), "test_accuracy",
                      figure_json(h->test_accuracy), "base_rate", figure_json(h->base_rate), "f1",
                      figure_json(h->f1), "auc", figure_json(h->auc), "age_shifts", shifts,

@@ -30,8 +30,8 @@ static int read_spec(const char *path, struct buffer *text, struct error *err)
 {
     struct spec *spec = NULL;
     bool from_stdin = strcmp(path, "-") == 0;
-    int rc = from_stdin ? read_stdin(text, err)
-                        : buffer_read_file(text, path, LIMIT_SPEC_BYTES, err);
+    int rc =
+        from_stdin ? read_stdin(text, err) : buffer_read_file(text, path, LIMIT_SPEC_BYTES, err);
     if (rc != 0)
         return rc;
     rc = spec_parse((const char *)text->data, from_stdin ? text->size - 1 : text->size, &spec, err);

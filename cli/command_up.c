@@ -25,7 +25,8 @@ static void read_devices(const json_t *list, struct devices *devices)
 {
     size_t i;
     const json_t *entry;
-    json_array_foreach(list, i, entry) {
+    json_array_foreach(list, i, entry)
+    {
         if (devices->count == DEVICES_MAX)
             break;
         const json_t *index = json_object_get(entry, "index");
@@ -70,8 +71,9 @@ static int add_broker(struct cli *cli, struct farm *farm, struct error *err)
         return rc;
     if (!listen)
         listen = cli->rest ? "tcp://127.0.0.1:*" : SOCKET_DEFAULT_ENDPOINT;
-    const char *argv[] = {path,    "--listen", listen, "--db", cli_text(cli, "db"),
-                          "--store", cli_text(cli, "store"), NULL};
+    const char *argv[] = {
+        path, "--listen", listen, "--db", cli_text(cli, "db"), "--store", cli_text(cli, "store"),
+        NULL};
     return farm_add(farm, FARM_BROKER, "broker", argv, err);
 }
 
@@ -82,8 +84,9 @@ static int add_worker(struct cli *cli, struct farm *farm, const char *path,
     size_t at = number % devices->count;
     snprintf(device, sizeof device, "%d", devices->index[at]);
     snprintf(name, sizeof name, "worker-%zu", number + 1);
-    const char *argv[16] = {path,       "--broker", farm->endpoint, "--store", cli_text(cli, "store"),
-                            "--device", device,     "--name",       name};
+    const char *argv[16] = {
+        path,       "--broker", farm->endpoint, "--store", cli_text(cli, "store"),
+        "--device", device,     "--name",       name};
     if (cli_text(cli, "threads")) {
         argv[9] = "--threads";
         argv[10] = cli_text(cli, "threads");
@@ -114,7 +117,8 @@ static int register_bundle(struct cli *cli, struct farm *farm, struct error *err
     struct client_reply reply = {0};
     const char *bundle = cli_text(cli, "bundle");
     if (!bundle && programs_default_bundle(folder, NULL) != 0) {
-        fprintf(farm->talk, "facefarm up: no bundle is installed here; facefarm bundle add brings one\n");
+        fprintf(farm->talk,
+                "facefarm up: no bundle is installed here; facefarm bundle add brings one\n");
         return 0;
     }
     if (bundle && !realpath(bundle, folder))
@@ -183,7 +187,8 @@ int command_up(struct cli *cli)
         snprintf(log, sizeof log, "%s.log", cli_text(cli, "db"));
         log_path = log;
     }
-    if (farm_open(&farm, cli->talk, log_path, &err) != 0 || run_farm(cli, &farm, &code, &err) != 0) {
+    if (farm_open(&farm, cli->talk, log_path, &err) != 0 ||
+        run_farm(cli, &farm, &code, &err) != 0) {
         (void)cli_fail(cli, &err);
         code = CLI_FAILED;
         if (log_path)

@@ -3,7 +3,10 @@
 
 #include "common/limits.h"
 
-#define OPTION_END {NULL, CLI_FLAG, NULL, 0, NULL, NULL}
+#define OPTION_END                                                                                 \
+    {                                                                                              \
+        NULL, CLI_FLAG, NULL, 0, NULL, NULL                                                        \
+    }
 
 static const struct cli_option no_options[] = {OPTION_END};
 
@@ -38,7 +41,8 @@ static const struct cli_option study_options[] = {
     {"distance", CLI_REAL, "A", 1e6, "3", "length of that edit"},
     {"conditions", CLI_TEXT, "A,B", 0, "Male,Eyeglasses",
      "boundaries the judged edit leaves alone; all: every other; none: the plain edit only"},
-    {"discount", CLI_REAL, "L", 1, "1", "share of each condition's drift that is taken away, 0 to 1"},
+    {"discount", CLI_REAL, "L", 1, "1",
+     "share of each condition's drift that is taken away, 0 to 1"},
     {"sheets", CLI_UINT, "N", 64, "3", "faces on each attribute's sheet of edits; 0: no sheets"},
     {"dry-run", CLI_FLAG, NULL, 0, NULL, "print the job's YAML and submit nothing"},
     {"wait", CLI_FLAG, NULL, 0, NULL, "wait for the job's end, showing its progress"},

@@ -12,17 +12,17 @@ enum export_format {
     EXPORT_JSONL,
 };
 
-/* Writes every row with the columns' names; reals with the digits that read back equal. NULL is empty in
- * CSV, null in JSON. Stops with E_IO where the stream fails. */
+/* Writes every row with the columns' names; reals with the digits that read back equal. NULL is
+ * empty in CSV, null in JSON. Stops with E_IO where the stream fails. */
 MUST_CHECK int export_rows(struct statement *statement, enum export_format format, FILE *out,
                            struct error *err);
 
-/* Writes the numeric columns of every row as one float32 array (rows, columns). Text columns are left
- * out; NULL is NaN. */
+/* Writes the numeric columns of every row as one float32 array (rows, columns). Text columns are
+ * left out; NULL is NaN. */
 MUST_CHECK int export_npy(struct statement *statement, const char *path, struct error *err);
 
-/* Rows (stage, name, normal): one file FOLDER/<name>_boundary.npy each, (1, d) float32, InterFaceGAN's
- * layout. *count is how many. */
+/* Rows (stage, name, normal): one file FOLDER/<name>_boundary.npy each, (1, d) float32,
+ * InterFaceGAN's layout. *count is how many. */
 MUST_CHECK int export_boundaries(struct statement *statement, const char *folder, size_t *count,
                                  struct error *err);
 

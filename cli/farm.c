@@ -1,8 +1,8 @@
 /*
  * Children and their restarts.
  *
- * The broker is started with --listen ENDPOINT; once it has bound, that argument is replaced by the endpoint it
- * printed, so that a restarted broker is found by those who were connected.
+ * The broker is started with --listen ENDPOINT; once it has bound, that argument is replaced by the
+ * endpoint it printed, so that a restarted broker is found by those who were connected.
  */
 #include "cli/farm.h"
 

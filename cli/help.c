@@ -79,9 +79,10 @@ void cli_print_overview(FILE *out)
                  "usage: facefarm COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         fprintf(out, "  %-14s %s\n", c->name, c->summary);
-    fprintf(out, "\nfacefarm help COMMAND explains a command. Every command takes --json and --help;\n"
-                 "those that talk to a broker take --broker ENDPOINT, else FACEFARM_BROKER.\n"
-                 "facefarm --version prints the version.\n\nexit codes:\n");
+    fprintf(out,
+            "\nfacefarm help COMMAND explains a command. Every command takes --json and --help;\n"
+            "those that talk to a broker take --broker ENDPOINT, else FACEFARM_BROKER.\n"
+            "facefarm --version prints the version.\n\nexit codes:\n");
     print_exits(out);
 }
 
@@ -111,10 +112,11 @@ static void roff_options(FILE *out, const struct cli_option *option)
 
 void cli_print_manual(FILE *out)
 {
-    fprintf(out, ".TH FACEFARM 1 \"\" \"facefarm %s\"\n.SH NAME\n"
-                 "facefarm \\- generates, labels, edits and measures faces by the million\n"
-                 ".SH SYNOPSIS\n.B facefarm\n.I COMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
-                 ".SH COMMANDS\n",
+    fprintf(out,
+            ".TH FACEFARM 1 \"\" \"facefarm %s\"\n.SH NAME\n"
+            "facefarm \\- generates, labels, edits and measures faces by the million\n"
+            ".SH SYNOPSIS\n.B facefarm\n.I COMMAND\n[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]\n"
+            ".SH COMMANDS\n",
             FACEFARM_VERSION);
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         fprintf(out, ".SS \"facefarm %s %s\"\n", c->name, c->operands);

@@ -1,8 +1,8 @@
 /*
  * Submitting and watching.
  *
- * A watch outlives the broker: where nothing was heard for a while the request is sent again, so that a
- * broker that was started again takes up the watch.
+ * A watch outlives the broker: where nothing was heard for a while the request is sent again, so
+ * that a broker that was started again takes up the watch.
  */
 #include "cli/jobs.h"
 
@@ -63,8 +63,7 @@ int jobs_print_json(const struct cli *cli, json_t *json)
 
 static bool is_over(const struct wire_job_state *state)
 {
-    return state->job.count == 1 &&
-           strcmp(WIRE_ITEMS(state->job, job_info)->state, "running") != 0;
+    return state->job.count == 1 && strcmp(WIRE_ITEMS(state->job, job_info)->state, "running") != 0;
 }
 
 /* A descriptor that becomes readable at Ctrl-C, so that the wait can say that the job goes on. */
@@ -97,7 +96,8 @@ static int watch(struct client *client, uint64_t job, int interrupt, struct prog
                 return 0;
             progress_update(progress, WIRE_BODY(&last->message, job_state));
             rc = 0;
-        } else if (rc == 0 && clock_now() - heard >= (last->frame ? WATCH_PATIENCE : CLIENT_PATIENCE)) {
+        } else if (rc == 0 &&
+                   clock_now() - heard >= (last->frame ? WATCH_PATIENCE : CLIENT_PATIENCE)) {
             rc = error_set(err, E_TIMEOUT, "no broker answers for %d s; job %llu is as it was left",
                            (int)((clock_now() - heard) / CLOCK_SECOND), (unsigned long long)job);
         } else if (rc == 0) {
@@ -133,7 +133,8 @@ static int wait_with(struct cli *cli, struct client *client, uint64_t job)
         code = finish(cli, WIRE_BODY(&last.message, job_state));
     } else {
         if (rc == E_INTERRUPTED)
-            error_set(&err, E_INTERRUPTED, "job %llu goes on; facefarm job wait %llu waits for it again",
+            error_set(&err, E_INTERRUPTED,
+                      "job %llu goes on; facefarm job wait %llu waits for it again",
                       (unsigned long long)job, (unsigned long long)job);
         code = cli_fail(cli, &err);
     }

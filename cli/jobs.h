@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 #include "common/wire.h"
 
-/* Submits the YAML; with `wait` watches the job to its end. Prints the job's number (or its state as JSON). Returns an
- * exit code. */
+/* Submits the YAML; with `wait` watches the job to its end. Prints the job's number (or its state
+ * as JSON). Returns an exit code. */
 int jobs_submit(struct cli *cli, const char *yaml, bool wait);
 
 /* Watches the job to its end and prints its final state. Returns an exit code. */

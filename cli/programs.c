@@ -69,9 +69,10 @@ int programs_find(const char *name, char path[PATH_MAX], struct error *err)
             return 0;
     if (search_path(name, path))
         return 0;
-    return error_set(err, E_NOT_FOUND,
-                     "%s is neither beside facefarm (%s) nor in PATH; FACEFARM_LIBEXEC names its folder",
-                     name, folder);
+    return error_set(
+        err, E_NOT_FOUND,
+        "%s is neither beside facefarm (%s) nor in PATH; FACEFARM_LIBEXEC names its folder", name,
+        folder);
 }
 
 int programs_default_bundle(char path[PATH_MAX], struct error *err)
@@ -89,7 +90,8 @@ int programs_default_bundle(char path[PATH_MAX], struct error *err)
         if (access(file, R_OK) == 0 && realpath(candidate, path))
             return 0;
     }
-    return error_set(err, E_NOT_FOUND, "no bundle is installed with this facefarm; --bundle names one");
+    return error_set(err, E_NOT_FOUND,
+                     "no bundle is installed with this facefarm; --bundle names one");
 }
 
 static void become(char *const *argv, int out_fd, int err_fd, enum programs_group group,

@@ -9,8 +9,8 @@
 #include "common/buffer.h"
 #include "common/error.h"
 
-/* The path of `name`, looked for in $FACEFARM_LIBEXEC, beside this program, in its build tree's folders, in libexec/facefarm,
- * and in PATH. */
+/* The path of `name`, looked for in $FACEFARM_LIBEXEC, beside this program, in its build tree's
+ * folders, in libexec/facefarm, and in PATH. */
 MUST_CHECK int programs_find(const char *name, char path[PATH_MAX], struct error *err);
 
 /* The bundle installed with this program (or in its source tree), if there is one. */
@@ -22,8 +22,8 @@ enum programs_group {
 };
 
 /*
- * Starts argv[0] with argv. It dies with this process, however that ends. out_fd and err_fd become its stdout and
- * stderr where they are ≥ 0. Signals that this process blocks are free in the child.
+ * Starts argv[0] with argv. It dies with this process, however that ends. out_fd and err_fd become
+ * its stdout and stderr where they are ≥ 0. Signals that this process blocks are free in the child.
  */
 MUST_CHECK int programs_start(char *const *argv, int out_fd, int err_fd, enum programs_group group,
                               pid_t *pid, struct error *err);

@@ -62,7 +62,10 @@ static void describe(const struct wire_stage_info *stage, char *text, size_t siz
                  (unsigned long long)stage->failures, (unsigned long long)stage->poisoned);
     snprintf(text, size, "%llu/%llu%s%s%s%s", (unsigned long long)stage->done,
              (unsigned long long)stage->total, rate, left[0] ? "  " : "",
-             left[0] ? left : running ? "" : "", bad);
+             left[0]   ? left
+             : running ? ""
+                       : "",
+             bad);
 }
 
 static void draw_bar(FILE *out, double share, int cells)
@@ -106,7 +109,8 @@ static void draw(struct progress *progress, const struct wire_job_state *state)
     fflush(progress->out);
 }
 
-/* The stages that something can be said of: those whose state is new, and running ones where it is time. */
+/* The stages that something can be said of: those whose state is new, and running ones where it is
+ * time. */
 static void print_plain(struct progress *progress, const struct wire_job_state *state,
                         const char *states, bool due)
 {

@@ -1,8 +1,8 @@
 /*
  * Progress of a job on a stream for people.
  *
- * On a terminal a block of lines, one a stage, is redrawn in place; elsewhere a plain line is printed
- * at changes, at most one every five seconds but always at a change of a stage's state.
+ * On a terminal a block of lines, one a stage, is redrawn in place; elsewhere a plain line is
+ * printed at changes, at most one every five seconds but always at a change of a stage's state.
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
@@ -15,9 +15,9 @@
 struct progress {
     FILE *out;
     bool terminal;
-    size_t drawn;          /* lines of the block on the screen */
-    int64_t last_printed;  /* monotonic ns of the last plain line, 0: none */
-    uint64_t last_done;    /* what it said, over all stages */
+    size_t drawn;                       /* lines of the block on the screen */
+    int64_t last_printed;               /* monotonic ns of the last plain line, 0: none */
+    uint64_t last_done;                 /* what it said, over all stages */
     char last_states[LIMIT_STAGES + 1]; /* first letters of the stages' states */
 };
 

@@ -23,9 +23,9 @@ struct study {
 /*
  * Appends the job's YAML to `yaml`, checked as the broker will check it.
  *
- * Labelled faces are the samples 0 … faces−1, those judged and those of the sheets lie behind them, so
- * that no boundary has seen them. The sheets hold every other boundary (or none, where `conditions`
- * is "none"); the judged edit holds `conditions`.
+ * Labelled faces are the samples 0 … faces−1, those judged and those of the sheets lie behind them,
+ * so that no boundary has seen them. The sheets hold every other boundary (or none, where
+ * `conditions` is "none"); the judged edit holds `conditions`.
  */
 MUST_CHECK int study_yaml(const struct study *study, struct buffer *yaml, struct error *err);
 

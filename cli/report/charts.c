@@ -44,7 +44,8 @@ static void widen(struct frame *f)
 static void open_plot(struct html *html, const struct frame *f, const char *x_title,
                       const char *y_title)
 {
-    html_print(html, "<svg class=\"plot\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s by %s\">",
+    html_print(html,
+               "<svg class=\"plot\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s by %s\">",
                WIDTH, HEIGHT, y_title, x_title);
     double step = nice_step(f->y1 - f->y0, 5);
     for (double y = ceil(f->y0 / step - 1e-9) * step; y <= f->y1 + 1e-9 * step; y += step)
@@ -61,7 +62,8 @@ static void open_plot(struct html *html, const struct frame *f, const char *x_ti
                WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
     html_print(html, "<text class=\"mid title\" x=\"%g\" y=\"%g\">%s</text>",
                (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title);
-    html_print(html, "<text class=\"mid title\" transform=\"translate(12 %g) rotate(-90)\">%s</text>",
+    html_print(html,
+               "<text class=\"mid title\" transform=\"translate(12 %g) rotate(-90)\">%s</text>",
                (TOP + HEIGHT - BOTTOM) / 2, y_title);
 }
 
@@ -100,7 +102,8 @@ void chart_histogram(struct html *html, const struct chart *chart)
             continue;
         draw_bars(html, &f, s, chart->bin);
         if (s->mean >= f.x0 && s->mean <= f.x1)
-            html_print(html, "<line class=\"mean s%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%g\" y2=\"%g\"/>",
+            html_print(html,
+                       "<line class=\"mean s%d\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%g\" y2=\"%g\"/>",
                        s->colour, at_x(&f, s->mean), at_x(&f, s->mean), TOP, HEIGHT - BOTTOM);
     }
     html_raw(html, "</svg>");
@@ -143,12 +146,13 @@ void chart_lines(struct html *html, const struct chart_line *lines, size_t count
 void chart_bar(struct html *html, double share, double low, double high, double most)
 {
     double scale = 100 / most;
-    html_print(html,
-               "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
-               "<rect class=\"track\" width=\"100\" height=\"10\"/>"
-               "<rect class=\"s1\" width=\"%.2f\" height=\"10\"/>"
-               "<path class=\"whisker\" d=\"M%.2f 5H%.2fM%.2f 2V8M%.2f 2V8\"/></svg>",
-               share * scale, low * scale, high * scale, low * scale, high * scale);
+    html_print(
+        html,
+        "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
+        "<rect class=\"track\" width=\"100\" height=\"10\"/>"
+        "<rect class=\"s1\" width=\"%.2f\" height=\"10\"/>"
+        "<path class=\"whisker\" d=\"M%.2f 5H%.2fM%.2f 2V8M%.2f 2V8\"/></svg>",
+        share * scale, low * scale, high * scale, low * scale, high * scale);
 }
 
 void chart_diverging(struct html *html, const double *values, size_t count, double most)

@@ -1,4 +1,5 @@
-/* Charts as inline SVG. Colours come from the page's CSS by class: s0 (before), s1 (plain), s2 (projected). */
+/* Charts as inline SVG. Colours come from the page's CSS by class: s0 (before), s1 (plain), s2
+ * (projected). */
 #ifndef CLI_REPORT_CHARTS_H
 #define CLI_REPORT_CHARTS_H
 
@@ -49,7 +50,8 @@ void chart_lines(struct html *html, const struct chart_line *lines, size_t count
 /* A horizontal bar of `share` (0…1) with a whisker from low to high, as wide as its box. */
 void chart_bar(struct html *html, double share, double low, double high, double most);
 
-/* Bars of values from a middle line, one above the other; `most` fills a half. values that are NAN are left out. */
+/* Bars of values from a middle line, one above the other; `most` fills a half. values that are NAN
+ * are left out. */
 void chart_diverging(struct html *html, const double *values, size_t count, double most);
 
 /* A dot at `value` and a tick at `base`, both between `least` and 1. */

@@ -27,8 +27,9 @@ int report_find_job(struct database *db, int64_t job, int64_t *found, struct err
             return rc;
         statement_reset(q);
         if (rc == 0)
-            return error_set(err, E_NOT_FOUND, "the database has no job %lld (the last one is %lld)",
-                             (long long)job, (long long)last);
+            return error_set(err, E_NOT_FOUND,
+                             "the database has no job %lld (the last one is %lld)", (long long)job,
+                             (long long)last);
     }
     *found = job ? job : last;
     return 0;

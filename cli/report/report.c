@@ -21,7 +21,8 @@ int report_query(struct report *report, const char *name, int64_t id, struct sta
 
 struct figure report_figure(struct statement *statement, int column)
 {
-    return (struct figure){!statement_is_null(statement, column), statement_real(statement, column)};
+    return (struct figure){!statement_is_null(statement, column),
+                           statement_real(statement, column)};
 }
 
 void report_print(struct html *html, struct figure figure, int decimals)
@@ -71,8 +72,9 @@ static int open_page(struct report *report, struct error *err)
     if (rc == 0)
         rc = statement_step(q, err);
     if (rc <= 0)
-        return rc < 0 ? rc : error_set(err, E_NOT_FOUND, "job %lld is not there",
-                                       (long long)report->job);
+        return rc < 0
+                   ? rc
+                   : error_set(err, E_NOT_FOUND, "job %lld is not there", (long long)report->job);
     html_print(&report->html,
                "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -88,7 +90,7 @@ static int open_page(struct report *report, struct error *err)
 static int write_sections(struct report *report, struct error *err)
 {
     static int (*const sections[])(struct report *, struct error *) = {
-        section_head,   section_problems, section_samples,      section_ages, section_moved,
+        section_head,   section_problems,   section_samples,      section_ages, section_moved,
         section_sheets, section_boundaries, section_distribution, section_run,  section_sources,
     };
     int rc = open_page(report, err);
@@ -103,8 +105,8 @@ static int write_sections(struct report *report, struct error *err)
     return rc;
 }
 
-int report_write(struct database *db, const char *store, const char *output, int64_t job, FILE *talk,
-                 struct error *err)
+int report_write(struct database *db, const char *store, const char *output, int64_t job,
+                 FILE *talk, struct error *err)
 {
     char path[4096];
     struct buffer page;

@@ -44,8 +44,9 @@ void report_name(const char *attribute, char *text, size_t size);
 void report_open(struct html *html, const char *id, const char *title, const char *lead);
 void report_close(struct html *html);
 
-/* pictures.c: an <img> with the PNG inside, `scale` times its size (0: as wide as its box); `copy` (may be NULL) is
- * a name below OUTPUT/sheets/ to copy it to. A picture that is not there is a note in its place. */
+/* pictures.c: an <img> with the PNG inside, `scale` times its size (0: as wide as its box); `copy`
+ * (may be NULL) is a name below OUTPUT/sheets/ to copy it to. A picture that is not there is a note
+ * in its place. */
 MUST_CHECK int report_picture(struct report *report, const char *path, const char *alt, int scale,
                               const char *copy, struct error *err);
 

@@ -173,10 +173,11 @@ static int print_sweep(struct report *report, struct error *err)
         html_raw(&report->html, "<figure>");
         chart_lines(&report->html, sweep->lines, sweep->count, "distance along the age boundary",
                     "age in years");
-        html_raw(&report->html,
-                 "<figcaption>Dose and response: the sheets’ faces (thin) and their mean. "
-                 "<span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> <span class=\"nowrap\"><i "
-                 "class=\"key s2\"></i>projected, as on the sheet</span></figcaption></figure>\n");
+        html_raw(
+            &report->html,
+            "<figcaption>Dose and response: the sheets’ faces (thin) and their mean. "
+            "<span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> <span class=\"nowrap\"><i "
+            "class=\"key s2\"></i>projected, as on the sheet</span></figcaption></figure>\n");
     }
     free(sweep);
     return rc;
@@ -201,9 +202,10 @@ static int print_by_age(struct report *report, struct error *err)
     if (lines[0].count > 1) {
         html_raw(&report->html, "<figure>");
         chart_lines(&report->html, lines, 2, "age before, in tens of years", "mean shift in years");
-        html_raw(&report->html,
-                 "<figcaption>Who ages by how much. <span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> "
-                 "<span class=\"nowrap\"><i class=\"key s2\"></i>projected</span></figcaption></figure>\n");
+        html_raw(
+            &report->html,
+            "<figcaption>Who ages by how much. <span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> "
+            "<span class=\"nowrap\"><i class=\"key s2\"></i>projected</span></figcaption></figure>\n");
     }
     return rc;
 }
@@ -234,9 +236,10 @@ static void print_shift_row(struct html *html, const struct report_shift *s,
 static void print_shift_table(struct report *report, const struct evaluated *e)
 {
     struct html *html = &report->html;
-    html_raw(html, "<div class=\"scroll\"><table class=\"shifts\"><thead><tr><th></th><th>mean age</th>"
-                   "<th>shift, years</th><th>95 % interval</th><th>older</th><th>gain</th><th>leak</th>"
-                   "</tr></thead><tbody>\n");
+    html_raw(html,
+             "<div class=\"scroll\"><table class=\"shifts\"><thead><tr><th></th><th>mean age</th>"
+             "<th>shift, years</th><th>95 % interval</th><th>older</th><th>gain</th><th>leak</th>"
+             "</tr></thead><tbody>\n");
     for (int i = 0; i < report->headline.shifts_count; i++)
         print_shift_row(html, &report->headline.shifts[i], e);
     html_print(html,
@@ -250,15 +253,17 @@ static void print_ages_lead(struct report *report, const struct evaluated *e)
     struct html *html = &report->html;
     html_raw(html, "<p class=\"lead\">");
     html_count(html, report->headline.shifts[0].faces);
-    html_raw(html, e->unseen ? " faces that no boundary has seen" : " faces, some of which the boundaries "
-                                                                    "were fitted on");
+    html_raw(html, e->unseen ? " faces that no boundary has seen"
+                             : " faces, some of which the boundaries "
+                               "were fitted on");
     html_raw(html, ", sample ");
     html_count(html, e->start);
     html_print(html, " and on, each moved by distance %g along <b>%s</b> and judged by ",
                report->headline.shifts[0].distance, e->target);
-    html_raw(html, e->two_estimators ? "an age estimator that no boundary was fitted with.</p>\n"
-                                     : "<b>the same age estimator that the boundary was fitted with</b>: the "
-                                       "bundle has no other.</p>\n");
+    html_raw(html, e->two_estimators
+                       ? "an age estimator that no boundary was fitted with.</p>\n"
+                       : "<b>the same age estimator that the boundary was fitted with</b>: the "
+                         "bundle has no other.</p>\n");
 }
 
 int section_ages(struct report *report, struct error *err)
@@ -333,9 +338,11 @@ static int print_moved_lead(struct report *report, struct error *err)
         rc = statement_step(q, err);
     if (rc <= 0)
         return rc;
-    html_raw(html, "<p class=\"lead\">Mean change of each attribute’s score under the same edits, in standard "
-                   "deviations of that score, largest first, and the share of faces that have it, in per "
-                   "cent. Over all attributes the score moved by ");
+    html_raw(
+        html,
+        "<p class=\"lead\">Mean change of each attribute’s score under the same edits, in standard "
+        "deviations of that score, largest first, and the share of faces that have it, in per "
+        "cent. Over all attributes the score moved by ");
     report_print(html, report_figure(q, 0), 2);
     html_raw(html, " in the mean");
     if (!statement_is_null(q, 1)) {
@@ -354,10 +361,11 @@ int section_moved(struct report *report, struct error *err)
         return 0;
     report_open(html, "moved", "What else moved", NULL);
     int rc = print_moved_lead(report, err);
-    html_raw(html, "<div class=\"scroll\"><table class=\"moved\"><thead><tr><th>attribute</th>"
-                   "<th class=\"chart\">less&emsp;–&emsp;more</th><th><i class=\"key s1\"></i>plain</th>"
-                   "<th><i class=\"key s2\"></i>projected</th><th class=\"rule\">before</th>"
-                   "<th>plain</th><th>projected</th></tr></thead><tbody>\n");
+    html_raw(html,
+             "<div class=\"scroll\"><table class=\"moved\"><thead><tr><th>attribute</th>"
+             "<th class=\"chart\">less&emsp;–&emsp;more</th><th><i class=\"key s1\"></i>plain</th>"
+             "<th><i class=\"key s2\"></i>projected</th><th class=\"rule\">before</th>"
+             "<th>plain</th><th>projected</th></tr></thead><tbody>\n");
     if (rc == 0)
         rc = print_moved_rows(report, err);
     html_raw(html, "</tbody></table></div>\n");

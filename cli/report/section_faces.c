@@ -62,7 +62,8 @@ int section_samples(struct report *report, struct error *err)
     report_open(html, "faces", "Faces", NULL);
     html_raw(html, "<p class=\"lead\">The first of ");
     html_count(html, count);
-    html_raw(html, " faces that the generator drew and the store holds.</p>\n<div class=\"faces\">");
+    html_raw(html,
+             " faces that the generator drew and the store holds.</p>\n<div class=\"faces\">");
     rc = print_samples(report, &shown, err);
     html_raw(html, "</div>\n");
     if (shown == 0)
@@ -144,11 +145,12 @@ static int print_sheet(struct report *report, struct statement *q, int column,
 static void open_sheets(struct html *html)
 {
     report_open(html, "edits", "Edits, left to right", NULL);
-    html_raw(html,
-             "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the distance below "
-             "it; 0 is the face as sampled. The <b>projected</b> edit takes the conditions’ directions out of "
-             "the normal. <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
-             "<b>leak</b> is the largest share that goes along a condition.</p>\n");
+    html_raw(
+        html,
+        "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the distance below "
+        "it; 0 is the face as sampled. The <b>projected</b> edit takes the conditions’ directions out of "
+        "the normal. <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
+        "<b>leak</b> is the largest share that goes along a condition.</p>\n");
 }
 
 int section_sheets(struct report *report, struct error *err)

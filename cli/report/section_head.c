@@ -1,4 +1,5 @@
-/* The opening: a headline made of the figures, tiles, and the SQL behind them; then what went wrong. */
+/* The opening: a headline made of the figures, tiles, and the SQL behind them; then what went
+ * wrong. */
 #include <ctype.h>
 #include <string.h>
 #include <time.h>
@@ -60,7 +61,8 @@ static void open_tile(struct html *html, const char *label, const char *traits)
 
 static void tile_shift(struct html *html, const struct report_shift *s)
 {
-    open_tile(html, s->projected ? "Age shift, projected" : "Age shift", s->projected ? " t2" : " t1");
+    open_tile(html, s->projected ? "Age shift, projected" : "Age shift",
+              s->projected ? " t2" : " t1");
     report_signed(html, (struct figure){true, s->shift}, 1);
     html_raw(html, " <small>years</small></b><span>95 %: ");
     report_signed(html, (struct figure){true, s->low}, 2);
@@ -80,8 +82,9 @@ static void print_tiles(struct html *html, const struct report_headline *h)
     if (h->boundaries) {
         open_tile(html, "Balanced test accuracy", "");
         report_print(html, h->balanced_accuracy, 3);
-        html_print(html, "</b><span>mean of %lld boundaries</span><span>chance: 0.500</span></dd></div>\n",
-                   (long long)h->boundaries);
+        html_print(
+            html, "</b><span>mean of %lld boundaries</span><span>chance: 0.500</span></dd></div>\n",
+            (long long)h->boundaries);
         open_tile(html, "Test accuracy", "");
         report_print(html, h->test_accuracy, 3);
         html_raw(html, "</b><span>always the majority: ");
@@ -96,9 +99,11 @@ static void print_tiles(struct html *html, const struct report_headline *h)
     if (h->elapsed_ms > 0) {
         open_tile(html, "Faces made", "");
         html_count(html, h->faces_made);
-        html_print(html, "</b><span>%.0f a second over all</span><span>%lld worker%s, %.0f s</span></dd></div>\n",
-                   1000.0 * (double)h->faces_made / (double)h->elapsed_ms, (long long)h->workers,
-                   h->workers == 1 ? "" : "s", (double)h->elapsed_ms / 1000);
+        html_print(
+            html,
+            "</b><span>%.0f a second over all</span><span>%lld worker%s, %.0f s</span></dd></div>\n",
+            1000.0 * (double)h->faces_made / (double)h->elapsed_ms, (long long)h->workers,
+            h->workers == 1 ? "" : "s", (double)h->elapsed_ms / 1000);
     }
     html_raw(html, "</dl>\n");
 }
@@ -118,9 +123,10 @@ static int print_queries(struct report *report, struct error *err)
         {"Age shift", "report_headline_age_shift"},
         {"Faces made, milliseconds, workers", "report_headline_throughput"},
     };
-    html_raw(&report->html, "<details><summary>Ask the database yourself: the SQL of these figures"
-                            "</summary>\n<p>Every figure of this page is a query of the job's file; "
-                            "type these in <code>sqlite3 farm.db</code>.</p>\n");
+    html_raw(&report->html,
+             "<details><summary>Ask the database yourself: the SQL of these figures"
+             "</summary>\n<p>Every figure of this page is a query of the job's file; "
+             "type these in <code>sqlite3 farm.db</code>.</p>\n");
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof queries / sizeof *queries; i++) {
         struct buffer sql;
@@ -177,7 +183,9 @@ int section_head(struct report *report, struct error *err)
 static void problem(struct html *html, int *any, const char *class)
 {
     if (!*any)
-        html_raw(html, "<section id=\"problems\" class=\"problems\"><h2>Not as it should be</h2>\n<ul>\n");
+        html_raw(
+            html,
+            "<section id=\"problems\" class=\"problems\"><h2>Not as it should be</h2>\n<ul>\n");
     *any = 1;
     html_print(html, "<li class=\"%s\">", class);
 }
@@ -205,9 +213,9 @@ static int print_poison(struct report *report, int *any, struct error *err)
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
         problem(&report->html, any, "poison");
-        html_print(&report->html, "Set aside after its last attempt: stage %s, %lld from %lld.</li>\n",
-                   statement_text(q, 0), (long long)statement_int(q, 2),
-                   (long long)statement_int(q, 1));
+        html_print(
+            &report->html, "Set aside after its last attempt: stage %s, %lld from %lld.</li>\n",
+            statement_text(q, 0), (long long)statement_int(q, 2), (long long)statement_int(q, 1));
     }
     return rc;
 }
@@ -236,7 +244,8 @@ static int print_faults(struct report *report, int *any, struct error *err)
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
         problem(&report->html, any, "fault");
-        html_print(&report->html, "Not deterministic: stage %s, %lld from %lld on %s gave <code>%s</code>",
+        html_print(&report->html,
+                   "Not deterministic: stage %s, %lld from %lld on %s gave <code>%s</code>",
                    statement_text(q, 0), (long long)statement_int(q, 2),
                    (long long)statement_int(q, 1), statement_text(q, 3), statement_text(q, 5));
         html_print(&report->html, " after <code>%s</code>.</li>\n", statement_text(q, 4));

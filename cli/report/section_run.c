@@ -11,12 +11,15 @@ static const char *const phases[] = {"latents", "generate", "label", "solve", "e
 static void print_phases(struct html *html, struct statement *q, int first, double busy)
 {
     double x = 0;
-    html_raw(html, "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" "
-                   "aria-label=\"phases\"><rect class=\"track\" width=\"100\" height=\"10\"/>");
+    html_raw(html,
+             "<svg class=\"bar\" viewBox=\"0 0 100 10\" preserveAspectRatio=\"none\" role=\"img\" "
+             "aria-label=\"phases\"><rect class=\"track\" width=\"100\" height=\"10\"/>");
     for (int i = 0; i < PHASES && busy > 0; i++) {
         double width = 100 * statement_real(q, first + i) / busy;
-        html_print(html, "<rect class=\"ph%d\" x=\"%.2f\" width=\"%.2f\" height=\"10\"><title>%s %.0f ms</title></rect>",
-                   i, x, width, phases[i], statement_real(q, first + i));
+        html_print(
+            html,
+            "<rect class=\"ph%d\" x=\"%.2f\" width=\"%.2f\" height=\"10\"><title>%s %.0f ms</title></rect>",
+            i, x, width, phases[i], statement_real(q, first + i));
         x += width;
     }
     html_raw(html, "</svg>");
@@ -26,7 +29,8 @@ static void print_throughput_row(struct html *html, struct statement *q)
 {
     double busy = statement_real(q, 14);
     html_print(html, "<tr><th>%s</th><td class=\"text\">%s</td><td class=\"text\">%s, %s</td><td>",
-               statement_text(q, 0), statement_text(q, 1), statement_text(q, 2), statement_text(q, 4));
+               statement_text(q, 0), statement_text(q, 1), statement_text(q, 2),
+               statement_text(q, 4));
     html_count(html, statement_int(q, 5));
     html_raw(html, "</td><td>");
     html_count(html, statement_int(q, 6));
@@ -45,11 +49,14 @@ static int print_throughput(struct report *report, struct error *err)
     struct html *html = &report->html;
     html_raw(html, "<p class=\"lead\">Time is the workers’ own, from lease to result:");
     for (int i = 0; i < PHASES; i++)
-        html_print(html, " <span class=\"nowrap\"><i class=\"key ph%d\"></i>%s</span>", i, phases[i]);
-    html_raw(html, ". Attempts beyond the tasks are leases that ended without a result.</p>\n"
-                   "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
-                   "<th class=\"text\">worker, device</th><th>tasks</th><th>attempts</th><th>faces</th>"
-                   "<th>busy, s</th><th>faces/s</th><th>MB</th><th class=\"chart\">phases</th></tr></thead><tbody>\n");
+        html_print(html, " <span class=\"nowrap\"><i class=\"key ph%d\"></i>%s</span>", i,
+                   phases[i]);
+    html_raw(
+        html,
+        ". Attempts beyond the tasks are leases that ended without a result.</p>\n"
+        "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
+        "<th class=\"text\">worker, device</th><th>tasks</th><th>attempts</th><th>faces</th>"
+        "<th>busy, s</th><th>faces/s</th><th>MB</th><th class=\"chart\">phases</th></tr></thead><tbody>\n");
     int rc = report_query(report, "report_throughput", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
@@ -63,8 +70,10 @@ static int print_stages(struct report *report, struct error *err)
 {
     struct statement *q;
     struct html *html = &report->html;
-    html_raw(html, "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
-                   "<th class=\"text\">state</th><th>done</th><th>of</th><th>took, s</th></tr></thead><tbody>\n");
+    html_raw(
+        html,
+        "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
+        "<th class=\"text\">state</th><th>done</th><th>of</th><th>took, s</th></tr></thead><tbody>\n");
     int rc = report_query(report, "report_stages", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         struct figure took = {!statement_is_null(q, 5) && !statement_is_null(q, 6),
@@ -91,8 +100,8 @@ static int print_workers(struct report *report, struct error *err)
     int rc = report_query(report, "report_workers", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
-        html_print(html, "<li><b>%s</b> on %s: %s, %s; ", statement_text(q, 0), statement_text(q, 1),
-                   statement_text(q, 2), statement_text(q, 3));
+        html_print(html, "<li><b>%s</b> on %s: %s, %s; ", statement_text(q, 0),
+                   statement_text(q, 1), statement_text(q, 2), statement_text(q, 3));
         html_print(html, "%s, %lld compute units, %.1f GB</li>\n", statement_text(q, 4),
                    (long long)statement_int(q, 5), (double)statement_int(q, 6) / 1e9);
     }

@@ -38,9 +38,13 @@ static void print_boundary(struct html *html, struct statement *q)
     cell_count(html, q, 2);
     html_raw(html, "<td class=\"flags\">");
     if (baseline)
-        html_raw(html, "<span title=\"Always answering with the majority scores more\">majority wins</span> ");
+        html_raw(
+            html,
+            "<span title=\"Always answering with the majority scores more\">majority wins</span> ");
     if (small)
-        html_raw(html, "<span title=\"Fewer training faces than four times the dimensions\">few faces</span>");
+        html_raw(
+            html,
+            "<span title=\"Fewer training faces than four times the dimensions\">few faces</span>");
     html_raw(html, "</td></tr>\n");
 }
 
@@ -56,11 +60,12 @@ static void print_means(struct html *html, const struct report_headline *h)
     report_print(html, h->balanced_accuracy, 3);
     html_raw(html, "</td><td>");
     report_print(html, h->auc, 3);
-    html_print(html,
-               "</td><td></td><td></td><td></td></tr>\n<tr class=\"study\"><th>the study’s mean</th>"
-               "<td></td><td></td><td>%.3f</td><td>%.3f</td><td class=\"rule\">–</td><td>–</td><td>–</td>"
-               "<td></td><td></td><td></td></tr>\n",
-               STUDY_TEST_ACCURACY, STUDY_F1);
+    html_print(
+        html,
+        "</td><td></td><td></td><td></td></tr>\n<tr class=\"study\"><th>the study’s mean</th>"
+        "<td></td><td></td><td>%.3f</td><td>%.3f</td><td class=\"rule\">–</td><td>–</td><td>–</td>"
+        "<td></td><td></td><td></td></tr>\n",
+        STUDY_TEST_ACCURACY, STUDY_F1);
 }
 
 int section_boundaries(struct report *report, struct error *err)
@@ -70,16 +75,17 @@ int section_boundaries(struct report *report, struct error *err)
     if (report->headline.boundaries == 0)
         return 0;
     report_open(html, "boundaries", "Boundaries", NULL);
-    html_raw(html,
-             "<p class=\"lead\">A linear SVM in latent space for each attribute, and for age above its median. "
-             "Accuracy beside the <b>base rate</b>, what always answering with the majority scores on "
-             "the same test faces: classes weigh alike in the fit, so a rare attribute can lose to it and "
-             "still be found; <b>balanced accuracy</b> (the dot; the tick is the base rate) is the "
-             "mean over both classes, and chance is one half.</p>\n"
-             "<div class=\"scroll\"><table class=\"boundaries\"><thead><tr><th>attribute</th><th>data size</th>"
-             "<th>training accuracy</th><th>testing accuracy</th><th>F1</th><th class=\"rule\">base rate</th>"
-             "<th>balanced accuracy</th><th>AUC</th><th class=\"chart\">0.5&emsp;–&emsp;1</th>"
-             "<th>positives</th><th></th></tr></thead><tbody>\n");
+    html_raw(
+        html,
+        "<p class=\"lead\">A linear SVM in latent space for each attribute, and for age above its median. "
+        "Accuracy beside the <b>base rate</b>, what always answering with the majority scores on "
+        "the same test faces: classes weigh alike in the fit, so a rare attribute can lose to it and "
+        "still be found; <b>balanced accuracy</b> (the dot; the tick is the base rate) is the "
+        "mean over both classes, and chance is one half.</p>\n"
+        "<div class=\"scroll\"><table class=\"boundaries\"><thead><tr><th>attribute</th><th>data size</th>"
+        "<th>training accuracy</th><th>testing accuracy</th><th>F1</th><th class=\"rule\">base rate</th>"
+        "<th>balanced accuracy</th><th>AUC</th><th class=\"chart\">0.5&emsp;–&emsp;1</th>"
+        "<th>positives</th><th></th></tr></thead><tbody>\n");
     int rc = report_query(report, "report_boundaries", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
@@ -101,8 +107,7 @@ static void print_share(struct html *html, struct statement *q, double most)
     report_name(statement_text(q, 0), name, sizeof name);
     html_print(html, "<li><span>%s</span>", name);
     chart_bar(html, share, low, high, most);
-    html_print(html, "<b>%.1f %%</b><small>± %.1f</small></li>\n", 100 * share,
-               50 * (high - low));
+    html_print(html, "<b>%.1f %%</b><small>± %.1f</small></li>\n", 100 * share, 50 * (high - low));
 }
 
 int section_distribution(struct report *report, struct error *err)
@@ -119,9 +124,11 @@ int section_distribution(struct report *report, struct error *err)
             report_open(html, "distribution", "Class distribution", NULL);
             html_raw(html, "<p class=\"lead\">Share of the ");
             html_count(html, statement_int(q, 2));
-            html_print(html, " labelled faces that the classifier gives each attribute, with Wilson’s 95 %% "
-                             "interval. Bars end at %.0f %%.</p>\n<ol class=\"shares\">\n",
-                       100 * most);
+            html_print(
+                html,
+                " labelled faces that the classifier gives each attribute, with Wilson’s 95 %% "
+                "interval. Bars end at %.0f %%.</p>\n<ol class=\"shares\">\n",
+                100 * most);
         }
         print_share(html, q, most);
     }

@@ -48,7 +48,8 @@ static void numbers(void **state)
     (void)state;
     struct page page;
     open_page(&page, 4096);
-    html_print(&page.html, "%d %u %zu %lld %llu %.2f %g 100%%", -3, 4u, (size_t)5, -6LL, 7ULL, 1.005, 0.5);
+    html_print(&page.html, "%d %u %zu %lld %llu %.2f %g 100%%", -3, 4u, (size_t)5, -6LL, 7ULL,
+               1.005, 0.5);
     is(&page, "-3 4 5 -6 7 1.00 0.5 100%");
     open_page(&page, 4096);
     html_count(&page.html, 0);
@@ -65,9 +66,14 @@ static void base64(void **state)
 {
     (void)state;
     static const char *const pairs[][2] = {/* RFC 4648, section 10 */
-                                           {"", ""},          {"f", "Zg=="},         {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},   {"foob", "Zm9vYg=="},  {"fooba", "Zm9vYmE="},
-                                           {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+                                           {"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xff\xfe\xfd", "//79"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct page page;
         open_page(&page, 64);
@@ -103,8 +109,10 @@ static void charts_of_little(void **state)
     (void)state;
     struct page page;
     struct chart_line line = {.colour = 1, .count = 1, .points = {{3, 40}}};
-    static const struct chart chart = {
-        .x_title = "x", .y_title = "y", .bin = 2, .series = {{.label = "one", .count = 1, .bars = {{4, 1}}}}};
+    static const struct chart chart = {.x_title = "x",
+                                       .y_title = "y",
+                                       .bin = 2,
+                                       .series = {{.label = "one", .count = 1, .bars = {{4, 1}}}}};
     static const struct chart empty = {.x_title = "x", .y_title = "y", .bin = 2};
     open_page(&page, 1 << 20);
     chart_lines(&page.html, NULL, 0, "x", "y");

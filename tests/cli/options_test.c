@@ -41,7 +41,8 @@ static void takes_what_the_table_says(void **state)
     (void)state;
     struct cli cli;
     struct error err = {0};
-    assert_int_equal(parse("facefarm study --faces=300 --distance -2.5 --wait --json", &cli, &err), 0);
+    assert_int_equal(parse("facefarm study --faces=300 --distance -2.5 --wait --json", &cli, &err),
+                     0);
     assert_string_equal(cli.command->name, "study");
     assert_int_equal(cli_uint(&cli, "faces"), 300);
     assert_int_equal(cli_uint(&cli, "evaluate"), 10000);
@@ -106,7 +107,8 @@ static void refuses_with_reasons(void **state)
 static void refuses_job_zero(void **state)
 {
     (void)state;
-    static const char *const words[] = {"0", "", "1.5", "0x1", "18446744073709551616", "9223372036854775808"};
+    static const char *const words[] = {
+        "0", "", "1.5", "0x1", "18446744073709551616", "9223372036854775808"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         struct cli cli = {.operands = {words[i]}, .operands_count = 1};
         struct error err = {0};

@@ -1,4 +1,5 @@
-/* Progress where stderr is no terminal: a line at changes of state, at most one in five seconds else. */
+/* Progress where stderr is no terminal: a line at changes of state, at most one in five seconds
+ * else. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,8 +35,10 @@ static void open_scene(struct scene *s)
     *s = (struct scene){.job = {.job = 4, .name = "a\033job", .state = "running", .bundle = ""}};
     s->out = open_memstream(&s->text, &s->size);
     s->progress = (struct progress){.out = s->out};
-    s->stages[0] = (struct wire_stage_info){.name = "labels", .state = "running", .total = 100, .error = ""};
-    s->stages[1] = (struct wire_stage_info){.name = "fit", .state = "waiting", .total = 41, .error = ""};
+    s->stages[0] =
+        (struct wire_stage_info){.name = "labels", .state = "running", .total = 100, .error = ""};
+    s->stages[1] =
+        (struct wire_stage_info){.name = "fit", .state = "waiting", .total = 41, .error = ""};
     s->state.job = WIRE_LIST(&s->job, 1);
     s->state.stages = WIRE_LIST(s->stages, 2);
 }
