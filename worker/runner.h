@@ -18,7 +18,7 @@ struct runner_options {
 
 #define RUNNER_BATCH 64
 
-/* Opens the device. `options`, `inputs` and `cancelled` must outlive the runner. */
+/* Opens the device. `inputs`, `cancelled` and the store's path must outlive the runner. */
 MUST_CHECK int runner_open(const struct runner_options *options, const struct inputs *inputs,
                            const atomic_bool *cancelled, struct runner **runner,
                            struct error *err);

@@ -79,11 +79,13 @@ static const struct inputs inputs = {NULL, give_scores, give_directions};
 
 /* ---- running ---- */
 
+/* Two runners for all tests, since loading a bundle takes its time: they differ in the batch. */
+static struct runner *wide, *narrow;
+
 static struct runner *open_runner(size_t batch)
 {
-    static struct runner_options options;
+    const struct runner_options options = {.batch = batch, .store = store};
     struct runner *runner = NULL;
-    options = (struct runner_options){.batch = batch, .store = store};
     assert_ok(runner_open(&options, &inputs, &cancelled, &runner, &err));
     return runner;
 }
@@ -118,9 +120,8 @@ static struct outcome *run(struct runner *runner, uint64_t position, uint64_t st
 static void labels_do_not_depend_on_the_cut(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(64), *small = open_runner(7);
-    struct outcome *whole = run(runner, LABELS_STAGE, 0, FACES);
-    struct outcome *part = run(small, LABELS_STAGE, 50, 33);
+    struct outcome *whole = run(wide, LABELS_STAGE, 0, FACES);
+    struct outcome *part = run(narrow, LABELS_STAGE, 50, 33);
     assert_int_equal(whole->variants, 1);
     assert_int_equal(whole->columns, COLUMNS);
     assert_int_equal(whole->metrics.faces, FACES);
@@ -129,8 +130,6 @@ static void labels_do_not_depend_on_the_cut(void **state)
     whole->scores = NULL;
     outcome_free(&whole);
     outcome_free(&part);
-    runner_close(&runner);
-    runner_close(&small);
 }
 
 static size_t count_files(const char *path)
@@ -148,8 +147,7 @@ static void sample_writes_the_same_twice(void **state)
 {
     (void)state;
     for (size_t stage = FACES_STAGE; stage <= SHARDS_STAGE; stage++) {
-        struct runner *runner = open_runner(64), *small = open_runner(5);
-        struct outcome *first = run(runner, stage, 0, 12), *second = run(small, stage, 0, 12);
+        struct outcome *first = run(wide, stage, 0, 12), *second = run(narrow, stage, 0, 12);
         const struct wire_file *a = &first->files[0], *b = &second->files[0];
         assert_int_equal(first->file_count, 1);
         assert_string_equal(a->sha256, b->sha256);
@@ -161,8 +159,6 @@ static void sample_writes_the_same_twice(void **state)
         assert_int_equal(first->metrics.bytes, a->bytes);
         outcome_free(&first);
         outcome_free(&second);
-        runner_close(&runner);
-        runner_close(&small);
     }
     char path[512];
     snprintf(path, sizeof path, "%s/jobs/3/faces/00000", store);
@@ -176,8 +172,7 @@ static void sample_writes_the_same_twice(void **state)
 static void fit_is_the_same_however_it_is_cut(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(64);
-    struct outcome *all = run(runner, FIT_STAGE, 0, 41), *some = run(runner, FIT_STAGE, 39, 2);
+    struct outcome *all = run(wide, FIT_STAGE, 0, 41), *some = run(wide, FIT_STAGE, 39, 2);
     assert_int_equal(all->boundary_count, 41);
     for (size_t k = 0; k < 41; k++) {
         const struct wire_boundary *b = &all->boundaries[k];
@@ -203,14 +198,12 @@ static void fit_is_the_same_however_it_is_cut(void **state)
     }
     outcome_free(&all);
     outcome_free(&some);
-    runner_close(&runner);
 }
 
 static void edit_makes_sheets_and_scores_every_cell(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(16);
-    struct outcome *both = run(runner, EDIT_STAGE, 0, 6), *second = run(runner, EDIT_STAGE, 3, 3);
+    struct outcome *both = run(narrow, EDIT_STAGE, 0, 6), *second = run(wide, EDIT_STAGE, 3, 3);
     size_t rows = 3 * 10 * COLUMNS; /* of a target: faces × (5 plain + 5 projected) × columns */
     assert_int_equal(both->variants, 10);
     assert_int_equal(both->file_count, 4);
@@ -226,20 +219,18 @@ static void edit_makes_sheets_and_scores_every_cell(void **state)
                         COLUMNS * sizeof(float));
     outcome_free(&both);
     outcome_free(&second);
-    struct outcome *cut = run_text(runner, spec_text, EDIT_STAGE, 1, 3);
+    struct outcome *cut = run_text(wide, spec_text, EDIT_STAGE, 1, 3);
     assert_int_equal(cut->code, E_INVALID);
     assert_non_null(strstr(cut->text, "cuts a sheet"));
     outcome_free(&cut);
-    runner_close(&runner);
 }
 
 static void evaluate_has_before_after_and_projected(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(64);
     fetches = 0;
-    struct outcome *outcome = run(runner, EVALUATE_STAGE, 0, 10);
-    struct outcome *rest = run(runner, EVALUATE_STAGE, 10, 10);
+    struct outcome *outcome = run(wide, EVALUATE_STAGE, 0, 10);
+    struct outcome *rest = run(wide, EVALUATE_STAGE, 10, 10);
     assert_int_equal(fetches, 1); /* directions are fetched once a stage */
     assert_int_equal(outcome->variants, 3);
     for (size_t i = 0; i < 10; i++) /* before: the face as the label stage saw it */
@@ -248,13 +239,11 @@ static void evaluate_has_before_after_and_projected(void **state)
     assert_memory_not_equal(outcome->scores, outcome->scores + COLUMNS, COLUMNS * sizeof(float));
     outcome_free(&outcome);
     outcome_free(&rest);
-    runner_close(&runner);
 }
 
 static void a_bad_task_fails_and_says_why(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(64);
     const struct {
         const char *text;
         uint64_t position, start, count;
@@ -268,7 +257,7 @@ static void a_bad_task_fails_and_says_why(void **state)
         {spec_text, FIT_STAGE, 40, 2, E_INVALID, "not within the stage's 41"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome *outcome = run_text(runner, cases[i].text, cases[i].position,
+        struct outcome *outcome = run_text(wide, cases[i].text, cases[i].position,
                                            cases[i].start, cases[i].count);
         assert_int_not_equal(outcome->code, 0);
         if (cases[i].code)
@@ -279,29 +268,26 @@ static void a_bad_task_fails_and_says_why(void **state)
     }
     char right = hash[0];
     hash[0] = '/';
-    struct outcome *outcome = run_text(runner, spec_text, LABELS_STAGE, 0, 1);
+    struct outcome *outcome = run_text(wide, spec_text, LABELS_STAGE, 0, 1);
     assert_non_null(strstr(outcome->text, "not a bundle's hash"));
     outcome_free(&outcome);
     hash[0] = right == '0' ? '1' : '0';
-    outcome = run_text(runner, spec_text, LABELS_STAGE, 0, 1);
+    outcome = run_text(wide, spec_text, LABELS_STAGE, 0, 1);
     assert_int_not_equal(outcome->code, 0);
     outcome_free(&outcome);
     hash[0] = right;
-    outcome = run(runner, LABELS_STAGE, 0, 1); /* and lives on */
+    outcome = run(wide, LABELS_STAGE, 0, 1); /* and lives on */
     outcome_free(&outcome);
-    runner_close(&runner);
 }
 
 static void leaving_interrupts(void **state)
 {
     (void)state;
-    struct runner *runner = open_runner(4);
     atomic_store(&cancelled, true);
-    struct outcome *outcome = run_text(runner, spec_text, LABELS_STAGE, 0, FACES);
+    struct outcome *outcome = run_text(narrow, spec_text, LABELS_STAGE, 0, FACES);
     assert_int_equal(outcome->code, E_INTERRUPTED);
     atomic_store(&cancelled, false);
     outcome_free(&outcome);
-    runner_close(&runner);
 }
 
 /* STORE/bundles/<hash> is the default bundle. */
@@ -319,6 +305,8 @@ static int make_store(void **state)
     assert_non_null(getcwd(target, sizeof target - 20));
     strcat(target, "/models/default");
     assert_int_equal(symlink(target, path), 0);
+    wide = open_runner(64);
+    narrow = open_runner(7);
     return 0;
 }
 
@@ -326,6 +314,8 @@ static int drop_store(void **state)
 {
     (void)state;
     free(label_scores);
+    runner_close(&wide);
+    runner_close(&narrow);
     remove_folder(store);
     return 0;
 }
