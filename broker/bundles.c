@@ -1,7 +1,6 @@
 /* Bundles: from the database into memory, and new ones into store and database. */
 #include "db/bundles.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "broker/broker_priv.h"
@@ -49,11 +48,18 @@ int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle, s
 
 /* ---- bundle_add ---- */
 
-static int read_yaml(const char *folder, struct buffer *yaml, struct error *err)
+/* From the store, whose copy has been checked: the folder may change under us. */
+static int read_yaml(const char *store, const char *hash, struct buffer *yaml, struct error *err)
 {
-    char path[LIMIT_PATH_BYTES + sizeof BUNDLE_FILE + 1];
-    snprintf(path, sizeof path, "%s/%s", folder, BUNDLE_FILE);
-    return buffer_read_file(yaml, path, LIMIT_BUNDLE_YAML_BYTES, err);
+    struct buffer path;
+    buffer_init(&path, LIMIT_TEXT_BYTES);
+    int rc = buffer_printf(&path, err, "%s/bundles/%s/%s", store, hash, BUNDLE_FILE);
+    if (rc == 0)
+        rc = buffer_append(&path, "", 1, err);
+    if (rc == 0)
+        rc = buffer_read_file(yaml, (const char *)path.data, LIMIT_BUNDLE_YAML_BYTES, err);
+    buffer_free(&path);
+    return rc;
 }
 
 /* Into the database, unless it is there. A write that fails dooms the broker. */
@@ -90,7 +96,7 @@ int client_bundle_add(struct broker *b, const struct socket_identity *from,
     if (rc == 0)
         rc = store_add_bundle(b->options.store, add->folder, bundle, reply.hash, err);
     if (rc == 0)
-        rc = read_yaml(add->folder, &yaml, err);
+        rc = read_yaml(b->options.store, reply.hash, &yaml, err);
     if (rc == 0)
         rc = register_bundle(b, bundle, reply.hash, (const char *)yaml.data, err);
     if (rc == 0)

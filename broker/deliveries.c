@@ -63,9 +63,10 @@ static int check_new_files(struct broker *b, const struct farm_stage *stage,
 
 static int store(struct broker *b, struct farm_stage *stage, const struct farm_worker *worker,
                  const struct farm_lease *lease, const struct wire_result *result,
-                 const char *digest, struct error *err)
+                 struct error *err)
 {
     const struct wire_task *task = WIRE_ITEMS(result->task, task);
+    char digest[DIGEST_HEX_BYTES];
     int64_t now = clock_wall_ms();
     struct results_task row = {
         .stage = stage->id,
@@ -80,7 +81,9 @@ static int store(struct broker *b, struct farm_stage *stage, const struct farm_w
     };
     bool poisoned =
         interval_set_overlaps(&stage->plan.poisoned, task->start, task->start + task->count);
-    int rc = broker_write(b, err);
+    int rc = result_digest(result, digest, err);
+    if (rc == 0)
+        rc = broker_write(b, err);
     if (rc == 0)
         rc = result_store(b->db, result, stage, &row, err);
     if (rc == 0 && poisoned)
@@ -93,9 +96,7 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
                  const struct farm_lease *lease, const struct wire_result *result)
 {
     struct error err;
-    char digest[DIGEST_HEX_BYTES];
-    int rc = store(b, stage, worker, lease, result,
-                   result_digest(result, digest, &err) == 0 ? digest : "", &err);
+    int rc = store(b, stage, worker, lease, result, &err);
     if (rc < 0) {
         broker_doomed(b, rc, &err);
         return;

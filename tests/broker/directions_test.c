@@ -1,0 +1,215 @@
+/* Directions from boundaries: targets, "all", conditions that occur in the target, and refusals. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "broker/directions.h"
+#include "db/jobs.h"
+#include "db/results.h"
+
+#define COUNT 3
+#define DIMENSION 3
+
+static const char *const names[COUNT] = {"Smiling", "Male", "age"};
+static char smiling[] = "Smiling", male[] = "Male", all[] = "all", sum[] = "Smiling-0.5*Male",
+            beard[] = "Beard", nothing[] = "age-age";
+
+struct bench {
+    char folder[64], file[96];
+    struct database *db;
+    int64_t fit, edit;
+};
+
+static void put(int rc, const struct error *err)
+{
+    if (rc < 0)
+        fail_msg("%s", err->text);
+}
+
+/* Male is halfway to Smiling, age stands alone. */
+static const float normals[COUNT][DIMENSION] = {{1, 0, 0}, {0.6f, 0.8f, 0}, {0, 0, 1}};
+
+static int open_bench(void **state)
+{
+    struct error err = {0};
+    struct statement *q;
+    int64_t job;
+    struct bench *b = calloc(1, sizeof *b);
+    strcpy(b->folder, "/tmp/facefarm-directions-XXXXXX");
+    if (!mkdtemp(b->folder))
+        return -1;
+    snprintf(b->file, sizeof b->file, "%s/farm.db", b->folder);
+    put(database_open(b->file, &b->db, &err), &err);
+    put(database_begin(b->db, &err), &err);
+    put(database_query(b->db, "bundle_insert", &q, &err), &err);
+    statement_bind_text(q, 1, "h");
+    statement_bind_text(q, 2, "b");
+    statement_bind_text(q, 3, "y");
+    statement_bind_int(q, 4, DIMENSION);
+    statement_bind_int(q, 5, 1);
+    put(statement_run(q, &err), &err);
+    put(jobs_insert(b->db, &(struct jobs_row){"j", "me", 1, "spec", 1, 1}, &job, &err), &err);
+    struct jobs_stage stage = {.job = job, .name = "f", .kind = "fit", .total = COUNT, .unit = 1};
+    put(jobs_insert_stage(b->db, &stage, &b->fit, &err), &err);
+    stage = (struct jobs_stage){.job = job, .position = 1, .name = "e", .kind = "edit", .unit = 1};
+    put(jobs_insert_stage(b->db, &stage, &b->edit, &err), &err);
+    for (uint64_t i = 0; i < COUNT; i++)
+        put(results_insert_boundary(
+                b->db, b->fit,
+                &(struct wire_boundary){.position = i,
+                                        .name = names[i],
+                                        .normal = {(const uint8_t *)normals[i], sizeof normals[i]}},
+                &err),
+            &err);
+    *state = b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    static const char *const tails[] = {"", "-lock", "-wal", "-shm"};
+    struct bench *b = *state;
+    char path[128];
+    database_close(&b->db);
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s%s", b->file, tails[i]);
+        unlink(path);
+    }
+    rmdir(b->folder);
+    free(b);
+    return 0;
+}
+
+static struct spec_stage edit(char **targets, uint32_t targets_count, char **conditions,
+                              uint32_t conditions_count, double discount)
+{
+    return (struct spec_stage){.kind = SPEC_EDIT,
+                               .name = smiling,
+                               .targets = targets,
+                               .targets_count = targets_count,
+                               .conditions = conditions,
+                               .conditions_count = conditions_count,
+                               .discount = discount};
+}
+
+static int make(struct bench *b, const struct spec_stage *spec, bool *refused, struct error *err)
+{
+    struct directions_order order = {b->edit, b->fit, spec, names, COUNT, DIMENSION};
+    return directions_make(b->db, &order, refused, err);
+}
+
+static void read_all(struct bench *b, struct wire_direction **directions, size_t expected)
+{
+    size_t count;
+    struct error err = {0};
+    put(results_directions(b->db, b->edit, directions, &count, &err), &err);
+    assert_int_equal(count, expected);
+}
+
+static void expect_vector(const struct wire_direction *d, float x, float y, float z)
+{
+    float v[DIMENSION];
+    assert_int_equal(d->vector.size, sizeof v);
+    memcpy(v, d->vector.data, sizeof v);
+    if (fabsf(v[0] - x) > 1e-5f || fabsf(v[1] - y) > 1e-5f || fabsf(v[2] - z) > 1e-5f)
+        fail_msg("%s: %g %g %g", d->name, (double)v[0], (double)v[1], (double)v[2]);
+}
+
+static void plain_directions_have_gain_one(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {smiling, sum};
+    struct spec_stage spec = edit(targets, 2, NULL, 0, 1);
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 2);
+    expect_vector(&d[0], 1, 0, 0);
+    /* 1 − 0.3, −0.4, normalised */
+    expect_vector(&d[1], 0.868243f, -0.496139f, 0);
+    assert_string_equal(d[1].name, "Smiling-0.5*Male");
+    assert_true(d[0].gain == 1 && d[0].leak == 0);
+    results_directions_free(d, 2);
+}
+
+static void all_means_every_boundary_and_every_other(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {all}, *conditions[] = {all};
+    struct spec_stage spec = edit(targets, 1, conditions, 1, 1);
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 6);
+    assert_string_equal(d[0].name, "Smiling");
+    assert_int_equal(d[1].projected, 1);
+    assert_true(fabs(d[0].leak - 0.6) < 1e-6); /* to Male */
+    expect_vector(&d[1], 0.8f, -0.6f, 0);      /* Smiling without Male */
+    assert_true(d[1].leak < 1e-6 && fabs(d[1].gain - 0.8) < 1e-6);
+    expect_vector(&d[3], 0, 1, 0); /* Male without Smiling */
+    expect_vector(&d[5], 0, 0, 1); /* age was free of both */
+    results_directions_free(d, 6);
+}
+
+static void conditions_in_the_target_do_not_apply(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {smiling, male}, *conditions[] = {male};
+    struct spec_stage spec = edit(targets, 2, conditions, 1, 0.5);
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 4);
+    assert_true(d[1].gain < 1 && d[1].gain > 0.8);
+    expect_vector(&d[3], 0.6f, 0.8f, 0); /* Male, with itself as the only condition: plain */
+    assert_true(fabs(d[3].gain - 1) < 1e-6);
+    results_directions_free(d, 4);
+}
+
+static void says_what_cannot_be(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    char *targets[] = {sum}, *unknown[] = {smiling, beard}, *zero[] = {nothing};
+    struct spec_stage spec = edit(unknown, 2, NULL, 0, 1);
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "targets"));
+    assert_non_null(strstr(err.text, "Smiling, Male, age"));
+    spec = edit(targets, 1, unknown, 2, 1);
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "conditions"));
+    spec = edit(zero, 1, NULL, 0, 1);
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
+    assert_int_equal(make(b, &spec, &refused, &err), E_INVALID);
+    assert_true(refused);
+    spec = edit(targets, 1, targets, 1, 1); /* an expression is no condition */
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
+    /* Boundaries that are not there are the database's fault, not the spec's. */
+    struct directions_order order = {b->edit, b->edit, &spec, names, COUNT, DIMENSION};
+    spec = edit(targets, 1, NULL, 0, 1);
+    assert_int_equal(directions_make(b->db, &order, &refused, &err), E_DATABASE);
+    assert_false(refused);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        TEST(plain_directions_have_gain_one),
+        TEST(all_means_every_boundary_and_every_other),
+        TEST(conditions_in_the_target_do_not_apply),
+        TEST(says_what_cannot_be),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

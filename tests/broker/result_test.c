@@ -1,0 +1,189 @@
+/* What a worker may say, and what is refused of it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "broker/result.h"
+
+static char smiling[] = "Smiling", male[] = "Male";
+static char *attributes[] = {smiling, male};
+static const char *boundary_names[] = {smiling, male, "age"};
+static struct bundle bundle = {
+    .generator = {.latent = {.dimension = 4}},
+    .classifier = {.attributes = attributes, .attributes_count = 2},
+    .age_estimators_count = 1,
+};
+static struct farm_bundle farm_bundle = {.bundle = &bundle,
+                                         .layout = {.attributes = 2, .columns = 3},
+                                         .boundaries = boundary_names,
+                                         .boundary_count = 3};
+static struct farm_job job = {.bundle = &farm_bundle};
+static struct wire_stage_metrics metrics;
+static char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+static struct farm_stage stage_of(const struct spec_stage *spec)
+{
+    struct farm_stage stage = {.job = &job, .spec = spec, .variants = spec_stage_variants(spec)};
+    stage.plan.total = spec_stage_total(spec, 2, true);
+    return stage;
+}
+
+static void expect(const struct wire_result *result, const struct farm_stage *stage, int code,
+                   const char *words)
+{
+    struct error err = {0};
+    int rc = result_check(result, stage, &err);
+    if (rc != code || !strstr(err.text, words))
+        fail_msg("code %d, expected %d; \"%s\", expected \"%s\"", rc, code, err.text, words);
+}
+
+static void judges_scores(void **state)
+{
+    const struct spec_stage spec = {.kind = SPEC_LABEL, .count = 10};
+    struct farm_stage stage = stage_of(&spec);
+    float scores[6] = {1, 2, 30, -1, -2, 40};
+    struct wire_task task = {8, 2, 1};
+    struct wire_result good = {.task = WIRE_LIST(&task, 1),
+                               .metrics = WIRE_LIST(&metrics, 1),
+                               .variants = 1,
+                               .columns = 3,
+                               .scores = {(uint8_t *)scores, sizeof scores}};
+    struct wire_result bad = good;
+    (void)state;
+    expect(&good, &stage, 0, "");
+    bad.columns = 2;
+    expect(&bad, &stage, E_INVALID, "columns: 2, expected 3");
+    bad = good;
+    bad.variants = 3;
+    expect(&bad, &stage, E_INVALID, "variants: 3, expected 1");
+    bad = good;
+    bad.scores.size -= 4;
+    expect(&bad, &stage, E_INVALID, "scores: 20 bytes, expected 24");
+    task.start = 9;
+    expect(&good, &stage, E_INVALID, "task: 9 + 2, the stage has 10");
+    task = (struct wire_task){UINT64_MAX, 2, 1};
+    expect(&good, &stage, E_INVALID, "task");
+    task = (struct wire_task){8, 0, 1};
+    expect(&good, &stage, E_INVALID, "task");
+    task = (struct wire_task){8, 2, 1};
+    scores[4] = INFINITY;
+    expect(&good, &stage, E_INVALID, "value 4 is inf");
+    scores[4] = NAN;
+    expect(&good, &stage, E_INVALID, "value 4 is nan");
+    scores[4] = 0;
+    struct wire_file file = {"a", "tar", "", 0, 0, 1, 1, hash};
+    good.files = WIRE_LIST(&file, 1);
+    expect(&good, &stage, E_INVALID, "files: 1, a label stage writes none");
+}
+
+static void judges_boundaries(void **state)
+{
+    const struct spec_stage spec = {.kind = SPEC_FIT};
+    struct farm_stage stage = stage_of(&spec);
+    float normal[4] = {0.6f, 0, 0.8f, 0};
+    struct wire_boundary boundaries[2] = {{.position = 1,
+                                           .name = "Male",
+                                           .normal = {(uint8_t *)normal, sizeof normal},
+                                           .test_auc = -1},
+                                          {.position = 2,
+                                           .name = "age",
+                                           .normal = {(uint8_t *)normal, sizeof normal},
+                                           .test_auc = 1}};
+    struct wire_task task = {1, 2, 1};
+    struct wire_result result = {.task = WIRE_LIST(&task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .boundaries = WIRE_LIST(boundaries, 2)};
+    (void)state;
+    expect(&result, &stage, 0, "");
+    result.boundaries.count = 1;
+    expect(&result, &stage, E_INVALID, "boundaries: 1, expected 2");
+    result.boundaries.count = 2;
+    boundaries[0].position = 2;
+    expect(&result, &stage, E_INVALID, "boundary 0: position: 2, expected 1");
+    boundaries[0].position = 1;
+    boundaries[1].name = "Age";
+    expect(&result, &stage, E_INVALID, "boundary 1: name: \"Age\", expected \"age\"");
+    boundaries[1].name = "age";
+    boundaries[1].normal.size = 8;
+    expect(&result, &stage, E_INVALID, "normal: 8 bytes, expected 16");
+    boundaries[1].normal.size = 16;
+    boundaries[1].test_auc = 1.5;
+    expect(&result, &stage, E_INVALID, "test_auc: 1.5");
+    boundaries[1].test_auc = 0.5;
+    normal[1] = 0.5f;
+    expect(&result, &stage, E_INVALID, "expected a unit vector");
+    normal[1] = NAN;
+    expect(&result, &stage, E_INVALID, "normal: value 1 is nan");
+}
+
+static void judges_paths(void **state)
+{
+    static const char *const bad[] = {"",     "/etc/passwd", "..",   "a/../b", "a/..", "./a",
+                                      "a//b", "a/",          "a\nb", "a\\b",   "../a"};
+    static const char *const good[] = {"a", "a/b", "jobs/1/sheet..png", "..a/.b"};
+    const struct spec_stage spec = {.kind = SPEC_SAMPLE, .count = 10};
+    struct farm_stage stage = stage_of(&spec);
+    struct wire_file files[2] = {{"x", "tar", "", 0, 0, 1, 1, hash},
+                                 {"y", "tar", "", 0, 0, 1, 1, hash}};
+    struct wire_task task = {0, 10, 1};
+    struct wire_result result = {.task = WIRE_LIST(&task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .files = WIRE_LIST(files, 2)};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        files[0].path = bad[i];
+        expect(&result, &stage, E_INVALID, "is not inside the store");
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        files[0].path = good[i];
+        expect(&result, &stage, 0, "");
+    }
+    files[0].path = "y";
+    expect(&result, &stage, E_INVALID, "\"y\" stands there twice");
+    files[0].path = "x";
+    files[1].sha256 = "0123";
+    expect(&result, &stage, E_INVALID, "64 hexadecimal digits");
+    result.files.count = 0;
+    expect(&result, &stage, E_INVALID, "at least one");
+}
+
+static void digests_tell_values_apart_and_metrics_not(void **state)
+{
+    char one[DIGEST_HEX_BYTES], two[DIGEST_HEX_BYTES];
+    float scores[3] = {1, 2, 3};
+    struct wire_file file = {"x", "tar", "", 0, 0, 1, 1, hash};
+    struct wire_task task = {0, 1, 1};
+    struct wire_stage_metrics other = {.total_ms = 99};
+    struct wire_result result = {.task = WIRE_LIST(&task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .scores = {(uint8_t *)scores, sizeof scores},
+                                 .files = WIRE_LIST(&file, 1)};
+    (void)state;
+    assert_int_equal(result_digest(&result, one, NULL), 0);
+    result.metrics = WIRE_LIST(&other, 1);
+    task.epoch = 7;
+    assert_int_equal(result_digest(&result, two, NULL), 0);
+    assert_string_equal(one, two);
+    scores[1] = 2.0000002f;
+    assert_int_equal(result_digest(&result, two, NULL), 0);
+    assert_string_not_equal(one, two);
+    scores[1] = 2;
+    file.bytes = 2;
+    assert_int_equal(result_digest(&result, two, NULL), 0);
+    assert_string_not_equal(one, two);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(judges_scores),
+        cmocka_unit_test(judges_boundaries),
+        cmocka_unit_test(judges_paths),
+        cmocka_unit_test(digests_tell_values_apart_and_metrics_not),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
