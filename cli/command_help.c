@@ -1,5 +1,6 @@
 /* help and completion. */
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/commands.h"
@@ -48,6 +49,16 @@ int command_help(struct cli *cli)
 
 int command_completion(struct cli *cli)
 {
-    cli_print_completion(cli->out);
-    return CLI_OK;
+    char *text = NULL;
+    size_t size;
+    if (!cli_json(cli))
+        return cli_print_completion(cli->out), CLI_OK;
+    FILE *out = open_memstream(&text, &size);
+    if (out) {
+        cli_print_completion(out);
+        fclose(out);
+    }
+    int code = jobs_print_json(cli, json_pack("{s:s}", "bash", text));
+    free(text);
+    return code;
 }

@@ -99,12 +99,15 @@ static int add_workers(struct cli *cli, struct farm *farm, struct error *err)
 {
     char path[PATH_MAX];
     struct devices devices = {.count = 0};
+    const char *workers = cli_text(cli, "workers");
+    if (workers && cli_uint(cli, "workers") == 0)
+        return 0;
     int rc = programs_find("facefarm-worker", path, err);
     if (rc == 0)
         rc = list_devices(path, &devices, err);
     if (rc != 0)
         return rc;
-    size_t wanted = cli_text(cli, "workers") ? cli_uint(cli, "workers") : devices.count;
+    size_t wanted = workers ? cli_uint(cli, "workers") : devices.count;
     for (size_t i = 0; rc == 0 && i < wanted; i++)
         rc = add_worker(cli, farm, path, &devices, i, err);
     return rc;

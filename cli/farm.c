@@ -97,8 +97,9 @@ static int start_child(struct farm *farm, struct farm_child *child, struct error
     int out_fd = child->role == FARM_WORKER ? farm->log_fd : -1;
     int err_fd = child->role == FARM_COMMAND ? -1 : farm->log_fd;
     if (child->role == FARM_BROKER) {
-        if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
+        if (pipe2(ends, O_CLOEXEC) != 0)
             return error_set(err, E_IO, "pipe: %s", strerror(errno));
+        fcntl(ends[0], F_SETFL, O_NONBLOCK); /* our end only */
         out_fd = ends[1];
         if (farm->broker_out >= 0)
             close(farm->broker_out);

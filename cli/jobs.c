@@ -139,8 +139,12 @@ static int wait_with(struct cli *cli, struct client *client, uint64_t job)
         code = cli_fail(cli, &err);
     }
     client_reply_free(&last);
-    if (interrupt >= 0)
+    if (interrupt >= 0) {
+        struct signalfd_siginfo info;
+        while (read(interrupt, &info, sizeof info) > 0)
+            ; /* told already: it is not to end us when it is let through again */
         close(interrupt);
+    }
     sigprocmask(SIG_SETMASK, &before, NULL);
     return code;
 }

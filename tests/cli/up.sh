@@ -21,7 +21,7 @@ expect 7 'ready at' "${up_command[@]}" -- sh -c 'echo "$FACEFARM_BROKER"; exit 7
 grep -q '^tcp://127.0.0.1:' out || fail "the command has no FACEFARM_BROKER: $(cat out)"
 same "processes left" "$(left)" ''
 [ -s farm.db.log ] || fail "there is no farm.db.log"
-expect 127 'ready at' "${up_command[@]}" -- no-such-command-anywhere
+expect 127 'no-such-command-anywhere: No such file' "${up_command[@]}" -- no-such-command-anywhere
 expect 1 'nowhere' "${up_command[@]}" --bundle "$work/nowhere" -- true
 same "processes left" "$(left)" ''
 
