@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Bundles that are refused at bundle check, with the file or the node that is to blame.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_bundle

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Specs that are refused: each of specs/ names the exit code and the sentence that must come. Nothing of them is
 # left in the database, and the broker lives.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_bundle

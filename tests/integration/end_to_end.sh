@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # What a finished study says by name in sqlite3, in the report, in its JSON: the same figures.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 [ -f "$reference/tables" ] || skip "there is no reference run"

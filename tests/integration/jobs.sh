@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Jobs of two users, a farm without workers, and cancelling.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 need_bundle
@@ -32,8 +33,8 @@ expect_equal "exit code of waiting for it" 3 "$status"
 
 # Both users' jobs are done when a worker comes, and give the same labels.
 start_worker late
-"$facefarm" job wait "$first"
-"$facefarm" job wait "$second"
+finish_job "$first"
+finish_job "$second"
 expect_equal "different labels" 0 "$(query "SELECT count(*) FROM
     (SELECT idx, age_fit, age_judge FROM face WHERE stage_id = (SELECT id FROM stage WHERE job_id = $first)
      EXCEPT SELECT idx, age_fit, age_judge FROM face WHERE stage_id = (SELECT id FROM stage WHERE job_id = $second))")"

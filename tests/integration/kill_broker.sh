@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A broker that is killed and started again goes on where its last transaction ended; its worker comes
 # back by itself, and so does the client that waits.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 [ -f "$reference/tables" ] || skip "there is no reference run"
@@ -8,7 +9,7 @@ start_broker
 start_worker patient
 "$facefarm" bundle add "$bundle"
 job=$(submit "$here/study.yaml")
-"$facefarm" job wait "$job" >wait.log 2>&1 &
+timeout "$patience" "$facefarm" job wait "$job" >wait.log 2>&1 &
 client=$!
 children+=("$client")
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # A worker that is killed in mid-task costs time, never a result: another ends the job with the same tables.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 [ -f "$reference/tables" ] || skip "there is no reference run"
@@ -18,7 +19,7 @@ wait_until "a third of the evaluation" has "$(done_share ageing 33)"
 kill_hard "$second"
 expect_equal "state when the second was killed" running "$(job_state "$job")"
 start_worker third
-"$facefarm" job wait "$job"
+finish_job "$job"
 
 has "SELECT max(attempts) > 1 FROM task" || fail "no range was leased twice: nothing was lost"
 dump farm.db >tables

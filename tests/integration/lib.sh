@@ -20,7 +20,7 @@ reference=$build/tests/integration/reference
 heartbeat_ms=250
 silence_ms=2000
 # How long a condition is waited for; ctest's own time-out stands behind it.
-patience=240
+patience=200
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
@@ -30,7 +30,20 @@ skip() { say "skipped: $*"; exit 77; }
 need_bundle() { [ -f "$bundle/bundle.yaml" ] || skip "models/default has no bundle.yaml"; }
 
 children=()
-broker_pid=''
+broker_pid='' worker_pid=''
+
+# with_us COMMAND...: killed when the test is killed, as ctest does at its time-out.
+with_us() { exec setpriv --pdeathsig KILL "$@"; }
+
+# ended PID: no child of ours any more; another process may get its number.
+ended()
+{
+    local pid rest=()
+    for pid in "${children[@]}"; do
+        [ "$pid" = "$1" ] || rest+=("$pid")
+    done
+    children=("${rest[@]}")
+}
 
 finish()
 {
@@ -76,7 +89,7 @@ endpoint='tcp://127.0.0.1:*'
 start_broker()
 {
     : >broker.log
-    "$broker_program" --db farm.db --store store --listen "$endpoint" \
+    with_us "$broker_program" --db farm.db --store store --listen "$endpoint" \
         --heartbeat "$heartbeat_ms" --silence "$silence_ms" >>broker.log 2>&1 &
     broker_pid=$!
     children+=("$broker_pid")
@@ -85,13 +98,21 @@ start_broker()
     export FACEFARM_BROKER
 }
 
+# known NAME: the condition of the worker's having been welcomed; it fails the test if the worker died instead.
+known()
+{
+    kill -0 "$worker_pid" 2>/dev/null || fail "worker $1 died: $(tail -n 5 "$1.log")"
+    has "SELECT count(*) > 0 FROM worker WHERE name = '$1'"
+}
+
 # start_worker NAME: one thread, so that several share two cores; its process is in worker_pid.
 start_worker()
 {
-    "$worker_program" --broker "$FACEFARM_BROKER" --store store --name "$1" --device 0 --threads 1 \
+    with_us "$worker_program" --broker "$FACEFARM_BROKER" --store store --name "$1" --device 0 --threads 1 \
         >"$1.log" 2>&1 &
     worker_pid=$!
     children+=("$worker_pid")
+    wait_until "worker $1" known "$1"
 }
 
 # stop PID: asks it to end, and expects that it does so in order.
@@ -100,6 +121,7 @@ stop()
     local status=0
     kill -TERM "$1"
     wait "$1" || status=$?
+    ended "$1"
     [ "$status" = 0 ] || fail "process $1 ended with $status"
 }
 
@@ -108,6 +130,7 @@ kill_hard()
 {
     kill -KILL "$1"
     wait "$1" 2>/dev/null || true
+    ended "$1"
 }
 
 query() { sqlite3 -readonly -cmd '.timeout 10000' "$work/farm.db" "$1"; }
@@ -124,6 +147,9 @@ done_share()
 
 # submit SPEC: prints the job's number.
 submit() { "$facefarm" submit "$1"; }
+
+# finish_job JOB: waits for its end as a person would.
+finish_job() { timeout "$patience" "$facefarm" job wait "$1" || fail "facefarm job wait $1 ended with $?"; }
 
 job_state() { query "SELECT state FROM job WHERE id = $1"; }
 
