@@ -44,6 +44,33 @@ kill -KILL "$(pgrep -P $up -f facefarm-broker)"
 until_true grep -q 'broker ended (killed by SIGKILL' err
 until_true sh -c "'$facefarm' worker list --json | grep -q '\"state\": \"idle\"'"
 "$facefarm" job list | grep -q study || fail "the job is gone"
+
+# Every command answers in JSON; a job that is cancelled ends the wait for it with 3.
+"$facefarm" study --faces 4000000 --samples 0 --evaluate 0 --sheets 0 --name endless --json >submitted.json
+job=$(sqlite3 :memory: "SELECT json_extract(readfile('submitted.json'), '\$.job')")
+"$facefarm" job wait "$job" --json >waited.json 2>progress &
+waiter=$!
+until_true grep -q 'labels running' progress
+"$facefarm" job list --json >list.json
+"$facefarm" job show "$job" --json >show.json
+"$facefarm" job cancel "$job" --json >cancel.json
+"$facefarm" worker list --json >workers.json
+"$facefarm" bundle add "$bundle" --json >bundle.json
+for file in *.json; do
+    same "$file is JSON" "$(sqlite3 :memory: "SELECT json_valid(CAST(readfile('$file') AS TEXT))")" 1
+done
+status=0
+wait $waiter || status=$?
+same "exit code of a wait for a cancelled job" $status 3
+same "the job's state" "$(sqlite3 :memory: "SELECT json_extract(readfile('waited.json'), '\$.state')")" cancelled
+expect 3 cancelled "$facefarm" job wait "$job"
+expect 1 99 "$facefarm" job show 99
+expect 1 nobody "$facefarm" study --bundle nobody
+"$facefarm" study --dry-run --faces 64 --samples 0 --evaluate 0 --sheets 0 >spec.yaml
+"$facefarm" submit spec.yaml --wait >out 2>err || fail "$(cat err)"
+"$facefarm" submit - <spec.yaml >out 2>err || fail "$(cat err)"
+grep -qx '[0-9]*' out || fail "submit prints \"$(cat out)\", expected a job's number"
+
 kill -TERM $up
 status=0
 wait $up || status=$?
