@@ -15,7 +15,7 @@ struct conv_axis {
     int kernel, stride, dilation, pad; /* as the node says; pad: at the beginning */
     int in_step, phases, taps, tap_step;
     int offset[CONV_PHASES_MAX];
-    signed char tap[CONV_PHASES_MAX][CONV_TAPS_MAX]; /* of kernel element j, or -1 */
+    int tap[CONV_PHASES_MAX][CONV_TAPS_MAX]; /* of kernel element j, or -1 */
 };
 
 struct conv {

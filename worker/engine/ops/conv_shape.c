@@ -18,7 +18,7 @@ static void plain_axis(struct conv_axis *axis)
     axis->tap_step = axis->dilation;
     axis->offset[0] = -axis->pad;
     for (int j = 0; j < axis->kernel; j++)
-        axis->tap[0][j] = (signed char)j;
+        axis->tap[0][j] = j;
 }
 
 /* The input is upsampled (nearest) by `factor` first: elements that fall on one input add up. */
@@ -32,7 +32,7 @@ static void upsampled_axis(struct conv_axis *axis, int factor)
         axis->offset[p] = floor_div(p - axis->pad, factor);
         for (int j = 0; j < axis->kernel; j++) {
             int tap = floor_div(p - axis->pad + j, factor) - axis->offset[p];
-            axis->tap[p][j] = (signed char)tap;
+            axis->tap[p][j] = tap;
             if (tap + 1 > axis->taps)
                 axis->taps = tap + 1;
         }
@@ -62,7 +62,7 @@ static void transposed_axis(struct conv_axis *axis)
             int reach = p + axis->pad - j * axis->dilation;
             int tap = floor_div(reach, axis->stride) - least;
             bool reaches = floor_div(reach, axis->stride) * axis->stride == reach;
-            axis->tap[p][j] = reaches ? (signed char)tap : -1;
+            axis->tap[p][j] = reaches ? tap : -1;
             if (reaches && tap + 1 > axis->taps)
                 axis->taps = tap + 1;
         }
@@ -187,6 +187,9 @@ static int make_axis(const struct conv *conv, const struct conv_numbers *numbers
         upsampled_axis(axis, upsample);
     else
         plain_axis(axis);
+    if (axis->taps > CONV_TAPS_MAX)
+        return error_set(err, E_UNSUPPORTED, "a dilated kernel over %d inputs (expected %d at most)",
+                         axis->taps, CONV_TAPS_MAX);
     return 0;
 }
 

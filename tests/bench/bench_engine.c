@@ -1,0 +1,142 @@
+/*
+ * Speed of the default bundle's networks, or of those named: faces a second and GFLOP/s (direct
+ * algorithms' operations, after fusion) at several batches.
+ *
+ *     bench_engine [--json] [--rounds N] [MODEL.onnx…]
+ *
+ * With --json, one line a measurement, for peer_onnxruntime.py. Times are medians.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "worker/engine/engine.h"
+
+#define ROUNDS_MOST 1001
+
+static const size_t batches[] = {1, 8, 64};
+
+struct bench {
+    struct device *device;
+    bool json;
+    int rounds;
+};
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int fill_input(struct bench *bench, const struct engine_tensor_info *info, size_t batch,
+                      cl_mem *buffer, struct error *err)
+{
+    size_t count = info->row_elements * batch;
+    float *data = malloc(count * sizeof *data);
+    if (!data)
+        return error_set(err, E_MEMORY, "no memory for an input");
+    for (size_t i = 0; i < count; i++)
+        data[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
+    int failed = device_buffer(bench->device, count * sizeof *data, buffer, err);
+    if (!failed)
+        failed = device_write(bench->device, *buffer, 0, data, count * sizeof *data, err);
+    free(data);
+    return failed;
+}
+
+static int time_runs(struct bench *bench, struct engine_network *network, size_t batch,
+                     const cl_mem *in, double *median, struct error *err)
+{
+    static double times[ROUNDS_MOST];
+    const cl_mem out[16] = {NULL};
+    for (int i = -1; i < bench->rounds; i++) { /* the first, which compiles, is not counted */
+        double start = seconds();
+        int failed = engine_run(network, batch, in, out, err);
+        if (!failed)
+            failed = device_finish(bench->device, err);
+        if (failed)
+            return failed;
+        if (i >= 0)
+            times[i] = seconds() - start;
+    }
+    qsort(times, (size_t)bench->rounds, sizeof *times, ascending);
+    *median = times[bench->rounds / 2];
+    return 0;
+}
+
+static void print_line(const struct bench *bench, const char *path, size_t batch, double median,
+                       const struct engine_cost *cost)
+{
+    double rate = (double)batch / median, gflops = cost->gflop_per_row * rate;
+    if (bench->json)
+        printf("{\"model\": \"%s\", \"batch\": %zu, \"ms\": %.4f, \"rows_per_s\": %.1f, "
+               "\"gflops\": %.1f}\n", path, batch, median * 1e3, rate, gflops);
+    else
+        printf("%-36s batch %3zu  %9.3f ms  %9.0f rows/s  %7.1f GFLOP/s\n", path, batch,
+               median * 1e3, rate, gflops);
+}
+
+static int measure(struct bench *bench, const char *path, size_t batch, struct error *err)
+{
+    struct engine_network *network = NULL;
+    struct engine_cost cost;
+    cl_mem in[16] = {NULL};
+    double median = 0;
+    int failed = engine_load(bench->device, path, batch, &network, err);
+    if (failed)
+        return failed;
+    if (engine_input_count(network) > 16 || engine_output_count(network) > 16)
+        failed = error_set(err, E_UNSUPPORTED, "%s has more than 16 inputs or outputs", path);
+    for (size_t i = 0; !failed && i < engine_input_count(network); i++)
+        failed = fill_input(bench, engine_input(network, i), batch, &in[i], err);
+    if (!failed)
+        failed = time_runs(bench, network, batch, in, &median, err);
+    engine_cost(network, &cost);
+    if (!failed)
+        print_line(bench, path, batch, median, &cost);
+    for (size_t i = 0; i < 16; i++)
+        if (in[i])
+            clReleaseMemObject(in[i]);
+    engine_free(&network);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const defaults[] = {"models/default/generator.onnx",
+                                     "models/default/attributes.onnx",
+                                     "models/default/age_fit.onnx",
+                                     "models/default/age_judge.onnx"};
+    struct bench bench = {.rounds = 15};
+    struct error err = {0};
+    int first = 1;
+    for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
+        if (strcmp(argv[first], "--json") == 0)
+            bench.json = true;
+        else if (strcmp(argv[first], "--rounds") == 0 && first + 1 < argc)
+            bench.rounds = atoi(argv[++first]);
+    }
+    if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST) {
+        fprintf(stderr, "bench_engine: rounds from 1 to %d\n", ROUNDS_MOST);
+        return 2;
+    }
+    size_t count = first < argc ? (size_t)(argc - first) : sizeof defaults / sizeof *defaults;
+    int failed = device_open(0, NULL, &bench.device, &err);
+    for (size_t i = 0; !failed && i < count; i++)
+        for (size_t b = 0; !failed && b < sizeof batches / sizeof *batches; b++)
+            failed = measure(&bench, first < argc ? argv[first + (int)i] : defaults[i], batches[b],
+                             &err);
+    if (failed)
+        fprintf(stderr, "bench_engine: %s\n", err.text);
+    device_close(&bench.device);
+    return failed != 0;
+}
