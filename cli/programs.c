@@ -111,7 +111,8 @@ static void become(char *const *argv, int out_fd, int err_fd, enum programs_grou
     sigprocmask(SIG_SETMASK, &none, NULL);
     execvp(argv[0], argv);
     const char *reason = strerrordesc_np(errno);
-    const char *const words[] = {"facefarm: ", argv[0], ": ", reason ? reason : "cannot be run", "\n"};
+    const char *const words[] = {"facefarm: ", argv[0], ": ", reason ? reason : "cannot be run",
+                                 "\n"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (write(STDERR_FILENO, words[i], strlen(words[i])) < 0)
             break;

@@ -48,24 +48,19 @@ static double share_done(const struct wire_stage_info *stage)
     return stage->total ? (double)stage->done / (double)stage->total : 0;
 }
 
-/* "1200/20000" and what else is known of a stage. */
+/* "1200/20000  410/s  46 s" and, where something went wrong, how often. */
 static void describe(const struct wire_stage_info *stage, char *text, size_t size)
 {
-    char left[32] = "", rate[48] = "", bad[64] = "";
-    bool running = strcmp(stage->state, "running") == 0;
-    if (running && stage->rate > 0) {
+    char left[32], rate[96] = "", bad[96] = "";
+    if (strcmp(stage->state, "running") == 0 && stage->rate > 0) {
         progress_duration((double)(stage->total - stage->done) / stage->rate, left, sizeof left);
-        snprintf(rate, sizeof rate, "  %.*f/s", stage->rate < 10 ? 1 : 0, stage->rate);
+        snprintf(rate, sizeof rate, "  %.*f/s  %s", stage->rate < 10 ? 1 : 0, stage->rate, left);
     }
     if (stage->poisoned || stage->failures)
         snprintf(bad, sizeof bad, "  %llu failed, %llu set aside",
                  (unsigned long long)stage->failures, (unsigned long long)stage->poisoned);
-    snprintf(text, size, "%llu/%llu%s%s%s%s", (unsigned long long)stage->done,
-             (unsigned long long)stage->total, rate, left[0] ? "  " : "",
-             left[0]   ? left
-             : running ? ""
-                       : "",
-             bad);
+    snprintf(text, size, "%llu/%llu%s%s", (unsigned long long)stage->done,
+             (unsigned long long)stage->total, rate, bad);
 }
 
 static void draw_bar(FILE *out, double share, int cells)
@@ -80,7 +75,7 @@ static void draw_bar(FILE *out, double share, int cells)
 
 static void draw_stage(FILE *out, const struct wire_stage_info *stage, int width)
 {
-    char text[192];
+    char text[256];
     describe(stage, text, sizeof text);
     int bar = width - 14 - 10 - 44;
     if (bar > BAR_MAX)
@@ -119,7 +114,7 @@ static void print_plain(struct progress *progress, const struct wire_job_state *
         bool changed = progress->last_states[i] != states[i] && strcmp(stages[i].state, "waiting");
         if (!changed && !(due && strcmp(stages[i].state, "running") == 0))
             continue;
-        char text[192];
+        char text[256];
         describe(&stages[i], text, sizeof text);
         print_name(progress->out, stages[i].name, (int)strnlen(stages[i].name, LIMIT_NAME_BYTES));
         fprintf(progress->out, " %s %s\n", stages[i].state, text);

@@ -1,4 +1,5 @@
 /* Sample faces and the sheets of edits. */
+#include <ctype.h>
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,66 +75,78 @@ int section_samples(struct report *report, struct error *err)
 
 /* ---- sheets ---- */
 
-/* The distances of a stage's columns. */
-struct steps {
+/* The stage whose sheets are printed, and the distances of its columns. */
+struct sheets {
     int64_t stage;
-    int count;
+    int stages; /* how many there were so far */
+    int steps;
     double distances[64];
 };
 
-static int read_steps(struct report *report, int64_t stage, struct steps *steps, struct error *err)
+static int read_steps(struct report *report, int64_t stage, struct sheets *sheets,
+                      struct error *err)
 {
     struct statement *q;
     int rc = report_query(report, "report_steps", stage, &q, err);
-    steps->stage = stage;
-    steps->count = 0;
+    sheets->stage = stage;
+    sheets->stages++;
+    sheets->steps = 0;
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         rc = 0;
-        if (steps->count < 64)
-            steps->distances[steps->count++] = statement_real(q, 0);
+        if (sheets->steps < 64)
+            sheets->distances[sheets->steps++] = statement_real(q, 0);
     }
     return rc;
 }
 
-static void print_steps(struct html *html, const struct steps *steps)
+static void print_steps(struct html *html, const struct sheets *sheets)
 {
-    html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", steps->count);
-    for (int i = 0; i < steps->count; i++) {
+    html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", sheets->steps);
+    for (int i = 0; i < sheets->steps; i++) {
         html_raw(html, "<li>");
-        if (steps->distances[i] == 0)
+        if (sheets->distances[i] == 0)
             html_raw(html, "0");
         else
-            html_print(html, "%s%g", steps->distances[i] < 0 ? "−" : "+",
-                       steps->distances[i] < 0 ? -steps->distances[i] : steps->distances[i]);
+            html_print(html, "%s%g", sheets->distances[i] < 0 ? "−" : "+",
+                       sheets->distances[i] < 0 ? -sheets->distances[i] : sheets->distances[i]);
         html_raw(html, "</li>");
     }
     html_raw(html, "</ol>");
 }
 
-static void base_name(const char *stage, const char *path, char *name, size_t size)
+/* Where a sheet is copied to below OUTPUT/sheets/: its own name, under the stage's where there are
+ * several. */
+static void copy_name(const struct sheets *sheets, const char *stage, const char *path, char *name,
+                      size_t size)
 {
     const char *slash = strrchr(path, '/');
-    snprintf(name, size, "%s/%s", stage, slash ? slash + 1 : path);
+    const char *file = slash ? slash + 1 : path;
+    if (sheets->stages > 1)
+        snprintf(name, size, "%s/%s", stage, file);
+    else
+        snprintf(name, size, "%s", file);
     for (char *c = name; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+/", *c))
+        if (!isalnum((unsigned char)*c) && !strchr("_-.+/", *c))
             *c = '_';
+    if (name[0] == '.')
+        name[0] = '_';
 }
 
 /* One sheet of a row; columns path, gain, leak begin at `column`. */
 static int print_sheet(struct report *report, struct statement *q, int column,
-                       const struct steps *steps, struct error *err)
+                       const struct sheets *sheets, struct error *err)
 {
     char copy[512], alt[256], name[128];
     int projected = column > 3;
     struct html *html = &report->html;
     if (statement_is_null(q, column))
         return 0;
-    base_name(statement_text(q, 1), statement_text(q, column), copy, sizeof copy);
+    copy_name(sheets, statement_text(q, 1), statement_text(q, column), copy, sizeof copy);
     report_name(statement_text(q, 2), name, sizeof name);
     snprintf(alt, sizeof alt, "Faces edited along %s%s", name, projected ? ", projected" : "");
     html_print(html, "<figure class=\"sheet p%d\">", projected);
     int rc = report_picture(report, statement_text(q, column), alt, 0, copy, err);
-    print_steps(html, steps);
+    print_steps(html, sheets);
     html_print(html, "<figcaption><b>%s</b> gain ", projected ? "projected" : "plain");
     report_print(html, report_figure(q, column + 1), 2);
     html_raw(html, ", leak ");
@@ -156,22 +169,22 @@ static void open_sheets(struct html *html)
 int section_sheets(struct report *report, struct error *err)
 {
     struct statement *q;
-    struct steps steps = {0};
+    struct sheets sheets = {0};
     int any = 0;
     int rc = report_query(report, "report_sheets", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         char name[128];
         rc = 0;
-        if (statement_int(q, 0) != steps.stage)
-            rc = read_steps(report, statement_int(q, 0), &steps, err);
+        if (statement_int(q, 0) != sheets.stage)
+            rc = read_steps(report, statement_int(q, 0), &sheets, err);
         if (!any++)
             open_sheets(&report->html);
         report_name(statement_text(q, 2), name, sizeof name);
         html_print(&report->html, "<article class=\"edit\"><h3>%s</h3><div class=\"pair\">", name);
         if (rc == 0)
-            rc = print_sheet(report, q, 3, &steps, err);
+            rc = print_sheet(report, q, 3, &sheets, err);
         if (rc == 0)
-            rc = print_sheet(report, q, 6, &steps, err);
+            rc = print_sheet(report, q, 6, &sheets, err);
         html_raw(&report->html, "</div></article>\n");
     }
     if (any)
