@@ -225,7 +225,7 @@ static void on_refused(struct network *network, const struct wire_refused *refus
     }
     if (known)
         log_info("the broker does not know this worker (%s): hello again", refused->text);
-    else if (!network->refused)
+    else if (strcmp(refused->code, error_name(E_STATE)) != 0) /* that one answers what went before hello */
         log_warning("the broker refused hello: %s (%s)", refused->text, refused->code);
     network->broker = BROKER_GREETED;
     network->refused = true;

@@ -106,18 +106,24 @@ static int bundle_folder(const struct runner *runner, const char *hash, char *pa
                : 0;
 }
 
+/* A batch too large for the engine's or the device's limits is halved, for this bundle. */
 static int load_pipeline(struct runner *runner, const char *hash, struct pipeline **pipeline,
                          struct error *err)
 {
     char folder[2 * LIMIT_PATH_BYTES];
+    size_t batch = runner->batch;
     int failed = bundle_folder(runner, hash, folder, sizeof folder, err);
     if (failed)
         return failed;
     int64_t since = clock_now();
-    failed = pipeline_open(runner->device, folder, runner->batch, pipeline, err);
+    while ((failed = pipeline_open(runner->device, folder, batch, pipeline, err)) &&
+           (failed == E_MEMORY || failed == E_LIMIT) && batch > 1) {
+        log_warning("%s; trying batches of %zu", err->text, batch / 2);
+        batch /= 2;
+    }
     if (!failed)
         log_info("bundle %.12s loaded in %.0f ms for batches of %zu", hash,
-                 task_elapsed_ms(&since), runner->batch);
+                 task_elapsed_ms(&since), batch);
     return failed;
 }
 

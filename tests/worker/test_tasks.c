@@ -280,6 +280,17 @@ static void a_bad_task_fails_and_says_why(void **state)
     outcome_free(&outcome);
 }
 
+/* A batch beyond every limit is halved until it fits; the faces are the same. */
+static void a_batch_that_is_too_large_is_halved(void **state)
+{
+    (void)state;
+    struct runner *greedy = open_runner(65536);
+    struct outcome *outcome = run(greedy, LABELS_STAGE, 7, 5);
+    assert_memory_equal(outcome->scores, label_scores + 7 * COLUMNS, 5 * COLUMNS * sizeof(float));
+    outcome_free(&outcome);
+    runner_close(&greedy);
+}
+
 static void leaving_interrupts(void **state)
 {
     (void)state;
@@ -329,6 +340,7 @@ int main(void)
         cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),
         cmocka_unit_test(evaluate_has_before_after_and_projected),
         cmocka_unit_test(a_bad_task_fails_and_says_why),
+        cmocka_unit_test(a_batch_that_is_too_large_is_halved),
         cmocka_unit_test(leaving_interrupts),
     };
     if (!have_device())

@@ -1,0 +1,107 @@
+/* What `facefarm-worker --check-bundle` and `--list-devices` print, and what they refuse. */
+#include "worker_test.h"
+
+#include <jansson.h>
+
+#include "common/buffer.h"
+#include "worker/check.h"
+#include "worker/worker.h"
+
+static struct error err;
+static char folder[256];
+
+static void the_default_bundle_runs(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0, lines = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_ok(check_bundle("models/default", NULL, out, &err));
+    fclose(out);
+    for (size_t i = 0; i < size; i++)
+        lines += text[i] == '\n';
+    assert_int_equal(lines, 5); /* four networks and the bundle */
+    assert_non_null(strstr(text, "generator.onnx: z -> image, 0."));
+    assert_non_null(strstr(text, "default: 40 attributes, 2 age estimators"));
+    free(text);
+}
+
+/* A copy of the default bundle with one replacement in its bundle.yaml. */
+static void copy_bundle(const char *from, const char *to)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cp -r models/default/. '%s' && sed -i 's|%s|%s|' '%s/bundle.yaml'", folder, from, to,
+             folder);
+    assert_int_equal(system(command), 0);
+}
+
+static void a_bundle_that_lies_is_refused(void **state)
+{
+    (void)state;
+    copy_bundle("output: logits", "output: scores");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID, "attributes.onnx: no output scores");
+    copy_bundle("dimension: 128", "dimension: 64");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
+                 "generator.onnx: input z is [N,128], bundle.yaml says [N,64]");
+    copy_bundle("file: age_fit.onnx", "file: age_judge.onnx");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_DIGEST, "age_judge.onnx");
+    assert_int_not_equal(check_bundle("models/nothing", NULL, stderr, &err), 0);
+}
+
+static void devices_as_json(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_ok(check_list_devices(true, out, &err));
+    fclose(out);
+    json_t *list = json_loads(text, 0, NULL);
+    assert_true(json_is_array(list) && json_array_size(list) > 0);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(list, 0), "index")), 0);
+    json_decref(list);
+    free(text);
+}
+
+static void devices_are_chosen_by_what_they_are_called(void **state)
+{
+    (void)state;
+    struct device_info info;
+    size_t count = 0;
+    int index = -1;
+    assert_ok(device_list(&info, 1, &count, &err));
+    assert_ok(worker_choose_device(NULL, &index, &err));
+    assert_ok(worker_choose_device("0", &index, &err));
+    assert_int_equal(index, 0);
+    assert_ok(worker_choose_device(info.name, &index, &err));
+    assert_error(worker_choose_device("no such thing", &index, &err), E_NOT_FOUND, "no such thing");
+    assert_error(worker_choose_device("4711", &index, &err), E_NOT_FOUND, "4711");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    make_folder(folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    remove_folder(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_default_bundle_runs),
+        cmocka_unit_test(a_bundle_that_lies_is_refused),
+        cmocka_unit_test(devices_as_json),
+        cmocka_unit_test(devices_are_chosen_by_what_they_are_called),
+    };
+    if (!have_device())
+        return EXIT_SKIP;
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
