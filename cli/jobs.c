@@ -1,8 +1,9 @@
 /*
  * Submitting and watching.
  *
- * A watch outlives the broker: where nothing was heard for a while the request is sent again, so
- * that a broker that was started again takes up the watch.
+ * Waiting outlives the broker. It is asked to tell of changes (job_watch); where nothing was heard for
+ * a while the job is asked for (job_show, under the same number), which works as well with a broker
+ * that was started again and knows of no watch. A second job_watch would be a second watch.
  */
 #include "cli/jobs.h"
 
@@ -15,7 +16,7 @@
 #include "cli/client.h"
 #include "cli/progress.h"
 
-#define WATCH_SILENCE (2 * CLOCK_SECOND)   /* then the watch is asked for again */
+#define WATCH_SILENCE (2 * CLOCK_SECOND)   /* then the job is asked for */
 #define WATCH_PATIENCE (60 * CLOCK_SECOND) /* then the broker is given up */
 
 json_t *jobs_info_json(const struct wire_job_info *job)
@@ -82,6 +83,7 @@ static int watch(struct client *client, uint64_t job, int interrupt, struct prog
                  struct client_reply *last, struct error *err)
 {
     struct wire_job_watch body = {.request = client_request(client), .job = job};
+    struct wire_job_show again = {.request = body.request, .job = job};
     int64_t heard = clock_now();
     int rc = client_send(client, WIRE_JOB_WATCH, &body, err);
     while (rc == 0) {
@@ -101,7 +103,7 @@ static int watch(struct client *client, uint64_t job, int interrupt, struct prog
             rc = error_set(err, E_TIMEOUT, "no broker answers for %d s; job %llu is as it was left",
                            (int)((clock_now() - heard) / CLOCK_SECOND), (unsigned long long)job);
         } else if (rc == 0) {
-            rc = client_send(client, WIRE_JOB_WATCH, &body, err);
+            rc = client_send(client, WIRE_JOB_SHOW, &again, err);
             if (rc == E_NETWORK)
                 rc = 0; /* no room for it now; asked again after the next silence */
         }
