@@ -50,24 +50,21 @@ static int send_lease(struct broker *b, const struct farm_worker *worker,
     return socket_send(b->socket, &worker->identity, WIRE_LEASE, &body, err);
 }
 
-/* Sends the fresh leases of the stage of `first`, oldest first. */
+/* Sends the fresh leases of the stage of `first`, oldest first. All fit, as credit is at most
+ * LEASE_MOST. */
 static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_lease *first,
                       struct error *err)
 {
     struct wire_task tasks[LEASE_MOST];
-    size_t count = 0;
-    for (struct farm_lease *lease = first; lease && count < LEASE_MOST; lease = lease->next) {
-        if (!lease->fresh || lease->stage != first->stage)
-            continue;
-        lease->fresh = false;
-        tasks[count++] = (struct wire_task){lease->start, lease->count, lease->epoch};
-    }
-    for (size_t i = 0; i < count / 2; i++) {
-        struct wire_task keep = tasks[i];
-        tasks[i] = tasks[count - 1 - i];
-        tasks[count - 1 - i] = keep;
-    }
-    return send_lease(b, worker, first->stage, tasks, count, err);
+    size_t at = LEASE_MOST;
+    for (struct farm_lease *lease = first; lease && at > 0; lease = lease->next)
+        if (lease->fresh && lease->stage == first->stage)
+            tasks[--at] = (struct wire_task){lease->start, lease->count, lease->epoch};
+    int rc = send_lease(b, worker, first->stage, tasks + at, LEASE_MOST - at, err);
+    for (struct farm_lease *lease = first; rc == 0 && lease; lease = lease->next)
+        if (lease->stage == first->stage)
+            lease->fresh = false;
+    return rc;
 }
 
 /* The peer is gone: it comes back under another identity, or is found silent. Its fresh leases
@@ -91,7 +88,6 @@ static void send_fresh(struct broker *b, struct farm_worker *worker)
         if (!lease->fresh)
             continue;
         if (send_stage(b, worker, lease, &err) < 0) {
-            lease->fresh = true;
             log_warning("worker %s: %s", worker->name, err.text);
             take_back(b, worker);
             return;

@@ -7,6 +7,7 @@
 
 #include "broker/broker_priv.h"
 #include "broker/directions.h"
+#include "broker/text.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -107,6 +108,7 @@ static int start_stage(struct broker *b, struct farm_stage *stage, bool *failed,
         return rc;
     struct error told = *err;
     *failed = true;
+    text_scrub(told.text);
     return apply_stage(b, stage, STATES_STAGE_FAIL, told.text, err);
 }
 
@@ -137,6 +139,7 @@ static int fail_stage(struct broker *b, struct farm_stage *stage, struct error *
              (unsigned long long)start, (unsigned long long)(start + count - 1),
              plan_attempts(plan, start), (unsigned long long)plan->poisoned_count,
              (unsigned long long)plan->total, last);
+    text_scrub(text);
     return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
 }
 

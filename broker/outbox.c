@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "broker/broker_priv.h"
+#include "broker/text.h"
 #include "common/log.h"
 
 void outbox_put(struct broker *b, const struct reply *reply, const char *text)
@@ -16,6 +17,8 @@ void outbox_put(struct broker *b, const struct reply *reply, const char *text)
         broker_doomed(b, error_set(&err, E_MEMORY, "no memory for a reply"), &err);
         return;
     }
+    if (own)
+        text_scrub(own);
     *copy = *reply;
     copy->next = NULL;
     copy->text = own;
@@ -83,6 +86,7 @@ static void send_or_refuse(struct broker *b, const struct reply *reply)
         return;
     }
     log_warning("%s: %s", wire_type_name(reply->type), err.text);
+    text_scrub(err.text);
     struct reply refused = {.to = reply->to,
                             .type = WIRE_REFUSED,
                             .request = reply->request,

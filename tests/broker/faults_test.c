@@ -332,6 +332,14 @@ static void specs_are_checked_against_the_bundle(void **state)
             "stage e: conditions");
     refused(b, HEAD FIT "  - {kind: evaluate, name: e, count: 3, targets: [age-age]}\n",
             "stage e: targets");
+    /* A refusal that quotes what it was given, cut to its room inside a character, still arrives.
+     */
+    char long_spec[5000] = "format: facefarm-job/1\nname: x\nbundle: \"";
+    size_t length = strlen(long_spec);
+    for (int i = 0; i < 1500; i++)
+        length += (size_t)sprintf(long_spec + length, "\xe2\x86\x92");
+    strcpy(long_spec + length, "\"\nstages: []\n");
+    refused(b, long_spec, "");
     peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){4});
     const struct wire_jobs *jobs = peer_expect(&b->client, WIRE_JOBS);
     assert_int_equal(jobs->jobs.count, 1);

@@ -1,0 +1,39 @@
+/* Sentences that were cut inside a character. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "broker/text.h"
+
+static void replaces_what_is_no_utf8(void **state)
+{
+    static const char *const cases[][2] = {
+        {"plain", "plain"},
+        {"n\xc2\xb7z \xe2\x86\x92 \xf0\x9f\x98\x80", "n\xc2\xb7z \xe2\x86\x92 \xf0\x9f\x98\x80"},
+        {"cut \xe2\x86", "cut ??"},
+        {"cut \xf0\x9f\x98", "cut ???"},
+        {"\xc3", "?"},
+        {"\xc0\x80 overlong \xe0\x80\x80", "?? overlong ???"},
+        {"\xed\xa0\x80 surrogate", "??? surrogate"},
+        {"\xf4\x90\x80\x80 above", "???? above"},
+        {"\xff\x80", "??"},
+    };
+    char text[64];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        strcpy(text, cases[i][0]);
+        text_scrub(text);
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(replaces_what_is_no_utf8),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
