@@ -92,17 +92,6 @@ int plan_cut(struct plan *plan, struct interval *range, struct error *err)
     return 1;
 }
 
-int plan_return(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
-{
-    if (interval_set_overlaps(&plan->done, start, start + count) ||
-        interval_set_overlaps(&plan->poisoned, start, start + count))
-        return 0;
-    int rc = interval_set_remove(&plan->taken, start, start + count, err);
-    if (rc == 0)
-        plan->leased_count -= count;
-    return rc;
-}
-
 static void forget_attempts(struct plan *plan, uint64_t start)
 {
     for (size_t i = 0; i < plan->attempts_count; i++)
@@ -119,6 +108,18 @@ static int take_out(struct interval_set *set, uint64_t start, uint64_t count, ui
     uint64_t before = interval_set_size(set);
     int rc = interval_set_remove(set, start, start + count, err);
     *removed = before - interval_set_size(set);
+    return rc;
+}
+
+/* Of a range that is done by now, in part or as a whole, only the rest is leased still. */
+int plan_return(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
+{
+    uint64_t taken = 0;
+    if (interval_set_overlaps(&plan->poisoned, start, start + count))
+        return 0;
+    int rc = take_out(&plan->taken, start, count, &taken, err);
+    if (rc == 0)
+        plan->leased_count -= taken;
     return rc;
 }
 

@@ -37,7 +37,7 @@ void plan_free(struct plan *plan);
 
 /* Cuts the next task: 1 and *range, which is leased now; 0 where nothing is left to lease. */
 MUST_CHECK int plan_cut(struct plan *plan, struct interval *range, struct error *err);
-/* A leased range comes back without a result. Nothing where it is done meanwhile. */
+/* A leased range comes back without a result. What of it is done meanwhile stays done. */
 MUST_CHECK int plan_return(struct plan *plan, uint64_t start, uint64_t count, struct error *err);
 /* A range is done, whether it is leased, poisoned, or neither (a late result, a restart). */
 MUST_CHECK int plan_done(struct plan *plan, uint64_t start, uint64_t count, struct error *err);

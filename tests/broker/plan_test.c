@@ -128,6 +128,24 @@ static void attempts_add_up_and_poison_is_set_aside(void **state)
     plan_free(&plan);
 }
 
+/* A result may cover another range than was leased: what is left of the lease goes back. */
+static void parts_of_a_lease_return(void **state)
+{
+    (void)state;
+    struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1024});
+    cut(&plan, 0, 512);
+    assert_int_equal(plan_done(&plan, 100, 500, NULL), 0);
+    assert_int_equal(plan.leased_count, 100);
+    assert_int_equal(plan_return(&plan, 0, 512, NULL), 0);
+    assert_int_equal(plan.leased_count, 0);
+    cut(&plan, 0, 100);
+    cut(&plan, 600, 1024);
+    assert_int_equal(plan_done(&plan, 0, 100, NULL), 0);
+    assert_int_equal(plan_done(&plan, 600, 424, NULL), 0);
+    assert_true(plan_is_complete(&plan));
+    plan_free(&plan);
+}
+
 static void refuses_a_unit_that_fits_no_message(void **state)
 {
     (void)state;
@@ -151,6 +169,7 @@ int main(void)
         cmocka_unit_test(cuts_until_nothing_is_left),
         cmocka_unit_test(a_billion_costs_what_ten_costs),
         cmocka_unit_test(attempts_add_up_and_poison_is_set_aside),
+        cmocka_unit_test(parts_of_a_lease_return),
         cmocka_unit_test(refuses_a_unit_that_fits_no_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

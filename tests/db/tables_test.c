@@ -121,24 +121,24 @@ static void summary_is_the_rows_reduced(void **state)
 {
     struct folder *f = *state;
     struct database *db;
-    const char *many[150];
-    char names[150][16];
-    for (int i = 0; i < 150; i++) {
+    const char *many[512];
+    char names[512][16];
+    for (int i = 0; i < 512; i++) {
         snprintf(names[i], sizeof names[i], "A%d", i);
         many[i] = names[i];
     }
     CHECK(database_open(f->db, &db, err));
-    int64_t bundle = add_bundle(db, "wide", many, 150, "h1");
+    int64_t bundle = add_bundle(db, "wide", many, 512, "h1");
     CHECK(database_begin(db, err));
     int64_t stage = add_stage(db, add_job(db, bundle), 0, "evaluate", 1, 3);
-    add_scores(db, stage, bundle, 150, 3);
+    add_scores(db, stage, bundle, 512, 3);
     CHECK(results_summarise(db, stage, bundle, err));
     CHECK(database_commit(db, err));
     database_close(&db);
-    assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary"), "450");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM attribute_summary"), "1536");
     assert_string_equal(ask(f->db, "SELECT count(DISTINCT position) FROM attribute_summary WHERE "
                                    "attribute = 'A' || position"),
-                        "150");
+                        "512");
     assert_string_equal(
         ask(f->db,
             "SELECT count(*) FROM attribute_summary WHERE (mean_change IS NULL) <> (variant = 0)"),
