@@ -12,7 +12,7 @@ static const struct cli_option no_options[] = {OPTION_END};
 
 static const struct cli_option up_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database, made if it is not there"},
-    {"store", CLI_FILE, "DIR", 0, "farm-store", "folder of bundles, pictures and shards"},
+    {"store", CLI_FILE, "DIR", 0, "store", "folder of bundles, pictures and shards"},
     {"listen", CLI_TEXT, "ENDPOINT", 0, NULL,
      "where the broker listens [tcp://127.0.0.1:7117; a free port with -- COMMAND]"},
     {"workers", CLI_UINT, "N", 1024, NULL,
@@ -66,7 +66,7 @@ static const struct cli_option export_options[] = {
 
 static const struct cli_option report_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
-    {"store", CLI_FILE, "DIR", 0, "farm-store", "the farm's store, for the pictures"},
+    {"store", CLI_FILE, "DIR", 0, "store", "the farm's store, for the pictures"},
     {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
     {"output", CLI_FILE, "DIR", 0, "report", "folder to write index.html and sheets/ in"},
     OPTION_END,

@@ -1,9 +1,9 @@
 /*
  * Submitting and watching.
  *
- * Waiting outlives the broker. It is asked to tell of changes (job_watch); where nothing was heard for
- * a while the job is asked for (job_show, under the same number), which works as well with a broker
- * that was started again and knows of no watch. A second job_watch would be a second watch.
+ * Waiting outlives the broker. It is asked to tell of changes (job_watch); where nothing was heard
+ * for a while the job is asked for (job_show, under the same number), which works as well with a
+ * broker that was started again and knows of no watch. A second job_watch would be a second watch.
  */
 #include "cli/jobs.h"
 

@@ -52,6 +52,28 @@ void report_name(const char *attribute, char *text, size_t size)
     }
 }
 
+void report_conditions(struct report *report, const char *stage)
+{
+    struct html *html = &report->html;
+    int at = report->spec ? spec_find(report->spec, stage) : -1;
+    if (at < 0 || report->spec->stages[at].conditions_count == 0)
+        return;
+    const struct spec_stage *s = &report->spec->stages[at];
+    html_raw(html, " The <b>projected</b> edit holds ");
+    if (strcmp(s->conditions[0], SPEC_ALL) == 0)
+        html_raw(html, "every other boundary");
+    for (uint32_t i = 0; i < s->conditions_count && strcmp(s->conditions[0], SPEC_ALL) != 0; i++) {
+        char name[128];
+        report_name(s->conditions[i], name, sizeof name);
+        html_raw(html, i == 0 ? "" : i + 1 == s->conditions_count ? " and " : ", ");
+        html_print(html, "<b>%s</b>", name);
+    }
+    if (s->discount < 1)
+        html_print(html, ", with a discount of %g: each keeps %g of its drift", s->discount,
+                   1 - s->discount);
+    html_raw(html, ".");
+}
+
 void report_open(struct html *html, const char *id, const char *title, const char *lead)
 {
     html_print(html, "<section id=\"%s\"><h2>%s</h2>\n", id, title);
@@ -83,6 +105,9 @@ static int open_page(struct report *report, struct error *err)
                statement_text(q, 0), (long long)report->job);
     html_raw(&report->html, css ? css->text : "");
     html_raw(&report->html, "</style>\n</head>\n<body>\n<main>\n");
+    const char *yaml = statement_text(q, 4);
+    if (spec_parse(yaml, strlen(yaml), &report->spec, NULL) != 0)
+        report->spec = NULL; /* the page says less, and prints it all the same */
     statement_reset(q);
     return 0;
 }
@@ -127,6 +152,7 @@ int report_write(struct database *db, const char *store, const char *output, int
     if (rc == 0 && report.missing)
         fprintf(talk, "facefarm report: %d pictures are not in the store %s\n", report.missing,
                 store);
+    spec_free(&report.spec);
     buffer_free(&page);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/report/html.h"
 #include "cli/report/report.h"
+#include "common/spec.h"
 
 /* What the study reached; ours stand beside it and come from the database alone. */
 #define STUDY_TEST_ACCURACY 0.791
@@ -19,8 +20,9 @@ struct report {
     FILE *talk;
     struct html html;
     struct report_headline headline;
-    int64_t evaluate; /* the first evaluate stage's id, 0: none */
-    int missing;      /* pictures that the store lacks */
+    struct spec *spec; /* the job's, NULL where it cannot be read any more */
+    int64_t evaluate;  /* the first evaluate stage's id, 0: none */
+    int missing;       /* pictures that the store lacks */
 };
 
 /* A statement of report.sql with ?1 bound. */
@@ -39,6 +41,10 @@ void report_signed(struct html *html, struct figure figure, int decimals);
 
 /* "Wearing_Hat" as people read it: "Wearing hat". Into a buffer of `size`. */
 void report_name(const char *attribute, char *text, size_t size);
+
+/* Says in a sentence what the projected edit of the stage holds. Nothing where it has no
+ * conditions. */
+void report_conditions(struct report *report, const char *stage);
 
 /* Opens and ends a section with a heading and, where not NULL, a sentence below it. */
 void report_open(struct html *html, const char *id, const char *title, const char *lead);

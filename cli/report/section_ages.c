@@ -14,6 +14,7 @@ static const char *const variant_names[CHART_SERIES_MAX] = {"before", "after", "
 /* The evaluate stage: its gains and leaks, plain and projected, and whether it may be believed. */
 struct evaluated {
     int64_t start;
+    char stage[128];
     int unseen, two_estimators;
     char target[128];
     struct figure gain[2], leak[2];
@@ -30,6 +31,7 @@ static int read_evaluated(struct report *report, struct evaluated *e, struct err
         return rc;
     report->evaluate = statement_int(q, 0);
     e->start = statement_int(q, 1);
+    snprintf(e->stage, sizeof e->stage, "%s", statement_text(q, 9));
     report_name(statement_text(q, 2), e->target, sizeof e->target);
     for (int i = 0; i < 2; i++) {
         e->gain[i] = report_figure(q, 3 + 2 * i);
@@ -261,9 +263,11 @@ static void print_ages_lead(struct report *report, const struct evaluated *e)
     html_print(html, " and on, each moved by distance %g along <b>%s</b> and judged by ",
                report->headline.shifts[0].distance, e->target);
     html_raw(html, e->two_estimators
-                       ? "an age estimator that no boundary was fitted with.</p>\n"
+                       ? "an age estimator that no boundary was fitted with."
                        : "<b>the same age estimator that the boundary was fitted with</b>: the "
-                         "bundle has no other.</p>\n");
+                         "bundle has no other.");
+    report_conditions(report, e->stage);
+    html_raw(html, "</p>\n");
 }
 
 int section_ages(struct report *report, struct error *err)

@@ -155,15 +155,16 @@ static int print_sheet(struct report *report, struct statement *q, int column,
     return rc;
 }
 
-static void open_sheets(struct html *html)
+static void open_sheets(struct report *report, const char *stage)
 {
+    struct html *html = &report->html;
     report_open(html, "edits", "Edits, left to right", NULL);
-    html_raw(
-        html,
-        "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the distance below "
-        "it; 0 is the face as sampled. The <b>projected</b> edit takes the conditions’ directions out of "
-        "the normal. <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
-        "<b>leak</b> is the largest share that goes along a condition.</p>\n");
+    html_raw(html, "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the "
+                   "distance below it; 0 is the face as sampled.");
+    report_conditions(report, stage);
+    html_raw(html,
+             " <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
+             "<b>leak</b> is the largest share that goes along a condition.</p>\n");
 }
 
 int section_sheets(struct report *report, struct error *err)
@@ -178,7 +179,7 @@ int section_sheets(struct report *report, struct error *err)
         if (statement_int(q, 0) != sheets.stage)
             rc = read_steps(report, statement_int(q, 0), &sheets, err);
         if (!any++)
-            open_sheets(&report->html);
+            open_sheets(report, statement_text(q, 1));
         report_name(statement_text(q, 2), name, sizeof name);
         html_print(&report->html, "<article class=\"edit\"><h3>%s</h3><div class=\"pair\">", name);
         if (rc == 0)

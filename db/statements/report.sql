@@ -87,7 +87,8 @@ SELECT distance FROM variant WHERE stage_id = ?1 AND projected = 0 ORDER BY vari
 SELECT s.id, s.start, d.name, d.gain, d.leak, e.gain, e.leak,
        NOT EXISTS (SELECT 1 FROM stage l WHERE l.job_id = s.job_id AND l.kind = 'label'
                    AND l.start < s.start + s.total AND s.start < l.start + l.total) AS unseen,
-       EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators
+       EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators,
+       s.name
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0 AND d.position = 0
 LEFT JOIN direction e ON e.stage_id = s.id AND e.projected = 1 AND e.position = 0

@@ -14,7 +14,7 @@ INSERT INTO bundle_attribute SELECT 1, key, value FROM json_each('["5_o_Clock_Sh
   "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young"]');
 
 INSERT INTO job VALUES (1, 'study <b>&"quoted"</b>', 'somebody', 1,
-  'format: facefarm-job/1' || char(10) || 'name: "study <b>"' || char(10), 1, 'done', 1700000000000, 1700000090000);
+  '', 1, 'done', 1700000000000, 1700000090000);
 INSERT INTO stage (id, job_id, position, name, kind, input_id, start, total, unit, variants, done, state, error, started_ms, ended_ms) VALUES
   (1, 1, 0, 'faces', 'sample', NULL, 0, 48, 1, 0, 48, 'done', NULL, 1700000001000, 1700000003000),
   (2, 1, 1, 'labels', 'label', NULL, 0, 2000, 1, 1, 2000, 'done', NULL, 1700000003000, 1700000033000),

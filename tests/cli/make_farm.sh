@@ -30,6 +30,8 @@ cat "$root"/db/migrations/*.sql "$root/tests/cli/farm.sql" | sqlite3 "$db"
 made bundle.sql bundle_make_table 1 >"$1/made.sql" && sqlite3 "$db" <"$1/made.sql"
 made bundle.sql bundle_make_views 1 >"$1/made.sql" && sqlite3 "$db" <"$1/made.sql"
 
+sqlite3 "$db" "UPDATE job SET spec = CAST(readfile('$root/tests/cli/study.yaml') AS TEXT) || '# <i>' || char(10)"
+
 # Logits: rarer attributes lie lower; edits of age move the later ones.
 sqlite3 "$db" "SELECT printf('INSERT INTO face_attributes_1 SELECT stage_id, idx, variant%s FROM face',
   (SELECT group_concat(printf(', ((idx * %d %% 2003 + idx * %d %% 1009) / 3012.0 - 0.5) * 8 - %d / 10.0 + (variant > 0) * (%d %% 9 - 4) / (max(variant, 1) * 3.0)',
