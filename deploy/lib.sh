@@ -3,6 +3,9 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=$(nproc)
+# Kernels that PoCL has compiled, for all programs of this checkout.
+export POCL_CACHE_DIR=$root/build/pocl
+mkdir -p "$POCL_CACHE_DIR"
 
 say() { printf '\n== %s\n' "$*" >&2; }
 fail() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
