@@ -114,9 +114,10 @@ static int open_page(struct report *report, struct error *err)
 
 static int write_sections(struct report *report, struct error *err)
 {
+    /* The gallery of sheets is long: it comes behind what can be taken in at a glance. */
     static int (*const sections[])(struct report *, struct error *) = {
-        section_head,   section_problems,   section_samples,      section_ages, section_moved,
-        section_sheets, section_boundaries, section_distribution, section_run,  section_sources,
+        section_head,       section_problems,     section_samples, section_ages, section_moved,
+        section_boundaries, section_distribution, section_sheets,  section_run,  section_sources,
     };
     int rc = open_page(report, err);
     for (size_t i = 0; rc == 0 && i < sizeof sections / sizeof *sections; i++)

@@ -22,7 +22,8 @@ struct report {
     struct report_headline headline;
     struct spec *spec; /* the job's, NULL where it cannot be read any more */
     int64_t evaluate;  /* the first evaluate stage's id, 0: none */
-    int missing;       /* pictures that the store lacks */
+    bool has_sheets;
+    int missing; /* pictures that the store lacks */
 };
 
 /* A statement of report.sql with ?1 bound. */

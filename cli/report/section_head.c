@@ -1,6 +1,7 @@
 /* The opening: a headline made of the figures, tiles, and the SQL behind them; then what went
  * wrong. */
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,11 +42,13 @@ static int print_banner(struct report *report, struct error *err)
         rc = statement_step(q, err);
     if (rc <= 0)
         return rc;
+    report->has_sheets = true;
     char alt[256], name[96];
     report_name(statement_text(q, 0), name, sizeof name);
     name[0] = (char)tolower((unsigned char)name[0]);
-    snprintf(alt, sizeof alt, "One face, edited along its %s boundary from distance %g to %g", name,
-             statement_real(q, 2), statement_real(q, 3));
+    snprintf(alt, sizeof alt, "One face, edited along its %s boundary from distance %s%g to %g",
+             name, statement_real(q, 2) < 0 ? "−" : "", fabs(statement_real(q, 2)),
+             statement_real(q, 3));
     html_print(&report->html, "<figure class=\"banner\"><div style=\"--steps:%d\">",
                (int)statement_int(q, 4));
     rc = report_picture(report, statement_text(q, 1), alt, 0, NULL, err);
@@ -64,13 +67,10 @@ static void tile_shift(struct html *html, const struct report_shift *s)
     open_tile(html, s->projected ? "Age shift, projected" : "Age shift",
               s->projected ? " t2" : " t1");
     report_signed(html, (struct figure){true, s->shift}, 1);
-    html_raw(html, " <small>years</small></b><span>95 %: ");
-    report_signed(html, (struct figure){true, s->low}, 2);
-    html_raw(html, " to ");
-    report_signed(html, (struct figure){true, s->high}, 2);
-    html_raw(html, ", ");
+    html_raw(html, " <small>years</small></b>");
+    html_print(html, "<span>95 %%: %.2f to %.2f</span><span>", s->low, s->high);
     html_count(html, s->faces);
-    html_print(html, " faces</span><span>distance %g · the study: +%.1f</span></dd></div>\n",
+    html_print(html, " faces, distance %g</span><span>the study: +%.1f</span></dd></div>\n",
                s->distance, STUDY_AGE_SHIFT);
 }
 
@@ -80,14 +80,14 @@ static void print_tiles(struct html *html, const struct report_headline *h)
     for (int i = 0; i < h->shifts_count; i++)
         tile_shift(html, &h->shifts[i]);
     if (h->boundaries) {
-        open_tile(html, "Balanced test accuracy", "");
+        open_tile(html, "Balanced accuracy", "");
         report_print(html, h->balanced_accuracy, 3);
-        html_print(
-            html, "</b><span>mean of %lld boundaries</span><span>chance: 0.500</span></dd></div>\n",
-            (long long)h->boundaries);
+        html_print(html,
+                   "</b><span>%lld boundaries, test</span><span>chance: 0.500</span></dd></div>\n",
+                   (long long)h->boundaries);
         open_tile(html, "Test accuracy", "");
         report_print(html, h->test_accuracy, 3);
-        html_raw(html, "</b><span>always the majority: ");
+        html_raw(html, "</b><span>base rate: ");
         report_print(html, h->base_rate, 3);
         html_print(html, "</span><span>the study: %.3f</span></dd></div>\n", STUDY_TEST_ACCURACY);
         open_tile(html, "F1", "");
@@ -163,6 +163,29 @@ static int print_facts(struct report *report, struct error *err)
     return 0;
 }
 
+/* Links to the sections that will follow. */
+static void print_contents(struct report *report)
+{
+    const struct report_headline *h = &report->headline;
+    const struct {
+        bool there;
+        const char *id, *label;
+    } links[] = {
+        {h->shifts_count > 0, "ages", "Age before and after"},
+        {h->shifts_count > 0, "moved", "What else moved"},
+        {h->boundaries > 0, "boundaries", "Boundaries"},
+        {h->faces > 0, "distribution", "Class distribution"},
+        {report->has_sheets, "edits", "Edits"},
+        {true, "run", "What ran where"},
+        {true, "sources", "The job"},
+    };
+    html_raw(&report->html, "<nav>");
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (links[i].there)
+            html_print(&report->html, "<a href=\"#%s\">%s</a> ", links[i].id, links[i].label);
+    html_raw(&report->html, "</nav>\n");
+}
+
 int section_head(struct report *report, struct error *err)
 {
     struct html *html = &report->html;
@@ -172,6 +195,7 @@ int section_head(struct report *report, struct error *err)
     if (rc == 0)
         rc = print_banner(report, err);
     print_tiles(html, &report->headline);
+    print_contents(report);
     if (rc == 0)
         rc = print_queries(report, err);
     html_raw(html, "</header>\n");
