@@ -81,7 +81,14 @@ tr '\n' ' ' <report/index.html | grep -o '<pre class="sql">[^<]*' |
 [ "$(wc -l <shown.sql)" -ge 8 ] || fail "the report shows $(wc -l <shown.sql) statements, expected 8 or more"
 sqlite3 -bail -readonly farm.db <shown.sql >/dev/null || fail "a statement that the report shows does not run"
 
-# It needs no network and no other file.
+# So is the SQL of the documents.
+# shellcheck disable=SC2016 # Markdown's backticks
+sed -n '/^```sql$/,/^```$/p' "$root/docs/schema.md" | grep -v '^```' >documented.sql
+sed -n 's/^sqlite> //p' "$root/README.md" >>documented.sql
+[ "$(grep -c 'SELECT' documented.sql)" -ge 8 ] || fail "the documents have fewer statements than expected"
+sqlite3 -bail -readonly farm.db <documented.sql >/dev/null || fail "a statement of the documents does not run"
+
+# The page needs no network and no other file.
 if grep -oE '(src|href)="[^"#]{1,60}' report/index.html | grep -vE '"(data:|sheets/)'; then
     fail "the report refers to something outside of it"
 fi
