@@ -57,6 +57,9 @@ void report_close(struct html *html);
 MUST_CHECK int report_picture(struct report *report, const char *path, const char *alt, int scale,
                               const char *copy, struct error *err);
 
+/* The PNGs of a tar in the store, in its order, until `most` pictures are shown. */
+void report_tar(struct report *report, const char *path, int most, int *shown);
+
 /* The sections, in the page's order. Each writes nothing where the job has nothing for it. */
 MUST_CHECK int section_head(struct report *report, struct error *err);
 MUST_CHECK int section_problems(struct report *report, struct error *err);

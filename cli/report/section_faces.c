@@ -43,6 +43,8 @@ static int print_samples(struct report *report, int *shown, struct error *err)
         rc = 0;
         if (strcmp(statement_text(q, 1), "png-folder") == 0)
             rc = print_folder(report, statement_text(q, 0), shown, err);
+        else if (strcmp(statement_text(q, 1), "tar") == 0)
+            report_tar(report, statement_text(q, 0), FACES_SHOWN, shown);
     }
     if (rc == 0)
         statement_reset(q);
@@ -68,7 +70,7 @@ int section_samples(struct report *report, struct error *err)
     rc = print_samples(report, &shown, err);
     html_raw(html, "</div>\n");
     if (shown == 0)
-        html_raw(html, "<p class=\"gone\">No PNG folder of them is in the store.</p>\n");
+        html_raw(html, "<p class=\"gone\">None of them is in the store.</p>\n");
     report_close(html);
     return rc;
 }

@@ -49,7 +49,8 @@ INSERT INTO direction SELECT 5, 0, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.
 INSERT INTO variant VALUES (2, 0, 0, 0), (5, 0, 0, 0), (5, 1, 3, 0), (5, 2, 3, 1);
 INSERT INTO variant SELECT 4, i, i % 7 - 3, i / 7 FROM n WHERE i < 14;
 
-INSERT INTO file SELECT 1, 'jobs/1/faces/' || printf('%06d', 16 * i), 'png-folder', '', 0, 16 * i, 16, 60000, printf('%064x', i) FROM n WHERE i < 3;
+INSERT INTO file SELECT 1, printf('jobs/1/faces/%06d%s', 16 * i, CASE i WHEN 1 THEN '.tar' ELSE '' END),
+    CASE i WHEN 1 THEN 'tar' ELSE 'png-folder' END, '', 0, 16 * i, 16, 60000, printf('%064x', i) FROM n WHERE i < 3;
 INSERT INTO file SELECT 4, printf('jobs/1/sheets/%02d_%s_%s.png', position, name, CASE p WHEN 0 THEN 'plain' ELSE 'projected' END), 'sheet', name, p,
     3 * position, 3, 90000, printf('%064x', position)
   FROM boundary, (SELECT 0 AS p UNION ALL SELECT 1) WHERE stage_id = 3;

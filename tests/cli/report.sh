@@ -64,6 +64,7 @@ for what in 'Set aside' 'Failed attempt' 'Not deterministic'; do
     grep -qF "$what" "$page" || fail "the page does not tell: $what"
 done
 same "tags that open and close" "$(grep -o '<section' "$page" | wc -l)" "$(grep -o '</section>' "$page" | wc -l)"
+same "faces shown" "$(sed -n '/<div class="faces">/,/<\/div>/p' "$page" | grep -o '<img' | wc -l)" 40
 same sheets "$(find report/sheets -name '*.png' | wc -l)" "$(ask "SELECT count(*) FROM file WHERE kind = 'sheet'")"
 
 # People read the same figures; a second run writes the same page.
