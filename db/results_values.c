@@ -1,5 +1,5 @@
 /*
- * The values in results: scores, boundaries, directions, and the summary of a stage. Scores come as
+ * The values in results: scores, boundaries, directions. Scores come as
  * float32 little-endian from the wire and are kept as REAL, which holds them exactly.
  */
 #include <math.h>
@@ -224,45 +224,4 @@ void results_directions_free(struct wire_direction *directions, size_t count)
         free((uint8_t *)directions[i].vector.data);
     }
     free(directions);
-}
-
-/* ---- the summary ---- */
-
-static int summarise_variant(struct database *db, int64_t stage, int64_t bundle, int64_t variant,
-                             int64_t parts, struct error *err)
-{
-    int rc = 0;
-    for (int64_t part = 0; rc == 0 && part < parts; part++) {
-        struct statement *q;
-        rc = database_made(db, "summary_make", bundle, part, &q, err);
-        if (rc < 0)
-            return rc;
-        statement_bind_int(q, 1, stage);
-        statement_bind_int(q, 2, variant);
-        rc = statement_run(q, err);
-    }
-    return rc;
-}
-
-int results_summarise(struct database *db, int64_t stage, int64_t bundle, struct error *err)
-{
-    struct statement *q;
-    int64_t parts;
-    int rc = database_query(db, "summary_parts", &q, err);
-    if (rc < 0)
-        return rc;
-    statement_bind_int(q, 1, bundle);
-    rc = statement_run_int(q, &parts, err);
-    if (rc == 0)
-        rc = database_query(db, "summary_variants", &q, err);
-    if (rc < 0)
-        return rc;
-    statement_bind_int(q, 1, stage);
-    while ((rc = statement_step(q, err)) > 0) {
-        rc = summarise_variant(db, stage, bundle, statement_int(q, 0), parts, err);
-        if (rc < 0)
-            break;
-    }
-    statement_reset(q);
-    return rc;
 }

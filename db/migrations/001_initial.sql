@@ -186,7 +186,7 @@ CREATE TABLE file (
   PRIMARY KEY (stage_id, path)
 ) STRICT, WITHOUT ROWID;
 
--- Reductions of a done stage, made by the broker in SQL: per attribute and variant.
+-- Reductions of a done stage, made by the broker: per attribute and variant.
 CREATE TABLE attribute_summary (
   stage_id    INTEGER NOT NULL REFERENCES stage,
   variant     INTEGER NOT NULL,
