@@ -20,7 +20,7 @@ reference=$build/tests/integration/reference
 heartbeat_ms=250
 silence_ms=2000
 # How long a condition is waited for; ctest's own time-out stands behind it.
-patience=200
+patience=500
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
