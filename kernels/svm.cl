@@ -1,17 +1,18 @@
 /*
- * Products and element-wise steps of the linear SVM's Newton method (worker/fit.h), for many boundaries
- * ("lanes") at once.
+ * Products and element-wise steps of the linear SVM's Newton method (worker/fit.h), for many
+ * boundaries ("lanes") at once.
  *
  *   x        [rows][width]   samples; the feature behind the last is 1 (the offset), then zeros
  *   w, v     [width][lanes]  a vector per lane
  *   o, p, …  [rows][lanes]   a number per sample and lane
  *
- * rows is a multiple of BLOCK, width of 8, lanes of 16; padding rows have x = 0 and padding samples and lanes
- * have s = 0, so that they add exact zeros. There are no edges.
+ * rows is a multiple of BLOCK, width of 8, lanes of 16; padding rows have x = 0 and padding samples
+ * and lanes have s = 0, so that they add exact zeros. There are no edges.
  *
- * Every sum has a fixed order that depends on nothing but the rows: within a block from the first row to the
- * last, then over the blocks in order. Products are accumulated by fma(), and contraction is off, so a lane's
- * result is the same to the last bit whatever other lanes there are. No local memory.
+ * Every sum has a fixed order that depends on nothing but the rows: within a block from the first
+ * row to the last, then over the blocks in order. Products are accumulated by fma(), and
+ * contraction is off, so a lane's result is the same to the last bit whatever other lanes there
+ * are. No local memory.
  */
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -45,8 +46,7 @@ __kernel void svm_forward(const __global float *restrict x, const __global float
 }
 
 /* o = c ∘ (x w). */
-__kernel void svm_forward_scaled(const __global float *restrict x,
-                                 const __global float *restrict w,
+__kernel void svm_forward_scaled(const __global float *restrict x, const __global float *restrict w,
                                  const __global float *restrict c, __global float *restrict o,
                                  uint width, uint lanes)
 {
@@ -77,8 +77,8 @@ __kernel void svm_backward(const __global float *restrict x, const __global floa
         vstore16(sums[i], 0, partial + (block * width + j + i) * lanes + lane);
 }
 
-/* sums[i] = Σ over blocks of partial[block][i], i over width × lanes, with the rounding errors carried along
- * (Knuth's two-sum). Global size: width × lanes. */
+/* sums[i] = Σ over blocks of partial[block][i], i over width × lanes, with the rounding errors
+ * carried along (Knuth's two-sum). Global size: width × lanes. */
 __kernel void svm_reduce(const __global float *restrict partial, __global float *restrict sums,
                          uint blocks)
 {
@@ -95,8 +95,9 @@ __kernel void svm_reduce(const __global float *restrict partial, __global float 
 }
 
 /*
- * With s = label · weight: the slack m = max(0, 1 − label·o), the residual −2 s m (the loss's derivative by o)
- * and its derivative, the curvature 2 |s| where m > 0. Global size: rows × lanes / 16.
+ * With s = label · weight: the slack m = max(0, 1 − label·o), the residual −2 s m (the loss's
+ * derivative by o) and its derivative, the curvature 2 |s| where m > 0. Global size: rows ×
+ * lanes / 16.
  */
 __kernel void svm_residual(const __global float *restrict o, const __global float *restrict s,
                            __global float *restrict residual, __global float *restrict curvature)
@@ -109,8 +110,8 @@ __kernel void svm_residual(const __global float *restrict o, const __global floa
     vstore16(select((float16)(0.0f), 2.0f * fabs(weight), slack > (float16)(0.0f)), i, curvature);
 }
 
-/* partial[block][step][lane] = Σ over the block's rows of |s| max(0, 1 − label·(o + t p))², t the step's
- * length. Global size: rows/BLOCK, lanes/16. */
+/* partial[block][step][lane] = Σ over the block's rows of |s| max(0, 1 − label·(o + t p))², t the
+ * step's length. Global size: rows/BLOCK, lanes/16. */
 __kernel void svm_search(const __global float *restrict o, const __global float *restrict p,
                          const __global float *restrict s, __global float *restrict partial,
                          uint lanes)

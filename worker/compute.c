@@ -1,6 +1,6 @@
 /*
- * The compute thread. While a task waits for an answer the network thread sends nothing but that answer or
- * LETTER_STOP, so waiting is taking the next letter.
+ * The compute thread. While a task waits for an answer the network thread sends nothing but that
+ * answer or LETTER_STOP, so waiting is taking the next letter.
  */
 #include "worker/compute.h"
 
@@ -71,8 +71,8 @@ static int copy_scores(const struct wire_scores *scores, const struct fetch *fet
     return 0;
 }
 
-static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t count,
-                        size_t columns, float *rows, struct error *err)
+static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
+                        float *rows, struct error *err)
 {
     struct compute *compute = state;
     struct answer *answer = NULL;
@@ -82,8 +82,8 @@ static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t co
         return failed;
     failed = check_type(answer, WIRE_SCORES, err);
     if (!failed)
-        failed = copy_scores(WIRE_BODY(&answer->message, scores), &compute->fetch, columns, rows,
-                             err);
+        failed =
+            copy_scores(WIRE_BODY(&answer->message, scores), &compute->fetch, columns, rows, err);
     answer_free(&answer);
     return failed;
 }
@@ -99,8 +99,8 @@ static int fetch_directions(void *state, uint64_t stage, size_t dimension,
         return failed;
     failed = check_type(answer, WIRE_DIRECTIONS, err);
     if (!failed)
-        failed = directions_copy(WIRE_BODY(&answer->message, directions), dimension, directions,
-                                 err);
+        failed =
+            directions_copy(WIRE_BODY(&answer->message, directions), dimension, directions, err);
     answer_free(&answer);
     return failed;
 }
@@ -157,8 +157,8 @@ int compute_start(const struct compute_options *options, struct device_info *inf
         return error_set(err, E_MEMORY, "no memory for the compute thread");
     started->options = *options;
     started->inputs = (struct inputs){started, fetch_scores, fetch_directions};
-    int failed = runner_open(&options->runner, &started->inputs, options->cancelled,
-                             &started->runner, err);
+    int failed =
+        runner_open(&options->runner, &started->inputs, options->cancelled, &started->runner, err);
     if (failed) {
         free(started);
         return failed;

@@ -1,5 +1,5 @@
-/* The compute thread: takes outcomes to fill, runs them, gives them back. It owns the runner and so the
- * device; everything else it learns and says goes through two mailboxes. */
+/* The compute thread: takes outcomes to fill, runs them, gives them back. It owns the runner and so
+ * the device; everything else it learns and says goes through two mailboxes. */
 #ifndef WORKER_COMPUTE_H
 #define WORKER_COMPUTE_H
 

@@ -17,8 +17,8 @@ struct directions {
     struct direction items[];
 };
 
-static int copy_direction(const struct wire_direction *from, size_t dimension,
-                          struct direction *to, struct error *err)
+static int copy_direction(const struct wire_direction *from, size_t dimension, struct direction *to,
+                          struct error *err)
 {
     if (from->vector.size != dimension * sizeof(float))
         return error_set(err, E_INVALID, "direction %s has %zu bytes, expected %zu floats",

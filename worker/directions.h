@@ -9,15 +9,15 @@
 
 struct directions; /* opaque, immutable */
 
-/* Copies and checks the message: every vector must have `dimension` finite elements and the length 1. */
+/* Copies and checks the message: every vector must have `dimension` finite elements and the
+ * length 1. */
 MUST_CHECK int directions_copy(const struct wire_directions *message, size_t dimension,
                                struct directions **directions, struct error *err);
 void directions_free(struct directions **directions);
 
-/* The direction of a target, plain or projected. It lives as long as `directions`. *name (may be NULL)
- * receives the target's text. E_NOT_FOUND where the broker sent none. */
-MUST_CHECK int directions_find(const struct directions *directions, uint64_t target,
-                               bool projected, const float **vector, const char **name,
-                               struct error *err);
+/* The direction of a target, plain or projected. It lives as long as `directions`. *name (may be
+ * NULL) receives the target's text. E_NOT_FOUND where the broker sent none. */
+MUST_CHECK int directions_find(const struct directions *directions, uint64_t target, bool projected,
+                               const float **vector, const char **name, struct error *err);
 
 #endif

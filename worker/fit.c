@@ -1,7 +1,7 @@
 /*
- * Newton's method on the host, a column at a time in float64, around products that the device does for
- * all columns together. Vectors are double[columns][width]; feature `dimension` is the offset. A column that is
- * done keeps its vectors as they are, so what the others still do cannot touch it.
+ * Newton's method on the host, a column at a time in float64, around products that the device does
+ * for all columns together. Vectors are double[columns][width]; feature `dimension` is the offset.
+ * A column that is done keeps its vectors as they are, so what the others still do cannot touch it.
  */
 #include "worker/fit_priv.h"
 
@@ -132,7 +132,8 @@ static void begin_solving(struct newton *newton)
     memcpy(newton->along, newton->residual, newton->columns * width * sizeof(double));
 }
 
-/* How far CG goes: loosely far from the minimum, tightly near it, which makes Newton superlinear. */
+/* How far CG goes: loosely far from the minimum, tightly near it, which makes Newton superlinear.
+ */
 static double forcing_term(const struct column *column)
 {
     return fmax(1e-3, fmin(0.1, 0.5 * column->gradient / column->first_gradient));
@@ -274,8 +275,7 @@ static int newton_open(struct fit_set *set, size_t columns, struct newton *newto
                        struct error *err)
 {
     size_t vector = columns * set->width;
-    *newton = (struct newton){.columns = columns, .width = set->width,
-                              .dimension = set->dimension};
+    *newton = (struct newton){.columns = columns, .width = set->width, .dimension = set->dimension};
     newton->column = calloc(columns, sizeof *newton->column);
     newton->memory = calloc(6 * vector + FIT_STEPS * columns, sizeof(double));
     if (!newton->column || !newton->memory) {
@@ -296,8 +296,7 @@ static int newton_open(struct fit_set *set, size_t columns, struct newton *newto
 }
 
 int fit_solve(struct fit_set *set, const signed char *labels, size_t columns, size_t first_column,
-              const struct fit_options *options, struct fit_boundary *boundaries,
-              struct error *err)
+              const struct fit_options *options, struct fit_boundary *boundaries, struct error *err)
 {
     struct newton newton;
     if (columns == 0 || !(options->cost > 0) || !isfinite(options->cost))

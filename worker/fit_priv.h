@@ -1,5 +1,5 @@
-/* The device's side of the fit: products of the samples with a vector per column. Shared by fit.c and
- * fit_products.c. */
+/* The device's side of the fit: products of the samples with a vector per column. Shared by fit.c
+ * and fit_products.c. */
 #ifndef WORKER_FIT_PRIV_H
 #define WORKER_FIT_PRIV_H
 
@@ -24,12 +24,12 @@ struct products {
     size_t columns, lanes; /* lanes: columns up to a multiple of 16 */
     size_t blocks;
     cl_kernel forward, forward_scaled, backward, reduce, residual, search;
-    cl_mem weights;                        /* [width][lanes] */
-    cl_mem margins, along;                 /* [padded][lanes]: x·w, x·v */
-    cl_mem signed_weights;                 /* [padded][lanes]: y c C */
-    cl_mem residuals, curvature;           /* [padded][lanes] */
-    cl_mem partial, sums;                  /* [blocks][width][lanes], [width][lanes] */
-    float *transfer;                       /* host: the larger of [width][lanes], [blocks][FIT_STEPS][lanes] */
+    cl_mem weights;              /* [width][lanes] */
+    cl_mem margins, along;       /* [padded][lanes]: x·w, x·v */
+    cl_mem signed_weights;       /* [padded][lanes]: y c C */
+    cl_mem residuals, curvature; /* [padded][lanes] */
+    cl_mem partial, sums;        /* [blocks][width][lanes], [width][lanes] */
+    float *transfer; /* host: the larger of [width][lanes], [blocks][FIT_STEPS][lanes] */
 };
 
 MUST_CHECK int products_open(struct fit_set *set, size_t columns, struct products *products,
@@ -55,7 +55,6 @@ MUST_CHECK int products_search(struct products *products, const double *v, doubl
                                struct error *err);
 
 /* Reads the margins of the samples: [rows][columns]. */
-MUST_CHECK int products_read_margins(struct products *products, float *margins,
-                                     struct error *err);
+MUST_CHECK int products_read_margins(struct products *products, float *margins, struct error *err);
 
 #endif

@@ -1,6 +1,7 @@
 /* Samples on the device and products with them: the host's side of kernels/svm.cl. */
 #include "worker/fit_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,8 +35,8 @@ int fit_set_open(struct device *device, size_t rows, size_t dimension, struct fi
     opened->staging = calloc(FIT_BLOCK * opened->width, sizeof(float));
     int failed = opened->staging ? 0 : error_set(err, E_MEMORY, "no memory for a fit");
     if (!failed)
-        failed = device_buffer(device, opened->padded * opened->width * sizeof(float), &opened->x,
-                               err);
+        failed =
+            device_buffer(device, opened->padded * opened->width * sizeof(float), &opened->x, err);
     if (failed) {
         fit_set_close(&opened);
         return error_prefix(err, failed, "%zu samples of dimension %zu", rows, dimension);
@@ -83,9 +84,11 @@ static int make_kernels(struct products *products, struct error *err)
         {"svm_backward", &products->backward}, {"svm_reduce", &products->reduce},
         {"svm_residual", &products->residual}, {"svm_search", &products->search},
     };
+    char block[32];
+    snprintf(block, sizeof block, "-DBLOCK=%d", FIT_BLOCK);
     int failed = 0;
     for (size_t i = 0; !failed && i < sizeof table / sizeof *table; i++)
-        failed = device_kernel(products->set->device, "svm.cl", "-DBLOCK=256", table[i].name,
+        failed = device_kernel(products->set->device, "svm.cl", block, table[i].name,
                                table[i].kernel, err);
     return failed;
 }
@@ -100,10 +103,10 @@ static int make_buffers(struct products *products, struct error *err)
         size_t bytes;
         cl_mem *buffer;
     } table[] = {
-        {vectors, &products->weights},        {samples, &products->margins},
-        {samples, &products->along},          {samples, &products->signed_weights},
-        {samples, &products->residuals},      {samples, &products->curvature},
-        {partial, &products->partial},        {vectors, &products->sums},
+        {vectors, &products->weights},   {samples, &products->margins},
+        {samples, &products->along},     {samples, &products->signed_weights},
+        {samples, &products->residuals}, {samples, &products->curvature},
+        {partial, &products->partial},   {vectors, &products->sums},
     };
     int failed = 0;
     for (size_t i = 0; !failed && i < sizeof table / sizeof *table; i++)
@@ -111,8 +114,7 @@ static int make_buffers(struct products *products, struct error *err)
     return failed;
 }
 
-int products_open(struct fit_set *set, size_t columns, struct products *products,
-                  struct error *err)
+int products_open(struct fit_set *set, size_t columns, struct products *products, struct error *err)
 {
     *products = (struct products){.set = set,
                                   .columns = columns,
@@ -135,8 +137,8 @@ int products_open(struct fit_set *set, size_t columns, struct products *products
 
 void products_close(struct products *products)
 {
-    const cl_kernel kernels[] = {products->forward,  products->forward_scaled, products->backward,
-                                 products->reduce, products->residual,       products->search};
+    const cl_kernel kernels[] = {products->forward, products->forward_scaled, products->backward,
+                                 products->reduce,  products->residual,       products->search};
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
         if (kernels[i])
             clReleaseKernel(kernels[i]);
@@ -152,10 +154,8 @@ void products_close(struct products *products)
     *products = (struct products){0};
 }
 
-/* Calls use(chunk of [FIT_BLOCK][lanes], first row, rows in it) … the samples move block by block, so the
- * host never holds a padded copy of all. */
-int products_set_weights(struct products *products, const float *signed_weights,
-                         struct error *err)
+/* Samples move block by block, so the host never holds a padded copy of all. */
+int products_set_weights(struct products *products, const float *signed_weights, struct error *err)
 {
     size_t rows = products->set->rows, lanes = products->lanes, columns = products->columns;
     size_t block_bytes = FIT_BLOCK * lanes * sizeof(float);
@@ -183,8 +183,7 @@ int products_read_margins(struct products *products, float *margins, struct erro
         failed = device_read(products->set->device, products->margins,
                              first / FIT_BLOCK * block_bytes, block, block_bytes, err);
         for (size_t row = first; !failed && row < first + FIT_BLOCK && row < rows; row++)
-            memcpy(margins + row * columns, block + (row - first) * lanes,
-                   columns * sizeof(float));
+            memcpy(margins + row * columns, block + (row - first) * lanes, columns * sizeof(float));
     }
     free(block);
     return failed;
@@ -254,37 +253,38 @@ int products_gradient(struct products *products, double *gradient, struct error 
     const struct device_arg args[] = {
         DEVICE_ARG(products->margins), DEVICE_ARG(products->signed_weights),
         DEVICE_ARG(products->residuals), DEVICE_ARG(products->curvature)};
-    int failed = device_launch(products->set->device, products->residual, 1, &groups, NULL, args,
-                               4, err);
+    int failed =
+        device_launch(products->set->device, products->residual, 1, &groups, NULL, args, 4, err);
     return failed ? failed : backward(products, products->residuals, gradient, err);
 }
 
-int products_hessian(struct products *products, const double *v, double *product,
-                     struct error *err)
+int products_hessian(struct products *products, const double *v, double *product, struct error *err)
 {
     int failed = upload(products, v, err);
     if (failed)
         return failed;
     cl_uint width = (cl_uint)products->set->width, lanes = (cl_uint)products->lanes;
     const size_t global[] = {products->set->padded / 8, products->lanes / 16};
-    const struct device_arg args[] = {DEVICE_ARG(products->set->x), DEVICE_ARG(products->weights),
-                                      DEVICE_ARG(products->curvature), DEVICE_ARG(products->along),
-                                      DEVICE_ARG(width), DEVICE_ARG(lanes)};
+    const struct device_arg args[] = {DEVICE_ARG(products->set->x),
+                                      DEVICE_ARG(products->weights),
+                                      DEVICE_ARG(products->curvature),
+                                      DEVICE_ARG(products->along),
+                                      DEVICE_ARG(width),
+                                      DEVICE_ARG(lanes)};
     failed = device_launch(products->set->device, products->forward_scaled, 2, global, NULL, args,
                            6, err);
     return failed ? failed : backward(products, products->along, product, err);
 }
 
-int products_search(struct products *products, const double *v, double *losses,
-                    struct error *err)
+int products_search(struct products *products, const double *v, double *losses, struct error *err)
 {
     struct device *device = products->set->device;
     cl_uint lanes = (cl_uint)products->lanes;
     int failed = forward(products, v, products->along, err);
     const size_t global[] = {products->blocks, products->lanes / 16};
-    const struct device_arg args[] = {
-        DEVICE_ARG(products->margins), DEVICE_ARG(products->along),
-        DEVICE_ARG(products->signed_weights), DEVICE_ARG(products->partial), DEVICE_ARG(lanes)};
+    const struct device_arg args[] = {DEVICE_ARG(products->margins), DEVICE_ARG(products->along),
+                                      DEVICE_ARG(products->signed_weights),
+                                      DEVICE_ARG(products->partial), DEVICE_ARG(lanes)};
     if (!failed)
         failed = device_launch(device, products->search, 2, global, NULL, args, 5, err);
     if (!failed)

@@ -45,8 +45,8 @@ static bool renew(struct held *held, uint64_t stage, const struct wire_task *tas
             outcome->sent = false;
             return true;
         }
-    if (held->running && held->running_stage == stage &&
-        held->running_task.start == task->start && held->running_task.count == task->count) {
+    if (held->running && held->running_stage == stage && held->running_task.start == task->start &&
+        held->running_task.count == task->count) {
         held->running_again = true;
         held->running_epoch = task->epoch;
         return true;
@@ -121,8 +121,7 @@ void held_finish(struct held *held, struct outcome *outcome)
 bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task)
 {
     for (struct outcome **link = &held->outcomes; *link; link = &(*link)->next)
-        if (assignment_is((*link)->assignment, stage, task) &&
-            (*link)->sent_epoch == task->epoch) {
+        if (assignment_is((*link)->assignment, stage, task) && (*link)->sent_epoch == task->epoch) {
             drop_outcome(link);
             return true;
         }

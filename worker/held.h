@@ -1,13 +1,14 @@
 /*
- * What the network thread holds: tasks that have not begun, the one that runs, and outcomes that the broker has
- * not accepted. No sockets, no clock, no threads: a state that messages change.
+ * What the network thread holds: tasks that have not begun, the one that runs, and outcomes that
+ * the broker has not accepted. No sockets, no clock, no threads: a state that messages change.
  */
 #ifndef WORKER_HELD_H
 #define WORKER_HELD_H
 
 #include "worker/outcome.h"
 
-#define HELD_TASKS_MAX 256 /* not begun; a broker keeps to the credit, this bounds one that does not */
+#define HELD_TASKS_MAX                                                                             \
+    256 /* not begun; a broker keeps to the credit, this bounds one that does not */
 
 struct held {
     struct assignment *first, *last; /* not begun, in the order of leasing */
@@ -24,8 +25,8 @@ void held_free(struct held *held); /* nothing may be running */
 
 /*
  * Takes the tasks of a lease. A range that is held already, in whatever state, is not run twice: it
- * goes on under the new epoch (and what is finished of it is sent again). E_LIMIT beyond HELD_TASKS_MAX:
- * then the rest of the lease was not taken.
+ * goes on under the new epoch (and what is finished of it is sent again). E_LIMIT beyond
+ * HELD_TASKS_MAX: then the rest of the lease was not taken.
  */
 MUST_CHECK int held_lease(struct held *held, const struct wire_lease *lease, struct error *err);
 

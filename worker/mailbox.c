@@ -1,6 +1,6 @@
 /*
- * A linked list under a mutex. The eventfd is for readers that poll; it is written and cleared under
- * the mutex, so it is readable exactly while the list is not empty.
+ * A linked list under a mutex. The eventfd is for readers that poll; it is written and cleared
+ * under the mutex, so it is readable exactly while the list is not empty.
  */
 #include "worker/mailbox.h"
 

@@ -1,8 +1,8 @@
 /*
  * A queue between two threads: whoever puts gives the item away, whoever takes owns it.
  *
- * The reader may block on it or poll its file descriptor beside sockets. Putting never blocks and never
- * fails, because the link to the next item lives in the item.
+ * The reader may block on it or poll its file descriptor beside sockets. Putting never blocks and
+ * never fails, because the link to the next item lives in the item.
  */
 #ifndef WORKER_MAILBOX_H
 #define WORKER_MAILBOX_H

@@ -71,8 +71,7 @@ static int parse_number(const char *name, const char *text, unsigned long most,
     return error_set(err, E_INVALID, "--%s %s: expected a number up to %lu", name, text, most);
 }
 
-static int set_option(struct options *options, int letter, const char *argument,
-                      struct error *err)
+static int set_option(struct options *options, int letter, const char *argument, struct error *err)
 {
     unsigned long number = 0;
     int failed = 0;
@@ -93,7 +92,8 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 'n':
         options->worker.name = argument;
         if (*argument == '\0' || strlen(argument) > LIMIT_NAME_BYTES)
-            return error_set(err, E_LIMIT, "--name of %zu bytes: 1 to LIMIT_NAME_BYTES, which is %d",
+            return error_set(err, E_LIMIT,
+                             "--name of %zu bytes: 1 to LIMIT_NAME_BYTES, which is %d",
                              strlen(argument), LIMIT_NAME_BYTES);
         return 0;
     case 'B':
@@ -120,8 +120,8 @@ static void parse_options(int argc, char **argv, struct options *options, bool *
     struct error err;
     for (size_t i = 0; i < OPTION_COUNT; i++)
         longs[i] = (struct option){option_lines[i].name,
-                                   option_lines[i].argument ? required_argument : no_argument,
-                                   NULL, option_lines[i].letter};
+                                   option_lines[i].argument ? required_argument : no_argument, NULL,
+                                   option_lines[i].letter};
     *done = true;
     *code = EXIT_SUCCESS;
     for (int letter; (letter = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -163,7 +163,8 @@ static int work(struct options *options, struct error *err)
 {
     if (!options->worker.runner.store)
         return error_set(err, E_INVALID, "--store is missing: the folder shared with the broker");
-    int fd = open_stop_fd(err); /* first: the OpenCL driver starts threads when it is asked for devices */
+    /* First, because the OpenCL driver starts threads as soon as it is asked for devices. */
+    int fd = open_stop_fd(err);
     if (fd < 0)
         return fd;
     options->worker.stop_fd = fd;

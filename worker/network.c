@@ -1,6 +1,6 @@
 /*
- * One loop: send what is due, poll, take messages and letters. All state is this thread's; a running outcome
- * is lent to the compute thread until its letter comes back.
+ * One loop: send what is due, poll, take messages and letters. All state is this thread's; a
+ * running outcome is lent to the compute thread until its letter comes back.
  */
 #include "worker/network.h"
 
@@ -71,7 +71,8 @@ static int connect_anew(struct network *network, struct error *err)
                                  err);
 }
 
-/* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay forever. */
+/* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay
+ * forever. */
 static void send_outcome(struct network *network, struct outcome *outcome)
 {
     struct error err;
@@ -103,9 +104,8 @@ static void send_fetch(struct network *network)
                                              .stage = fetch->stage,
                                              .start = fetch->start,
                                              .count = fetch->count};
-    network->fetch_sent = fetch->directions
-                              ? tell(network, WIRE_FETCH_DIRECTIONS, &directions)
-                              : tell(network, WIRE_FETCH_SCORES, &scores);
+    network->fetch_sent = fetch->directions ? tell(network, WIRE_FETCH_DIRECTIONS, &directions)
+                                            : tell(network, WIRE_FETCH_SCORES, &scores);
 }
 
 /* What a broker that knows us should hear now. */
@@ -207,9 +207,9 @@ static bool about_content(const char *code)
 }
 
 /*
- * A refusal without a request number. One of a message's content can only mean the oldest result on its
- * way (hello and heartbeat are ours to get right): that task has failed then, rather than to be sent for
- * ever. Any other says that the broker does not know us.
+ * A refusal without a request number. One of a message's content can only mean the oldest result on
+ * its way (hello and heartbeat are ours to get right): that task has failed then, rather than to be
+ * sent for ever. Any other says that the broker does not know us.
  */
 static void on_refused(struct network *network, const struct wire_refused *refused)
 {
@@ -225,7 +225,7 @@ static void on_refused(struct network *network, const struct wire_refused *refus
     }
     if (known)
         log_info("the broker does not know this worker (%s): hello again", refused->text);
-    else if (strcmp(refused->code, error_name(E_STATE)) != 0) /* that one answers what went before hello */
+    else if (strcmp(refused->code, error_name(E_STATE)) != 0) /* which answers older messages */
         log_warning("the broker refused hello: %s (%s)", refused->text, refused->code);
     network->broker = BROKER_GREETED;
     network->refused = true;
@@ -353,7 +353,7 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t next_deadline(const struct network *network)
+static int64_t next_deadline(const struct network *network, int64_t now)
 {
     int64_t last = network->heard_at > network->hello_at ? network->heard_at : network->hello_at;
     int64_t next = last + network->silence;
@@ -361,7 +361,9 @@ static int64_t next_deadline(const struct network *network)
         next = earlier(next, network->beat_at + network->heartbeat);
     if (network->refused)
         next = earlier(next, network->hello_at + network->heartbeat);
-    return network->stopping ? earlier(next, network->leave_at) : next;
+    /* Past the grace only the compute thread's last letter counts, which wakes us anyway. */
+    bool grace = network->stopping && network->leave_at > now;
+    return grace ? earlier(next, network->leave_at) : next;
 }
 
 static bool finished(const struct network *network, int64_t now)
@@ -374,21 +376,18 @@ static bool finished(const struct network *network, int64_t now)
 
 static void wait_for_events(struct network *network, int64_t now)
 {
-    zmq_pollitem_t items[] = {
-        {.fd = mailbox_fd(network->options->reports), .events = ZMQ_POLLIN},
-        {.fd = network->stopping ? -1 : network->options->stop_fd, .events = ZMQ_POLLIN},
-        {.socket = network->socket, .events = ZMQ_POLLIN},
-    };
-    int64_t left = next_deadline(network) - now;
-    /* Past the grace we wait for nothing but the compute thread. */
-    long ms = left > 0 ? (long)((left + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND)
-              : network->stopping ? 100
-                                  : 0;
-    if (network->stopping) /* zmq_poll takes no fd −1: the stop_fd has done its work */
-        items[1] = items[2];
-    int count = 3 - (network->stopping ? 1 : 0) - (network->socket ? 0 : 1);
+    zmq_pollitem_t items[3];
+    int count = 0;
+    int64_t left = next_deadline(network, now) - now;
+    long ms = left > 0 ? (long)((left + CLOCK_MILLISECOND - 1) / CLOCK_MILLISECOND) : 0;
+    items[count++] =
+        (zmq_pollitem_t){.fd = mailbox_fd(network->options->reports), .events = ZMQ_POLLIN};
+    if (network->socket)
+        items[count++] = (zmq_pollitem_t){.socket = network->socket, .events = ZMQ_POLLIN};
+    if (!network->stopping)
+        items[count++] = (zmq_pollitem_t){.fd = network->options->stop_fd, .events = ZMQ_POLLIN};
     int ready = zmq_poll(items, count, ms);
-    if (ready > 0 && !network->stopping && items[1].revents)
+    if (ready > 0 && !network->stopping && items[count - 1].revents)
         begin_stopping(network, clock_now());
 }
 
@@ -397,8 +396,7 @@ static void say_goodbye(struct network *network)
     int linger = GOODBYE_LINGER_MS;
     if (!network->socket)
         return;
-    tell(network, WIRE_GOODBYE,
-         &(struct wire_goodbye){.session = network->options->hello.session});
+    tell(network, WIRE_GOODBYE, &(struct wire_goodbye){.session = network->options->hello.session});
     zmq_setsockopt(network->socket, ZMQ_LINGER, &linger, sizeof linger);
 }
 
@@ -432,9 +430,8 @@ static void stop_compute(struct network *network)
 
 int network_run(const struct network_options *options, struct error *err)
 {
-    struct network network = {.options = options,
-                              .heartbeat = FIRST_HEARTBEAT,
-                              .silence = FIRST_SILENCE};
+    struct network network = {
+        .options = options, .heartbeat = FIRST_HEARTBEAT, .silence = FIRST_SILENCE};
     network.context = zmq_ctx_new();
     int failed = network.context ? connect_anew(&network, err)
                                  : error_set(err, E_MEMORY, "no memory for ZeroMQ");

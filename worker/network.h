@@ -1,11 +1,12 @@
 /*
  * The network thread: the worker's side of the protocol (docs/protocol.md).
  *
- * hello -> welcome, then heartbeats both ways. A broker that is silent for longer than it promised hears hello
- * again, under the same session; so does one that refuses us as unknown, which is what a restarted broker
- * does. ZeroMQ reconnects by itself, and as long as its connection lives nothing on it is lost, so the socket is
- * kept; only after several unanswered hellos it is made anew. Tasks go on meanwhile. After each welcome all that
- * was not accepted is sent again. Nothing here takes long, so heartbeats are never late.
+ * hello -> welcome, then heartbeats both ways. A broker that is silent for longer than it promised
+ * hears hello again, under the same session; so does one that refuses us as unknown, which is what
+ * a restarted broker does. ZeroMQ reconnects by itself, and as long as its connection lives nothing
+ * on it is lost, so the socket is kept; only after several unanswered hellos it is made anew. Tasks
+ * go on meanwhile. After each welcome all that was not accepted is sent again. Nothing here takes
+ * long, so heartbeats are never late.
  */
 #ifndef WORKER_NETWORK_H
 #define WORKER_NETWORK_H
@@ -23,9 +24,9 @@ struct network_options {
     atomic_bool *cancelled;  /* set when leaving */
 };
 
-/* Runs until stop_fd is readable and the compute thread has stopped: then says goodbye and returns 0. An
- * error is one of the endpoint or of ZeroMQ itself, before anything was said; the compute thread has been
- * stopped then, too. */
+/* Runs until stop_fd is readable and the compute thread has stopped: then says goodbye and returns
+ * 0. An error is one of the endpoint or of ZeroMQ itself, before anything was said; the compute
+ * thread has been stopped then, too. */
 MUST_CHECK int network_run(const struct network_options *options, struct error *err);
 
 #endif

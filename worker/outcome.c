@@ -1,5 +1,5 @@
-/* Assignments and outcomes: copies, ownership, and the messages they become. One thread owns each at
- * any time. */
+/* Assignments and outcomes: copies, ownership, and the messages they become. One thread owns each
+ * at any time. */
 #include "worker/outcome.h"
 
 #include <stdio.h>
@@ -128,8 +128,8 @@ int outcome_add_file(struct outcome *outcome, const struct wire_file *file, stru
 int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *boundary,
                          struct error *err)
 {
-    struct wire_boundary *grown = realloc(
-        outcome->boundaries, (outcome->boundary_count + 1) * sizeof *outcome->boundaries);
+    struct wire_boundary *grown =
+        realloc(outcome->boundaries, (outcome->boundary_count + 1) * sizeof *outcome->boundaries);
     if (!grown)
         return error_set(err, E_MEMORY, "no memory for a boundary");
     outcome->boundaries = grown;
@@ -147,8 +147,8 @@ int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *bo
 void outcome_result(const struct outcome *outcome, struct wire_result *result)
 {
     const struct assignment *assignment = outcome->assignment;
-    size_t bytes = outcome->scores ? assignment->task.count * outcome->variants *
-                                         outcome->columns * sizeof(float)
+    size_t bytes = outcome->scores ? assignment->task.count * outcome->variants * outcome->columns *
+                                         sizeof(float)
                                    : 0;
     *result = (struct wire_result){
         .stage = assignment->stage,

@@ -1,6 +1,6 @@
 /*
- * What travels between the worker's two threads: an assignment (one leased task) goes to the compute
- * thread and comes back inside an outcome, the task's result or failure, with all it owns.
+ * What travels between the worker's two threads: an assignment (one leased task) goes to the
+ * compute thread and comes back inside an outcome, the task's result or failure, with all it owns.
  */
 #ifndef WORKER_OUTCOME_H
 #define WORKER_OUTCOME_H
@@ -65,7 +65,7 @@ struct outcome {
     char text[ERROR_TEXT_MAX];
     struct wire_stage_metrics metrics;
     uint64_t variants, columns;
-    float *scores; /* owned, [task.count][variants][columns] */
+    float *scores;                    /* owned, [task.count][variants][columns] */
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
     struct wire_file *files; /* owned, with their texts */
@@ -74,7 +74,8 @@ struct outcome {
     uint64_t sent_epoch; /* of the assignment when it was sent last, 0: never */
 };
 
-/* An empty outcome of `assignment`, which it takes. NULL where memory is out; then nothing is taken. */
+/* An empty outcome of `assignment`, which it takes. NULL where memory is out; then nothing is
+ * taken. */
 struct outcome *outcome_new(struct assignment **assignment);
 void outcome_free(struct outcome **outcome);
 

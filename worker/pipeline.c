@@ -1,7 +1,7 @@
 /*
- * The pipeline's buffers are made once, at the batch it was opened for. Labellers that want the image in
- * another form than the generator makes share one converted copy per form in sequence: the queue is in order,
- * so one buffer of the largest form is enough.
+ * The pipeline's buffers are made once, at the batch it was opened for. Labellers that want the
+ * image in another form than the generator makes share one converted copy per form in sequence: the
+ * queue is in order, so one buffer of the largest form is enough.
  */
 #include "worker/pipeline.h"
 
@@ -15,7 +15,7 @@
 struct labeller {
     struct engine_network *network;
     struct engine_image form;
-    bool convert; /* the generator's form differs */
+    bool convert;           /* the generator's form differs */
     size_t column, columns; /* where its outputs stand in a row of scores */
     cl_mem output;          /* [batch][columns] */
 };
@@ -119,8 +119,7 @@ static int check_network(const struct pipeline_network *described,
     int failed = check_tensor(described->file, "input", engine_input(network, (size_t)input),
                               described->input_dims, err);
     return failed ? failed
-                  : check_tensor(described->file, "output",
-                                 engine_output(network, (size_t)output),
+                  : check_tensor(described->file, "output", engine_output(network, (size_t)output),
                                  described->output_dims, err);
 }
 
@@ -182,8 +181,8 @@ static int load_labellers(struct pipeline *pipeline, const char *folder, struct 
         struct labeller *labeller = &pipeline->labellers[i - 1];
         struct pipeline_network described;
         pipeline_network(bundle, i, &described);
-        labeller->form = image_form(i == 1 ? &bundle->classifier.input
-                                           : &bundle->age_estimators[i - 2].input);
+        labeller->form =
+            image_form(i == 1 ? &bundle->classifier.input : &bundle->age_estimators[i - 2].input);
         labeller->convert = !same_form(&labeller->form, &pipeline->form);
         labeller->column = column;
         labeller->columns = (size_t)described.output_dims[0];
@@ -238,14 +237,16 @@ static int make_buffers(struct pipeline *pipeline, struct error *err)
     pipeline->rows = malloc(floats * widest);
     if (!pipeline->rows)
         return error_set(err, E_MEMORY, "no memory for %zu rows of scores", batch);
-    int failed =
-        device_buffer(device, floats * pipeline->bundle->generator.latent.dimension, &pipeline->z, err);
+    int failed = device_buffer(device, floats * pipeline->bundle->generator.latent.dimension,
+                               &pipeline->z, err);
     if (!failed)
-        failed = device_buffer(device, floats * form_elements(&pipeline->form), &pipeline->image, err);
+        failed =
+            device_buffer(device, floats * form_elements(&pipeline->form), &pipeline->image, err);
     if (!failed && converted > 0)
         failed = device_buffer(device, floats * converted, &pipeline->converted, err);
     if (!failed)
-        failed = device_buffer(device, batch * pipeline_pixel_bytes(pipeline), &pipeline->pixels, err);
+        failed =
+            device_buffer(device, batch * pipeline_pixel_bytes(pipeline), &pipeline->pixels, err);
     return failed;
 }
 
@@ -352,8 +353,8 @@ static int label(struct pipeline *pipeline, size_t i, size_t count, float *score
         failed = engine_image_convert(pipeline->device, count, pipeline->image, &pipeline->form,
                                       image, &labeller->form, err);
     if (!failed)
-        failed = run_network(labeller->network, described.output, count, image, labeller->output,
-                             err);
+        failed =
+            run_network(labeller->network, described.output, count, image, labeller->output, err);
     if (!failed)
         failed = device_read(pipeline->device, labeller->output, 0, pipeline->rows,
                              count * labeller->columns * sizeof(float), err);
@@ -378,8 +379,8 @@ static int run_batch(struct pipeline *pipeline, const float *z, size_t count, fl
 {
     size_t dimension = pipeline->bundle->generator.latent.dimension;
     int64_t since = clock_now();
-    int failed = device_write(pipeline->device, pipeline->z, 0, z,
-                              count * dimension * sizeof(float), err);
+    int failed =
+        device_write(pipeline->device, pipeline->z, 0, z, count * dimension * sizeof(float), err);
     if (failed)
         return failed;
     metrics->latents_ms += elapsed_ms(&since);

@@ -1,11 +1,11 @@
 /*
- * A bundle at work on a device: latents become faces, faces become scores, and only scores (or 8-bit
- * pixels) leave the device.
+ * A bundle at work on a device: latents become faces, faces become scores, and only scores (or
+ * 8-bit pixels) leave the device.
  *
  *     z -> generator -> (form of each labeller) -> classifier, age estimators -> one row of scores
  *
- * A row is bundle_score_columns() float32: attribute logits in bundle order, then one age per estimator in
- * bundle order. A face's row and pixels do not depend on the batch it travels in.
+ * A row is bundle_score_columns() float32: attribute logits in bundle order, then one age per
+ * estimator in bundle order. A face's row and pixels do not depend on the batch it travels in.
  */
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
@@ -48,7 +48,7 @@ MUST_CHECK int pipeline_faces(struct pipeline *pipeline, const float *z, size_t 
  * generator, 1 the classifier, then the age estimators. */
 struct pipeline_network {
     const char *file;
-    const char *input, *output; /* tensor names */
+    const char *input, *output;            /* tensor names */
     int64_t input_dims[4], output_dims[4]; /* without the batch, ended by 0 */
 };
 size_t pipeline_network_count(const struct bundle *bundle);

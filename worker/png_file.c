@@ -1,6 +1,6 @@
 /*
- * PNG by libpng into a buffer. libpng reports errors by longjmp, so nothing that the jump would leak
- * is made between setjmp and the end: the two libpng structs belong to the caller of encode().
+ * PNG by libpng into a buffer. libpng reports errors by longjmp, so nothing that the jump would
+ * leak is made between setjmp and the end: the two libpng structs belong to the caller of encode().
  */
 #include "worker/png_file.h"
 

@@ -1,5 +1,6 @@
-/* How well scores tell classes apart. Labels are 1, −1, or 0 for a sample that does not count; scores and
- * labels stand `stride` apart, so that a column of a matrix can be judged where it is. */
+/* How well scores tell classes apart. Labels are 1, −1, or 0 for a sample that does not count;
+ * scores and labels stand `stride` apart, so that a column of a matrix can be judged where it is.
+ */
 #ifndef WORKER_QUALITY_H
 #define WORKER_QUALITY_H
 
@@ -16,13 +17,13 @@ struct quality_counts {
 struct quality_counts quality_count(const float *scores, const signed char *labels, size_t count,
                                     size_t stride);
 
-/* Area under the ROC curve: the probability that a positive scores above a negative, ties counting half
- * (Mann–Whitney U, by ranks). −1 where one class is missing. */
+/* Area under the ROC curve: the probability that a positive scores above a negative, ties counting
+ * half (Mann–Whitney U, by ranks). −1 where one class is missing. */
 MUST_CHECK int quality_auc(const float *scores, const signed char *labels, size_t count,
                            size_t stride, double *auc, struct error *err);
 
-/* The median of the finite values; the mean of the two middle ones where their number is even; 0 where
- * there is none. Reorders `values`. */
+/* The median of the finite values; the mean of the two middle ones where their number is even; 0
+ * where there is none. Reorders `values`. */
 double quality_median(float *values, size_t count);
 
 #endif

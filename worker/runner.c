@@ -1,8 +1,8 @@
 /*
- * The runner. Pipelines are kept for the bundles used last, because compiling one costs more than many tasks;
- * directions for the stage used last, which all its tasks share. Directions are a pure function of the spec
- * and the stage's position in it, so that is what they are remembered by: stage numbers of another database
- * might mean something else.
+ * The runner. Pipelines are kept for the bundles used last, because compiling one costs more than
+ * many tasks; directions for the stage used last, which all its tasks share. Directions are a pure
+ * function of the spec and the stage's position in it, so that is what they are remembered by:
+ * stage numbers of another database might mean something else.
  */
 #include "worker/runner.h"
 
@@ -27,7 +27,7 @@ struct runner {
     const atomic_bool *cancelled;
     struct device *device; /* NULL after an error of the device, until the next task */
     struct device_info info;
-    size_t batch;                                /* what memory has allowed so far */
+    size_t batch;                                   /* what memory has allowed so far */
     struct kept_pipeline pipelines[PIPELINES_KEPT]; /* the one used last first */
     char directions_spec[DIGEST_HEX_BYTES];
     uint64_t directions_position;
@@ -40,9 +40,9 @@ static int open_device(struct runner *runner, struct error *err)
 {
     if (runner->device)
         return 0;
-    int failed = device_open(runner->options.device,
-                             &(struct device_options){runner->options.threads}, &runner->device,
-                             err);
+    int failed =
+        device_open(runner->options.device, &(struct device_options){runner->options.threads},
+                    &runner->device, err);
     if (!failed)
         runner->info = *device_describe(runner->device);
     return failed;
@@ -122,8 +122,8 @@ static int load_pipeline(struct runner *runner, const char *hash, struct pipelin
         batch /= 2;
     }
     if (!failed)
-        log_info("bundle %.12s loaded in %.0f ms for batches of %zu", hash,
-                 task_elapsed_ms(&since), batch);
+        log_info("bundle %.12s loaded in %.0f ms for batches of %zu", hash, task_elapsed_ms(&since),
+                 batch);
     return failed;
 }
 

@@ -1,6 +1,6 @@
 /*
- * Runs assignments: from the bundle's hash and the spec's text to an outcome. Owns the device, the pipelines
- * of the bundles seen last and the directions fetched last. One thread.
+ * Runs assignments: from the bundle's hash and the spec's text to an outcome. Owns the device, the
+ * pipelines of the bundles seen last and the directions fetched last. One thread.
  */
 #ifndef WORKER_RUNNER_H
 #define WORKER_RUNNER_H
@@ -20,17 +20,16 @@ struct runner_options {
 
 /* Opens the device. `inputs`, `cancelled` and the store's path must outlive the runner. */
 MUST_CHECK int runner_open(const struct runner_options *options, const struct inputs *inputs,
-                           const atomic_bool *cancelled, struct runner **runner,
-                           struct error *err);
+                           const atomic_bool *cancelled, struct runner **runner, struct error *err);
 void runner_close(struct runner **runner);
 
 /* What the device is. */
 const struct device_info *runner_device(const struct runner *runner);
 
 /*
- * Runs the outcome's assignment and fills the outcome: with the result, or with code and text of what failed.
- * Never fails itself. Memory that runs out halves the batch and tries again; after an error of the
- * device, the device is opened anew for the next task.
+ * Runs the outcome's assignment and fills the outcome: with the result, or with code and text of
+ * what failed. Never fails itself. Memory that runs out halves the batch and tries again; after an
+ * error of the device, the device is opened anew for the next task.
  */
 void runner_run(struct runner *runner, struct outcome *outcome);
 

@@ -1,6 +1,7 @@
 /*
- * Shards. While one is written it lives beside its final place as ".<name>.<pid>.<serial>", so that two
- * processes that run the same task do not meet. A folder that exists already is refilled file by file.
+ * Shards. While one is written it lives beside its final place as ".<name>.<pid>.<time>", so that
+ * two processes that run the same task do not meet. A folder that exists already is refilled file
+ * by file.
  */
 #include "worker/shard.h"
 
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "common/limits.h"
 
 #define PATH_BYTES (2 * LIMIT_PATH_BYTES)
@@ -24,7 +25,7 @@
 
 struct shard {
     enum shard_kind kind;
-    char parent[PATH_BYTES];    /* folder that the shard appears in */
+    char parent[PATH_BYTES];      /* folder that the shard appears in */
     char final[PATH_BYTES + 256]; /* where it appears */
     char temporary[PATH_BYTES + 256];
     int fd; /* the temporary folder, or the tar */
@@ -66,7 +67,6 @@ static void remove_folder(const char *path)
 
 static int set_paths(struct shard *shard, const char *store, const char *path, struct error *err)
 {
-    static atomic_uint serial;
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
     int folder_length = slash ? (int)(slash - path) : 0;
@@ -74,8 +74,8 @@ static int set_paths(struct shard *shard, const char *store, const char *path, s
         return error_set(err, E_INVALID, "not a shard's path: %s/%s", store, path);
     snprintf(shard->parent, sizeof shard->parent, "%s/%.*s", store, folder_length, path);
     snprintf(shard->final, sizeof shard->final, "%s/%s", shard->parent, name);
-    snprintf(shard->temporary, sizeof shard->temporary, "%s/.%s.%ld.%u", shard->parent, name,
-             (long)getpid(), atomic_fetch_add(&serial, 1));
+    snprintf(shard->temporary, sizeof shard->temporary, "%s/.%s.%ld.%lld", shard->parent, name,
+             (long)getpid(), (long long)clock_now());
     return buffer_make_folders(shard->parent, err);
 }
 
@@ -85,7 +85,6 @@ static int open_temporary(struct shard *shard, struct error *err)
         shard->fd = open(shard->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         return shard->fd < 0 ? io_error(err, "create", shard->temporary) : 0;
     }
-    remove_folder(shard->temporary); /* of a process of the same id that was killed */
     if (mkdir(shard->temporary, 0777) != 0)
         return io_error(err, "mkdir", shard->temporary);
     shard->fd = open(shard->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

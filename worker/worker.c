@@ -1,7 +1,6 @@
 /* Puts the two threads together. */
 #include "worker/worker.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,8 +48,7 @@ int worker_choose_device(const char *wanted, int *index, struct error *err)
         if (matches(&list[i], wanted) && (!best || better(&list[i], best)))
             best = &list[i];
     if (!best && count == 0)
-        return error_set(err, E_NOT_FOUND,
-                         "no OpenCL device (for cores: install pocl-opencl-icd)");
+        return error_set(err, E_NOT_FOUND, "no OpenCL device (for cores: install pocl-opencl-icd)");
     if (!best)
         return error_set(err, E_NOT_FOUND, "none of %zu OpenCL devices is \"%s\"", count, wanted);
     *index = best->index;

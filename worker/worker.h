@@ -17,8 +17,8 @@ struct worker_options {
 MUST_CHECK int worker_run(const struct worker_options *options, struct error *err);
 
 /*
- * The device called `wanted`: an index of device_list's order, "cpu", "gpu", a part of a name (case does not
- * matter), or NULL for the best: a GPU before others, then the most compute units.
+ * The device called `wanted`: an index of device_list's order, "cpu", "gpu", a part of a name (case
+ * does not matter), or NULL for the best: a GPU before others, then the most compute units.
  */
 MUST_CHECK int worker_choose_device(const char *wanted, int *index, struct error *err);
 

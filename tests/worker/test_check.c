@@ -40,7 +40,8 @@ static void a_bundle_that_lies_is_refused(void **state)
 {
     (void)state;
     copy_bundle("output: logits", "output: scores");
-    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID, "attributes.onnx: no output scores");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
+                 "attributes.onnx: no output scores");
     copy_bundle("dimension: 128", "dimension: 64");
     assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
                  "generator.onnx: input z is [N,128], bundle.yaml says [N,64]");

@@ -170,7 +170,8 @@ static void a_tar_is_read_by_tar(void **state)
     assert_int_equal(first.bytes, 3 * 512 + 512 + 512 + 1024 + 1024);
     snprintf(command, sizeof command,
              "cd '%s/t' && tar xf 00000.tar && test $(cat 000.txt 001.txt 002.txt | wc -c) = 1536 "
-             "&& test $(tr -d c < 002.txt | wc -c) = 0", folder);
+             "&& test $(tr -d c < 002.txt | wc -c) = 0",
+             folder);
     assert_int_equal(system(command), 0);
 }
 

@@ -1,6 +1,7 @@
 /*
- * The solver on synthetic latents with a known normal: against a plain float64 Newton on the host, against the
- * closed-form angles of least squares, and to the last bit against itself with other columns beside.
+ * The solver on synthetic latents with a known normal: against a plain float64 Newton on the host,
+ * against the closed-form angles of least squares, and to the last bit against itself with other
+ * columns beside.
  */
 #include "worker_test.h"
 
@@ -137,8 +138,8 @@ static void reference(const struct data *data, size_t k, double cost, bool balan
             for (size_t j = 0; j < n - 1; j++)
                 score += w[j] * (double)x[j];
             double slack = 1 - y * score;
-            double weight = balanced ? cost / (2.0 * (double)count[y > 0])
-                                     : cost / (double)data->rows;
+            double weight =
+                balanced ? cost / (2.0 * (double)count[y > 0]) : cost / (double)data->rows;
             for (size_t a = 0; slack > 0 && a < n; a++) {
                 double xa = a < n - 1 ? (double)x[a] : 1;
                 step[a] += 2 * weight * y * slack * xa;
@@ -254,7 +255,8 @@ static void scores_are_signed_distances(void **state)
         }
     struct quality_counts counts = quality_count(scores, data.labels, 700, 3);
     assert_int_equal(counts.true_positives + counts.false_positives + counts.true_negatives +
-                         counts.false_negatives, 700);
+                         counts.false_negatives,
+                     700);
     assert_true(counts.true_positives + counts.true_negatives > 550);
     free(scores);
     free_boundaries(found, 3);
@@ -262,7 +264,8 @@ static void scores_are_signed_distances(void **state)
     free_data(&data);
 }
 
-/* One class only: an axis, an offset beyond every latent, no NaN; samples labelled 0 do not count. */
+/* One class only: an axis, an offset beyond every latent, no NaN; samples labelled 0 do not count.
+ */
 static void one_class_is_well_defined(void **state)
 {
     (void)state;

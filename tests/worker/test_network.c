@@ -1,6 +1,7 @@
 /*
- * The network thread against a scripted broker over ZeroMQ; the test plays the compute thread, too, at the
- * other end of the mailboxes. Everything waits for a message or a letter, nothing for time to pass.
+ * The network thread against a scripted broker over ZeroMQ; the test plays the compute thread, too,
+ * at the other end of the mailboxes. Everything waits for a message or a letter, nothing for time
+ * to pass.
  */
 #include "worker_test.h"
 
@@ -48,7 +49,8 @@ static void drop(struct received *received)
     socket_frame_free(&received->frame, &received->message);
 }
 
-/* The next message of that type; heartbeats and hellos before it are skipped, other types fail the test. */
+/* The next message of that type; heartbeats and hellos before it are skipped, other types fail the
+ * test. */
 static struct received expect(struct stage *stage, enum wire_type type)
 {
     for (;;) {
@@ -87,7 +89,10 @@ static void welcome(struct stage *stage, uint64_t heartbeat_ms, uint64_t silence
 static void lease(struct stage *stage, uint64_t id, const struct wire_task *tasks, size_t count)
 {
     reply(stage, WIRE_LEASE,
-          &(struct wire_lease){.job = 1, .stage = id, .bundle = "b", .spec = "spec",
+          &(struct wire_lease){.job = 1,
+                               .stage = id,
+                               .bundle = "b",
+                               .spec = "spec",
                                .tasks = WIRE_LIST(tasks, count)});
 }
 
@@ -154,8 +159,13 @@ static void begin(struct stage *stage)
     assert_ok(mailbox_open(&stage->reports, &err));
     stage->options = (struct network_options){
         .endpoint = stage->endpoint,
-        .hello = {.session = 4711, .name = "tester", .host = "h", .device = "d", .driver = "v",
-                  .device_kind = "cpu", .credit = 3},
+        .hello = {.session = 4711,
+                  .name = "tester",
+                  .host = "h",
+                  .device = "d",
+                  .driver = "v",
+                  .device_kind = "cpu",
+                  .credit = 3},
         .orders = stage->orders,
         .reports = stage->reports,
         .stop_fd = eventfd(0, EFD_CLOEXEC),
@@ -294,9 +304,9 @@ static void a_restarted_broker_gets_everything_again(void **state)
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .directions = true, .stage = 5};
     mailbox_put(stage.reports, &fetch.letter.mail);
     struct received asked = expect(&stage, WIRE_FETCH_DIRECTIONS);
-    reply(&stage, WIRE_DIRECTIONS,
-          &(struct wire_directions){
-              .request = WIRE_BODY(&asked.message, fetch_directions)->request});
+    reply(
+        &stage, WIRE_DIRECTIONS,
+        &(struct wire_directions){.request = WIRE_BODY(&asked.message, fetch_directions)->request});
     drop(&asked);
     struct answer *answer = (struct answer *)next_letter(&stage, LETTER_ANSWER);
     answer_free(&answer);
@@ -361,8 +371,11 @@ static void a_fetch_survives_a_reconnection(void **state)
     assert_int_equal(scores->stage, 4);
     assert_int_equal(scores->start, 8);
     assert_int_equal(scores->count, 2);
-    struct wire_scores answer_body = {.request = scores->request + 1, .stage = 4, .start = 8,
-                                      .count = 2, .columns = 2,
+    struct wire_scores answer_body = {.request = scores->request + 1,
+                                      .stage = 4,
+                                      .start = 8,
+                                      .count = 2,
+                                      .columns = 2,
                                       .scores = {(const uint8_t *)rows, sizeof rows}};
     reply(&stage, WIRE_SCORES, &answer_body); /* not what was asked */
     answer_body.request--;
@@ -385,8 +398,12 @@ static void hostile_frames_do_no_harm(void **state)
         const char *data;
         size_t size;
     } frames[] = {
-        {"", 0}, {"\xff", 1}, {"\xdf\xff\xff\xff\xff", 5}, {"\x81\xa7version\x63", 10},
-        {"\x82\xa7version\x01\xa4type\xa5lease", 20}, {"not msgpack at all", 18},
+        {"", 0},
+        {"\xff", 1},
+        {"\xdf\xff\xff\xff\xff", 5},
+        {"\x81\xa7version\x63", 10},
+        {"\x82\xa7version\x01\xa4type\xa5lease", 20},
+        {"not msgpack at all", 18},
     };
     begin(&stage);
     welcome(&stage, 1000, 60000);

@@ -1,5 +1,5 @@
-/* The default bundle through the pipeline, against what its recipe computed in PyTorch; and the same
- * faces in other batches, bit for bit. */
+/* The default bundle through the pipeline, against what its recipe computed in PyTorch; and the
+ * same faces in other batches, bit for bit. */
 #include "worker_test.h"
 
 #include <math.h>
@@ -109,8 +109,11 @@ static void says_what_is_wrong_with_a_bundle(void **state)
     struct pipeline *pipeline = NULL;
     struct engine_network *network = NULL;
     assert_int_not_equal(pipeline_open(device, "models/nothing", 8, &pipeline, &err), 0);
-    struct pipeline_network described = {.file = "generator.onnx", .input = "w", .output = "image",
-                                         .input_dims = {128}, .output_dims = {3, 64, 64}};
+    struct pipeline_network described = {.file = "generator.onnx",
+                                         .input = "w",
+                                         .output = "image",
+                                         .input_dims = {128},
+                                         .output_dims = {3, 64, 64}};
     assert_error(pipeline_load(device, BUNDLE, &described, 1, &network, &err), E_INVALID,
                  "no input w");
     described.input = "z";

@@ -1,6 +1,6 @@
 /*
- * The stages' handlers through the runner, on the default bundle in a store of the test's own: what they
- * answer and write, twice the same bytes, and any cut of a range the same rows.
+ * The stages' handlers through the runner, on the default bundle in a store of the test's own: what
+ * they answer and write, twice the same bytes, and any cut of a range the same rows.
  */
 #include "worker_test.h"
 
@@ -29,7 +29,8 @@ static const char spec_text[] = //
     "  - {kind: sample, name: faces, start: 5, count: 12, output: png}\n"
     "  - {kind: sample, name: shards, start: 5, count: 12, output: tar}\n"
     "  - {kind: label, name: labels, start: 2, count: 300}\n"
-    "  - {kind: fit, name: boundaries, from: labels, train_share: 0.8, cost: 1, weights: balanced}\n"
+    "  - {kind: fit, name: boundaries, from: labels, train_share: 0.8, cost: 1, weights: "
+    "balanced}\n"
     "  - {kind: edit, name: sheets, from: boundaries, faces: 3, targets: [Smiling, -Young],\n"
     "     distances: {from: -2, to: 2, steps: 5}, conditions: [Male], discount: 1}\n"
     "  - {kind: evaluate, name: ageing, from: boundaries, start: 2, count: 20, targets: [age],\n"
@@ -66,7 +67,8 @@ static int give_directions(void *state, uint64_t stage, size_t dimension,
     for (size_t i = 0; i < 4; i++) {
         for (size_t j = 0; j < 128; j++)
             vectors[i][j] /= sqrtf(128);
-        items[i] = (struct wire_direction){.position = i / 2, .projected = i % 2,
+        items[i] = (struct wire_direction){.position = i / 2,
+                                           .projected = i % 2,
                                            .name = i < 2 ? "Smiling" : "-Young",
                                            .vector = {(const uint8_t *)vectors[i], 512}};
     }
@@ -94,8 +96,12 @@ static struct outcome *run_text(struct runner *runner, const char *text, uint64_
                                 uint64_t start, uint64_t count)
 {
     const struct wire_task task = {start, count, 1};
-    const struct wire_lease lease = {.job = 3, .stage = 100 + position, .position = position,
-                                     .input = 100 + LABELS_STAGE, .bundle = hash, .spec = text,
+    const struct wire_lease lease = {.job = 3,
+                                     .stage = 100 + position,
+                                     .position = position,
+                                     .input = 100 + LABELS_STAGE,
+                                     .bundle = hash,
+                                     .spec = text,
                                      .tasks = WIRE_LIST(&task, 1)};
     struct assignment *assignment = NULL;
     assert_ok(assignment_copy(&lease, 0, &assignment, &err));
@@ -105,8 +111,7 @@ static struct outcome *run_text(struct runner *runner, const char *text, uint64_
     return outcome;
 }
 
-static struct outcome *run(struct runner *runner, uint64_t position, uint64_t start,
-                           uint64_t count)
+static struct outcome *run(struct runner *runner, uint64_t position, uint64_t start, uint64_t count)
 {
     struct outcome *outcome = run_text(runner, spec_text, position, start, count);
     if (outcome->code)
@@ -182,7 +187,8 @@ static void fit_is_the_same_however_it_is_cut(void **state)
             square += pow((double)((const float *)b->normal.data)[j], 2);
         assert_true(fabs(square - 1) < 1e-5 && isfinite(b->offset));
         assert_int_equal(b->train_tp + b->train_fp + b->train_tn + b->train_fn + b->test_tp +
-                             b->test_fp + b->test_tn + b->test_fn, FACES);
+                             b->test_fp + b->test_tn + b->test_fn,
+                         FACES);
     }
     const struct wire_boundary *age = &all->boundaries[40];
     assert_string_equal(age->name, "age");
@@ -257,8 +263,8 @@ static void a_bad_task_fails_and_says_why(void **state)
         {spec_text, FIT_STAGE, 40, 2, E_INVALID, "not within the stage's 41"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct outcome *outcome = run_text(wide, cases[i].text, cases[i].position,
-                                           cases[i].start, cases[i].count);
+        struct outcome *outcome =
+            run_text(wide, cases[i].text, cases[i].position, cases[i].start, cases[i].count);
         assert_int_not_equal(outcome->code, 0);
         if (cases[i].code)
             assert_int_equal(outcome->code, cases[i].code);

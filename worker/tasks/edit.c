@@ -1,7 +1,8 @@
 /*
- * edit: a sheet per target (rows faces, columns the distances of the sweep), and with conditions one more
- * along the projected direction. Every cell is scored too: variants are the steps of the plain edit, then
- * those of the projected one. Index = target · faces + face; a task covers whole targets.
+ * edit: a sheet per target (rows faces, columns the distances of the sweep), and with conditions
+ * one more along the projected direction. Every cell is scored too: variants are the steps of the
+ * plain edit, then those of the projected one. Index = target · faces + face; a task covers whole
+ * targets.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,8 +60,8 @@ static int render(struct edit *edit, size_t first, size_t faces, float *scores, 
                                variants, scores, pixels, err);
     for (size_t i = 0; !failed && i < faces * variants; i++) {
         size_t variant = i % variants;
-        sheet_put(&edit->sheets[variant / edit->steps], first + i / variants,
-                  variant % edit->steps, pixels + i * bytes);
+        sheet_put(&edit->sheets[variant / edit->steps], first + i / variants, variant % edit->steps,
+                  pixels + i * bytes);
     }
     return failed;
 }
@@ -106,7 +107,8 @@ static int edit_target(struct edit *edit, float *scores, struct error *err)
     size_t variants = edit->steps * edit->kinds, faces = task->stage->faces;
     size_t columns = pipeline_columns(task->pipeline), chunk = task_chunk(task, variants);
     uint8_t *pixels = malloc(chunk * variants * pipeline_pixel_bytes(task->pipeline));
-    int failed = pixels ? 0 : error_set(err, E_MEMORY, "no memory for %zu images", chunk * variants);
+    int failed =
+        pixels ? 0 : error_set(err, E_MEMORY, "no memory for %zu images", chunk * variants);
     if (!failed)
         failed = begin_target(edit, err);
     for (size_t done = 0; !failed && done < faces; done += chunk)

@@ -1,7 +1,7 @@
 /*
- * fit: boundaries of attributes (and of age, as the position behind them) on a label stage's samples. Scores
- * are fetched, latents drawn again. Labels: logit > 0; age above the median of the training samples. A
- * sample without a score does not count.
+ * fit: boundaries of attributes (and of age, as the position behind them) on a label stage's
+ * samples. Scores are fetched, latents drawn again. Labels: logit > 0; age above the median of the
+ * training samples. A sample without a score does not count.
  */
 #include "worker/fit.h"
 
@@ -178,8 +178,9 @@ static int report(struct fit *fit, size_t k, struct error *err)
     const struct side *train = &fit->train, *test = &fit->test;
     const struct fit_boundary *boundary = &fit->boundaries[k];
     if (boundary->degenerate)
-        log_warning("boundary %s: one class only in %zu training samples; its direction says nothing",
-                    boundary_name(fit, k), train->rows);
+        log_warning(
+            "boundary %s: one class only in %zu training samples; its direction says nothing",
+            boundary_name(fit, k), train->rows);
     double auc = -1;
     int failed = test->rows == 0 ? 0
                                  : quality_auc(test->scores + k, test->labels + k, test->rows,

@@ -1,5 +1,5 @@
-/* sample: faces as PNG files, in a folder or a tar of the task's own, named by the task's first index; the
- * files are named by sample index, which is also WebDataset's key in a tar. */
+/* sample: faces as PNG files, in a folder or a tar of the task's own, named by the task's first
+ * index; the files are named by sample index, which is also WebDataset's key in a tar. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* What handlers share: latents of a range, their variants, batches, paths. Runs on the compute thread. */
+/* What handlers share: latents of a range, their variants, batches, paths. Runs on the compute
+ * thread. */
 #include "worker/tasks/task.h"
 
 #include <stdio.h>
@@ -34,9 +35,9 @@ double task_elapsed_ms(int64_t *since)
 int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
               struct error *err)
 {
-    int length = snprintf(path, LIMIT_PATH_BYTES, "jobs/%llu/%s/%s",
-                          (unsigned long long)task->outcome->assignment->job, task->stage->name,
-                          tail);
+    int length =
+        snprintf(path, LIMIT_PATH_BYTES, "jobs/%llu/%s/%s",
+                 (unsigned long long)task->outcome->assignment->job, task->stage->name, tail);
     return length < 0 || length >= LIMIT_PATH_BYTES
                ? error_set(err, E_LIMIT, "path of %d bytes: LIMIT_PATH_BYTES is %d", length,
                            LIMIT_PATH_BYTES)
@@ -50,8 +51,8 @@ size_t task_chunk(const struct task *task, size_t variants)
 }
 
 /* z[faces][variants][dimension] from drawn[faces][dimension]. */
-static void move(const float *drawn, size_t faces, size_t dimension,
-                 const struct variant *variants, size_t count, float *z)
+static void move(const float *drawn, size_t faces, size_t dimension, const struct variant *variants,
+                 size_t count, float *z)
 {
     for (size_t face = 0; face < faces; face++, drawn += dimension)
         for (size_t v = 0; v < count; v++, z += dimension)

@@ -1,8 +1,8 @@
 /*
  * What a stage's handler is given, and the table of handlers.
  *
- * A task is a pure function of (bundle, spec, range) and what it fetches: on the same kind of device it
- * gives the same bytes, wherever and however often it runs.
+ * A task is a pure function of (bundle, spec, range) and what it fetches: on the same kind of
+ * device it gives the same bytes, wherever and however often it runs.
  */
 #ifndef WORKER_TASKS_TASK_H
 #define WORKER_TASKS_TASK_H
@@ -19,11 +19,12 @@
  * the worker is leaving. */
 struct inputs {
     void *state;
-    /* rows[count][columns] of stage `stage`'s own indices start … start+count−1; NaN where a row is missing. */
+    /* rows[count][columns] of stage `stage`'s own indices start … start+count−1; NaN where a row is
+     * missing. */
     int (*scores)(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
                   float *rows, struct error *err);
-    int (*directions)(void *state, uint64_t stage, size_t dimension,
-                      struct directions **directions, struct error *err);
+    int (*directions)(void *state, uint64_t stage, size_t dimension, struct directions **directions,
+                      struct error *err);
 };
 
 struct task {
@@ -31,7 +32,7 @@ struct task {
     struct pipeline *pipeline; /* of the task's bundle */
     const struct spec *spec;
     const struct spec_stage *stage;
-    const char *store;                   /* folder */
+    const char *store; /* folder */
     const struct inputs *inputs;
     const struct directions *directions; /* edit, evaluate: of the stage */
     const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
@@ -76,8 +77,9 @@ MUST_CHECK int task_variants(const struct task *task, uint64_t first, size_t fac
                              const struct variant *variants, size_t variant_count, float *scores,
                              uint8_t *pixels, struct error *err);
 
-/* As task_variants for the task's whole range of samples, batch by batch, into the outcome's scores. */
-MUST_CHECK int task_measure(struct task *task, const struct variant *variants,
-                            size_t variant_count, struct error *err);
+/* As task_variants for the task's whole range of samples, batch by batch, into the outcome's
+ * scores. */
+MUST_CHECK int task_measure(struct task *task, const struct variant *variants, size_t variant_count,
+                            struct error *err);
 
 #endif
