@@ -1,6 +1,7 @@
 /* The YAML form of a spec, in and out, and what follows from a stage's numbers. */
 #include "common/spec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +120,19 @@ void spec_free(struct spec **spec)
 
 /* ---- printing ---- */
 
+#define NUMBER_BYTES 32
+
+/* As few digits as read back as the same double: 15 do for what people write. */
+static const char *print_number(double value, char text[NUMBER_BYTES])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, NUMBER_BYTES, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return text;
+}
+
 static int print_names(struct buffer *out, const char *key, char *const *names, uint32_t count,
                        struct error *err)
 {
@@ -136,38 +150,46 @@ static int print_range(struct buffer *out, const struct spec_stage *stage, struc
 
 static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
+    char discount[NUMBER_BYTES];
     int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
     if (!rc)
         rc = print_names(out, "targets", stage->targets, stage->targets_count, err);
     if (!rc)
         rc = print_names(out, "conditions", stage->conditions, stage->conditions_count, err);
-    return rc ? rc : buffer_printf(out, err, "    discount: %.17g\n", stage->discount);
+    return rc ? rc : buffer_printf(out, err, "    discount: %s\n",
+                                   print_number(stage->discount, discount));
 }
 
 static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
+    char from[NUMBER_BYTES], to[NUMBER_BYTES];
     int rc = buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
                            (unsigned long long)stage->start, stage->faces);
     if (!rc)
         rc = print_direction(out, stage, err);
     return rc ? rc
-              : buffer_printf(out, err, "    distances: {from: %.17g, to: %.17g, steps: %u}\n",
-                              stage->distances.from, stage->distances.to, stage->distances.steps);
+              : buffer_printf(out, err, "    distances: {from: %s, to: %s, steps: %u}\n",
+                              print_number(stage->distances.from, from),
+                              print_number(stage->distances.to, to), stage->distances.steps);
 }
 
 static int print_evaluate(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
+    char distance[NUMBER_BYTES];
     int rc = print_range(out, stage, err);
     if (!rc)
         rc = print_direction(out, stage, err);
-    return rc ? rc : buffer_printf(out, err, "    distance: %.17g\n", stage->distance);
+    return rc ? rc : buffer_printf(out, err, "    distance: %s\n",
+                                   print_number(stage->distance, distance));
 }
 
 static int print_fit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
+    char share[NUMBER_BYTES], cost[NUMBER_BYTES];
     return buffer_printf(
-        out, err, "    from: %s\n    train_share: %.17g\n    cost: %.17g\n    weights: %s\n",
-        stage->from, stage->train_share, stage->cost, weight_names[stage->weights].str);
+        out, err, "    from: %s\n    train_share: %s\n    cost: %s\n    weights: %s\n",
+        stage->from, print_number(stage->train_share, share), print_number(stage->cost, cost),
+        weight_names[stage->weights].str);
 }
 
 static int print_sample(struct buffer *out, const struct spec_stage *stage, struct error *err)
