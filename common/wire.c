@@ -38,15 +38,6 @@
     return &shape;                                                                                 \
     }
 #include "common/messages.def"
-#undef RECORD
-#undef MESSAGE
-#undef UINT
-#undef INT
-#undef REAL
-#undef TEXT
-#undef BYTES
-#undef LIST
-#undef END
 
 static const struct {
     const struct wire_shape *(*shape)(void);
@@ -54,23 +45,7 @@ static const struct {
 } types[WIRE_TYPES] = {
 #define RECORD(NAME, name) [WIRE_##NAME] = {shape_##name, NULL},
 #define MESSAGE(NAME, name, doc) [WIRE_##NAME] = {shape_##name, doc},
-#define UINT(field, most)
-#define INT(field)
-#define REAL(field)
-#define TEXT(field, most)
-#define BYTES(field, most)
-#define LIST(field, record, most)
-#define END(name)
 #include "common/messages.def"
-#undef RECORD
-#undef MESSAGE
-#undef UINT
-#undef INT
-#undef REAL
-#undef TEXT
-#undef BYTES
-#undef LIST
-#undef END
 };
 
 const struct wire_shape *wire_shape_of(enum wire_type type)

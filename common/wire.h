@@ -30,23 +30,7 @@ struct wire_list {
 enum wire_type {
 #define RECORD(NAME, name) WIRE_##NAME,
 #define MESSAGE(NAME, name, doc) WIRE_##NAME,
-#define UINT(field, most)
-#define INT(field)
-#define REAL(field)
-#define TEXT(field, most)
-#define BYTES(field, most)
-#define LIST(field, record, most)
-#define END(name)
 #include "common/messages.def"
-#undef RECORD
-#undef MESSAGE
-#undef UINT
-#undef INT
-#undef REAL
-#undef TEXT
-#undef BYTES
-#undef LIST
-#undef END
     WIRE_TYPES
 };
 
@@ -63,15 +47,6 @@ enum wire_type {
     }                                                                                              \
     ;
 #include "common/messages.def"
-#undef RECORD
-#undef MESSAGE
-#undef UINT
-#undef INT
-#undef REAL
-#undef TEXT
-#undef BYTES
-#undef LIST
-#undef END
 
 /* A list field's entries, typed: const struct wire_task *t = WIRE_ITEMS(lease->tasks, task); */
 #define WIRE_ITEMS(list, record) ((const struct wire_##record *)(list).items)

@@ -27,15 +27,6 @@ static const uint8_t some_bytes[8] = {0x00, 0x00, 0x80, 0x3f, 0x00, 0x00, 0x00, 
     }
 #define END(name) }
 #include "common/messages.def"
-#undef RECORD
-#undef MESSAGE
-#undef UINT
-#undef INT
-#undef REAL
-#undef TEXT
-#undef BYTES
-#undef LIST
-#undef END
 
 static void write_seed(const char *folder, enum wire_type type, const void *body)
 {
@@ -58,20 +49,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: fuzz_seeds FOLDER\n");
         return 2;
     }
-#define RECORD(NAME, name)
 #define MESSAGE(NAME, name, doc)                                                                   \
     {                                                                                              \
         struct wire_##name body;                                                                   \
         fill_##name(&body);                                                                        \
         write_seed(argv[1], WIRE_##NAME, &body);                                                   \
     }
-#define UINT(field, most)
-#define INT(field)
-#define REAL(field)
-#define TEXT(field, most)
-#define BYTES(field, most)
-#define LIST(field, record, most)
-#define END(name)
 #include "common/messages.def"
     return EXIT_SUCCESS;
 }

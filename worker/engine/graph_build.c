@@ -64,7 +64,7 @@ static int add_initializers(struct builder *builder, struct error *err)
         return error_set(err, E_UNSUPPORTED, "sparse initializers");
     for (size_t i = 0; i < builder->proto->n_initializer; i++) {
         const Onnx__TensorProto *tensor = builder->proto->initializer[i];
-        int value;
+        int value = 0;
         int failed = define(builder, tensor->name, &value, err);
         if (!failed)
             failed = onnx_tensor(tensor, &builder->graph->values[value], err);
