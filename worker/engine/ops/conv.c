@@ -176,7 +176,7 @@ static int conv_step(struct lowering *lowering, struct node *node, const struct 
                      const char *file, const char *kernel, int panel, enum layout in_layout,
                      enum layout out_layout, struct step **step, struct error *err)
 {
-    int in, weights, bias, residual, out;
+    int in, weights, bias = 0, residual, out;
     int failed = lower_input(lowering, node->inputs[0], in_layout, &in, err);
     if (!failed)
         failed = lower_packed(lowering, conv, &node->fused, panel, &weights, &bias, err);

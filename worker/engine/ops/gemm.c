@@ -253,7 +253,7 @@ static int lower_blocked(struct lowering *lowering, struct node *node,
 static int lower_any(struct lowering *lowering, struct node *node, const struct product *product,
                      struct error *err)
 {
-    int a, b, c, out;
+    int a, b = 0, c, out;
     struct step *step;
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &a, err);
     if (!failed)
