@@ -174,6 +174,34 @@ static bool run(const struct vector *vector, struct engine_network *network)
     return good;
 }
 
+/* Whether the vector's inputs have the shapes the network was compiled for: the engine takes every
+ * input's first dimension for the batch, and some vectors have others there. */
+static bool fits(const struct vector *vector, const struct engine_network *network)
+{
+    for (size_t i = 0; i < engine_input_count(network); i++) {
+        const struct engine_tensor_info *info = engine_input(network, i);
+        const Onnx__TensorProto *input = vector->inputs[i];
+        if (!input || input->n_dims != info->rank ||
+            memcmp(input->dims, info->dims, info->rank * sizeof *info->dims) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Loads the vector with its inputs from `first` on as constants, if it fits so. */
+static bool load_fitting(const struct vector *vector, size_t first, struct engine_network **network,
+                         struct error *err)
+{
+    if (load(vector, first, network, err) != 0)
+        return false;
+    if (fits(vector, *network))
+        return true;
+    engine_free(network);
+    error_set(err, E_UNSUPPORTED, "%s: an input's first dimension is not the batch",
+              vector->folder);
+    return false;
+}
+
 enum outcome { PASSED, FAILED, REFUSED };
 
 static enum outcome try_vector(const char *folder)
@@ -184,8 +212,8 @@ static enum outcome try_vector(const char *folder)
     enum outcome outcome = REFUSED;
     if (!open_vector(folder, &vector)) {
         printf("%s: cannot be read\n", folder);
-    } else if (load(&vector, INPUTS_MAX, &network, &err) != 0 &&
-               load(&vector, 1, &network, &err) != 0) {
+    } else if (!load_fitting(&vector, INPUTS_MAX, &network, &err) &&
+               !load_fitting(&vector, 1, &network, &err)) {
         printf("refused: %s\n", err.text);
     } else {
         outcome = run(&vector, network) ? PASSED : FAILED;
