@@ -47,7 +47,8 @@ static int reshape_dims(const struct graph *graph, const struct node *node,
             dims[i] = in->dims[i];
         if (dims[i] == -1 && open == ENGINE_RANK_MAX)
             open = i;
-        else if (dims[i] <= 0 || (known *= dims[i]) > GRAPH_ELEMENTS_MAX)
+        else if (dims[i] <= 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
+                 (known *= dims[i]) > GRAPH_ELEMENTS_MAX)
             return error_set(err, E_PARSE, "entry %zu of the shape is %lld", i,
                              (long long)shape[i]);
     }
