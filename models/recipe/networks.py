@@ -1,4 +1,4 @@
-"""The networks: generator, critic, encoder of the autoencoder, attribute classifier and two age estimators.
+"""The networks: generator, critic, attribute classifier and two age estimators.
 
 Images are (N, 3, 64, 64), RGB, in [-1, 1]. Only operators that the farm's engine knows are used in what is exported.
 """
@@ -75,6 +75,13 @@ def fold_equalised(module: nn.Module) -> nn.Module:
     return module
 
 
+class Activation(nn.Module):
+    """LeakyReLU and pixel norm. A module of its own, so that training may compile it: it is memory-bound."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pixel_norm(F.leaky_relu(x, SLOPE))
+
+
 class GeneratorBlock(nn.Module):
     """Upsample (except at 4x4), then two 3x3 convolutions (one at 4x4), each with LeakyReLU and pixel norm."""
 
@@ -85,24 +92,29 @@ class GeneratorBlock(nn.Module):
         if upsample:
             layers.append(EqualisedConv2d(outputs, outputs, 3))
         self.convs = nn.ModuleList(layers)
+        self.activation = Activation()
 
     def forward(self, x: Tensor) -> Tensor:
         if self.upsample:
             x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         for conv in self.convs:
-            x = pixel_norm(F.leaky_relu(conv(x), SLOPE))
+            x = self.activation(conv(x))
         return x
 
 
 class Generator(nn.Module):
-    """Progressive-GAN generator; `resolution` stops it early with that resolution's own to-RGB layer."""
+    """Progressive-GAN generator."""
 
     def __init__(self) -> None:
         super().__init__()
         first = GENERATOR_CHANNELS[4]
         self.first = first
+        self.activation = Activation()
         # The smaller gain of the dense layer is the progressive GAN's own.
         self.dense = EqualisedLinear(LATENT, first * 16, gain=math.sqrt(2.0) / 4)
+        # Begin with one learned constant, as if the latent said nothing: what matters in it is then found much sooner.
+        nn.init.zeros_(self.dense.weight)
+        nn.init.normal_(self.dense.bias)
         blocks, inputs = [], first
         for resolution in RESOLUTIONS:
             outputs = GENERATOR_CHANNELS[resolution]
@@ -111,10 +123,20 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.to_rgb = EqualisedConv2d(inputs, 3, 1, gain=1.0)
 
-    def forward(self, z: Tensor) -> Tensor:
+    def coarse_parameters(self) -> list[nn.Parameter]:
+        return [*self.dense.parameters(), *self.blocks[:2].parameters()]
+
+    def coarse(self, z: Tensor) -> Tensor:
+        """The features at 8x8, where it is settled what is to be drawn."""
         x = self.dense(pixel_norm(z)).reshape(-1, self.first, 4, 4)
-        x = pixel_norm(F.leaky_relu(x, SLOPE))
-        for block in self.blocks:
+        x = self.activation(x)
+        for block in self.blocks[:2]:
+            x = block(x)
+        return x
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = self.coarse(z)
+        for block in self.blocks[2:]:
             x = block(x)
         return self.to_rgb(x)
 
@@ -125,8 +147,9 @@ def minibatch_deviation(x: Tensor) -> Tensor:
     return torch.cat([x, deviation.expand(x.shape[0], 1, *x.shape[2:])], dim=1)
 
 
-class ConvTrunk(nn.Module):
-    """From 64x64 down to 4x4: per resolution two 3x3 convolutions (one at 64x64, the dearest), then average pooling."""
+class Critic(nn.Module):
+    """Progressive-GAN critic: per resolution two 3x3 convolutions (one at 64x64, the dearest) and average pooling,
+    then the minibatch deviation at 4x4 and two dense layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,6 +161,9 @@ class ConvTrunk(nn.Module):
             if resolution < 64:
                 convs.insert(0, EqualisedConv2d(here, here, 3))
             self.stages.append(nn.ModuleList(convs))
+        self.conv = EqualisedConv2d(CRITIC_CHANNELS[4] + 1, 128, 3)
+        self.dense = EqualisedLinear(128 * 16, 128)
+        self.score = EqualisedLinear(128, 1, gain=1.0)
 
     def forward(self, image: Tensor) -> Tensor:
         x = F.leaky_relu(self.from_rgb(image), SLOPE)
@@ -145,38 +171,9 @@ class ConvTrunk(nn.Module):
             for conv in stage:
                 x = F.leaky_relu(conv(x), SLOPE)
             x = F.avg_pool2d(x, 2)
-        return x
-
-
-class Critic(nn.Module):
-    """Progressive-GAN critic: convolutions, minibatch deviation at 4x4, two dense layers."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = ConvTrunk()
-        self.conv = EqualisedConv2d(CRITIC_CHANNELS[4] + 1, 128, 3)
-        self.dense = EqualisedLinear(128 * 16, 128)
-        self.score = EqualisedLinear(128, 1, gain=1.0)
-
-    def forward(self, image: Tensor) -> Tensor:
-        x = F.leaky_relu(self.conv(minibatch_deviation(self.trunk(image))), SLOPE)
+        x = F.leaky_relu(self.conv(minibatch_deviation(x)), SLOPE)
         x = F.leaky_relu(self.dense(x.flatten(1)), SLOPE)
         return self.score(x)
-
-
-class Encoder(nn.Module):
-    """The autoencoder's encoder: mean and log variance of the latent's posterior."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.trunk = ConvTrunk()
-        self.dense = EqualisedLinear(CRITIC_CHANNELS[4] * 16, 256)
-        self.posterior = EqualisedLinear(256, 2 * LATENT, gain=1.0)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.leaky_relu(self.dense(self.trunk(image).flatten(1)), SLOPE)
-        mean, log_variance = self.posterior(x).chunk(2, dim=1)
-        return mean, log_variance.clamp(-10.0, 2.0)
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
