@@ -27,7 +27,7 @@ def fit_boundaries(z: Tensor, labels: Tensor, penalty: float = 1e-2, iterations:
 
 
 def balanced_accuracy(score: Tensor, labels: Tensor) -> np.ndarray:
-    """Mean of both classes' recall, for each column."""
+    """Mean of both classes' recall, for each column; not a number where a class is absent."""
     right = ((score > 0) == (labels > 0)).float()
     positive = (right * labels).sum(0) / labels.sum(0)
     negative = (right * (1 - labels)).sum(0) / (1 - labels).sum(0)

@@ -21,8 +21,8 @@ from .sheets import to_pixels
 CHUNK = 64
 # Attributes below this frequency are rare; each that a face has makes it likelier by this much (and one).
 RARE, RARE_WEIGHT = 0.1, 1.5
-# Additional share of a focused attribute, in units of the whole pool.
-FOCUS = 0.3
+# What all focused attributes together get in addition, in units of the whole pool.
+FOCUS = 1.8
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Pool:
         """Drawn with replacement; each attribute of the mask `focus` gets the same additional share of the faces."""
         random = torch.Generator().manual_seed(seed)
         chosen = self.attributes[:, focus]
-        weights = 1 + FOCUS * (chosen / chosen.mean(dim=0)).sum(dim=1)
+        weights = 1 + FOCUS * (chosen / chosen.mean(dim=0)).mean(dim=1)
         while True:
             for index in torch.multinomial(weights, 1000 * size, replacement=True, generator=random).split(size):
                 yield self.picture(index), index

@@ -5,6 +5,7 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -58,7 +59,7 @@ def main() -> None:
     accuracy, normals, _ = boundary_accuracy(z, torch.cat([labels, old], dim=1))
     for i, name in enumerate(NAMES):
         print(f"{name:22s} on {labels[:, i].mean():.3f}  balanced accuracy {accuracy[i]:.3f}")
-    print(f"mean balanced accuracy {accuracy[:-1].mean():.4f}  least {accuracy[:-1].min():.3f}  old {accuracy[-1]:.3f}")
+    print(f"mean balanced accuracy {np.nanmean(accuracy[:-1]):.4f}  least {np.nanmin(accuracy[:-1]):.3f}  old {accuracy[-1]:.3f}")
     print(f"age by fit {fit.mean():.1f} +- {fit.std():.1f}, by judge {judge.mean():.1f} +- {judge.std():.1f}")
     moved = z[:arguments.moved]
     for title, normal in (("old (fit > median)", normals[-1]), ("not Young", -normals[INDEX["Young"]])):

@@ -28,7 +28,7 @@ from .swd import distances
 FACES = 10_000
 BOUNDARY_FACES = 20_000
 BATCH = 100
-ALPHAS = (1.0, 2.0, 3.0)
+ALPHAS = (1.0, 2.0)
 SEEDS = {"faces": 101, "boundaries": 102}
 
 

@@ -114,12 +114,12 @@ def train_regression(generator: Generator, perception: Perception, pool: Pool, a
 
 
 @torch.no_grad()
-def missing_attributes(generator: Generator, perception: Perception, pool: Pool) -> Tensor:
-    """Mask of the attributes that the classifier sees in made faces less than half as often as they were drawn."""
+def missing_attributes(generator: Generator, perception: Perception, pool: Pool, share: float) -> Tensor:
+    """Mask of the attributes seen by the classifier in made faces less often than `share` of how often they were drawn."""
     latents = pool.latents[:MEASURED]
     with autocast():
         logits = torch.cat([perception.classifier(generator(z)) for z in latents.split(MEASURED_BATCH)])
-    missing = (logits > 0).float().mean(dim=0) < 0.5 * pool.attributes[:MEASURED].mean(dim=0)
+    missing = (logits > 0).float().mean(dim=0) < share * pool.attributes[:MEASURED].mean(dim=0)
     print("missing:", *(name for name, gone in zip(NAMES, missing) if gone), flush=True)
     return missing
 
@@ -155,10 +155,27 @@ def train_refinement(generator: Generator, perception: Perception, pool: Pool, a
 
 
 def train_focus(generator: Generator, perception: Perception, pool: Pool, arguments) -> None:
-    """Phase three: what is still missing is shown much more often."""
-    missing = missing_attributes(generator, perception, pool)
+    """Phase three: what is shown less than half as often as it should is shown much more often."""
+    missing = missing_attributes(generator, perception, pool, 0.5)
     batches = pool.focused_batches(arguments.batch, arguments.seed + 60, missing)
     refine(generator, perception, pool, batches, arguments.focus_steps, arguments.focus_steps, "focus", arguments)
+
+
+def train_last_focus(generator: Generator, perception: Perception, pool: Pool, arguments) -> None:
+    """Phase four: the same for what is hardly shown at all."""
+    missing = missing_attributes(generator, perception, pool, 0.1)
+    if not missing.any():
+        return
+    batches = pool.focused_batches(arguments.batch, arguments.seed + 70, missing)
+    steps = arguments.last_focus_steps
+    refine(generator, perception, pool, batches, steps, steps, "last_focus", arguments)
+
+
+def train_settling(generator: Generator, perception: Perception, pool: Pool, arguments) -> None:
+    """Phase five: phase two's mixture again, so that what the focus neglected comes back."""
+    batches = pool.rare_batches(arguments.batch, arguments.seed + 80)
+    steps = arguments.settling_steps
+    refine(generator, perception, pool, batches, steps, steps, "settling", arguments)
 
 
 def prior(count: int) -> Tensor:
@@ -181,7 +198,7 @@ def critic_step(critic: Critic, optimiser: torch.optim.Optimizer, real: Tensor, 
 
 
 def train_adversarially(generator: Generator, perception: Perception, pool: Pool, arguments) -> Generator:
-    """Phase four: half of a batch are latents of the pool, whose drawings stay the aim, half are new ones."""
+    """Phase six: half of a batch are latents of the pool, whose drawings stay the aim, half are new ones."""
     critic = Critic().to(memory_format=CHANNELS_LAST)
     average = averaged_copy(generator)
     steps = arguments.adversarial_steps
@@ -221,6 +238,8 @@ def main() -> None:
     parser.set_defaults(batch=32)
     parser.add_argument("--refinement-steps", type=int, default=4_250)
     parser.add_argument("--focus-steps", type=int, default=3_500)
+    parser.add_argument("--last-focus-steps", type=int, default=1_000)
+    parser.add_argument("--settling-steps", type=int, default=750)
     parser.add_argument("--plan-steps", type=int, default=2_400)
     parser.add_argument("--plan-batch", type=int, default=128)
     parser.add_argument("--resume", action="store_true")
@@ -234,14 +253,16 @@ def main() -> None:
     generator = Generator().to(memory_format=CHANNELS_LAST)
     compile_activations(generator)
 
-    phases = {"regression": train_regression, "refinement": train_refinement, "focus": train_focus}
+    phases = {"regression": train_regression, "refinement": train_refinement, "focus": train_focus,
+              "last_focus": train_last_focus, "settling": train_settling}
     for name, train in phases.items():
         saved = folder / f"{name}.pt"
         if not (arguments.resume and saved.exists()):
             if name == "regression":
                 train_plan(generator, arguments)
             train(generator, perception, pool, arguments)
-        generator.load_state_dict(torch.load(saved, weights_only=True))
+        if saved.exists():
+            generator.load_state_dict(torch.load(saved, weights_only=True))
     torch.save(generator.state_dict(), folder / "generator.pt")
     if not arguments.adversarial_steps:
         return
