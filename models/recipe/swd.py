@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 PATCH = 7
-PATCHES_PER_IMAGE = 64
-DIRECTIONS = 128
+PATCHES_PER_IMAGE = 16
+DIRECTIONS = 64
 LEVELS = (64, 32, 16)
 
 
