@@ -4,7 +4,7 @@ then, if asked for with --adversarial-steps, adversarially on new latents as wel
     python -m recipe.train_generator --pool DIR --checkpoints DIR [--resume]
 
 --checkpoints must hold the trained attributes.pt, whose features the perceptual loss compares. No age estimator is
-used here. With --resume, phases whose weights (regression.pt, refinement.pt, focus.pt) are there are not trained again.
+used here. With --resume, phases whose weights (regression.pt, refinement.pt, …) are there are not trained again.
 """
 import time
 from collections.abc import Iterator
