@@ -77,6 +77,7 @@ int command_study(struct cli *cli)
         .distance = cli_real(cli, "distance"),
         .conditions = cli_text(cli, "conditions"),
         .discount = cli_real(cli, "discount"),
+        .sheet_discount = cli_real(cli, "sheet-discount"),
     };
     struct buffer yaml;
     struct error err = {0};

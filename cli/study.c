@@ -74,7 +74,7 @@ static uint32_t fill_stages(const struct study *study, const struct names *condi
             .targets_count = 1,
             .conditions = projected ? all : NULL,
             .conditions_count = projected ? 1 : 0,
-            .discount = study->discount,
+            .discount = study->sheet_discount,
             .distances = {.from = -SHEET_REACH, .to = SHEET_REACH, .steps = SHEET_STEPS}};
     if (study->evaluate)
         stages[n++] = (struct spec_stage){.kind = SPEC_EVALUATE,

@@ -17,7 +17,8 @@ struct study {
     const char *target;
     double distance;
     const char *conditions; /* of evaluate, separated by commas; "all"; "none" */
-    double discount;
+    double discount;       /* of the judged edit's conditions */
+    double sheet_discount; /* of all other boundaries on the sheets */
 };
 
 /*

@@ -56,7 +56,8 @@ grep -qF 'study <b>&' "$page" && fail "a name is not escaped"
 grep -qF 'study &lt;b&gt;&amp;&quot;quoted&quot;&lt;/b&gt;' "$page" || fail "the job's name is missing"
 grep -qF '# &lt;i&gt;' "$page" || fail "the specification is missing"
 grep -qF 'holds <b>Male</b> and <b>Eyeglasses</b>.' "$page" || fail "the evaluation's conditions are missing"
-grep -qF 'holds every other boundary.' "$page" || fail "the sheets' conditions are missing"
+grep -qF 'holds every other boundary, with a discount of 0.9: each keeps 0.1 of its drift.' "$page" ||
+    fail "the sheets' conditions are missing"
 for id in problems faces ages moved edits boundaries distribution run sources; do
     grep -qF "<section id=\"$id\"" "$page" || fail "section $id is missing"
 done

@@ -21,7 +21,8 @@ static const struct study base = {.name = "study",
                                   .target = "age",
                                   .distance = 3,
                                   .conditions = "Male,Eyeglasses",
-                                  .discount = 1};
+                                  .discount = 1,
+                                  .sheet_discount = 0.9};
 
 /* The study's spec as the broker would read it. */
 static struct spec *build(const struct study *study)
@@ -88,11 +89,13 @@ static void conditions(void **state)
     spec_free(&spec);
     study.conditions = "all";
     study.discount = 0.5;
+    study.sheet_discount = 0.25;
     spec = build(&study);
     const struct spec_stage *ageing = &spec->stages[spec_find(spec, "ageing")];
     assert_int_equal(ageing->conditions_count, 1);
     assert_string_equal(ageing->conditions[0], "all");
     assert_true(ageing->discount == 0.5);
+    assert_true(spec->stages[spec_find(spec, "sheets")].discount == 0.25);
     spec_free(&spec);
 }
 
