@@ -57,10 +57,11 @@ static void listen(cyaml_log_t level, void *context, const char *format, va_list
 #pragma GCC diagnostic pop
     if (strstr(line, "Backtrace"))
         return;
-    if (!report->reason[0])
-        keep_line(report->reason, sizeof report->reason, line);
-    else
+    /* Of an alias, libcyaml tells the place only; its code has the reason. */
+    if (strncmp(line, "Load:   in ", 11) == 0 || strncmp(line, "  in ", 5) == 0)
         keep_place(report, line);
+    else if (!report->reason[0])
+        keep_line(report->reason, sizeof report->reason, line);
 }
 
 /* Moves the place to the first scalar `name` at or behind it. */
@@ -122,7 +123,6 @@ static int explain(const char *text, size_t size, cyaml_err_t code, struct repor
     const char *reason = report->reason[0] ? report->reason : cyaml_strerror(code);
     if (!report->line)
         return error_set(err, E_PARSE, "%s", reason);
-    report->where[strcspn(report->where, "\n")] = '\0';
     return error_set(err, E_PARSE, "line %zu, column %zu: %s%s", report->line, report->column,
                      reason, report->where);
 }
