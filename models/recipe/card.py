@@ -83,7 +83,7 @@ of the correlations are our choice. All trainings share one pool of drawings (it
   - Exported weights are exponential moving averages.
 
 Why so: the bundle was made on two shared cores within two hours. A variational autoencoder with the same decoder was
-tried first and given up after 1,000 steps, when its samples from the prior were not faces; a GAN from nothing was not
+tried first and given up after 1,600 steps, when its samples from the prior were not faces; a GAN from nothing was not
 tried.
 
 **What follows from it**: the latent space is that of the drawings' own scores. Attributes are thresholds on linear
