@@ -18,6 +18,8 @@ struct engine_network {
 struct network_options {
     bool unfused;  /* skip fusion */
     bool portable; /* the kernels of other devices, on a CPU */
+    const struct conv_candidate *forced; /* how convolutions run that can run so */
+    struct engine_options engine;
 };
 
 /* engine_load with options; `data` instead of a file if it is not NULL. */
