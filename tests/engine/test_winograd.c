@@ -174,6 +174,7 @@ static void test_choice(void **state)
     (void)state;
     struct lowering_target target = {.blocked = true,
                                      .vector_registers = 28,
+                                     .registers = 32,
                                      .local_bytes = 1 << 20,
                                      .cores = 2,
                                      .block_rate = 2,
@@ -187,10 +188,10 @@ static void test_choice(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct conv_candidate choice;
         target.tolerance = 1e-4;
-        assert_true(conv_choose(&target, &conv, rows[i], &choice));
+        assert_true(conv_choose(&target, &conv, rows[i], false, &choice));
         assert_true(choice.transformed && choice.winograd.form == WINOGRAD_F2);
         target.tolerance = 1e-3;
-        assert_true(conv_choose(&target, &conv, rows[i], &choice));
+        assert_true(conv_choose(&target, &conv, rows[i], false, &choice));
         assert_true(choice.transformed && choice.winograd.form == WINOGRAD_F4);
     }
 }

@@ -88,6 +88,7 @@ struct step {
 struct lowering_target {
     bool blocked;         /* CPU kernels: vector registers, one work-item a group */
     int vector_registers; /* float16 accumulators a kernel may hold */
+    int registers;        /* all float16 registers */
     size_t local_bytes;   /* local memory of a group */
     int cores;
     double block_rate;    /* float16 multiply-adds a core starts in a cycle */

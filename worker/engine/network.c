@@ -17,6 +17,7 @@
  * as many, half as wide. Without a device, the check lowers for the former. */
 static const struct lowering_target cpu_512 = {.blocked = true,
                                                .vector_registers = 28,
+                                               .registers = 32,
                                                .local_bytes = 1 << 20,
                                                .cores = 2,
                                                .block_rate = 2.0,
@@ -25,6 +26,7 @@ static const struct lowering_target cpu_512 = {.blocked = true,
                                                .tolerance = ENGINE_TOLERANCE};
 static const struct lowering_target cpu_256 = {.blocked = true,
                                                .vector_registers = 6,
+                                               .registers = 8,
                                                .local_bytes = 1 << 18,
                                                .cores = 2,
                                                .block_rate = 1.0,

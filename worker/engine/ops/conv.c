@@ -144,6 +144,8 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
     int pitch = (int)round_up((size_t)conv->channels_out, CHANNEL_BLOCK);
     int tiles_x = (conv_positions(&conv->x) + tiling->tile_x - 1) / tiling->tile_x;
     int tiles_y = (conv_positions(&conv->y) + tiling->tile_y - 1) / tiling->tile_y;
+    int panels = pitch / CHANNEL_BLOCK / tiling->vectors;
+    int part = tiling->panels < panels ? tiling->panels : panels;
     define_shape(step, conv);
     step_define(step, "-DCINP=%zu -DCOP=%d -DCIP=%d",
                 round_up((size_t)conv->channels_in, CHANNEL_BLOCK), pitch, tiling->pitch);
@@ -151,8 +153,9 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
                 tiles_x);
     step_define(step, "-DPATCHY=%d -DPATCHX=%d -DOFFY_LEAST=%d -DOFFX_LEAST=%d", tiling->patch_y,
                 tiling->patch_x, tiling->least_y, tiling->least_x);
-    step_define(step, "-DBY=%d -DBX=%d -DNV=%d -DPANELS=%d", tiling->block_y, tiling->block_x,
-                tiling->vectors, pitch / CHANNEL_BLOCK / tiling->vectors);
+    step_define(step, "-DBY=%d -DBX=%d -DNV=%d -DPANELS=%d -DGROUP_PANELS=%d",
+                tiling->block_y, tiling->block_x, tiling->vectors, panels, part);
+    step->global[2].each = (size_t)((panels + part - 1) / part);
     step->global[0] = (struct count){(size_t)(tiles_y * tiles_x), false};
 }
 
@@ -196,9 +199,25 @@ static bool keeps_zero(const struct conv *conv, const struct activation *activat
            activation->kind == ACT_RELU || activation->kind == ACT_LEAKY;
 }
 
-static size_t output_rows(const struct lowering *lowering, const struct node *node)
+/* A 1×1 convolution does not see where rows end: one long row leaves fewer blocks half empty. */
+static void flatten(struct conv *conv)
 {
-    return (size_t)node_output(lowering->graph, node, 0)->dims[0];
+    bool point = conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 &&
+                 conv->x.kernel == 1 && conv->y.phases == 1 && conv->x.phases == 1 &&
+                 conv->y.in == conv->y.out && conv->x.in == conv->x.out && conv->y.stride == 1 &&
+                 conv->x.stride == 1;
+    if (!point)
+        return;
+    conv->x.in = conv->x.out = conv->y.in * conv->x.in;
+    conv->y.in = conv->y.out = 1;
+}
+
+static bool choose(const struct lowering *lowering, const struct node *node, struct conv *conv,
+                   bool whole, struct conv_candidate *choice)
+{
+    flatten(conv);
+    return conv_choose(&lowering->target, conv, (size_t)node_output(lowering->graph, node, 0)->dims[0],
+                       whole, choice);
 }
 
 static int lower_conv(struct lowering *lowering, struct node *node, struct error *err)
@@ -208,17 +227,18 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
-    bool inside = false;
+    bool inside = node->fused.pixel_norm && conv.rank == 4 &&
+                  keeps_zero(&conv, &node->fused.activation);
     if (is_depthwise(lowering, &conv)) {
+        inside = false;
         failed = lower_depthwise(lowering, node, &conv, err);
     } else if (lowering->target.blocked &&
-               conv_choose(&lowering->target, &conv, output_rows(lowering, node), &choice)) {
-        inside = node->fused.pixel_norm && conv.rank == 4 &&
-                 keeps_zero(&conv, &node->fused.activation);
+               choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
                      ? lower_winograd(lowering, node, &conv, &choice.winograd, inside, err)
                      : lower_tiled(lowering, node, &conv, &choice.tiling, inside, err);
     } else {
+        inside = false;
         failed = lower_any(lowering, node, &conv, err);
     }
     if (!failed && node->fused.pixel_norm && !inside)

@@ -36,11 +36,13 @@ struct tiling {
     int tile_y, tile_x;            /* positions of a group */
     int patch_y, patch_x, pitch;   /* its input in local memory */
     int least_y, least_x;          /* smallest offsets over the phases */
+    int panels;                    /* of a group; the last group may have fewer */
 };
 
-/* Chooses a tiling for a device of `registers` float16 accumulators; false if no patch fits into
- * local memory. */
-bool conv_tile(const struct conv *conv, int registers, size_t local_bytes, struct tiling *tiling);
+/* Chooses a tiling for a device of `registers` float16 accumulators; `whole`: a group makes all channels.
+ * False if no patch fits into local memory. */
+bool conv_tile(const struct conv *conv, int registers, size_t local_bytes, bool whole,
+               struct tiling *tiling);
 /* Positions of an axis that one phase computes. */
 int conv_positions(const struct conv_axis *axis);
 

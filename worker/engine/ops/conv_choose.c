@@ -12,6 +12,7 @@
 #define F4_TOLERANCE 1e-3
 #define LAUNCH_CYCLES 9000.0 /* of a kernel, until all cores work */
 #define GROUP_CYCLES 300.0
+#define WEIGHT_CYCLES 0.5 /* lost to each load of 16 weights */
 #define BLOCK_TILES_MOST 14 /* more streams of tiles than this evict each other */
 #define FIRST_CACHE_BYTES 150e3 /* scratch of this size is half in the first-level cache */
 #define SCRATCH_CYCLES 2.5 /* to write and read 16 floats in the second-level cache, not the first */
@@ -50,12 +51,14 @@ static double streaming(const struct lowering_target *target, double bytes)
     return bytes / target->stream_bytes;
 }
 
-/* Multiply-adds of blocks of m × v accumulators: two a cycle with float16 registers, if nothing else binds. */
+/* A block of m × v accumulators. Where weights and one more value do not fit into the registers beside
+ * them, every multiply-add loads. Weights come from the second-level cache. */
 static double block_cycles(const struct lowering_target *target, int m, int v, double depth)
 {
-    double accumulators = m * v, loads = (m + v) / 1.7;
-    double inner = larger(larger(accumulators / target->block_rate, loads), 4 / target->block_rate * 2);
-    return depth * inner + 2 * accumulators + 16;
+    double accumulators = m * v;
+    double loads = accumulators + v < target->registers ? m + v : accumulators + v;
+    double inner = larger(larger(accumulators / target->block_rate, loads / 1.7), 4);
+    return depth * (inner + v * WEIGHT_CYCLES) + 2 * accumulators + 16;
 }
 
 static double whole_cycles(const struct lowering_target *target, const struct conv *conv,
@@ -71,6 +74,8 @@ static double whole_cycles(const struct lowering_target *target, const struct co
     double scratch = (double)winograd_local_bytes(conv, winograd);
     if (weights + scratch > target->cache_bytes)
         multiply += streaming(target, weights);
+    if (scratch > target->cache_bytes / 2)
+        multiply += streaming(target, scratch) * panels;
     double ends = winograd->tiles * (in * cost->transform + out * cost->finish);
     ends += winograd->tiles * products * (in + out) * SCRATCH_CYCLES * scratch /
             (scratch + FIRST_CACHE_BYTES);
@@ -108,16 +113,17 @@ static double direct_cycles(const struct lowering_target *target, const struct c
     double panels = ceiling(conv->channels_out, CHANNEL_BLOCK * tiling->vectors);
     double blocks = ceiling(tiling->tile_y, tiling->block_y) *
                     ceiling(tiling->tile_x, tiling->block_x) * phases * panels;
+    double parts = ceiling(panels, tiling->panels);
     double weights = phases * panels * depth * tiling->vectors * CHANNEL_BLOCK * sizeof(float);
     double patch = (double)tiling->patch_y * tiling->patch_x * tiling->pitch * sizeof(float);
     double group = blocks * block_cycles(target, tiling->block_y * tiling->block_x,
                                          tiling->vectors, depth) +
-                   patch / 8 +
                    (double)tiling->tile_y * tiling->tile_x * phases * panels * tiling->vectors *
                        DIRECT_FINISH_CYCLES;
-    if (weights + patch > target->cache_bytes)
-        group += streaming(target, weights);
-    return spread(target, groups * rows, group);
+    group = group / parts + patch / 8;
+    if (weights / parts + patch > target->cache_bytes)
+        group += streaming(target, weights / parts);
+    return spread(target, groups * rows * parts, group);
 }
 
 static int cheaper(const void *a, const void *b)
@@ -174,11 +180,12 @@ static void add_form(struct list *list, const struct form_cost *cost)
 }
 
 size_t conv_candidates(const struct lowering_target *target, const struct conv *conv, size_t rows,
-                       struct conv_candidate *candidates)
+                       bool whole, struct conv_candidate *candidates)
 {
     struct list list = {target, conv, rows, 0, candidates};
     struct conv_candidate direct = {0};
-    if (conv_tile(conv, target->vector_registers, target->local_bytes, &direct.tiling) &&
+    if (conv_tile(conv, target->vector_registers, target->local_bytes, whole,
+                  &direct.tiling) &&
         (conv->groups == 1 ||
          conv->channels_out / conv->groups % (CHANNEL_BLOCK * direct.tiling.vectors) == 0)) {
         direct.cycles = direct_cycles(target, conv, &direct.tiling, (double)rows);
@@ -204,10 +211,10 @@ static bool fits(const struct conv *conv, const struct winograd *winograd)
 }
 
 bool conv_choose(const struct lowering_target *target, const struct conv *conv, size_t rows,
-                 struct conv_candidate *choice)
+                 bool whole, struct conv_candidate *choice)
 {
     struct conv_candidate candidates[CONV_CANDIDATES_MAX];
-    if (conv_candidates(target, conv, NOMINAL_ROWS, candidates) == 0)
+    if (conv_candidates(target, conv, NOMINAL_ROWS, whole, candidates) == 0)
         return false;
     int form = form_of(&candidates[0]);
     if (target->forced && target->forced->transformed && fits(conv, &target->forced->winograd)) {
@@ -216,7 +223,7 @@ bool conv_choose(const struct lowering_target *target, const struct conv *conv, 
     }
     if (target->forced)
         form = 0;
-    size_t count = conv_candidates(target, conv, rows, candidates);
+    size_t count = conv_candidates(target, conv, rows, whole, candidates);
     for (size_t i = 0; i < count; i++)
         if (form_of(&candidates[i]) == form) {
             *choice = candidates[i];

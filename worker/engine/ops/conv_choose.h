@@ -18,13 +18,15 @@ struct conv_candidate {
     double cycles; /* predicted, of the whole step at the rows asked for */
 };
 
-/* All ways to run the convolution on `rows` rows that the target's tolerance and memory allow, the one that
- * is predicted to be fastest first. Returns how many were written, at most CONV_CANDIDATES_MAX. */
+/* `whole`: one group makes all channels of its positions, as a pixel norm in the epilogue needs.
+ *
+ * All ways to run the convolution on `rows` rows that the target's tolerance and memory allow, the one
+ * that is predicted to be fastest first. Returns how many were written, at most CONV_CANDIDATES_MAX. */
 size_t conv_candidates(const struct lowering_target *target, const struct conv *conv, size_t rows,
-                       struct conv_candidate *candidates);
+                       bool whole, struct conv_candidate *candidates);
 
 /* The way to run it on up to `rows` rows; false if there is none (conv_any.cl then does it). */
 bool conv_choose(const struct lowering_target *target, const struct conv *conv, size_t rows,
-                 struct conv_candidate *choice);
+                 bool whole, struct conv_candidate *choice);
 
 #endif
