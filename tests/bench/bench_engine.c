@@ -2,7 +2,7 @@
  * Speed of the default bundle's networks, or of those named: faces a second and GFLOP/s (direct
  * algorithms' operations, after fusion) at several batches.
  *
- *     bench_engine [--json] [--plan] [--rounds N] [--batch N] [--tolerance T] [MODEL.onnx…]
+ *     bench_engine [--json] [--plan] [--tune] [--rounds N] [--batch N] [--tolerance T] [MODEL.onnx…]
  *
  * With --json, one line a measurement, for peer_onnxruntime.py; with --plan, also each step. Times are medians.
  */
@@ -20,7 +20,7 @@ static const size_t batches[] = {1, 8, 64};
 
 struct bench {
     struct device *device;
-    bool json, plan;
+    bool json, plan, tune;
     int rounds;
     struct engine_options options;
     size_t batch; /* 0: each of `batches` */
@@ -107,7 +107,10 @@ static int measure(struct bench *bench, const char *path, size_t batch, struct e
     struct engine_cost cost;
     cl_mem in[16] = {NULL};
     double median = 0;
-    int failed = engine_load(bench->device, path, batch, &bench->options, &network, err);
+    int failed = bench->tune ? engine_tune(bench->device, path, batch, &bench->options, stdout, err) : 0;
+    if (failed)
+        return failed;
+    failed = engine_load(bench->device, path, batch, &bench->options, &network, err);
     if (failed)
         return failed;
     if (engine_input_count(network) > 16 || engine_output_count(network) > 16)
@@ -154,6 +157,8 @@ int main(int argc, char **argv)
             bench.batch = (size_t)atoi(argv[++first]);
         else if (strcmp(argv[first], "--tolerance") == 0 && first + 1 < argc)
             bench.options.tolerance = atof(argv[++first]);
+        else if (strcmp(argv[first], "--tune") == 0)
+            bench.tune = true;
         else if (strcmp(argv[first], "--plan") == 0)
             bench.plan = true;
     }

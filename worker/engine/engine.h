@@ -74,6 +74,15 @@ struct engine_cost {
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
 
+/*
+ * Finds the fastest blocks and tiles for the network's convolutions at `rows` rows on this device and
+ * keeps them (tuning.h says where) for every engine_load to come; tells `out` each. Convolutions already
+ * tuned are left. Results do not change, to the bit. Devices whose kernels have nothing to tune
+ * succeed at once.
+ */
+MUST_CHECK int engine_tune(struct device *device, const char *path, size_t rows,
+                           const struct engine_options *options, FILE *out, struct error *err);
+
 size_t engine_step_count(const struct engine_network *network);
 
 /* Runs the network `repeats` (at least 1) times, waiting after each step, as cold as it is between its

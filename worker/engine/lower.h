@@ -9,6 +9,7 @@
 
 #include "worker/engine/graph.h"
 
+struct tuning;         /* tuning.h */
 struct conv_candidate; /* ops/conv_choose.h */
 
 #define STEP_ARGS_MAX 24
@@ -95,6 +96,7 @@ struct lowering_target {
     double cache_bytes;   /* second-level cache of a core */
     double stream_bytes;  /* a cycle, into one core from beyond it while all read */
     double tolerance;     /* of the outputs' range: what the algorithms may be off by */
+    const struct tuning *tuning; /* NULL: none */
     const struct conv_candidate *forced; /* for every convolution that it fits; NULL: chosen */
 };
 

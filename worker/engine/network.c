@@ -12,6 +12,7 @@
 
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
+#include "worker/engine/tuning.h"
 
 /* CPUs with AVX-512, of which accumulators leave four registers for weights, and with AVX2, which has half
  * as many, half as wide. Without a device, the check lowers for the former. */
@@ -81,8 +82,8 @@ static int read_graph(const char *path, const void *data, size_t size, int64_t b
     return 0;
 }
 
-static void describe_device(const struct device *device, const struct network_options *options,
-                            struct lowering_target *target)
+void network_target(const struct device *device, const struct network_options *options,
+                    struct lowering_target *target)
 {
     const struct device_info *info = device_describe(device);
     cl_device_id id;
@@ -187,15 +188,25 @@ static int describe_network(struct engine_network *network, struct error *err)
     return 0;
 }
 
-static int fill_network(struct engine_network *network, const char *path, const void *data,
-                        size_t size, const struct network_options *options, struct error *err)
+static int lower_network(struct engine_network *network, const struct network_options *options,
+                         struct error *err)
 {
     struct lowering_target target;
-    describe_device(network->device, options, &target);
-    int failed = read_graph(path, data, size, (int64_t)network->batch, !options->unfused,
-                            &network->graph, err);
+    struct tuning *tuning = NULL;
+    network_target(network->device, options, &target);
+    int failed = target.blocked ? tuning_open(device_describe(network->device), &tuning, err) : 0;
+    target.tuning = tuning;
     if (!failed)
         failed = lowering_run(&network->lowering, network->graph, &target, err);
+    tuning_close(&tuning);
+    network->lowering.target.tuning = NULL;
+    return failed;
+}
+
+static int fill_network(struct engine_network *network, const struct network_options *options,
+                        struct error *err)
+{
+    int failed = lower_network(network, options, err);
     if (!failed)
         failed = describe_network(network, err);
     if (!failed)
@@ -207,25 +218,47 @@ static int fill_network(struct engine_network *network, const char *path, const 
     return failed;
 }
 
+int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
+{
+    return read_graph(path, NULL, 0, rows, true, graph, err);
+}
+
+int network_build(struct device *device, struct graph **graph, size_t batch,
+                  const struct network_options *options, struct engine_network **network,
+                  struct error *err)
+{
+    struct engine_network *made = calloc(1, sizeof *made);
+    if (!made) {
+        graph_free(graph);
+        return error_set(err, E_MEMORY, "no memory for a network");
+    }
+    made->device = device;
+    made->batch = batch;
+    made->graph = *graph;
+    *graph = NULL;
+    int failed = fill_network(made, options, err);
+    if (failed) {
+        engine_free(&made);
+        return failed;
+    }
+    *network = made;
+    return 0;
+}
+
 int network_load(struct device *device, const char *path, const void *data, size_t size,
                  size_t batch, const struct network_options *options,
                  struct engine_network **network, struct error *err)
 {
     static const struct network_options defaults;
+    struct graph *graph = NULL;
     if (batch < 1 || batch > 1 << 20)
         return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
-    struct engine_network *made = calloc(1, sizeof *made);
-    if (!made)
-        return error_set(err, E_MEMORY, "no memory for a network");
-    made->device = device;
-    made->batch = batch;
-    int failed = fill_network(made, path, data, size, options ? options : &defaults, err);
-    if (failed) {
-        engine_free(&made);
-        return error_prefix(err, failed, "%s", path);
-    }
-    *network = made;
-    return 0;
+    if (!options)
+        options = &defaults;
+    int failed = read_graph(path, data, size, (int64_t)batch, !options->unfused, &graph, err);
+    if (!failed)
+        failed = network_build(device, &graph, batch, options, network, err);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 
 int engine_load(struct device *device, const char *path, size_t batch,

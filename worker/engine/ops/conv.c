@@ -1,7 +1,7 @@
 /*
  * Conv and ConvTranspose: shapes, and the choice and launch of a kernel.
  *
- * CPUs: conv.cl, winograd.cl or depthwise.cl; other devices, and groups whose channels fill no
+ * CPUs: conv.cl, winograd.cl, depthwise.cl or conv_narrow.cl; other devices, and groups whose channels fill no
  * vector: conv_any.cl.
  */
 #include "worker/engine/ops/conv.h"
@@ -11,6 +11,10 @@
 
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/conv_choose.h"
+
+#define PANEL_ROWS (-1)
+#define NARROW_MOST 4     /* channels */
+#define NARROW_PIXELS 256 /* GROUP_PIXELS of conv_narrow.cl */
 
 static int infer_conv(struct graph *graph, struct node *node, struct error *err)
 {
@@ -49,18 +53,20 @@ static void define_shape(struct step *step, const struct conv *conv)
     define_offsets(step, "OFFX", &conv->x);
 }
 
+/* `panel` as conv_pack_weights; PANEL_ROWS: as conv_pack_rows. */
 static int lower_packed(struct lowering *lowering, const struct conv *conv,
                         const struct fused *fused, int panel, int *weights, int *bias,
                         struct error *err)
 {
     size_t elements;
-    float *packed = conv_pack_weights(conv, fused, panel, &elements);
+    float *packed = panel == PANEL_ROWS ? conv_pack_rows(conv, fused, &elements)
+                                        : conv_pack_weights(conv, fused, panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for weights");
     int failed = lower_constant(lowering, packed, elements, weights, err);
     if (failed)
         return failed;
-    packed = conv_pack_bias(conv, fused, panel, &elements);
+    packed = conv_pack_bias(conv, fused, panel == PANEL_ROWS ? 0 : panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for a bias");
     return lower_constant(lowering, packed, elements, bias, err);
@@ -185,6 +191,38 @@ static int lower_tiled(struct lowering *lowering, struct node *node, const struc
     return 0;
 }
 
+static bool is_point(const struct conv *conv)
+{
+    return conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 && conv->x.kernel == 1 &&
+           conv->y.phases == 1 && conv->x.phases == 1 && conv->y.in == conv->y.out &&
+           conv->x.in == conv->x.out && conv->y.stride == 1 && conv->x.stride == 1;
+}
+
+/* 1×1 to a few channels that are wanted plain, as images are. */
+static bool is_narrow(const struct lowering *lowering, const struct node *node,
+                      const struct conv *conv)
+{
+    return lowering->target.blocked && is_point(conv) && conv->groups == 1 &&
+           conv->channels_out <= NARROW_MOST && conv->channels_in >= CHANNEL_BLOCK &&
+           !node->fused.pixel_norm && lower_wants_plain(lowering, node->outputs[0]);
+}
+
+static int lower_narrow(struct lowering *lowering, struct node *node, const struct conv *conv,
+                        struct error *err)
+{
+    struct step *step;
+    int size = conv->y.out * conv->x.out;
+    int failed = conv_step(lowering, node, conv, "conv_narrow.cl", "conv_narrow", PANEL_ROWS,
+                           LAYOUT_CHANNELS_LAST, LAYOUT_PLAIN, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DCO=%d -DCP=%zu -DSIZE=%d", conv->channels_out,
+                round_up((size_t)conv->channels_in, CHANNEL_BLOCK), size);
+    step->global[0] = (struct count){(size_t)(size + NARROW_PIXELS - 1) / NARROW_PIXELS, false};
+    step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
+    return 0;
+}
+
 static bool is_depthwise(const struct lowering *lowering, const struct conv *conv)
 {
     return lowering->target.blocked && conv->rank == 4 && !conv->transposed && conv->groups > 1 &&
@@ -192,9 +230,12 @@ static bool is_depthwise(const struct lowering *lowering, const struct conv *con
            conv->y.phases == 1;
 }
 
-/* The pixel norm in the epilogue needs zeros in the padded channels. */
-static bool keeps_zero(const struct conv *conv, const struct activation *activation)
+/* It needs zeros in the padded channels. */
+bool conv_normalises_inside(const struct node *node, const struct conv *conv)
 {
+    const struct activation *activation = &node->fused.activation;
+    if (!node->fused.pixel_norm || conv->rank != 4)
+        return false;
     return conv->channels_out % CHANNEL_BLOCK == 0 || activation->kind == ACT_NONE ||
            activation->kind == ACT_RELU || activation->kind == ACT_LEAKY;
 }
@@ -202,11 +243,7 @@ static bool keeps_zero(const struct conv *conv, const struct activation *activat
 /* A 1×1 convolution does not see where rows end: one long row leaves fewer blocks half empty. */
 static void flatten(struct conv *conv)
 {
-    bool point = conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 &&
-                 conv->x.kernel == 1 && conv->y.phases == 1 && conv->x.phases == 1 &&
-                 conv->y.in == conv->y.out && conv->x.in == conv->x.out && conv->y.stride == 1 &&
-                 conv->x.stride == 1;
-    if (!point)
+    if (!is_point(conv))
         return;
     conv->x.in = conv->x.out = conv->y.in * conv->x.in;
     conv->y.in = conv->y.out = 1;
@@ -227,11 +264,12 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
-    bool inside = node->fused.pixel_norm && conv.rank == 4 &&
-                  keeps_zero(&conv, &node->fused.activation);
+    bool inside = conv_normalises_inside(node, &conv);
     if (is_depthwise(lowering, &conv)) {
         inside = false;
         failed = lower_depthwise(lowering, node, &conv, err);
+    } else if (is_narrow(lowering, node, &conv)) {
+        failed = lower_narrow(lowering, node, &conv, err);
     } else if (lowering->target.blocked &&
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed

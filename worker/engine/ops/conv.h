@@ -50,8 +50,13 @@ int conv_positions(const struct conv_axis *axis);
  * takes them). `panel` is channels a panel; 0 means the layout of conv_any.cl. */
 float *conv_pack_weights(const struct conv *conv, const struct fused *fused, int panel,
                          size_t *elements);
+/* Of a 1×1 convolution: [CO][CI padded to CHANNEL_BLOCK]. */
+float *conv_pack_rows(const struct conv *conv, const struct fused *fused, size_t *elements);
 float *conv_pack_bias(const struct conv *conv, const struct fused *fused, int panel,
                       size_t *elements);
+
+/* True if the node's pixel norm happens in the epilogue of a CPU's kernel. */
+bool conv_normalises_inside(const struct node *node, const struct conv *conv);
 
 /* Operations of one row by the definition of convolution; a multiply-add is two. */
 double conv_operations(const struct conv *conv);

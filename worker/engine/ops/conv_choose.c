@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "worker/engine/tuning.h"
+
 /* The form is chosen for this many rows, whatever the batch. */
 #define NOMINAL_ROWS 16
 /* F(4×4) loses about two digits more than F(2×2) and the direct form. */
@@ -210,6 +212,20 @@ static bool fits(const struct conv *conv, const struct winograd *winograd)
     return winograd_fits(conv, winograd->form) && channels % winograd->vectors == 0;
 }
 
+static bool tuned(const struct lowering_target *target, const struct conv *conv,
+                  enum winograd_form form, size_t rows, bool whole, struct conv_candidate *choice)
+{
+    char key[TUNING_KEY_MAX];
+    tuning_key(conv, form, rows, whole, key);
+    const struct winograd *found = target->tuning ? tuning_find(target->tuning, key) : NULL;
+    if (!found)
+        return false;
+    *choice = (struct conv_candidate){.transformed = true, .winograd = *found};
+    choice->winograd.form = form;
+    return fits(conv, &choice->winograd) &&
+           (found->staged || winograd_local_bytes(conv, &choice->winograd) <= target->local_bytes);
+}
+
 bool conv_choose(const struct lowering_target *target, const struct conv *conv, size_t rows,
                  bool whole, struct conv_candidate *choice)
 {
@@ -223,6 +239,8 @@ bool conv_choose(const struct lowering_target *target, const struct conv *conv, 
     }
     if (target->forced)
         form = 0;
+    if (form && tuned(target, conv, (enum winograd_form)form, rows, whole, choice))
+        return true;
     size_t count = conv_candidates(target, conv, rows, whole, candidates);
     for (size_t i = 0; i < count; i++)
         if (form_of(&candidates[i]) == form) {
