@@ -23,7 +23,7 @@ static const struct lowering_target cpu_512 = {.blocked = true,
                                                .cores = 2,
                                                .block_rate = 2.0,
                                                .cache_bytes = 1.5e6,
-                                               .stream_bytes = 8.0,
+                                               .stream_bytes = 5.0,
                                                .tolerance = ENGINE_TOLERANCE};
 static const struct lowering_target cpu_256 = {.blocked = true,
                                                .vector_registers = 6,
@@ -32,7 +32,7 @@ static const struct lowering_target cpu_256 = {.blocked = true,
                                                .cores = 2,
                                                .block_rate = 1.0,
                                                .cache_bytes = 0.5e6,
-                                               .stream_bytes = 8.0,
+                                               .stream_bytes = 5.0,
                                                .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 
