@@ -61,8 +61,13 @@ struct engine_cost {
     double gflop_per_row;   /* 1 multiply-add = 2 operations, after fusion, direct algorithms */
     size_t parameter_bytes; /* weights on the device */
     size_t scratch_bytes;   /* planned activations at the compiled batch */
+    size_t buffer_bytes;    /* the largest single buffer of these */
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
+
+/* The cost that engine_load would have, without taking memory on the device; errors as its. */
+MUST_CHECK int engine_estimate(struct device *device, const char *path, size_t batch,
+                               struct engine_cost *cost, struct error *err);
 
 /* Prints the fused graph, one line a step: node, kernel, shapes, MFLOP, buffer. */
 void engine_print_plan(const struct engine_network *network, FILE *out);

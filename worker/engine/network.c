@@ -96,13 +96,18 @@ static int compile_steps(struct engine_network *network, struct error *err)
     return 0;
 }
 
+static size_t constant_bytes(const struct tensor *tensor)
+{
+    return tensor->elements.each * sizeof(float);
+}
+
 static int upload_constants(struct engine_network *network, struct error *err)
 {
     for (size_t i = 0; i < network->lowering.tensor_count; i++) {
         struct tensor *tensor = &network->lowering.tensors[i];
         if (tensor->storage != STORAGE_CONSTANT)
             continue;
-        size_t bytes = tensor->elements.each * sizeof(float);
+        size_t bytes = constant_bytes(tensor);
         int failed = device_buffer(network->device, bytes, &tensor->memory, err);
         if (!failed)
             failed = device_write(network->device, tensor->memory, 0, tensor->host, bytes, err);
@@ -142,7 +147,7 @@ static int place_tensors(struct engine_network *network, struct error *err)
         tensor->memory = clCreateSubBuffer(network->arena, CL_MEM_READ_WRITE,
                                            CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         if (!tensor->memory)
-            failed = error_set(err, E_DEVICE, "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
+            failed = error_set(err, device_cl_code(code), "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
                                device_cl_error_name(code));
     }
     return failed;
@@ -382,12 +387,44 @@ int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs
 
 void engine_cost(const struct engine_network *network, struct engine_cost *cost)
 {
-    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes};
+    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes,
+                                 .buffer_bytes = network->arena_bytes};
     for (size_t i = 0; i < network->lowering.step_count; i++)
         cost->gflop_per_row += network->lowering.steps[i].operations * 1e-9;
-    for (size_t i = 0; i < network->lowering.tensor_count; i++)
-        if (network->lowering.tensors[i].storage == STORAGE_CONSTANT)
-            cost->parameter_bytes += network->lowering.tensors[i].bytes;
+    for (size_t i = 0; i < network->lowering.tensor_count; i++) {
+        const struct tensor *tensor = &network->lowering.tensors[i];
+        if (tensor->storage != STORAGE_CONSTANT)
+            continue;
+        cost->parameter_bytes += constant_bytes(tensor);
+        if (constant_bytes(tensor) > cost->buffer_bytes)
+            cost->buffer_bytes = constant_bytes(tensor);
+    }
+}
+
+static int plan_network(struct engine_network *network, const char *path, struct error *err)
+{
+    static const struct network_options defaults;
+    struct lowering_target target;
+    describe_device(network->device, &defaults, &target);
+    int failed =
+        read_graph(path, NULL, 0, (int64_t)network->batch, true, &network->graph, err);
+    if (!failed)
+        failed = lowering_run(&network->lowering, network->graph, &target, err);
+    return failed ? failed
+                  : plan_tensors(&network->lowering, network->batch,
+                                 memory_alignment(network->device), &network->arena_bytes, err);
+}
+
+int engine_estimate(struct device *device, const char *path, size_t batch,
+                    struct engine_cost *cost, struct error *err)
+{
+    struct engine_network planned = {.device = device, .batch = batch};
+    int failed = plan_network(&planned, path, err);
+    if (!failed)
+        engine_cost(&planned, cost);
+    lowering_free(&planned.lowering);
+    graph_free(&planned.graph);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 
 static void print_shape(const struct engine_network *network, const struct tensor *tensor,
