@@ -161,7 +161,9 @@ static int visit_devices(struct visit *visit, struct error *err)
     cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
     if (code == PLATFORM_NOT_FOUND)
         return 0;
-    DEVICE_CL(err, code);
+    if (code != CL_SUCCESS)
+        return error_set(err, device_cl_code(code), "clGetPlatformIDs: %s",
+                         device_cl_error_name(code));
     int index = 0;
     for (cl_uint p = 0; p < platform_count && p < PLATFORMS_MAX; p++) {
         cl_device_id ids[DEVICES_PER_PLATFORM_MAX];
