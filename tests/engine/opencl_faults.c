@@ -1,6 +1,5 @@
 /*
- * The functions that our code calls, defined here, so that the linker takes these; the loader's own
- * are found behind them. Calls come from several threads: counting is under a mutex, and a lost
+ * The functions that our code calls, defined here, so that the linker takes these. Calls come from several threads: counting is under a mutex, and a lost
  * device is one thread's.
  */
 #include "tests/engine/opencl_faults.h"
@@ -14,6 +13,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct opencl_faults wanted;
 static unsigned long calls;
+static long alive;
 static const char *hit;
 static char function_name[64];
 static _Thread_local bool lost;
@@ -33,6 +33,11 @@ void opencl_faults_set(const struct opencl_faults *faults)
 unsigned long opencl_faults_calls(void)
 {
     return calls;
+}
+
+long opencl_faults_alive(void)
+{
+    return alive;
 }
 
 const char *opencl_faults_hit(void)
@@ -101,11 +106,28 @@ static cl_int fault_of(const char *function)
     return code;
 }
 
+static void count_alive(long change)
+{
+    pthread_mutex_lock(&mutex);
+    alive += change;
+    pthread_mutex_unlock(&mutex);
+}
+
+static void *loader;
+static pthread_once_t loader_once = PTHREAD_ONCE_INIT;
+
+static void open_loader(void)
+{
+    loader = dlopen("libOpenCL.so.1", RTLD_NOW | RTLD_LOCAL);
+}
+
+/* The loader's own function. (The linker sees no need of the loader, as all that we call is here.) */
 static void *behind(const char *function)
 {
-    void *found = dlsym(RTLD_NEXT, function);
+    pthread_once(&loader_once, open_loader);
+    void *found = loader ? dlsym(loader, function) : NULL;
     if (!found) {
-        fprintf(stderr, "there is no %s behind opencl_faults.c\n", function);
+        fprintf(stderr, "libOpenCL.so.1 has no %s\n", function);
         abort();
     }
     return found;
@@ -126,12 +148,29 @@ static void *behind(const char *function)
     {                                                                                              \
         type(*real) parameters = (type(*) parameters)behind(#name);                                \
         cl_int code = fault_of(#name);                                                             \
-        if (code == CL_SUCCESS)                                                                    \
-            return real arguments;                                                                 \
+        if (code == CL_SUCCESS) {                                                                  \
+            type made = real arguments;                                                            \
+            count_alive(made != NULL);                                                             \
+            return made;                                                                           \
+        }                                                                                          \
         if (errcode)                                                                               \
             *errcode = code;                                                                       \
         return NULL;                                                                               \
     }
+
+#define RELEASE(type, name)                                                                        \
+    CL_API_ENTRY cl_int CL_API_CALL name(type object)                                              \
+    {                                                                                              \
+        cl_int (*real)(type) = (cl_int(*)(type))behind(#name);                                     \
+        count_alive(-1);                                                                           \
+        return real(object);                                                                       \
+    }
+
+RELEASE(cl_context, clReleaseContext)
+RELEASE(cl_command_queue, clReleaseCommandQueue)
+RELEASE(cl_mem, clReleaseMemObject)
+RELEASE(cl_program, clReleaseProgram)
+RELEASE(cl_kernel, clReleaseKernel)
 
 STATUS(clGetPlatformIDs, (cl_uint entries, cl_platform_id *ids, cl_uint *count),
        (entries, ids, count))

@@ -29,6 +29,9 @@ void opencl_faults_set(const struct opencl_faults *faults);
 /* Calls of the chosen function since opencl_faults_set, failed ones as well. */
 unsigned long opencl_faults_calls(void);
 
+/* Contexts, queues, buffers, programs and kernels made and not released since the program began. */
+long opencl_faults_alive(void);
+
 /* The function that failed first, or NULL. */
 const char *opencl_faults_hit(void);
 

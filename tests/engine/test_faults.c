@@ -1,7 +1,7 @@
 /*
  * Every OpenCL call fails once: while a small network is loaded, run and dropped, for every n the
- * n-th call. Nothing crashes or leaks (the address sanitizer looks), the error says which call failed
- * and how, and the device works afterwards.
+ * n-th call. Nothing crashes or leaks (the address sanitizer looks for memory, the fake counts OpenCL's
+ * objects), the error says which call failed and how, and the device works afterwards.
  */
 #include "tests/engine/harness.h"
 #include "tests/engine/opencl_faults.h"
@@ -139,6 +139,7 @@ static bool fails_to_open(cl_int code, unsigned long nth)
         expect_told(failed, &err, &faults);
     opencl_faults_set(NULL);
     device_close(&device);
+    assert_int_equal(opencl_faults_alive(), 0);
     return came;
 }
 
@@ -158,6 +159,7 @@ static void every_call_in_use_may_fail(void **state)
         assert_in_range(faults.nth, 30, CALLS_MAX - 1);
     }
     device_close(&device);
+    assert_int_equal(opencl_faults_alive(), 0);
 }
 
 /* On a device of its own each time, since programs are kept. */
@@ -174,6 +176,7 @@ static void every_build_may_fail(void **state)
             assert_int_equal(device_open(device_index, NULL, &device, &err), 0);
             came = fails_in_use(device, &faults);
             device_close(&device);
+            assert_int_equal(opencl_faults_alive(), 0);
         }
         assert_in_range(faults.nth, 3, 20);
     }
