@@ -48,7 +48,7 @@ static const struct option_line option_lines[] = {
      "at most so much of each device, e.g. 900M, 12G (default: 4/5 of a GPU, half of others)"},
     {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
     {"batch", 'B', "N", "faces at once, fewer where memory is short (default 64)"},
-    {"list-devices", 'l', NULL, "print the OpenCL devices and exit"},
+    {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
     {"json", 'j', NULL, "with --list-devices: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
     {"version", 'v', NULL, "print the version and exit"},
@@ -187,6 +187,17 @@ static int open_stop_fd(struct error *err)
     return fd < 0 ? error_set(err, E_IO, "signalfd: %s", strerror(errno)) : fd;
 }
 
+/* Lists all devices; a --device beside it is only checked. */
+static int list_devices(const struct options *options, struct error *err)
+{
+    struct device_choice devices[DEVICE_CHOICES_MAX];
+    size_t count = 0;
+    bool check = options->device && strcmp(options->device, "list") != 0;
+    int failed =
+        check ? worker_choose_devices(options->device, options->threads, devices, &count, err) : 0;
+    return failed ? failed : check_list_devices(options->json, stdout, err);
+}
+
 static int work(struct options *options, struct error *err)
 {
     if (!options->worker.runner.store)
@@ -218,7 +229,7 @@ int main(int argc, char **argv)
         return code;
     log_open("worker", LOG_INFO);
     if (options.list_devices)
-        failed = check_list_devices(options.json, stdout, &err);
+        failed = list_devices(&options, &err);
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
     else

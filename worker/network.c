@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/device.h"
 
 #define FIRST_SILENCE (5 * CLOCK_SECOND) /* until a broker has said what it calls silence */
 #define FIRST_HEARTBEAT CLOCK_SECOND
@@ -65,8 +66,12 @@ static void say_hello(struct network *network, int64_t now)
     network->refused = false;
     network->hello_at = now;
     struct wire_hello hello = network->options->hello;
-    if (network->recovery.state != RECOVERY_READY)
+    char device[LIMIT_TEXT_BYTES];
+    if (network->recovery.state != RECOVERY_READY) {
+        snprintf(device, sizeof device, "%.*s (lost)", DEVICE_NAME_MAX, hello.device);
+        hello.device = device;
         hello.credit = 0;
+    }
     tell(network, WIRE_HELLO, &hello);
 }
 

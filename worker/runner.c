@@ -175,20 +175,21 @@ static bool drop_oldest(struct runner *runner)
 static int open_fitting(struct runner *runner, const char *folder, struct pipeline_need *need,
                         struct pipeline **pipeline, struct error *err)
 {
-    int failed = 0;
-    while (need->bytes > runner->memory - kept_bytes(runner) && drop_oldest(runner))
-        continue;
-    while ((failed = pipeline_open(runner->device, folder, need->batch, pipeline, err)) &&
-           (failed == E_MEMORY || failed == E_LIMIT)) {
+    int failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
+    while (failed == E_MEMORY || failed == E_LIMIT) {
         if (failed == E_MEMORY && drop_oldest(runner)) {
             log_warning("%s; another bundle's networks are dropped", err->text);
         } else if (need->batch > 1) {
-            need->batch /= 2;
-            log_warning("%s; trying batches of %zu", err->text, need->batch);
+            log_warning("%s; trying batches of %zu", err->text, need->batch / 2);
+            failed =
+                pipeline_fit(runner->device, folder, need->batch / 2, runner->memory, need, err);
+            if (failed)
+                return failed;
         } else {
             runner->batch = 1; /* smaller ones need not be tried */
             return failed;
         }
+        failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
     }
     return failed;
 }
@@ -203,6 +204,8 @@ static int load_pipeline(struct runner *runner, const char *hash, struct kept_pi
         return failed;
     int64_t since = clock_now();
     failed = pipeline_fit(runner->device, folder, runner->batch, runner->memory, &need, err);
+    while (!failed && need.bytes > runner->memory - kept_bytes(runner) && drop_oldest(runner))
+        continue;
     if (!failed)
         failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
     if (failed)

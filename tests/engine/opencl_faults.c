@@ -14,6 +14,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct opencl_faults wanted;
 static unsigned long calls;
 static long alive;
+static size_t bytes, peak;
 static const char *hit;
 static char function_name[64];
 static _Thread_local bool lost;
@@ -25,6 +26,7 @@ void opencl_faults_set(const struct opencl_faults *faults)
     wanted = faults ? *faults : (struct opencl_faults){0};
     calls = 0;
     hit = NULL;
+    peak = bytes;
     lost = false;
     openings = 0;
     pthread_mutex_unlock(&mutex);
@@ -38,6 +40,16 @@ unsigned long opencl_faults_calls(void)
 long opencl_faults_alive(void)
 {
     return alive;
+}
+
+size_t opencl_faults_bytes(void)
+{
+    return bytes;
+}
+
+size_t opencl_faults_peak(void)
+{
+    return peak;
 }
 
 const char *opencl_faults_hit(void)
@@ -86,14 +98,14 @@ static cl_int fail_lost(const char *function)
     return CL_SUCCESS;
 }
 
-/* The code that this call is to fail with, or CL_SUCCESS. */
-static cl_int fault_of(const char *function)
+/* The code that this call, for `size` bytes, is to fail with, or CL_SUCCESS. */
+static cl_int fault_of(const char *function, size_t size)
 {
     cl_int code = CL_SUCCESS;
     pthread_mutex_lock(&mutex);
     if (lost)
         code = fail_lost(function);
-    if (!wanted.function || strcmp(wanted.function, function) == 0) {
+    if ((!wanted.function || strcmp(wanted.function, function) == 0) && size >= wanted.bytes) {
         unsigned long call = ++calls, times = wanted.times ? wanted.times : 1;
         if (wanted.nth > 0 && call >= wanted.nth && call - wanted.nth < times) {
             code = wanted.code;
@@ -138,7 +150,7 @@ static void *behind(const char *function)
     CL_API_ENTRY cl_int CL_API_CALL name parameters                                                \
     {                                                                                              \
         cl_int(*real) parameters = (cl_int(*) parameters)behind(#name);                            \
-        cl_int code = fault_of(#name);                                                             \
+        cl_int code = fault_of(#name, 0);                                                             \
         return code ? code : real arguments;                                                       \
     }
 
@@ -147,7 +159,7 @@ static void *behind(const char *function)
     CL_API_ENTRY type CL_API_CALL name parameters                                                  \
     {                                                                                              \
         type(*real) parameters = (type(*) parameters)behind(#name);                                \
-        cl_int code = fault_of(#name);                                                             \
+        cl_int code = fault_of(#name, 0);                                                             \
         if (code == CL_SUCCESS) {                                                                  \
             type made = real arguments;                                                            \
             count_alive(made != NULL);                                                             \
@@ -168,7 +180,6 @@ static void *behind(const char *function)
 
 RELEASE(cl_context, clReleaseContext)
 RELEASE(cl_command_queue, clReleaseCommandQueue)
-RELEASE(cl_mem, clReleaseMemObject)
 RELEASE(cl_program, clReleaseProgram)
 RELEASE(cl_kernel, clReleaseKernel)
 
@@ -200,9 +211,6 @@ OBJECT(cl_command_queue, clCreateCommandQueue,
 STATUS(clGetCommandQueueInfo,
        (cl_command_queue queue, cl_command_queue_info name, size_t size, void *value, size_t *used),
        (queue, name, size, value, used))
-OBJECT(cl_mem, clCreateBuffer,
-       (cl_context context, cl_mem_flags flags, size_t size, void *host, cl_int *errcode),
-       (context, flags, size, host, errcode))
 OBJECT(cl_mem, clCreateSubBuffer,
        (cl_mem buffer, cl_mem_flags flags, cl_buffer_create_type type, const void *info,
         cl_int *errcode),
@@ -241,3 +249,38 @@ STATUS(clEnqueueWriteBuffer,
        (queue, buffer, blocking, offset, size, from, waits, wait, event))
 STATUS(clFlush, (cl_command_queue queue), (queue))
 STATUS(clFinish, (cl_command_queue queue), (queue))
+
+/* ---- buffers, whose bytes are counted ---- */
+
+CL_API_ENTRY cl_mem CL_API_CALL clCreateBuffer(cl_context context, cl_mem_flags flags, size_t size,
+                                               void *host, cl_int *errcode)
+{
+    cl_mem (*real)(cl_context, cl_mem_flags, size_t, void *, cl_int *) =
+        (cl_mem(*)(cl_context, cl_mem_flags, size_t, void *, cl_int *))behind("clCreateBuffer");
+    cl_int code = fault_of("clCreateBuffer", size);
+    cl_mem made = code ? NULL : real(context, flags, size, host, &code);
+    if (errcode)
+        *errcode = code;
+    pthread_mutex_lock(&mutex);
+    alive += made != NULL;
+    bytes += made ? size : 0;
+    peak = bytes > peak ? bytes : peak;
+    pthread_mutex_unlock(&mutex);
+    return made;
+}
+
+CL_API_ENTRY cl_int CL_API_CALL clReleaseMemObject(cl_mem object)
+{
+    cl_int (*real)(cl_mem) = (cl_int(*)(cl_mem))behind("clReleaseMemObject");
+    cl_int (*info)(cl_mem, cl_mem_info, size_t, void *, size_t *) =
+        (cl_int(*)(cl_mem, cl_mem_info, size_t, void *, size_t *))behind("clGetMemObjectInfo");
+    cl_mem whole = NULL;
+    size_t size = 0;
+    info(object, CL_MEM_ASSOCIATED_MEMOBJECT, sizeof whole, &whole, NULL);
+    info(object, CL_MEM_SIZE, sizeof size, &size, NULL);
+    pthread_mutex_lock(&mutex);
+    alive--;
+    bytes -= whole ? 0 : size; /* a sub-buffer has none of its own */
+    pthread_mutex_unlock(&mutex);
+    return real(object);
+}

@@ -17,6 +17,7 @@ struct opencl_faults {
     unsigned long nth;    /* the call of it that fails, from 1; 0: none */
     unsigned long times;  /* how many fail from there on; 0: one */
     cl_int code;
+    size_t bytes; /* of clCreateBuffer: only calls for at least as many count */
     /* The device is lost with that call: everything the same thread enqueues fails, too, until it
      * has made a context again, which fails `openings` times. */
     bool lost;
@@ -31,6 +32,10 @@ unsigned long opencl_faults_calls(void);
 
 /* Contexts, queues, buffers, programs and kernels made and not released since the program began. */
 long opencl_faults_alive(void);
+
+/* Bytes of the buffers alive, and the most there were since opencl_faults_set. */
+size_t opencl_faults_bytes(void);
+size_t opencl_faults_peak(void);
 
 /* The function that failed first, or NULL. */
 const char *opencl_faults_hit(void);

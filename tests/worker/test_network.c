@@ -264,6 +264,7 @@ static void expect_credit(struct stage *stage, uint64_t credit)
 {
     struct received hello = expect(stage, WIRE_HELLO);
     assert_int_equal(WIRE_BODY(&hello.message, hello)->credit, credit);
+    assert_string_equal(WIRE_BODY(&hello.message, hello)->device, credit ? "d" : "d (lost)");
     drop(&hello);
 }
 
