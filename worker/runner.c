@@ -329,11 +329,11 @@ static int try_run(struct runner *runner, struct outcome *outcome, struct error 
  * what failed first in front. */
 static int examine(struct runner *runner, int failed, struct error *err)
 {
-    struct error check = {0};
+    struct error check = {0}, first = *err;
     if ((failed != E_DEVICE && failed != E_MEMORY) || !runner->device ||
         device_check(runner->device, &check) == 0)
         return failed;
-    return error_set(err, E_LOST, "%.500s; %.400s", err->text, check.text);
+    return error_set(err, E_LOST, "%.500s; %.400s", first.text, check.text);
 }
 
 /* Runs with ever smaller batches while memory runs out. */

@@ -18,7 +18,7 @@ finish_job "$job"
 expect_equal "devices lost" 1 "$(grep -c '(try 1 of 8)' both.log)"
 if grep -q 'is back' both.log; then fail "the lost device came back"; fi
 expect_equal "what failed" "E_LOST 1" "$(query "SELECT code || ' ' || count(*) FROM failure GROUP BY code")"
-has "SELECT text LIKE '%does not answer%' FROM failure" || fail "the failure does not say that the device is gone"
+has "SELECT text LIKE '%clEnqueueNDRangeKernel of %does not answer%' FROM failure" || fail "the failure does not say that the device is gone"
 "$facefarm" worker list >workers
 expect_equal "lost devices in the list" 1 "$(grep -c '(lost)$' workers)"
 dump farm.db >tables

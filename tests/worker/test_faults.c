@@ -205,6 +205,8 @@ static void a_lost_device_is_told_and_opened_again(void **state)
         struct runner *runner = open_runner(4, 0);
         opencl_faults_set(&faults);
         expect_failure(runner, E_LOST, true, device_cl_error_name(codes[i]));
+        opencl_faults_set(&faults);
+        expect_failure(runner, E_LOST, true, "clEnqueueReadBuffer(");
         assert_int_not_equal(runner_reopen(runner, &err), 0);
         assert_non_null(strstr(err.text, "clCreateContext"));
         expect_scores(runner); /* the second opening succeeds */
