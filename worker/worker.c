@@ -148,8 +148,11 @@ static void start_units(struct unit *units, const struct worker_options *options
 {
     for (size_t i = 0; i < options->device_count; i++) {
         struct unit *unit = &units[i];
-        unit->failed = start_unit(unit, options, i, &unit->error);
-        if (unit->failed && options->device_count > 1)
+        int failed = start_unit(unit, options, i, &unit->error);
+        if (!failed)
+            continue; /* from here on `failed` and `error` are its thread's */
+        unit->failed = failed;
+        if (options->device_count > 1)
             log_error("%s does without device %d: %s", unit->name, options->devices[i].index,
                       unit->error.text);
     }
