@@ -13,7 +13,7 @@ MUST_CHECK int check_list_devices(bool json, FILE *out, struct error *err);
 /* Checks a bundle folder: bundle.yaml and digests, then that every network is one we run, and,
  * where the machine has an OpenCL device, that its tensors are what bundle.yaml says. One line a
  * network. The error names file, node or tensor, what was found and what was expected. `device` as
- * in worker_choose_device. */
+ * in device_select: the first of those chosen. */
 MUST_CHECK int check_bundle(const char *folder, const char *device, FILE *out, struct error *err);
 
 #endif

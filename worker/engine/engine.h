@@ -71,8 +71,14 @@ struct engine_cost {
     double gflop_per_row;   /* 1 multiply-add = 2 operations, after fusion, direct algorithms */
     size_t parameter_bytes; /* weights on the device */
     size_t scratch_bytes;   /* planned activations at the compiled batch */
+    size_t buffer_bytes;    /* the largest single buffer of these */
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
+
+/* The cost that engine_load would have, without taking memory on the device; errors as its. */
+MUST_CHECK int engine_estimate(struct device *device, const char *path, size_t batch,
+                               const struct engine_options *options, struct engine_cost *cost,
+                               struct error *err);
 
 /*
  * Finds the fastest blocks and tiles for the network's convolutions at `rows` rows on this device and

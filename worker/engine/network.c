@@ -159,7 +159,7 @@ static int place_tensors(struct engine_network *network, struct error *err)
         tensor->memory = clCreateSubBuffer(network->arena, CL_MEM_READ_WRITE,
                                            CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         if (!tensor->memory)
-            failed = error_set(err, E_DEVICE, "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
+            failed = error_set(err, device_cl_code(code), "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
                                device_cl_error_name(code));
     }
     return failed;
@@ -342,4 +342,29 @@ int engine_find_output(const struct engine_network *network, const char *name)
         if (strcmp(network->outputs[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+static int plan_network(struct engine_network *network, const char *path,
+                        const struct network_options *options, struct error *err)
+{
+    int failed = network_read(path, (int64_t)network->batch, &network->graph, err);
+    if (!failed)
+        failed = lower_network(network, options, err);
+    return failed ? failed
+                  : plan_tensors(&network->lowering, network->batch,
+                                 memory_alignment(network->device), &network->arena_bytes, err);
+}
+
+int engine_estimate(struct device *device, const char *path, size_t batch,
+                    const struct engine_options *options, struct engine_cost *cost,
+                    struct error *err)
+{
+    const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
+    struct engine_network planned = {.device = device, .batch = batch};
+    int failed = plan_network(&planned, path, &chosen, err);
+    if (!failed)
+        engine_cost(&planned, cost);
+    lowering_free(&planned.lowering);
+    graph_free(&planned.graph);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }

@@ -5,12 +5,19 @@
 
 void engine_cost(const struct engine_network *network, struct engine_cost *cost)
 {
-    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes};
+    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes,
+                                 .buffer_bytes = network->arena_bytes};
     for (size_t i = 0; i < network->lowering.step_count; i++)
         cost->gflop_per_row += network->lowering.steps[i].operations * 1e-9;
-    for (size_t i = 0; i < network->lowering.tensor_count; i++)
-        if (network->lowering.tensors[i].storage == STORAGE_CONSTANT)
-            cost->parameter_bytes += network->lowering.tensors[i].bytes;
+    for (size_t i = 0; i < network->lowering.tensor_count; i++) {
+        const struct tensor *tensor = &network->lowering.tensors[i];
+        size_t bytes = tensor->elements.each * sizeof(float);
+        if (tensor->storage != STORAGE_CONSTANT)
+            continue;
+        cost->parameter_bytes += bytes;
+        if (bytes > cost->buffer_bytes)
+            cost->buffer_bytes = bytes;
+    }
 }
 
 static void print_shape(const struct engine_network *network, const struct tensor *tensor,
