@@ -59,6 +59,13 @@ static const struct cli_option bundle_check_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option bundle_plan_options[] = {
+    {"batch", CLI_UINT, "N", 65536, "64", "rows at once"},
+    {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to plan for, as facefarm-worker names it"},
+    {"tune", CLI_FLAG, NULL, 0, NULL, "first find the fastest blocks on the device, and keep them"},
+    OPTION_END,
+};
+
 static const struct cli_option export_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
     {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
@@ -108,6 +115,12 @@ const struct cli_command cli_commands[] = {
      "Checks a bundle on a device of this machine: every file, every operator, and the outputs "
      "against the reference outputs that the bundle brings.",
      bundle_check_options, 0, command_bundle_check},
+    {"bundle plan", "PATH", 1, 1, "prints how a bundle's networks, or an ONNX file, run on a device",
+     "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted and "
+     "measured milliseconds, and the share of the device's multiply-add peak. Tuning changes how "
+     "fast later runs are, never what they give; it is kept in FACEFARM_CACHE, or "
+     "XDG_CACHE_HOME/facefarm, or ~/.cache/facefarm.",
+     bundle_plan_options, 0, command_bundle_plan},
     {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
      command_bundle_add},
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",

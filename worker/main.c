@@ -17,16 +17,19 @@
 #include "common/socket.h"
 #include "version.h"
 #include "worker/check.h"
+#include "worker/plan_report.h"
 #include "worker/worker.h"
 
 enum { EXIT_USAGE = 2 };
+#define PLAN_BATCH 64
 
 struct options {
     struct worker_options worker;
     const char *device;
     unsigned threads;
     const char *check; /* folder of a bundle */
-    bool list_devices, json;
+    const char *plan;  /* folder of a bundle, or an ONNX file */
+    bool list_devices, json, tune;
 };
 
 /* One table gives parsing and help. */
@@ -51,6 +54,8 @@ static const struct option_line option_lines[] = {
     {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
     {"json", 'j', NULL, "with --list-devices: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
+    {"plan", 'p', "PATH", "print how a bundle, or an ONNX file, runs here at --batch, and exit"},
+    {"tune", 'T', NULL, "with --plan: first find the fastest blocks, and keep them"},
     {"version", 'v', NULL, "print the version and exit"},
     {"help", 'h', NULL, "print this and exit"},
 };
@@ -137,6 +142,12 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 'c':
         options->check = argument;
         return 0;
+    case 'p':
+        options->plan = argument;
+        return 0;
+    case 'T':
+        options->tune = true;
+        return 0;
     }
     return error_set(err, E_INVALID, "--help lists the options");
 }
@@ -217,6 +228,11 @@ static int work(struct options *options, struct error *err)
     return failed;
 }
 
+static size_t plan_batch(const struct options *options)
+{
+    return options->worker.runner.batch ? options->worker.runner.batch : PLAN_BATCH;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
@@ -232,6 +248,9 @@ int main(int argc, char **argv)
         failed = list_devices(&options, &err);
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
+    else if (options.plan)
+        failed = plan_report(options.plan, options.device, plan_batch(&options), options.tune, stdout,
+                             &err);
     else
         failed = work(&options, &err);
     if (failed)

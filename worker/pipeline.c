@@ -54,7 +54,7 @@ size_t pipeline_network_count(const struct bundle *bundle)
 
 void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_network *network)
 {
-    *network = (struct pipeline_network){0};
+    *network = (struct pipeline_network){.tolerance = bundle->tolerance};
     if (i == 0) {
         network->file = bundle->generator.file;
         network->input = bundle->generator.input;
@@ -132,7 +132,8 @@ int pipeline_load(struct device *device, const char *folder,
     if (length < 0 || (size_t)length >= sizeof path)
         return error_set(err, E_LIMIT, "path too long: %s/%s", folder, described->file);
     struct engine_network *loaded = NULL;
-    int failed = engine_load(device, path, batch, NULL, &loaded, err);
+    const struct engine_options options = {.tolerance = described->tolerance};
+    int failed = engine_load(device, path, batch, &options, &loaded, err);
     if (failed)
         return failed;
     failed = check_network(described, loaded, err);

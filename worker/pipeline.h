@@ -49,6 +49,7 @@ struct pipeline_network {
     const char *file;
     const char *input, *output;            /* tensor names */
     int64_t input_dims[4], output_dims[4]; /* without the batch, ended by 0 */
+    double tolerance;                      /* the bundle's */
 };
 size_t pipeline_network_count(const struct bundle *bundle);
 void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_network *network);

@@ -59,7 +59,8 @@ int pipeline_measure(struct device *device, const char *folder, const struct bun
         int length = snprintf(path, sizeof path, "%s/%s", folder, described.file);
         if (length < 0 || (size_t)length >= sizeof path)
             return error_set(err, E_LIMIT, "path too long: %s/%s", folder, described.file);
-        int failed = engine_estimate(device, path, batch, NULL, &cost, err);
+        const struct engine_options options = {.tolerance = described.tolerance};
+        int failed = engine_estimate(device, path, batch, &options, &cost, err);
         if (failed)
             return failed;
         sum.bytes += cost.parameter_bytes + cost.scratch_bytes;

@@ -87,14 +87,17 @@ void network_target(const struct device *device, const struct network_options *o
 {
     const struct device_info *info = device_describe(device);
     cl_device_id id;
-    cl_uint width = 0;
+    cl_uint width = 0, megahertz = 0;
     if (clGetCommandQueueInfo(device_queue(device), CL_QUEUE_DEVICE, sizeof id, &id, NULL) ==
-        CL_SUCCESS)
+        CL_SUCCESS) {
         clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
+        clGetDeviceInfo(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof megahertz, &megahertz, NULL);
+    }
     *target = width >= 16 ? cpu_512 : cpu_256;
     target->blocked = info->kind == DEVICE_CPU && !options->portable;
     target->local_bytes = info->local_memory_bytes;
     target->cores = (int)info->compute_units;
+    target->clock_hz = megahertz * 1e6;
     target->forced = options->forced;
     if (options->engine.tolerance > 0)
         target->tolerance = options->engine.tolerance;

@@ -166,8 +166,9 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
 }
 
 static int lower_tiled(struct lowering *lowering, struct node *node, const struct conv *conv,
-                       const struct tiling *tiling, bool normalise, struct error *err)
+                       const struct conv_candidate *choice, bool normalise, struct error *err)
 {
+    const struct tiling *tiling = &choice->tiling;
     bool out_plain =
         conv->rank != 4 || (!normalise && lower_wants_plain(lowering, node->outputs[0]));
     bool in_last = lower_is_channels_last(lowering, node->inputs[0]);
@@ -185,6 +186,7 @@ static int lower_tiled(struct lowering *lowering, struct node *node, const struc
     if (normalise)
         step_define(step, "-DPIXEL_NORM=(%af)", (double)node->fused.pixel_norm_epsilon);
     define_tiling(step, conv, tiling);
+    step->cycles = choice->cycles;
     snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d", tiling->block_y,
              tiling->block_x, tiling->vectors);
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
@@ -273,8 +275,8 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     } else if (lowering->target.blocked &&
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
-                     ? lower_winograd(lowering, node, &conv, &choice.winograd, inside, err)
-                     : lower_tiled(lowering, node, &conv, &choice.tiling, inside, err);
+                     ? lower_winograd(lowering, node, &conv, &choice, inside, err)
+                     : lower_tiled(lowering, node, &conv, &choice, inside, err);
     } else {
         inside = false;
         failed = lower_any(lowering, node, &conv, err);
