@@ -24,6 +24,7 @@ PROGRAM = export.ROOT / "build/release/tests/engine/bench_engine"
 CACHE = export.ROOT / "build/bench"
 ROUND_MS = 300.0  # a round repeats calls for about so long
 HOPELESS = 1.2
+TOLERANCE = "1e-3"  # of the outputs, as float32 peers' transforms have
 
 
 def calls_of(ms: float) -> int:
@@ -37,7 +38,7 @@ class Engine:
         self.path, self.row, self.threads = export.write(row, CACHE), row, threads
 
     def measure(self, calls: int) -> dict[str, float]:
-        command = [PROGRAM, "--json", "--rounds", str(calls), "--batch", str(self.row.batch),
+        command = [PROGRAM, "--json", "--tolerance", TOLERANCE, "--rounds", str(calls), "--batch", str(self.row.batch),
                    "--threads", str(self.threads), self.path]
         environment = {**os.environ, "POCL_CACHE_DIR": str(CACHE / "pocl")}
         done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -2,10 +2,12 @@
  * Speed of the default bundle's networks, or of those named: faces a second and GFLOP/s (direct
  * algorithms' operations, after fusion) at several batches.
  *
- *     bench_engine [--json] [--rounds N] [--batch N] [--threads N] [MODEL.onnx…]
+ *     bench_engine [--json] [--plan] [--tune] [--rounds N] [--batch N] [--threads N] [--tolerance T]
+ *                  [MODEL.onnx…]
  *
  * Without --batch at 1, 8 and 64 rows; --threads limits PoCL's. With --json, one line a measurement,
- * for bench.py. Times are medians; peak_mib is the process's resident memory so far.
+ * for bench.py; with --plan, also each step. Times are medians; peak_mib is the process's resident
+ * memory so far.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,12 +19,13 @@
 
 #define ROUNDS_MOST 1001
 
-static const size_t all_batches[] = {1, 8, 64};
+static const size_t batches[] = {1, 8, 64};
 
 struct bench {
     struct device *device;
-    bool json;
-    int rounds, batch;
+    bool json, plan, tune;
+    struct engine_options options;
+    int rounds, batch; /* batch 0: each of `batches` */
 };
 
 static double seconds(void)
@@ -101,13 +104,30 @@ static void print_line(const struct bench *bench, const char *path, size_t batch
                median * 1e3, rate, gflops);
 }
 
+static int print_plan(struct bench *bench, struct engine_network *network, size_t batch,
+                      const cl_mem *in, struct error *err)
+{
+    const cl_mem out[16] = {NULL};
+    double *milliseconds = calloc(engine_step_count(network), sizeof *milliseconds);
+    if (!milliseconds)
+        return error_set(err, E_MEMORY, "no memory for times");
+    int failed = engine_profile(network, batch, in, out, (size_t)bench->rounds, milliseconds, err);
+    if (!failed)
+        engine_print_plan(network, milliseconds, stdout);
+    free(milliseconds);
+    return failed;
+}
+
 static int measure(struct bench *bench, const char *path, size_t batch, struct error *err)
 {
     struct engine_network *network = NULL;
     struct engine_cost cost;
     cl_mem in[16] = {NULL};
     double median = 0;
-    int failed = engine_load(bench->device, path, batch, &network, err);
+    int failed = bench->tune ? engine_tune(bench->device, path, batch, &bench->options, stdout, err) : 0;
+    if (failed)
+        return failed;
+    failed = engine_load(bench->device, path, batch, &bench->options, &network, err);
     if (failed)
         return failed;
     if (engine_input_count(network) > 16 || engine_output_count(network) > 16)
@@ -117,6 +137,8 @@ static int measure(struct bench *bench, const char *path, size_t batch, struct e
     if (!failed)
         failed = time_runs(bench, network, batch, in, &median, err);
     engine_cost(network, &cost);
+    if (!failed && bench->plan)
+        failed = print_plan(bench, network, batch, in, err);
     if (!failed)
         print_line(bench, path, batch, median, &cost);
     for (size_t i = 0; i < 16; i++)
@@ -131,8 +153,8 @@ static int measure_all(struct bench *bench, const char *path, struct error *err)
     if (bench->batch)
         return measure(bench, path, (size_t)bench->batch, err);
     int failed = 0;
-    for (size_t i = 0; !failed && i < sizeof all_batches / sizeof *all_batches; i++)
-        failed = measure(bench, path, all_batches[i], err);
+    for (size_t i = 0; !failed && i < sizeof batches / sizeof *batches; i++)
+        failed = measure(bench, path, batches[i], err);
     return failed;
 }
 
@@ -157,14 +179,20 @@ int main(int argc, char **argv)
     for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
         if (strcmp(argv[first], "--json") == 0)
             bench.json = true;
+        else if (strcmp(argv[first], "--tune") == 0)
+            bench.tune = true;
+        else if (strcmp(argv[first], "--plan") == 0)
+            bench.plan = true;
+        else if (strcmp(argv[first], "--tolerance") == 0 && first + 1 < argc)
+            bench.options.tolerance = atof(argv[++first]);
         else if (!read_number(argc, argv, &first, "--rounds", &bench.rounds) &&
                  !read_number(argc, argv, &first, "--batch", &bench.batch) &&
                  !read_number(argc, argv, &first, "--threads", &threads))
             bench.rounds = 0;
     }
     if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST || bench.batch < 0 || threads < 0) {
-        fprintf(stderr, "usage: bench_engine [--json] [--rounds 1…%d] [--batch N] [--threads N] "
-                        "[MODEL.onnx…]\n", ROUNDS_MOST);
+        fprintf(stderr, "usage: bench_engine [--json] [--plan] [--tune] [--rounds 1…%d] [--batch N] "
+                        "[--threads N] [--tolerance T] [MODEL.onnx…]\n", ROUNDS_MOST);
         return 2;
     }
     if (threads > 0) { /* both names that PoCL's releases have had */

@@ -107,6 +107,33 @@ static void define_pool(struct step *step, const struct pool *pool)
     step_define(step, "-DPY_END=%d -DPX_END=%d", (int)pool->end[0], (int)pool->end[1]);
 }
 
+/* Channels-last on a CPU: a group makes a row. */
+static int lower_blocked(struct lowering *lowering, struct node *node, const struct pool *pool,
+                         struct error *err)
+{
+    const struct value *value = node_output(lowering->graph, node, 0);
+    int in, out;
+    struct step *step;
+    int failed = lower_input(lowering, node->inputs[0], LAYOUT_CHANNELS_LAST, &in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_CHANNELS_LAST, &out, err);
+    if (!failed)
+        failed = lower_step(lowering, "pool_blocked.cl", "pool_blocked", out, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DCP=%zu", round_up((size_t)value->dims[1], CHANNEL_BLOCK));
+    if (node->op->variant)
+        step_define(step, "-DMAX");
+    if (attribute_int(node, "count_include_pad", 0))
+        step_define(step, "-DCOUNT_PADDING");
+    define_pool(step, pool);
+    step_tensor(step, in);
+    step_tensor(step, out);
+    step->global[0] = (struct count){(size_t)pool->out[0], false};
+    step->global[1] = value_rows(value, 1);
+    return 0;
+}
+
 static int lower_pool(struct lowering *lowering, struct node *node, struct error *err)
 {
     const struct value *value = node_input(lowering->graph, node, 0);
@@ -116,6 +143,8 @@ static int lower_pool(struct lowering *lowering, struct node *node, struct error
     int in, out;
     struct step *step;
     int failed = read_pool(lowering->graph, node, &pool, err);
+    if (!failed && last && lowering->target.blocked)
+        return lower_blocked(lowering, node, &pool, err);
     if (!failed)
         failed = lower_input(lowering, node->inputs[0], layout, &in, err);
     if (!failed)
