@@ -2,9 +2,12 @@
  * Speed of the default bundle's networks, or of those named: faces a second and GFLOP/s (direct
  * algorithms' operations, after fusion) at several batches.
  *
- *     bench_engine [--json] [--plan] [--tune] [--rounds N] [--batch N] [--tolerance T] [MODEL.onnx…]
+ *     bench_engine [--json] [--plan] [--tune] [--rounds N] [--batch N] [--threads N] [--tolerance T]
+ *                  [MODEL.onnx…]
  *
- * With --json, one line a measurement, for peer_onnxruntime.py; with --plan, also each step. Times are medians.
+ * Without --batch at 1, 8 and 64 rows; --threads limits PoCL's. With --json, one line a measurement,
+ * for bench.py; with --plan, also each step. Times are medians; peak_mib is the process's resident
+ * memory so far.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,9 +24,8 @@ static const size_t batches[] = {1, 8, 64};
 struct bench {
     struct device *device;
     bool json, plan, tune;
-    int rounds;
     struct engine_options options;
-    size_t batch; /* 0: each of `batches` */
+    int rounds, batch; /* batch 0: each of `batches` */
 };
 
 static double seconds(void)
@@ -75,13 +77,28 @@ static int time_runs(struct bench *bench, struct engine_network *network, size_t
     return 0;
 }
 
+/* Not getrusage(): a process that vfork() started has its parent's there. 0 where it is not known. */
+static double peak_mib(void)
+{
+    char line[256];
+    long kib = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (status && fgets(line, sizeof line, status))
+        if (strncmp(line, "VmHWM:", 6) == 0)
+            kib = strtol(line + 6, NULL, 10);
+    if (status)
+        fclose(status);
+    return (double)kib / 1024.0;
+}
+
 static void print_line(const struct bench *bench, const char *path, size_t batch, double median,
                        const struct engine_cost *cost)
 {
     double rate = (double)batch / median, gflops = cost->gflop_per_row * rate;
     if (bench->json)
         printf("{\"model\": \"%s\", \"batch\": %zu, \"ms\": %.4f, \"rows_per_s\": %.1f, "
-               "\"gflops\": %.1f}\n", path, batch, median * 1e3, rate, gflops);
+               "\"gflops\": %.1f, \"peak_mib\": %.1f}\n",
+               path, batch, median * 1e3, rate, gflops, peak_mib());
     else
         printf("%-36s batch %3zu  %9.3f ms  %9.0f rows/s  %7.1f GFLOP/s\n", path, batch,
                median * 1e3, rate, gflops);
@@ -131,12 +148,23 @@ static int measure(struct bench *bench, const char *path, size_t batch, struct e
     return failed;
 }
 
-static int measure_batches(struct bench *bench, const char *path, struct error *err)
+static int measure_all(struct bench *bench, const char *path, struct error *err)
 {
-    int failed = bench->batch ? measure(bench, path, bench->batch, err) : 0;
-    for (size_t b = 0; !failed && !bench->batch && b < sizeof batches / sizeof *batches; b++)
-        failed = measure(bench, path, batches[b], err);
+    if (bench->batch)
+        return measure(bench, path, (size_t)bench->batch, err);
+    int failed = 0;
+    for (size_t i = 0; !failed && i < sizeof batches / sizeof *batches; i++)
+        failed = measure(bench, path, batches[i], err);
     return failed;
+}
+
+/* The number after the option `name` at argv[*i], if that is what stands there. */
+static bool read_number(int argc, char **argv, int *i, const char *name, int *number)
+{
+    if (strcmp(argv[*i], name) != 0 || *i + 1 >= argc)
+        return false;
+    *number = atoi(argv[++*i]);
+    return true;
 }
 
 int main(int argc, char **argv)
@@ -147,29 +175,36 @@ int main(int argc, char **argv)
                                      "models/default/age_judge.onnx"};
     struct bench bench = {.rounds = 15};
     struct error err = {0};
-    int first = 1;
+    int first = 1, threads = 0;
     for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++) {
         if (strcmp(argv[first], "--json") == 0)
             bench.json = true;
-        else if (strcmp(argv[first], "--rounds") == 0 && first + 1 < argc)
-            bench.rounds = atoi(argv[++first]);
-        else if (strcmp(argv[first], "--batch") == 0 && first + 1 < argc)
-            bench.batch = (size_t)atoi(argv[++first]);
-        else if (strcmp(argv[first], "--tolerance") == 0 && first + 1 < argc)
-            bench.options.tolerance = atof(argv[++first]);
         else if (strcmp(argv[first], "--tune") == 0)
             bench.tune = true;
         else if (strcmp(argv[first], "--plan") == 0)
             bench.plan = true;
+        else if (strcmp(argv[first], "--tolerance") == 0 && first + 1 < argc)
+            bench.options.tolerance = atof(argv[++first]);
+        else if (!read_number(argc, argv, &first, "--rounds", &bench.rounds) &&
+                 !read_number(argc, argv, &first, "--batch", &bench.batch) &&
+                 !read_number(argc, argv, &first, "--threads", &threads))
+            bench.rounds = 0;
     }
-    if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST) {
-        fprintf(stderr, "bench_engine: rounds from 1 to %d\n", ROUNDS_MOST);
+    if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST || bench.batch < 0 || threads < 0) {
+        fprintf(stderr, "usage: bench_engine [--json] [--plan] [--tune] [--rounds 1…%d] [--batch N] "
+                        "[--threads N] [--tolerance T] [MODEL.onnx…]\n", ROUNDS_MOST);
         return 2;
+    }
+    if (threads > 0) { /* both names that PoCL's releases have had */
+        char text[16];
+        snprintf(text, sizeof text, "%d", threads);
+        setenv("POCL_MAX_PTHREAD_COUNT", text, 1);
+        setenv("POCL_CPU_MAX_CU_COUNT", text, 1);
     }
     size_t count = first < argc ? (size_t)(argc - first) : sizeof defaults / sizeof *defaults;
     int failed = device_open(0, NULL, &bench.device, &err);
     for (size_t i = 0; !failed && i < count; i++)
-        failed = measure_batches(&bench, first < argc ? argv[first + (int)i] : defaults[i], &err);
+        failed = measure_all(&bench, first < argc ? argv[first + (int)i] : defaults[i], &err);
     if (failed)
         fprintf(stderr, "bench_engine: %s\n", err.text);
     device_close(&bench.device);
