@@ -23,6 +23,8 @@
 static int prepare_graph(struct graph *graph, bool fuse, struct error *err)
 {
     int failed = pass_infer(graph, err);
+    if (!failed)
+        failed = pass_check_outputs(graph, err);
     return failed || !fuse ? failed : pass_fuse(graph, err);
 }
 

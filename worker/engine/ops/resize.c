@@ -14,6 +14,7 @@
 struct resize_axis {
     int64_t in, out;
     float scale;
+    double length; /* of the result before rounding down, which align_corners divides by */
 };
 
 struct resize {
@@ -54,6 +55,7 @@ static int apply_scales(const struct value *in, const float *scales, size_t coun
             return error_set(err, E_UNSUPPORTED, "scale %g of %lld", (double)axis->scale,
                              (long long)axis->in);
         axis->out = (int64_t)out;
+        axis->length = (double)axis->in * (double)axis->scale;
     }
     return 0;
 }
@@ -71,6 +73,7 @@ static int apply_sizes(const struct value *in, const int64_t *sizes, size_t coun
         if (axis->out < 1 || axis->out > 1 << 20)
             return error_set(err, E_UNSUPPORTED, "a size of %lld", (long long)axis->out);
         axis->scale = (float)axis->out / (float)axis->in;
+        axis->length = (double)axis->out;
     }
     return 0;
 }
@@ -135,7 +138,7 @@ static bool coordinate(const struct resize *resize, const struct resize_axis *ax
     else if (strcmp(resize->coordinates, "pytorch_half_pixel") == 0)
         *at = axis->out > 1 ? (x + 0.5) / scale - 0.5 : 0;
     else if (strcmp(resize->coordinates, "align_corners") == 0)
-        *at = axis->out > 1 ? x * (double)(axis->in - 1) / (double)(axis->out - 1) : 0;
+        *at = axis->out > 1 ? x * (double)(axis->in - 1) / (axis->length - 1) : 0;
     else
         return false;
     return true;
