@@ -20,6 +20,7 @@
 enum value_type {
     VALUE_FLOAT,
     VALUE_INT64,
+    VALUE_BOOL, /* a constant's elements are int64_t 0 or 1; on the device they are floats */
 };
 
 struct value {
