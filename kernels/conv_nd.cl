@@ -25,8 +25,8 @@ static inline int source_of(int o, int j, int stride, int dilation, int pad, int
 }
 
 __kernel void conv_nd(const __global float *restrict in, const __global float *restrict weights,
-                      const __global float *restrict bias, __global float *restrict out, int4 size,
-                      int4 result, int4 kernel_size, int4 stride, int4 dilation, int4 pad, int ci,
+                      const __global float *restrict bias, __global float *restrict out, int8 size,
+                      int8 result, int8 kernel_size, int8 stride, int8 dilation, int8 pad, int ci,
                       int cg, int groups, int biased, ulong total)
 {
     size_t i = get_global_id(0);

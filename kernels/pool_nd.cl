@@ -10,23 +10,23 @@
 #define POOL 0
 #endif
 
-__kernel void pool_nd(const __global float *restrict in, __global float *restrict out, int4 size,
-                      int4 result, int4 kernel_size, int4 stride, int4 dilation, int4 begin,
-                      int4 end, int count_padding, float p, ulong total)
+__kernel void pool_nd(const __global float *restrict in, __global float *restrict out, int8 size,
+                      int8 result, int8 kernel_size, int8 stride, int8 dilation, int8 begin,
+                      int8 end, int count_padding, float p, ulong total)
 {
     size_t i = get_global_id(0);
     if (i >= total)
         return;
-    int4 at = (int4)(i / ((size_t)result.s2 * result.s1) % result.s0,
-                     i / result.s2 % result.s1, i % result.s2, 0);
+    int8 at = (int8)(i / ((size_t)result.s2 * result.s1) % result.s0,
+                     i / result.s2 % result.s1, i % result.s2, 0, 0, 0, 0, 0);
     size_t plane = i / ((size_t)result.s0 * result.s1 * result.s2);
     in += plane * size.s0 * size.s1 * size.s2;
     float sum = POOL == 1 ? -INFINITY : 0.0f;
     int count = 0, taps = kernel_size.s0 * kernel_size.s1 * kernel_size.s2;
     for (int j = 0; j < taps; j++) {
-        int4 tap = (int4)(j / (kernel_size.s2 * kernel_size.s1),
-                          j / kernel_size.s2 % kernel_size.s1, j % kernel_size.s2, 0);
-        int4 from = at * stride - begin + tap * dilation;
+        int8 tap = (int8)(j / (kernel_size.s2 * kernel_size.s1),
+                          j / kernel_size.s2 % kernel_size.s1, j % kernel_size.s2, 0, 0, 0, 0, 0);
+        int8 from = at * stride - begin + tap * dilation;
         int inside = from.s0 >= 0 && from.s0 < size.s0 && from.s1 >= 0 && from.s1 < size.s1 &&
                      from.s2 >= 0 && from.s2 < size.s2;
         int padded = from.s0 < size.s0 + end.s0 && from.s1 < size.s1 + end.s1 &&

@@ -156,13 +156,6 @@ void step_count(struct step *step, struct count count)
     *next_arg(step) = (struct step_arg){.kind = ARG_COUNT, .as.count = count};
 }
 
-void step_int4(struct step *step, const int32_t four[4])
-{
-    struct step_arg *arg = next_arg(step);
-    arg->kind = ARG_INT4;
-    memcpy(arg->as.four, four, sizeof arg->as.four);
-}
-
 void step_bytes(struct step *step, const void *bytes)
 {
     struct step_arg *arg = next_arg(step);

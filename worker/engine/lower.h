@@ -50,8 +50,7 @@ enum arg_kind {
     ARG_INT,   /* int */
     ARG_FLOAT, /* float */
     ARG_COUNT, /* ulong, scaled by the rows */
-    ARG_INT4,
-    ARG_BYTES, /* 32 bytes: int8 */
+    ARG_BYTES, /* up to 32 bytes: vectors */
 };
 
 struct step_arg {
@@ -59,7 +58,6 @@ struct step_arg {
     union {
         int tensor;
         int integer;
-        int32_t four[4];
         float number;
         struct count count;
         unsigned char bytes[32];
@@ -133,7 +131,6 @@ void step_tensor(struct step *step, int tensor);
 void step_int(struct step *step, int64_t integer);
 void step_float(struct step *step, float number);
 void step_count(struct step *step, struct count count);
-void step_int4(struct step *step, const int32_t four[4]);
 void step_bytes(struct step *step, const void *bytes); /* 32 bytes */
 /* Appends printf-formatted -D options, separated by a space. */
 void step_define(struct step *step, const char *format, ...)

@@ -342,8 +342,6 @@ static struct device_arg resolve_arg(const struct run *run, const struct step_ar
     case ARG_COUNT:
         value->count = resolve(arg->as.count, run->rows);
         return DEVICE_ARG(value->count);
-    case ARG_INT4:
-        return DEVICE_ARG(arg->as.four);
     case ARG_BYTES:
         return DEVICE_ARG(arg->as.bytes);
     }

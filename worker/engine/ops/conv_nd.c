@@ -198,7 +198,7 @@ bool node_is_conv_nd(const struct node *node)
 
 static void step_axes(struct step *step, const int64_t axes[AXES])
 {
-    step_int4(step, (const int32_t[4]){(int32_t)axes[0], (int32_t)axes[1], (int32_t)axes[2], 0});
+    step_bytes(step, (const int32_t[8]){(int32_t)axes[0], (int32_t)axes[1], (int32_t)axes[2]});
 }
 
 static int lower_conv_nd(struct lowering *lowering, struct node *node, struct error *err)

@@ -153,7 +153,7 @@ static int lower_image_pool(struct lowering *lowering, struct node *node, const 
 
 static void step_axes(struct step *step, const int64_t axes[AXES])
 {
-    step_int4(step, (const int32_t[4]){(int32_t)axes[0], (int32_t)axes[1], (int32_t)axes[2], 0});
+    step_bytes(step, (const int32_t[8]){(int32_t)axes[0], (int32_t)axes[1], (int32_t)axes[2]});
 }
 
 static int lower_pool_nd(struct lowering *lowering, struct node *node, const struct pool *pool,
