@@ -8,7 +8,8 @@
  *
  * A group computes TILEY×TILEX positions i of one sample, all phases, all channels. It first copies
  * the input that the tile touches into local memory, [PATCHY][PATCHX][CIP], zero outside the image, so
- * that nothing is checked in the inner loops. Then, per phase and panel of 16·NV channels, blocks of
+ * that nothing is checked in the inner loops. (With weights that no cache holds, the channels are dealt to
+ * groups by GROUP_PANELS panels.) Then, per phase and panel of 16·NV channels, blocks of
  * BY×BX positions accumulate in registers.
  *
  * Layouts: in plain [N][CIN][HI][WI] (IN_PLAIN) or channels-last [N][HI][WI][CINP]; out plain
@@ -50,6 +51,7 @@
 #define BX 8
 #define NV 1
 #define PANELS 1
+#define GROUP_PANELS 1
 #endif
 #ifndef ACT
 #define ACT 0
@@ -207,9 +209,10 @@ conv(const __global float *restrict in, const __global float *restrict weights,
     size_t sample = n * COP * HO * WO;
 #endif
     out += sample;
+    int first = get_group_id(2) * GROUP_PANELS, last = min(first + GROUP_PANELS, PANELS);
     for (int phase = 0; phase < OSY * OSX; phase++) {
         int py = phase / OSX, px = phase % OSX;
-        for (int panel = 0; panel < PANELS; panel++) {
+        for (int panel = first; panel < last; panel++) {
             const __global float *w = weights + (size_t)(phase * PANELS + panel) * TY * TX * CI * PAN;
             const __local float *channels = patch + panel * PAN / (CO / GROUPS) * CI * (GROUPS > 1);
             for (int i = 0; i < TILEY; i += BY)

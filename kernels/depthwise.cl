@@ -28,6 +28,7 @@
 #endif
 
 typedef float16 V;
+#define UNROLL _Pragma("unroll")
 #define LOAD(p) (*(const __global V *)(p))
 
 static inline V activate(V x)
@@ -71,16 +72,27 @@ depthwise(const __global float *restrict in, const __global float *restrict weig
           const __global float *restrict bias, const __global float *restrict residual,
           __global float *restrict out)
 {
-    int y = get_group_id(0);
-    size_t n = get_group_id(1);
+    int y = get_group_id(0), y0 = y * SY - PY;
+    size_t n = get_group_id(1), row = (n * HO + y) * WO * CP;
+    int rows_inside = y0 >= 0 && y0 + (TY - 1) * DY < HI;
     in += n * HI * WI * CP;
-    size_t row = (n * HO + y) * WO * CP;
-    for (int x = 0; x < WO; x++)
-        for (int c = 0; c < CP; c += 16) {
-            V sum = sum_taps(in + c, weights + c, LOAD(bias + c), y * SY - PY, x * SX - PX);
+    for (int c = 0; c < CP; c += 16) {
+        V w[TY * TX], b = LOAD(bias + c);
+        UNROLL for (int t = 0; t < TY * TX; t++) w[t] = LOAD(weights + t * CP + c);
+        for (int x = 0; x < WO; x++) {
+            int x0 = x * SX - PX;
+            V sum = b;
+            if (rows_inside && x0 >= 0 && x0 + (TX - 1) * DX < WI) {
+                const __global float *at = in + ((size_t)y0 * WI + x0) * CP + c;
+                UNROLL for (int t = 0; t < TY * TX; t++)
+                    sum = fma(LOAD(at + (t / TX * DY * WI + t % TX * DX) * CP), w[t], sum);
+            } else {
+                sum = sum_taps(in + c, weights + c, sum, y0, x0);
+            }
 #ifdef RESIDUAL
             sum += LOAD(residual + row + x * CP + c);
 #endif
             *(__global V *)(out + row + x * CP + c) = activate(sum);
         }
+    }
 }

@@ -11,9 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "worker/device_priv.h"
 
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define PLATFORMS_MAX 16
 #define DEVICES_PER_PLATFORM_MAX 64
 /* What ICD loaders answer where no driver is installed (cl_khr_icd; not in the 1.2 headers). */
@@ -288,13 +290,46 @@ cl_command_queue device_queue(const struct device *device)
     return device->queue;
 }
 
+static void CL_CALLBACK free_memory(cl_mem buffer, void *memory)
+{
+    (void)buffer;
+    free(memory);
+}
+
+/* A large buffer of a CPU lies in huge pages: the kernels' streams of weights are then not held up at
+ * every 4 KiB by a miss of the TLB. NULL: the driver allocates. */
+static void *huge_memory(const struct device *device, size_t bytes)
+{
+    if (device->info.kind != DEVICE_CPU || bytes < HUGE_PAGE_BYTES || bytes > SIZE_MAX / 2)
+        return NULL;
+    size_t whole = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
+    void *memory = aligned_alloc(HUGE_PAGE_BYTES, whole);
+    if (memory)
+        madvise(memory, whole, MADV_HUGEPAGE); /* advice: what it answers does not matter */
+    return memory;
+}
+
 int device_buffer(struct device *device, size_t bytes, cl_mem *buffer, struct error *err)
 {
     cl_int code = CL_SUCCESS;
-    cl_mem created = clCreateBuffer(device->context, CL_MEM_READ_WRITE, bytes, NULL, &code);
-    if (!created)
+    void *memory = huge_memory(device, bytes);
+    cl_mem created =
+        clCreateBuffer(device->context, CL_MEM_READ_WRITE | (memory ? CL_MEM_USE_HOST_PTR : 0),
+                       bytes, memory, &code);
+    if (!created) {
+        free(memory);
         return error_set(err, device_cl_code(code), "clCreateBuffer of %zu bytes on %s: %s", bytes,
                          device->info.name, device_cl_error_name(code));
+    }
+    if (memory) {
+        code = clSetMemObjectDestructorCallback(created, free_memory, memory);
+        if (code != CL_SUCCESS) {
+            clReleaseMemObject(created);
+            free(memory);
+            return error_set(err, E_DEVICE, "clSetMemObjectDestructorCallback on %s: %s",
+                             device->info.name, device_cl_error_name(code));
+        }
+    }
     *buffer = created;
     return 0;
 }

@@ -132,7 +132,7 @@ int pipeline_load(struct device *device, const char *folder,
     if (length < 0 || (size_t)length >= sizeof path)
         return error_set(err, E_LIMIT, "path too long: %s/%s", folder, described->file);
     struct engine_network *loaded = NULL;
-    int failed = engine_load(device, path, batch, &loaded, err);
+    int failed = engine_load(device, path, batch, NULL, &loaded, err);
     if (failed)
         return failed;
     failed = check_network(described, loaded, err);

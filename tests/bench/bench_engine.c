@@ -2,9 +2,9 @@
  * Speed of the default bundle's networks, or of those named: faces a second and GFLOP/s (direct
  * algorithms' operations, after fusion) at several batches.
  *
- *     bench_engine [--json] [--rounds N] [MODEL.onnx…]
+ *     bench_engine [--json] [--plan] [--tune] [--rounds N] [--batch N] [--tolerance T] [MODEL.onnx…]
  *
- * With --json, one line a measurement, for peer_onnxruntime.py. Times are medians.
+ * With --json, one line a measurement, for peer_onnxruntime.py; with --plan, also each step. Times are medians.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,8 +20,10 @@ static const size_t batches[] = {1, 8, 64};
 
 struct bench {
     struct device *device;
-    bool json;
+    bool json, plan, tune;
     int rounds;
+    struct engine_options options;
+    size_t batch; /* 0: each of `batches` */
 };
 
 static double seconds(void)
@@ -85,13 +87,30 @@ static void print_line(const struct bench *bench, const char *path, size_t batch
                median * 1e3, rate, gflops);
 }
 
+static int print_plan(struct bench *bench, struct engine_network *network, size_t batch,
+                      const cl_mem *in, struct error *err)
+{
+    const cl_mem out[16] = {NULL};
+    double *milliseconds = calloc(engine_step_count(network), sizeof *milliseconds);
+    if (!milliseconds)
+        return error_set(err, E_MEMORY, "no memory for times");
+    int failed = engine_profile(network, batch, in, out, (size_t)bench->rounds, milliseconds, err);
+    if (!failed)
+        engine_print_plan(network, milliseconds, stdout);
+    free(milliseconds);
+    return failed;
+}
+
 static int measure(struct bench *bench, const char *path, size_t batch, struct error *err)
 {
     struct engine_network *network = NULL;
     struct engine_cost cost;
     cl_mem in[16] = {NULL};
     double median = 0;
-    int failed = engine_load(bench->device, path, batch, &network, err);
+    int failed = bench->tune ? engine_tune(bench->device, path, batch, &bench->options, stdout, err) : 0;
+    if (failed)
+        return failed;
+    failed = engine_load(bench->device, path, batch, &bench->options, &network, err);
     if (failed)
         return failed;
     if (engine_input_count(network) > 16 || engine_output_count(network) > 16)
@@ -101,12 +120,22 @@ static int measure(struct bench *bench, const char *path, size_t batch, struct e
     if (!failed)
         failed = time_runs(bench, network, batch, in, &median, err);
     engine_cost(network, &cost);
+    if (!failed && bench->plan)
+        failed = print_plan(bench, network, batch, in, err);
     if (!failed)
         print_line(bench, path, batch, median, &cost);
     for (size_t i = 0; i < 16; i++)
         if (in[i])
             clReleaseMemObject(in[i]);
     engine_free(&network);
+    return failed;
+}
+
+static int measure_batches(struct bench *bench, const char *path, struct error *err)
+{
+    int failed = bench->batch ? measure(bench, path, bench->batch, err) : 0;
+    for (size_t b = 0; !failed && !bench->batch && b < sizeof batches / sizeof *batches; b++)
+        failed = measure(bench, path, batches[b], err);
     return failed;
 }
 
@@ -124,6 +153,14 @@ int main(int argc, char **argv)
             bench.json = true;
         else if (strcmp(argv[first], "--rounds") == 0 && first + 1 < argc)
             bench.rounds = atoi(argv[++first]);
+        else if (strcmp(argv[first], "--batch") == 0 && first + 1 < argc)
+            bench.batch = (size_t)atoi(argv[++first]);
+        else if (strcmp(argv[first], "--tolerance") == 0 && first + 1 < argc)
+            bench.options.tolerance = atof(argv[++first]);
+        else if (strcmp(argv[first], "--tune") == 0)
+            bench.tune = true;
+        else if (strcmp(argv[first], "--plan") == 0)
+            bench.plan = true;
     }
     if (bench.rounds < 1 || bench.rounds > ROUNDS_MOST) {
         fprintf(stderr, "bench_engine: rounds from 1 to %d\n", ROUNDS_MOST);
@@ -132,9 +169,7 @@ int main(int argc, char **argv)
     size_t count = first < argc ? (size_t)(argc - first) : sizeof defaults / sizeof *defaults;
     int failed = device_open(0, NULL, &bench.device, &err);
     for (size_t i = 0; !failed && i < count; i++)
-        for (size_t b = 0; !failed && b < sizeof batches / sizeof *batches; b++)
-            failed = measure(&bench, first < argc ? argv[first + (int)i] : defaults[i], batches[b],
-                             &err);
+        failed = measure_batches(&bench, first < argc ? argv[first + (int)i] : defaults[i], &err);
     if (failed)
         fprintf(stderr, "bench_engine: %s\n", err.text);
     device_close(&bench.device);

@@ -3,6 +3,7 @@
  * range and with fewer steps; and patterns that only look like it are left alone.
  */
 #include "tests/engine/harness.h"
+#include "worker/engine/ops/conv_choose.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -57,8 +58,9 @@ static void upsample(struct model *model, const char *input, const char *output)
 /* Steps of the fused network, which must agree with the unfused one. */
 static size_t compare(struct model *model, bool portable)
 {
-    struct network_options fused = {.portable = portable};
-    struct network_options unfused = {.portable = portable, .unfused = true};
+    const struct conv_candidate direct = {0};
+    struct network_options fused = {.portable = portable, .forced = &direct};
+    struct network_options unfused = {.portable = portable, .unfused = true, .forced = &direct};
     struct engine_network *a = harness_load(model, ROWS, &fused);
     struct engine_network *b = harness_load(model, ROWS, &unfused);
     size_t count = engine_output(a, 0)->row_elements * ROWS, steps = a->lowering.step_count;

@@ -10,16 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/ops/conv_choose.h"
+
 #define ROWS 2
 
-/* Both ways of the model agree to 1e-5 of the range. */
-static void compare(struct model *model)
+/* Both ways of the model agree to 1e-5 of the range; convolutions run as `forced` says, if it is not NULL. */
+static void compare(struct model *model, const struct conv_candidate *forced)
 {
     size_t ins = 0, outs = 0;
     float *in = NULL, *out[2] = {NULL, NULL};
     model_output(model, "y");
     for (int portable = 0; portable < 2; portable++) {
-        struct network_options options = {.portable = portable};
+        struct network_options options = {.portable = portable, .forced = forced};
         struct engine_network *network = harness_load(model, ROWS, &options);
         ins = engine_input(network, 0)->row_elements * ROWS;
         outs = engine_output(network, 0)->row_elements * ROWS;
@@ -81,11 +83,39 @@ static void test_generator(void **state)
     model_node(&model, "Div", "l r", "p");
     node_ints(&model, model_node(&model, "ConvTranspose", "p t", "d"), "strides", 2, strides);
     model_node(&model, "Tanh", "d", "y");
-    compare(&model);
+    compare(&model, NULL);
     start(&model, 17, 5, 5);
     floats(&model, "v", 4, v);
     model_node(&model, "Conv", "x v", "y");
-    compare(&model);
+    compare(&model, NULL);
+}
+
+/* Transform-domain convolutions: the same network as test_generator begins with, all forms and stages. */
+static void test_winograd(void **state)
+{
+    (void)state;
+    static const int64_t w[] = {17, 3, 3, 3}, pads[] = {1, 1, 1, 1}, four[] = {4}, v[] = {16, 17, 3, 3};
+    static const float scales[] = {1, 1, 2, 2};
+    static const struct winograd ways[] = {
+        {WINOGRAD_F2, false, 4, 2, 1}, {WINOGRAD_F2, true, 4, 2, 1}, {WINOGRAD_F4, false, 3, 3, 1},
+        {WINOGRAD_F4, true, 2, 2, 1},  {WINOGRAD_UPSAMPLED, false, 6, 3, 1},
+        {WINOGRAD_UPSAMPLED, true, 6, 6, 1},
+    };
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const struct conv_candidate way = {.transformed = true, .winograd = ways[i]};
+        struct model model;
+        start(&model, 3, 3, 5);
+        floats(&model, "w", 4, w);
+        floats(&model, "v", 4, v);
+        model_floats(&model, "scales", 1, four, scales);
+        Onnx__NodeProto *resize = model_node(&model, "Resize", "x - scales", "u");
+        node_string(&model, resize, "coordinate_transformation_mode", "asymmetric");
+        node_string(&model, resize, "nearest_mode", "floor");
+        node_ints(&model, model_node(&model, "Conv", "u w", "c"), "pads", 4, pads);
+        model_node(&model, "LeakyRelu", "c", "l");
+        node_ints(&model, model_node(&model, "Conv", "l v", "y"), "pads", 4, pads);
+        compare(&model, &way);
+    }
 }
 
 static void test_classifier(void **state)
@@ -116,7 +146,7 @@ static void test_classifier(void **state)
     model_node(&model, "Flatten", "p", "v");
     model_node(&model, "Gemm", "v g b", "l");
     model_node(&model, "Softmax", "l", "y");
-    compare(&model);
+    compare(&model, NULL);
 }
 
 static void test_others(void **state)
@@ -139,7 +169,7 @@ static void test_others(void **state)
     model_node(&model, "MatMul", "d f", "g");
     model_node(&model, "Softplus", "g", "h");
     model_node(&model, "GlobalMaxPool", "h", "y");
-    compare(&model);
+    compare(&model, NULL);
 }
 
 static void test_image(void **state)
@@ -184,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_generator),
+        cmocka_unit_test(test_winograd),
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_image),

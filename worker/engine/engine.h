@@ -18,6 +18,8 @@
 
 #define ENGINE_RANK_MAX 8
 #define ENGINE_NAME_MAX 128
+/* Of an output's range: what a network's results may be off by where nobody allows more. */
+#define ENGINE_TOLERANCE 1e-4
 
 struct engine_tensor_info {
     char name[ENGINE_NAME_MAX];
@@ -27,14 +29,22 @@ struct engine_tensor_info {
     size_t row_elements; /* product of dims[1..] */
 };
 
+struct engine_options {
+    /* What the outputs may be off by, as a share of their range. From 1e-3 on, 3×3 convolutions may run as
+     * Winograd's F(4×4,3×3). 0: ENGINE_TOLERANCE. */
+    double tolerance;
+};
+
 struct engine_network; /* opaque; belongs to the device it was compiled for */
 
 /*
  * Reads and compiles the ONNX file at `path` for at most `batch` rows at once. A file that is
  * malformed is E_PARSE, one with an operator, attribute, type or shape we do not run is
  * E_UNSUPPORTED; the text names the file and the node. Files above LIMIT_ONNX_BYTES are refused.
+ * `options` may be NULL.
  */
 MUST_CHECK int engine_load(struct device *device, const char *path, size_t batch,
+                           const struct engine_options *options,
                            struct engine_network **network, struct error *err);
 void engine_free(struct engine_network **network);
 
@@ -64,8 +74,27 @@ struct engine_cost {
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
 
-/* Prints the fused graph, one line a step: node, kernel, shapes, MFLOP, buffer. */
-void engine_print_plan(const struct engine_network *network, FILE *out);
+/*
+ * Finds the fastest blocks and tiles for the network's convolutions at `rows` rows on this device and
+ * keeps them (tuning.h says where) for every engine_load to come; tells `out` each. Convolutions already
+ * tuned are left. Results do not change, to the bit. Devices whose kernels have nothing to tune
+ * succeed at once.
+ */
+MUST_CHECK int engine_tune(struct device *device, const char *path, size_t rows,
+                           const struct engine_options *options, FILE *out, struct error *err);
+
+size_t engine_step_count(const struct engine_network *network);
+
+/* Runs the network `repeats` (at least 1) times, waiting after each step, as cold as it is between its
+ * neighbours; milliseconds[engine_step_count] receives the shortest time of each step. Buffers as
+ * in engine_run. */
+MUST_CHECK int engine_profile(struct engine_network *network, size_t rows, const cl_mem *inputs,
+                              const cl_mem *outputs, size_t repeats, double *milliseconds,
+                              struct error *err);
+
+/* Prints the fused graph, one line a step: node, kernel, algorithm, shape, MFLOP a row, place, and, if
+ * `milliseconds` (engine_profile's, at the full batch) is not NULL, times and rates. */
+void engine_print_plan(const struct engine_network *network, const double *milliseconds, FILE *out);
 
 /*
  * Image operations between networks, on the device.

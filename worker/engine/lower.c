@@ -92,6 +92,18 @@ int lower_constant(struct lowering *lowering, float *host, size_t elements, int 
     return failed;
 }
 
+int lower_scratch(struct lowering *lowering, struct count elements, size_t slack, int *tensor,
+                  struct error *err)
+{
+    struct tensor made = {.storage = STORAGE_ARENA,
+                          .elements = elements,
+                          .slack = slack,
+                          .value = -1,
+                          .first = -1,
+                          .last = -1};
+    return add_tensor(lowering, &made, tensor, err);
+}
+
 int lower_view(struct lowering *lowering, int value, int of, struct error *err)
 {
     int tensor;
@@ -377,9 +389,7 @@ int lowering_run(struct lowering *lowering, struct graph *graph,
                  const struct lowering_target *target, struct error *err)
 {
     lowering->graph = graph;
-    lowering->blocked = target->blocked;
-    lowering->vector_registers = target->vector_registers;
-    lowering->local_bytes = target->local_bytes;
+    lowering->target = *target;
     lowering->of_value = malloc((graph->value_count + 1) * sizeof *lowering->of_value);
     if (!lowering->of_value)
         return error_set(err, E_MEMORY, "no memory for lowering");

@@ -9,6 +9,9 @@
 
 #include "worker/engine/graph.h"
 
+struct tuning;         /* tuning.h */
+struct conv_candidate; /* ops/conv_choose.h */
+
 #define STEP_ARGS_MAX 24
 #define STEP_OPTIONS_MAX 1024
 /* Channels-last tensors pad their channels to a multiple of this: one float16 of a kernel. */
@@ -38,6 +41,7 @@ struct tensor {
     enum storage storage;
     int index;            /* input or output number; the tensor that a view shares */
     struct count elements;
+    size_t slack;         /* elements more, whatever the rows: what blocks may touch beyond the end */
     int value;            /* the graph's value, for shapes and names; -1: scratch */
     float *host;          /* a constant's data until it is on the device; owned */
     cl_mem memory;        /* constants, and arena tensors after planning */
@@ -75,28 +79,36 @@ struct step {
     size_t local[3];
     char title[ENGINE_NAME_MAX];   /* the node's name, for the plan */
     const char *type;              /* the node's operator */
-    double operations;             /* a row: 1 multiply-add = 2 */
+    char algorithm[48];            /* how, for the plan */
+    double operations;             /* a row, of the direct algorithm: 1 multiply-add = 2 */
+    double executed;               /* a row, multiply-adds that the kernel really does, times 2 */
     int output;                    /* the tensor it writes */
+};
+
+/* What the device prefers, and what the network may lose. */
+struct lowering_target {
+    bool blocked;         /* CPU kernels: vector registers, one work-item a group */
+    int vector_registers; /* float16 accumulators a kernel may hold */
+    int registers;        /* all float16 registers */
+    size_t local_bytes;   /* local memory of a group */
+    int cores;
+    double block_rate;    /* float16 multiply-adds a core starts in a cycle */
+    double cache_bytes;   /* second-level cache of a core */
+    double stream_bytes;  /* a cycle, into one core from beyond it while all read */
+    double tolerance;     /* of the outputs' range: what the algorithms may be off by */
+    const struct tuning *tuning; /* NULL: none */
+    const struct conv_candidate *forced; /* for every convolution that it fits; NULL: chosen */
 };
 
 struct lowering {
     struct graph *graph;
     const struct node *node; /* now being lowered */
-    bool blocked;            /* CPU kernels: vector registers, one work-item a group */
-    int vector_registers;    /* float16 accumulators a kernel may hold */
-    size_t local_bytes;      /* local memory of a group */
+    struct lowering_target target;
     struct tensor *tensors;
     size_t tensor_count, tensor_capacity;
     struct step *steps;
     size_t step_count, step_capacity;
     int (*of_value)[2];      /* per value: its tensor in each layout, or -1 */
-};
-
-/* What the device prefers. */
-struct lowering_target {
-    bool blocked;
-    int vector_registers;
-    size_t local_bytes;
 };
 
 /* Lowers the whole graph into `lowering`, which the caller has zeroed. Free with lowering_free. */
@@ -117,6 +129,9 @@ MUST_CHECK int lower_view(struct lowering *lowering, int value, int of, struct e
 /* A constant of `elements` floats; takes `host`. */
 MUST_CHECK int lower_constant(struct lowering *lowering, float *host, size_t elements, int *tensor,
                               struct error *err);
+/* A new scratch tensor of `elements`, and `slack` more, in the arena. */
+MUST_CHECK int lower_scratch(struct lowering *lowering, struct count elements, size_t slack,
+                             int *tensor, struct error *err);
 /* A new step for the node being lowered; the pointer is valid until the next one. */
 MUST_CHECK int lower_step(struct lowering *lowering, const char *file, const char *kernel,
                           int output, struct step **step, struct error *err);

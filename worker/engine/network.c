@@ -1,9 +1,8 @@
 /*
- * Networks: loading, running, describing.
+ * Networks: loading and checking (run.c runs them, report.c describes them).
  *
  * Compiled for one device and at most `batch` rows. Arena tensors are sub-buffers of one buffer.
- * Kernels' arguments are set anew at each run, since the caller's buffers and the rows may change;
- * nothing waits. A network belongs to its device's thread.
+ * A network belongs to its device's thread.
  */
 #include "worker/engine/network.h"
 
@@ -13,11 +12,28 @@
 
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
+#include "worker/engine/tuning.h"
 
-/* float16 accumulators that leave room for weights: 28 of AVX-512's 32 registers, else of AVX's 16
- * half-sized ones. */
-#define REGISTERS_512 28
-#define REGISTERS_256 6
+/* CPUs with AVX-512, of which accumulators leave four registers for weights, and with AVX2, which has half
+ * as many, half as wide. Without a device, the check lowers for the former. */
+static const struct lowering_target cpu_512 = {.blocked = true,
+                                               .vector_registers = 28,
+                                               .registers = 32,
+                                               .local_bytes = 1 << 20,
+                                               .cores = 2,
+                                               .block_rate = 2.0,
+                                               .cache_bytes = 1.5e6,
+                                               .stream_bytes = 8.0,
+                                               .tolerance = ENGINE_TOLERANCE};
+static const struct lowering_target cpu_256 = {.blocked = true,
+                                               .vector_registers = 6,
+                                               .registers = 8,
+                                               .local_bytes = 1 << 18,
+                                               .cores = 2,
+                                               .block_rate = 1.0,
+                                               .cache_bytes = 0.5e6,
+                                               .stream_bytes = 8.0,
+                                               .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 
 static int prepare_graph(struct graph *graph, bool fuse, struct error *err)
@@ -68,8 +84,8 @@ static int read_graph(const char *path, const void *data, size_t size, int64_t b
     return 0;
 }
 
-static void describe_device(const struct device *device, const struct network_options *options,
-                            struct lowering_target *target)
+void network_target(const struct device *device, const struct network_options *options,
+                    struct lowering_target *target)
 {
     const struct device_info *info = device_describe(device);
     cl_device_id id;
@@ -77,13 +93,14 @@ static void describe_device(const struct device *device, const struct network_op
     if (clGetCommandQueueInfo(device_queue(device), CL_QUEUE_DEVICE, sizeof id, &id, NULL) ==
         CL_SUCCESS)
         clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
+    *target = width >= 16 ? cpu_512 : cpu_256;
     target->blocked = info->kind == DEVICE_CPU && !options->portable;
-    target->vector_registers = width >= 16 ? REGISTERS_512 : REGISTERS_256;
     target->local_bytes = info->local_memory_bytes;
+    target->cores = (int)info->compute_units;
+    target->forced = options->forced;
+    if (options->engine.tolerance > 0)
+        target->tolerance = options->engine.tolerance;
 }
-
-/* Without a device, the check lowers for one that has everything. */
-static const struct lowering_target ideal_target = {true, REGISTERS_512, 1 << 20};
 
 static int compile_steps(struct engine_network *network, struct error *err)
 {
@@ -173,15 +190,25 @@ static int describe_network(struct engine_network *network, struct error *err)
     return 0;
 }
 
-static int fill_network(struct engine_network *network, const char *path, const void *data,
-                        size_t size, const struct network_options *options, struct error *err)
+static int lower_network(struct engine_network *network, const struct network_options *options,
+                         struct error *err)
 {
     struct lowering_target target;
-    describe_device(network->device, options, &target);
-    int failed = read_graph(path, data, size, (int64_t)network->batch, !options->unfused,
-                            &network->graph, err);
+    struct tuning *tuning = NULL;
+    network_target(network->device, options, &target);
+    int failed = target.blocked ? tuning_open(device_describe(network->device), &tuning, err) : 0;
+    target.tuning = tuning;
     if (!failed)
         failed = lowering_run(&network->lowering, network->graph, &target, err);
+    tuning_close(&tuning);
+    network->lowering.target.tuning = NULL;
+    return failed;
+}
+
+static int fill_network(struct engine_network *network, const struct network_options *options,
+                        struct error *err)
+{
+    int failed = lower_network(network, options, err);
     if (!failed)
         failed = describe_network(network, err);
     if (!failed)
@@ -193,31 +220,55 @@ static int fill_network(struct engine_network *network, const char *path, const 
     return failed;
 }
 
-int network_load(struct device *device, const char *path, const void *data, size_t size,
-                 size_t batch, const struct network_options *options,
-                 struct engine_network **network, struct error *err)
+int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
 {
-    static const struct network_options defaults;
-    if (batch < 1 || batch > 1 << 20)
-        return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
+    return read_graph(path, NULL, 0, rows, true, graph, err);
+}
+
+int network_build(struct device *device, struct graph **graph, size_t batch,
+                  const struct network_options *options, struct engine_network **network,
+                  struct error *err)
+{
     struct engine_network *made = calloc(1, sizeof *made);
-    if (!made)
+    if (!made) {
+        graph_free(graph);
         return error_set(err, E_MEMORY, "no memory for a network");
+    }
     made->device = device;
     made->batch = batch;
-    int failed = fill_network(made, path, data, size, options ? options : &defaults, err);
+    made->graph = *graph;
+    *graph = NULL;
+    int failed = fill_network(made, options, err);
     if (failed) {
         engine_free(&made);
-        return error_prefix(err, failed, "%s", path);
+        return failed;
     }
     *network = made;
     return 0;
 }
 
-int engine_load(struct device *device, const char *path, size_t batch,
-                struct engine_network **network, struct error *err)
+int network_load(struct device *device, const char *path, const void *data, size_t size,
+                 size_t batch, const struct network_options *options,
+                 struct engine_network **network, struct error *err)
 {
-    return network_load(device, path, NULL, 0, batch, NULL, network, err);
+    static const struct network_options defaults;
+    struct graph *graph = NULL;
+    if (batch < 1 || batch > 1 << 20)
+        return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
+    if (!options)
+        options = &defaults;
+    int failed = read_graph(path, data, size, (int64_t)batch, !options->unfused, &graph, err);
+    if (!failed)
+        failed = network_build(device, &graph, batch, options, network, err);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
+}
+
+int engine_load(struct device *device, const char *path, size_t batch,
+                const struct engine_options *options, struct engine_network **network,
+                struct error *err)
+{
+    const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
+    return network_load(device, path, NULL, 0, batch, &chosen, network, err);
 }
 
 void engine_free(struct engine_network **network)
@@ -242,7 +293,7 @@ static int check(const char *path, const void *data, size_t size, struct error *
     struct lowering lowering = {0};
     int failed = read_graph(path, data, size, CHECK_BATCH, true, &graph, err);
     if (!failed)
-        failed = lowering_run(&lowering, graph, &ideal_target, err);
+        failed = lowering_run(&lowering, graph, &cpu_512, err);
     lowering_free(&lowering);
     graph_free(&graph);
     return failed;
@@ -293,127 +344,4 @@ int engine_find_output(const struct engine_network *network, const char *name)
         if (strcmp(network->outputs[i].name, name) == 0)
             return (int)i;
     return -1;
-}
-
-static size_t resolve(struct count count, size_t rows)
-{
-    return count.per_row ? count.each * rows : count.each;
-}
-
-struct run {
-    struct engine_network *network;
-    size_t rows;
-    const cl_mem *inputs, *outputs;
-};
-
-static cl_mem tensor_memory(const struct run *run, int number)
-{
-    const struct tensor *tensor = &run->network->lowering.tensors[number];
-    while (tensor->storage == STORAGE_VIEW)
-        tensor = &run->network->lowering.tensors[tensor->index];
-    if (tensor->storage == STORAGE_INPUT)
-        return run->inputs[tensor->index];
-    if (tensor->storage == STORAGE_OUTPUT && run->outputs[tensor->index])
-        return run->outputs[tensor->index];
-    return tensor->memory;
-}
-
-/* Where the value of an argument stands for clSetKernelArg. */
-union arg_value {
-    cl_mem memory;
-    cl_int integer;
-    cl_float number;
-    cl_ulong count;
-};
-
-static struct device_arg resolve_arg(const struct run *run, const struct step_arg *arg,
-                                     union arg_value *value)
-{
-    switch (arg->kind) {
-    case ARG_TENSOR:
-        value->memory = tensor_memory(run, arg->as.tensor);
-        return DEVICE_ARG(value->memory);
-    case ARG_INT:
-        value->integer = arg->as.integer;
-        return DEVICE_ARG(value->integer);
-    case ARG_FLOAT:
-        value->number = arg->as.number;
-        return DEVICE_ARG(value->number);
-    case ARG_COUNT:
-        value->count = resolve(arg->as.count, run->rows);
-        return DEVICE_ARG(value->count);
-    case ARG_BYTES:
-        return DEVICE_ARG(arg->as.bytes);
-    }
-    return (struct device_arg){0, NULL};
-}
-
-static int run_step(const struct run *run, const struct step *step, struct error *err)
-{
-    struct device_arg args[STEP_ARGS_MAX];
-    union arg_value values[STEP_ARGS_MAX];
-    size_t global[3];
-    for (size_t i = 0; i < step->arg_count; i++)
-        args[i] = resolve_arg(run, &step->args[i], &values[i]);
-    for (int d = 0; d < 3; d++) {
-        size_t items = resolve(step->global[d], run->rows);
-        if (step->divide[d] > 1)
-            items = (items + step->divide[d] - 1) / step->divide[d];
-        global[d] = round_up(items, step->local[d]);
-    }
-    int failed = device_launch(run->network->device, step->compiled, 3, global, step->local, args,
-                               step->arg_count, err);
-    return failed ? error_prefix(err, failed, "node %s", step->title) : 0;
-}
-
-int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
-               const cl_mem *outputs, struct error *err)
-{
-    struct run run = {network, rows, inputs, outputs};
-    if (rows < 1 || rows > network->batch || (network->graph->fixed && rows != network->batch))
-        return error_set(err, E_INVALID, "%zu rows (expected %s%zu)", rows,
-                         network->graph->fixed ? "" : "1 to ", network->batch);
-    for (size_t i = 0; i < network->lowering.step_count; i++) {
-        int failed = run_step(&run, &network->lowering.steps[i], err);
-        if (failed)
-            return failed;
-    }
-    DEVICE_CL(err, clFlush(device_queue(network->device)));
-    return 0;
-}
-
-void engine_cost(const struct engine_network *network, struct engine_cost *cost)
-{
-    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes};
-    for (size_t i = 0; i < network->lowering.step_count; i++)
-        cost->gflop_per_row += network->lowering.steps[i].operations * 1e-9;
-    for (size_t i = 0; i < network->lowering.tensor_count; i++)
-        if (network->lowering.tensors[i].storage == STORAGE_CONSTANT)
-            cost->parameter_bytes += network->lowering.tensors[i].bytes;
-}
-
-static void print_shape(const struct engine_network *network, const struct tensor *tensor,
-                        FILE *out)
-{
-    const struct value *value = &network->graph->values[tensor->value];
-    for (size_t i = 0; i < value->rank; i++)
-        fprintf(out, "%s%lld", i ? "x" : "", (long long)value->dims[i]);
-    fputs(tensor->layout == LAYOUT_CHANNELS_LAST ? " last" : " plain", out);
-}
-
-void engine_print_plan(const struct engine_network *network, FILE *out)
-{
-    const struct lowering *lowering = &network->lowering;
-    for (size_t i = 0; i < lowering->step_count; i++) {
-        const struct step *step = &lowering->steps[i];
-        const struct tensor *output = &lowering->tensors[step->output];
-        fprintf(out, "%3zu %-18s %-40s %-14s ", i, step->type, step->title, step->kernel);
-        print_shape(network, output, out);
-        fprintf(out, "  %.3f MFLOP/row  ", step->operations * 1e-6);
-        if (output->storage == STORAGE_OUTPUT)
-            fprintf(out, "output %d\n", output->index);
-        else
-            fprintf(out, "arena %zu+%zu\n", output->offset, output->bytes);
-    }
-    fprintf(out, "scratch %zu bytes at %zu rows\n", network->arena_bytes, network->batch);
 }

@@ -18,12 +18,24 @@ struct engine_network {
 struct network_options {
     bool unfused;  /* skip fusion */
     bool portable; /* the kernels of other devices, on a CPU */
+    const struct conv_candidate *forced; /* how convolutions run that can run so */
+    struct engine_options engine;
 };
 
 /* engine_load with options; `data` instead of a file if it is not NULL. */
 MUST_CHECK int network_load(struct device *device, const char *path, const void *data, size_t size,
                             size_t batch, const struct network_options *options,
                             struct engine_network **network, struct error *err);
+
+/* What lowering is told of the device. */
+void network_target(const struct device *device, const struct network_options *options,
+                    struct lowering_target *target);
+/* The graph of the file at `path` for `rows` rows, fused. */
+MUST_CHECK int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err);
+/* A network from a graph, fused or not, which it takes, success or not. */
+MUST_CHECK int network_build(struct device *device, struct graph **graph, size_t batch,
+                             const struct network_options *options, struct engine_network **network,
+                             struct error *err);
 
 /* engine_check of `size` bytes at `data`. */
 MUST_CHECK int network_check(const void *data, size_t size, struct error *err);

@@ -70,7 +70,7 @@ int plan_tensors(struct lowering *lowering, size_t rows, size_t alignment, size_
         if (!is_planned(tensor))
             continue;
         size_t elements = tensor->elements.each * (tensor->elements.per_row ? rows : 1);
-        tensor->bytes = round_up(elements * sizeof(float), alignment);
+        tensor->bytes = round_up((elements + tensor->slack) * sizeof(float), alignment);
         blocks[count++] = (struct plan_block){tensor->bytes, tensor->first, tensor->last, 0};
     }
     int failed = plan_blocks(blocks, count, arena, err);

@@ -1,8 +1,8 @@
 /*
  * Conv and ConvTranspose: shapes, and the choice and launch of a kernel.
  *
- * CPUs: conv.cl, or depthwise.cl; other devices, and groups whose channels fill no vector:
- * conv_any.cl. Tiles and register blocks depend on the shape alone, never on the batch.
+ * CPUs: conv.cl, winograd.cl, depthwise.cl or conv_narrow.cl; other devices, and groups whose channels fill no
+ * vector: conv_any.cl.
  */
 #include "worker/engine/ops/conv.h"
 
@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "worker/engine/ops.h"
+#include "worker/engine/ops/conv_choose.h"
 
-/* A patch beyond this would push weights out of a 1 MB second-level cache. */
-#define PATCH_BYTES_MAX (160u << 10)
+#define PANEL_ROWS (-1)
+#define NARROW_MOST 4     /* channels */
+#define NARROW_PIXELS 256 /* GROUP_PIXELS of conv_narrow.cl */
 
 static int infer_conv(struct graph *graph, struct node *node, struct error *err)
 {
@@ -25,103 +27,6 @@ static int infer_conv(struct graph *graph, struct node *node, struct error *err)
     if (conv.rank == 3)
         dims[2] = conv.x.out;
     return value_set_shape(graph, node_output(graph, node, 0), conv.rank, dims, in->batched, err);
-}
-
-/* How conv.cl cuts the work. */
-struct tiling {
-    int block_y, block_x, vectors; /* a register block */
-    int tile_y, tile_x;            /* positions of a group */
-    int patch_y, patch_x, pitch;   /* its input in local memory */
-    int least_y, least_x;          /* smallest offsets over the phases */
-};
-
-static int positions(const struct conv_axis *axis)
-{
-    return (axis->out + axis->phases - 1) / axis->phases;
-}
-
-/* Share of the fused multiply-adds' peak that a block can reach: loads, latency, idle positions. */
-static double block_score(const struct conv *conv, int block_y, int block_x, int vectors)
-{
-    double accumulators = block_y * block_x * vectors;
-    double loads = block_y * block_x + 2 * vectors; /* weights come from the second level */
-    double cycles = loads > accumulators ? loads : accumulators;
-    if (cycles < 8) /* latency of two pipes' multiply-adds */
-        cycles = 8;
-    int y = positions(&conv->y), x = positions(&conv->x);
-    double covered = (double)round_up((size_t)y, (size_t)block_y) *
-                     (double)round_up((size_t)x, (size_t)block_x);
-    return accumulators / cycles * ((double)y * x / covered) + accumulators * 1e-4;
-}
-
-static void choose_block(const struct conv *conv, int registers, struct tiling *tiling)
-{
-    int blocks = (int)round_up((size_t)(conv->channels_out / conv->groups), CHANNEL_BLOCK) /
-                 CHANNEL_BLOCK;
-    double best = 0;
-    tiling->block_y = tiling->block_x = tiling->vectors = 1;
-    for (int v = 1; v <= 4; v++)
-        for (int y = 1; blocks % v == 0 && y <= 8 && y <= positions(&conv->y); y++)
-            for (int x = 1; x <= 16 && x <= positions(&conv->x); x++) {
-                if (y * x * v > registers)
-                    break;
-                double score = block_score(conv, y, x, v);
-                if (score > best) {
-                    best = score;
-                    tiling->block_y = y;
-                    tiling->block_x = x;
-                    tiling->vectors = v;
-                }
-            }
-}
-
-static void offset_range(const struct conv_axis *axis, int *least, int *most)
-{
-    *least = *most = axis->offset[0];
-    for (int p = 1; p < axis->phases; p++) {
-        *least = axis->offset[p] < *least ? axis->offset[p] : *least;
-        *most = axis->offset[p] > *most ? axis->offset[p] : *most;
-    }
-}
-
-static int patch_size(const struct conv_axis *axis, int tile)
-{
-    int least, most;
-    offset_range(axis, &least, &most);
-    return (tile - 1) * axis->in_step + (axis->taps - 1) * axis->tap_step + 1 + most - least;
-}
-
-static size_t patch_bytes(const struct conv *conv, const struct tiling *tiling, int tile_y,
-                          int tile_x)
-{
-    return (size_t)patch_size(&conv->y, tile_y) * (size_t)patch_size(&conv->x, tile_x) *
-           (size_t)tiling->pitch * sizeof(float);
-}
-
-/* Grows the tile, along x first, while the patch fits and the image is not covered. */
-static bool choose_tiling(const struct lowering *lowering, const struct conv *conv,
-                          struct tiling *tiling)
-{
-    size_t most = lowering->local_bytes < PATCH_BYTES_MAX ? lowering->local_bytes : PATCH_BYTES_MAX;
-    int ignored;
-    choose_block(conv, lowering->vector_registers, tiling);
-    offset_range(&conv->y, &tiling->least_y, &ignored);
-    offset_range(&conv->x, &tiling->least_x, &ignored);
-    /* Pixels a power of two apart would fall on few cache sets. */
-    tiling->pitch = conv->channels_in % 64 ? conv->channels_in : conv->channels_in + 16;
-    int y = tiling->block_y, x = tiling->block_x;
-    if (patch_bytes(conv, tiling, y, x) > lowering->local_bytes)
-        return false;
-    while (x < positions(&conv->x) && patch_bytes(conv, tiling, y, x + tiling->block_x) <= most)
-        x += tiling->block_x;
-    while (y < positions(&conv->y) && y < 16 &&
-           patch_bytes(conv, tiling, y + tiling->block_y, x) <= most)
-        y += tiling->block_y;
-    tiling->tile_y = y;
-    tiling->tile_x = x;
-    tiling->patch_y = patch_size(&conv->y, y);
-    tiling->patch_x = patch_size(&conv->x, x);
-    return true;
 }
 
 static void define_offsets(struct step *step, const char *name, const struct conv_axis *axis)
@@ -148,24 +53,26 @@ static void define_shape(struct step *step, const struct conv *conv)
     define_offsets(step, "OFFX", &conv->x);
 }
 
+/* `panel` as conv_pack_weights; PANEL_ROWS: as conv_pack_rows. */
 static int lower_packed(struct lowering *lowering, const struct conv *conv,
                         const struct fused *fused, int panel, int *weights, int *bias,
                         struct error *err)
 {
     size_t elements;
-    float *packed = conv_pack_weights(conv, fused, panel, &elements);
+    float *packed = panel == PANEL_ROWS ? conv_pack_rows(conv, fused, &elements)
+                                        : conv_pack_weights(conv, fused, panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for weights");
     int failed = lower_constant(lowering, packed, elements, weights, err);
     if (failed)
         return failed;
-    packed = conv_pack_bias(conv, fused, panel, &elements);
+    packed = conv_pack_bias(conv, fused, panel == PANEL_ROWS ? 0 : panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for a bias");
     return lower_constant(lowering, packed, elements, bias, err);
 }
 
-static double operations(const struct conv *conv)
+double conv_operations(const struct conv *conv)
 {
     return 2.0 * conv->y.out * conv->x.out * conv->channels_out *
            (conv->channels_in / conv->groups) * conv->y.taps * conv->x.taps;
@@ -197,7 +104,8 @@ static int conv_step(struct lowering *lowering, struct node *node, const struct 
     if (node->fused.residual)
         step_define(*step, "-DRESIDUAL");
     step_activation(*step, &node->fused.activation);
-    (*step)->operations = operations(conv);
+    (*step)->operations = conv_operations(conv);
+    (*step)->executed = conv_operations(conv);
     return 0;
 }
 
@@ -240,8 +148,10 @@ static int lower_depthwise(struct lowering *lowering, struct node *node, const s
 static void define_tiling(struct step *step, const struct conv *conv, const struct tiling *tiling)
 {
     int pitch = (int)round_up((size_t)conv->channels_out, CHANNEL_BLOCK);
-    int tiles_x = (positions(&conv->x) + tiling->tile_x - 1) / tiling->tile_x;
-    int tiles_y = (positions(&conv->y) + tiling->tile_y - 1) / tiling->tile_y;
+    int tiles_x = (conv_positions(&conv->x) + tiling->tile_x - 1) / tiling->tile_x;
+    int tiles_y = (conv_positions(&conv->y) + tiling->tile_y - 1) / tiling->tile_y;
+    int panels = pitch / CHANNEL_BLOCK / tiling->vectors;
+    int part = tiling->panels < panels ? tiling->panels : panels;
     define_shape(step, conv);
     step_define(step, "-DCINP=%zu -DCOP=%d -DCIP=%d",
                 round_up((size_t)conv->channels_in, CHANNEL_BLOCK), pitch, tiling->pitch);
@@ -249,8 +159,9 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
                 tiles_x);
     step_define(step, "-DPATCHY=%d -DPATCHX=%d -DOFFY_LEAST=%d -DOFFX_LEAST=%d", tiling->patch_y,
                 tiling->patch_x, tiling->least_y, tiling->least_x);
-    step_define(step, "-DBY=%d -DBX=%d -DNV=%d -DPANELS=%d", tiling->block_y, tiling->block_x,
-                tiling->vectors, pitch / CHANNEL_BLOCK / tiling->vectors);
+    step_define(step, "-DBY=%d -DBX=%d -DNV=%d -DPANELS=%d -DGROUP_PANELS=%d",
+                tiling->block_y, tiling->block_x, tiling->vectors, panels, part);
+    step->global[2].each = (size_t)((panels + part - 1) / part);
     step->global[0] = (struct count){(size_t)(tiles_y * tiles_x), false};
 }
 
@@ -274,47 +185,98 @@ static int lower_tiled(struct lowering *lowering, struct node *node, const struc
     if (normalise)
         step_define(step, "-DPIXEL_NORM=(%af)", (double)node->fused.pixel_norm_epsilon);
     define_tiling(step, conv, tiling);
+    snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d", tiling->block_y,
+             tiling->block_x, tiling->vectors);
+    step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
+    return 0;
+}
+
+static bool is_point(const struct conv *conv)
+{
+    return conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 && conv->x.kernel == 1 &&
+           conv->y.phases == 1 && conv->x.phases == 1 && conv->y.in == conv->y.out &&
+           conv->x.in == conv->x.out && conv->y.stride == 1 && conv->x.stride == 1;
+}
+
+/* 1×1 to a few channels that are wanted plain, as images are. */
+static bool is_narrow(const struct lowering *lowering, const struct node *node,
+                      const struct conv *conv)
+{
+    return lowering->target.blocked && is_point(conv) && conv->groups == 1 &&
+           conv->channels_out <= NARROW_MOST && conv->channels_in >= CHANNEL_BLOCK &&
+           !node->fused.pixel_norm && lower_wants_plain(lowering, node->outputs[0]);
+}
+
+static int lower_narrow(struct lowering *lowering, struct node *node, const struct conv *conv,
+                        struct error *err)
+{
+    struct step *step;
+    int size = conv->y.out * conv->x.out;
+    int failed = conv_step(lowering, node, conv, "conv_narrow.cl", "conv_narrow", PANEL_ROWS,
+                           LAYOUT_CHANNELS_LAST, LAYOUT_PLAIN, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DCO=%d -DCP=%zu -DSIZE=%d", conv->channels_out,
+                round_up((size_t)conv->channels_in, CHANNEL_BLOCK), size);
+    step->global[0] = (struct count){(size_t)(size + NARROW_PIXELS - 1) / NARROW_PIXELS, false};
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
     return 0;
 }
 
 static bool is_depthwise(const struct lowering *lowering, const struct conv *conv)
 {
-    return lowering->blocked && conv->rank == 4 && !conv->transposed && conv->groups > 1 &&
+    return lowering->target.blocked && conv->rank == 4 && !conv->transposed && conv->groups > 1 &&
            conv->groups == conv->channels_in && conv->groups == conv->channels_out &&
            conv->y.phases == 1;
 }
 
-static bool fits_panels(const struct lowering *lowering, const struct conv *conv,
-                        const struct tiling *tiling)
+/* It needs zeros in the padded channels. */
+bool conv_normalises_inside(const struct node *node, const struct conv *conv)
 {
-    return lowering->blocked &&
-           (conv->groups == 1 ||
-            conv->channels_out / conv->groups % (CHANNEL_BLOCK * tiling->vectors) == 0);
-}
-
-/* The pixel norm in the epilogue needs zeros in the padded channels. */
-static bool keeps_zero(const struct conv *conv, const struct activation *activation)
-{
+    const struct activation *activation = &node->fused.activation;
+    if (!node->fused.pixel_norm || conv->rank != 4)
+        return false;
     return conv->channels_out % CHANNEL_BLOCK == 0 || activation->kind == ACT_NONE ||
            activation->kind == ACT_RELU || activation->kind == ACT_LEAKY;
+}
+
+/* A 1×1 convolution does not see where rows end: one long row leaves fewer blocks half empty. */
+static void flatten(struct conv *conv)
+{
+    if (!is_point(conv))
+        return;
+    conv->x.in = conv->x.out = conv->y.in * conv->x.in;
+    conv->y.in = conv->y.out = 1;
+}
+
+static bool choose(const struct lowering *lowering, const struct node *node, struct conv *conv,
+                   bool whole, struct conv_candidate *choice)
+{
+    flatten(conv);
+    return conv_choose(&lowering->target, conv, (size_t)node_output(lowering->graph, node, 0)->dims[0],
+                       whole, choice);
 }
 
 static int lower_conv(struct lowering *lowering, struct node *node, struct error *err)
 {
     struct conv conv;
-    struct tiling tiling;
+    struct conv_candidate choice;
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
-    bool inside = false;
+    bool inside = conv_normalises_inside(node, &conv);
     if (is_depthwise(lowering, &conv)) {
+        inside = false;
         failed = lower_depthwise(lowering, node, &conv, err);
-    } else if (choose_tiling(lowering, &conv, &tiling) && fits_panels(lowering, &conv, &tiling)) {
-        inside = node->fused.pixel_norm && conv.rank == 4 &&
-                 keeps_zero(&conv, &node->fused.activation);
-        failed = lower_tiled(lowering, node, &conv, &tiling, inside, err);
+    } else if (is_narrow(lowering, node, &conv)) {
+        failed = lower_narrow(lowering, node, &conv, err);
+    } else if (lowering->target.blocked &&
+               choose(lowering, node, &conv, inside, &choice)) {
+        failed = choice.transformed
+                     ? lower_winograd(lowering, node, &conv, &choice.winograd, inside, err)
+                     : lower_tiled(lowering, node, &conv, &choice.tiling, inside, err);
     } else {
+        inside = false;
         failed = lower_any(lowering, node, &conv, err);
     }
     if (!failed && node->fused.pixel_norm && !inside)

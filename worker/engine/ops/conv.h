@@ -30,11 +30,35 @@ struct conv {
 MUST_CHECK int conv_read(const struct graph *graph, const struct node *node, struct conv *conv,
                          struct error *err);
 
+/* How conv.cl cuts the work. */
+struct tiling {
+    int block_y, block_x, vectors; /* a register block */
+    int tile_y, tile_x;            /* positions of a group */
+    int patch_y, patch_x, pitch;   /* its input in local memory */
+    int least_y, least_x;          /* smallest offsets over the phases */
+    int panels;                    /* of a group; the last group may have fewer */
+};
+
+/* Chooses a tiling for a device of `registers` float16 accumulators; `whole`: a group makes all channels.
+ * False if no patch fits into local memory. */
+bool conv_tile(const struct conv *conv, int registers, size_t local_bytes, bool whole,
+               struct tiling *tiling);
+/* Positions of an axis that one phase computes. */
+int conv_positions(const struct conv_axis *axis);
+
 /* Weights and bias with the fused scale and shift; newly allocated, the caller frees (lowering
  * takes them). `panel` is channels a panel; 0 means the layout of conv_any.cl. */
 float *conv_pack_weights(const struct conv *conv, const struct fused *fused, int panel,
                          size_t *elements);
+/* Of a 1×1 convolution: [CO][CI padded to CHANNEL_BLOCK]. */
+float *conv_pack_rows(const struct conv *conv, const struct fused *fused, size_t *elements);
 float *conv_pack_bias(const struct conv *conv, const struct fused *fused, int panel,
                       size_t *elements);
+
+/* True if the node's pixel norm happens in the epilogue of a CPU's kernel. */
+bool conv_normalises_inside(const struct node *node, const struct conv *conv);
+
+/* Operations of one row by the definition of convolution; a multiply-add is two. */
+double conv_operations(const struct conv *conv);
 
 #endif

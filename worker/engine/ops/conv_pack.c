@@ -64,6 +64,18 @@ float *conv_pack_weights(const struct conv *conv, const struct fused *fused, int
     return packed;
 }
 
+float *conv_pack_rows(const struct conv *conv, const struct fused *fused, size_t *elements)
+{
+    size_t pitch = round_up((size_t)conv->channels_in, CHANNEL_BLOCK);
+    *elements = (size_t)conv->channels_out * pitch;
+    float *packed = calloc(*elements, sizeof *packed);
+    for (int co = 0; packed && co < conv->channels_out; co++)
+        for (int ci = 0; ci < conv->channels_in; ci++)
+            packed[(size_t)co * pitch + (size_t)ci] =
+                weight(conv, co, ci, 0, 0) * (fused->scale ? fused->scale[co] : 1.0f);
+    return packed;
+}
+
 float *conv_pack_bias(const struct conv *conv, const struct fused *fused, int panel,
                       size_t *elements)
 {

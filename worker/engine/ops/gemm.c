@@ -206,8 +206,8 @@ static int lower_blocked(struct lowering *lowering, struct node *node,
 {
     const struct graph *graph = lowering->graph;
     const struct value *c = node_input(graph, node, 2);
-    int vectors = lowering->vector_registers >= 16 && product->j > 16 ? 2 : 1;
-    int rows = lowering->vector_registers >= 16 ? 8 : 4;
+    int vectors = lowering->target.vector_registers >= 16 && product->j > 16 ? 2 : 1;
+    int rows = lowering->target.vector_registers >= 16 ? 8 : 4;
     size_t panel = (size_t)(CHANNEL_BLOCK * vectors);
     size_t panels = round_up((size_t)product->j, panel) / panel;
     float *b = pack_b(node_input(graph, node, 1)->data, product, &node->fused, panel);
@@ -294,7 +294,7 @@ static bool fits_blocked(const struct lowering *lowering, const struct node *nod
 {
     const struct value *b = node_input(lowering->graph, node, 1);
     const struct value *c = node_input(lowering->graph, node, 2);
-    return lowering->blocked && b->data && b->rank == 2 && product->a[3] == 1 &&
+    return lowering->target.blocked && b->data && b->rank == 2 && product->a[3] == 1 &&
            (product->a[2] == product->k || product->m == 1) &&
            (!c || (c->data && product->c[2] == 0));
 }

@@ -134,7 +134,7 @@ int lower_pixel_norm(struct lowering *lowering, int from, int to, float epsilon,
 {
     const struct value *value = &lowering->graph->values[to];
     bool in_last = lower_is_channels_last(lowering, from);
-    bool out_last = lowering->blocked && value->rank == 4;
+    bool out_last = lowering->target.blocked && value->rank == 4;
     size_t channels = (size_t)value->dims[1];
     int64_t pixels = dims_elements(value->rank - 2, value->dims + 2);
     struct count total = value_rows(value, (size_t)pixels);

@@ -119,7 +119,34 @@ static void define_pool(struct step *step, const struct pool *pool)
     step_define(step, "-DPY_END=%d -DPX_END=%d", (int)pool->end[1], (int)pool->end[2]);
 }
 
-/* The kernel of constant shapes. */
+/* Channels-last on a CPU: a group makes a row. */
+static int lower_blocked(struct lowering *lowering, struct node *node, const struct pool *pool,
+                         struct error *err)
+{
+    const struct value *value = node_output(lowering->graph, node, 0);
+    int in, out;
+    struct step *step;
+    int failed = lower_input(lowering, node->inputs[0], LAYOUT_CHANNELS_LAST, &in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_CHANNELS_LAST, &out, err);
+    if (!failed)
+        failed = lower_step(lowering, "pool_blocked.cl", "pool_blocked", out, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DCP=%zu", round_up((size_t)value->dims[1], CHANNEL_BLOCK));
+    if (node->op->variant == POOL_MAX)
+        step_define(step, "-DMAX");
+    if (attribute_int(node, "count_include_pad", 0))
+        step_define(step, "-DCOUNT_PADDING");
+    define_pool(step, pool);
+    step_tensor(step, in);
+    step_tensor(step, out);
+    step->global[0] = (struct count){(size_t)pool->out[1], false};
+    step->global[1] = value_rows(value, 1);
+    return 0;
+}
+
+/* The kernel of constant shapes for any device. */
 static int lower_image_pool(struct lowering *lowering, struct node *node, const struct pool *pool,
                             struct error *err)
 {
@@ -193,8 +220,11 @@ static int lower_pool(struct lowering *lowering, struct node *node, struct error
     int failed = read_pool(lowering->graph, node, &pool, err);
     if (failed)
         return failed;
-    return image ? lower_image_pool(lowering, node, &pool, err)
-                 : lower_pool_nd(lowering, node, &pool, err);
+    if (!image)
+        return lower_pool_nd(lowering, node, &pool, err);
+    if (lowering->target.blocked && lower_is_channels_last(lowering, node->inputs[0]))
+        return lower_blocked(lowering, node, &pool, err);
+    return lower_image_pool(lowering, node, &pool, err);
 }
 
 #define POOL_ATTRIBUTES "auto_pad:s kernel_shape:I pads:I strides:I"

@@ -1,0 +1,403 @@
+/*
+ * 3×3 convolution in a transform domain, for CPUs: one work-item a group, explicit float16 blocks.
+ *
+ *   out tile = Aᵀ [ Σ_k (G w_k Gᵀ) ⊙ (Bᵀ in_k B) ] A        (⊙: element by element, k: input channels)
+ *
+ * An input tile of EDGE×EDGE yields MADE×MADE outputs by EDGE² products instead of 9·MADE²:
+ *
+ *   FORM 2: F(2×2,3×3), EDGE 4, MADE 2: 2.25 times fewer      (Lavin and Gray 2016, Winograd 1980)
+ *   FORM 4: F(4×4,3×3), EDGE 6, MADE 4: 4 times fewer, less exact
+ *   FORM 9: nearest upsampling ×2 before the convolution, padded by 1: EDGE 3, MADE 2, 4 times fewer.
+ *           With s = w0+w1+w2 and d[i] = x[i]−x[i−1] the outputs of a pixel are
+ *           s·x[i] − w0·d[i] and s·x[i] + w2·d[i+1]: exact, all constants are 0 and ±1.
+ *
+ * Tile t of a sample begins at input row t / TILES_X · STEP − PADY, column t % TILES_X · STEP − PADX;
+ * outside the image is zero. Tiles of all samples are numbered through. Three stages:
+ *
+ *   transform: v[p][t][k]          multiply: m[t][p][c] = Σ_k v[p][t][k] · w[panel][p][k][c]
+ *   finish:    out = activate(Aᵀ m A + bias + residual), divided by the root mean square if PIXEL_NORM
+ *
+ * `winograd` does all for TB tiles a group, panel by panel of 16·NV output channels, v and m in local
+ * memory. With STAGED, they are kernels of their own over scratch in global memory, so that large
+ * weights are read once: `transform` (TB tiles a group), `multiply` (one p, one panel and TB tiles a
+ * group; m[p][t][c] there), `finish` (TB tiles a group).
+ *
+ * Layouts: in and out channels-last [N][H][W][CINP], [N][H][W][COP]; weights [panel][p][CI][16·NV];
+ * bias padded to panels. MR divides TB. Tiles beyond the last repeat it and are not stored, so each
+ * tile is computed by the same instructions wherever it stands. Contraction is off: all forms of a
+ * stage round alike.
+ * Local memory: EDGE²·TB·(LDV + 16·NV) floats; STAGED: none.
+ */
+#ifndef CI
+#define FORM 2
+#define CI 16       /* input channels */
+#define CINP 16     /* channel pitch of the input */
+#define CO 16       /* output channels */
+#define COP 16      /* channel pitch of the output */
+#define HI 8
+#define WI 8
+#define HO 8
+#define WO 8
+#define PADY 1
+#define PADX 1
+#define TILES_X 4
+#define TILES 16    /* of a sample */
+#define NV 1        /* float16 of a panel */
+#define MR 8        /* tiles of a register block */
+#define TB 16       /* tiles of a group */
+#define LDV 16      /* pitch of v, at least CINP */
+#define LDM 16      /* STAGED: pitch of m, at least COP */
+#endif
+#ifndef ACT
+#define ACT 0
+#define ACT_A 0.0f
+#define ACT_B 0.0f
+#endif
+
+#pragma OPENCL FP_CONTRACT OFF
+
+#if FORM == 4
+#define EDGE 6
+#define MADE 4
+#define STEP 4
+#elif FORM == 2
+#define EDGE 4
+#define MADE 2
+#define STEP 2
+#else
+#define EDGE 3
+#define MADE 2
+#define STEP 1
+#endif
+
+#ifdef STAGED
+#define SCRATCH __global
+#else
+#define SCRATCH __local
+#endif
+
+typedef float16 V;
+#define PRODUCTS (EDGE * EDGE)
+#define PAN (16 * NV)
+#define PANELS (COP / PAN)
+#define UNROLL _Pragma("unroll")
+#define LOAD(p) (*(const __global V *)(p))
+#ifdef PIXEL_NORM
+#define SQUARES_OF_TILES                                                                           \
+    V squares[PIXELS];                                                                             \
+    for (int i = 0; i < PIXELS; i++)                                                               \
+        squares[i] = (V)0.0f;
+#define SQUARES(t) (squares + (t) * MADE * MADE)
+#else
+#define SQUARES_OF_TILES
+#define SQUARES(t) (V *)0
+#endif
+#define GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+
+static inline V activate(V x)
+{
+#if ACT == 1
+    return x < (V)0.0f ? (V)0.0f : x;
+#elif ACT == 2
+    return x < (V)0.0f ? x * (V)ACT_A : x;
+#elif ACT == 3
+    return tanh(x);
+#elif ACT == 4
+    return (V)1.0f / ((V)1.0f + exp(-x));
+#elif ACT == 5
+    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
+#elif ACT == 6
+    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
+#else
+    return x;
+#endif
+}
+
+/* o = Bᵀ d along one axis */
+static inline void transform_line(const V d[EDGE], V o[EDGE])
+{
+#if FORM == 4
+    V even = fma((V)-4.0f, d[2], d[4]), odd = fma((V)-4.0f, d[1], d[3]);
+    V far = d[4] - d[2], near = (V)2.0f * (d[3] - d[1]);
+    o[0] = fma((V)4.0f, d[0], fma((V)-5.0f, d[2], d[4]));
+    o[1] = even + odd;
+    o[2] = even - odd;
+    o[3] = far + near;
+    o[4] = far - near;
+    o[5] = fma((V)4.0f, d[1], fma((V)-5.0f, d[3], d[5]));
+#elif FORM == 2
+    o[0] = d[0] - d[2];
+    o[1] = d[1] + d[2];
+    o[2] = d[2] - d[1];
+    o[3] = d[1] - d[3];
+#else
+    o[0] = d[1] - d[0];
+    o[1] = d[1];
+    o[2] = d[2] - d[1];
+#endif
+}
+
+/* o = Aᵀ m along one axis */
+static inline void finish_line(const V m[EDGE], V o[MADE])
+{
+#if FORM == 4
+    V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
+    o[0] = m[0] + a + c;
+    o[1] = fma((V)2.0f, d, b);
+    o[2] = fma((V)4.0f, c, a);
+    o[3] = fma((V)8.0f, d, b) + m[5];
+#elif FORM == 2
+    o[0] = m[0] + m[1] + m[2];
+    o[1] = m[1] - m[2] - m[3];
+#else
+    o[0] = m[1] - m[0];
+    o[1] = m[1] + m[2];
+#endif
+}
+
+/* Where a tile stands: its sample, its place among the sample's tiles. */
+struct place {
+    size_t sample;
+    int y, x;
+};
+
+static inline struct place find_tile(ulong tile)
+{
+    struct place place = {tile / TILES, (int)(tile % TILES) / TILES_X, (int)(tile % TILES) % TILES_X};
+    return place;
+}
+
+/* o = Bᵀ times EDGE pixels below each other, 16 channels of each, zero outside the image. */
+static inline void transform_column(const __global float *restrict in, int y0, int x, V o[EDGE])
+{
+    V d[EDGE];
+    const __global float *at = in + ((long)y0 * WI + x) * CINP;
+    if (x < 0 || x >= WI) {
+        UNROLL for (int i = 0; i < EDGE; i++) o[i] = (V)0.0f;
+        return;
+    }
+    if (y0 >= 0 && y0 + EDGE <= HI) {
+        UNROLL for (int i = 0; i < EDGE; i++) d[i] = LOAD(at + i * WI * CINP);
+    } else {
+        UNROLL for (int i = 0; i < EDGE; i++)
+        {
+            d[i] = (V)0.0f;
+            if (y0 + i >= 0 && y0 + i < HI)
+                d[i] = LOAD(at + i * WI * CINP);
+        }
+    }
+    transform_line(d, o);
+}
+
+/* v[p·pitch + t·LDV + k] of TB tiles from `first` on. Neighbours share EDGE − STEP columns. */
+static inline void transform_tiles(const __global float *restrict in, ulong first, ulong tiles,
+                                   SCRATCH float *restrict v, size_t pitch)
+{
+    struct place places[TB];
+    for (int t = 0; t < TB; t++)
+        places[t] = find_tile(min(first + t, tiles - 1));
+    for (int k = 0; k < CINP; k += 16) {
+        V column[EDGE][EDGE];
+        for (int t = 0; t < TB; t++) {
+            const __global float *from = in + places[t].sample * HI * WI * CINP + k;
+            int y0 = places[t].y * STEP - PADY, x0 = places[t].x * STEP - PADX;
+            if (t > 0 && places[t].x == places[t - 1].x + 1) {
+                UNROLL for (int j = 0; j < EDGE - STEP; j++)
+                    UNROLL for (int i = 0; i < EDGE; i++) column[j][i] = column[j + STEP][i];
+            } else {
+                UNROLL for (int j = 0; j < EDGE - STEP; j++)
+                    transform_column(from, y0, x0 + j, column[j]);
+            }
+            UNROLL for (int j = EDGE - STEP; j < EDGE; j++)
+                transform_column(from, y0, x0 + j, column[j]);
+            UNROLL for (int i = 0; i < EDGE; i++)
+            {
+                V row[EDGE], o[EDGE];
+                UNROLL for (int j = 0; j < EDGE; j++) row[j] = column[j][i];
+                transform_line(row, o);
+                UNROLL for (int j = 0; j < EDGE; j++)
+                    *(SCRATCH V *)(v + (size_t)(i * EDGE + j) * pitch + t * LDV + k) = o[j];
+            }
+        }
+    }
+}
+
+/* MR tiles × one panel of one product: c[t][…] = Σ_k v[t][k] · w[k][…] */
+static inline void multiply_block(const SCRATCH float *restrict v,
+                                  const __global float *restrict w, SCRATCH float *restrict m,
+                                  size_t pitch)
+{
+    V acc[MR][NV];
+    UNROLL for (int t = 0; t < MR; t++)
+        UNROLL for (int i = 0; i < NV; i++) acc[t][i] = (V)0.0f;
+    for (int k = 0; k < CI; k++) {
+        V b[NV];
+        UNROLL for (int i = 0; i < NV; i++) b[i] = LOAD(w + k * PAN + i * 16);
+        UNROLL for (int t = 0; t < MR; t++)
+        {
+            V a = (V)v[t * LDV + k];
+            UNROLL for (int i = 0; i < NV; i++) acc[t][i] = fma(a, b[i], acc[t][i]);
+        }
+    }
+    UNROLL for (int t = 0; t < MR; t++)
+        UNROLL for (int i = 0; i < NV; i++)
+            *(SCRATCH V *)(m + t * pitch + i * 16) = acc[t][i];
+}
+
+/* Stores 16 channels of a tile from m[p·pitch]; adds their squares to those of the tile's pixels. */
+static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V bias,
+                                const __global float *restrict residual,
+                                __global float *restrict out, int y0, int x0, V *squares)
+{
+    V t[MADE][EDGE];
+    UNROLL for (int j = 0; j < EDGE; j++)
+    {
+        V column[EDGE], o[MADE];
+        UNROLL for (int i = 0; i < EDGE; i++)
+            column[i] = *(const SCRATCH V *)(m + (size_t)(i * EDGE + j) * pitch);
+        finish_line(column, o);
+        UNROLL for (int i = 0; i < MADE; i++) t[i][j] = o[i];
+    }
+    UNROLL for (int i = 0; i < MADE; i++)
+    {
+        V o[MADE];
+        finish_line(t[i], o);
+        UNROLL for (int j = 0; j < MADE; j++)
+        {
+            size_t at = ((size_t)(y0 + i) * WO + x0 + j) * COP;
+            V x = o[j] + bias;
+            if ((HO % MADE && y0 + i >= HO) || (WO % MADE && x0 + j >= WO))
+                continue;
+#ifdef RESIDUAL
+            x += LOAD(residual + at);
+#endif
+            x = activate(x);
+#ifdef PIXEL_NORM
+            squares[i * MADE + j] = fma(x, x, squares[i * MADE + j]);
+#endif
+            *(__global V *)(out + at) = x;
+        }
+    }
+}
+
+#ifdef PIXEL_NORM
+#define PIXELS ((TB * MADE * MADE + 15) / 16 * 16)
+
+/* The sums of 16 vectors' elements, in order. */
+static inline V sum_each(const V *a)
+{
+    V r[8], s[4], t[2];
+    UNROLL for (int i = 0; i < 8; i++)
+        r[i] = (V)(a[2 * i].lo, a[2 * i + 1].lo) + (V)(a[2 * i].hi, a[2 * i + 1].hi);
+    UNROLL for (int i = 0; i < 4; i++)
+    {
+        V x = r[2 * i], y = r[2 * i + 1];
+        s[i] = (V)(x.s0123, x.s89ab, y.s0123, y.s89ab) + (V)(x.s4567, x.scdef, y.s4567, y.scdef);
+    }
+    UNROLL for (int i = 0; i < 2; i++)
+    {
+        V x = s[2 * i], y = s[2 * i + 1];
+        t[i] = (V)(x.s01, x.s45, x.s89, x.scd, y.s01, y.s45, y.s89, y.scd) +
+               (V)(x.s23, x.s67, x.sab, x.sef, y.s23, y.s67, y.sab, y.sef);
+    }
+    return (V)(t[0].even, t[1].even) + (V)(t[0].odd, t[1].odd);
+}
+
+/* Divides what is stored of tiles first … first+count−1 by each pixel's root mean square. */
+static inline void normalise(__global float *restrict out, ulong first, int count, const V *squares)
+{
+    float scale[PIXELS];
+    for (int i = 0; i < PIXELS; i += 16)
+        vstore16((V)1.0f / sqrt(fma(sum_each(squares + i), (V)(1.0f / CO), (V)PIXEL_NORM)), 0,
+                 scale + i);
+    for (int t = 0; t < count; t++) {
+        struct place place = find_tile(first + t);
+        for (int i = 0; i < MADE && place.y * MADE + i < HO; i++)
+            for (int j = 0; j < MADE && place.x * MADE + j < WO; j++) {
+                V by = (V)scale[(t * MADE + i) * MADE + j];
+                __global float *pixel =
+                    out + ((place.sample * HO + place.y * MADE + i) * WO + place.x * MADE + j) * COP;
+                for (int c = 0; c < COP; c += 16)
+                    *(__global V *)(pixel + c) = LOAD(pixel + c) * by;
+            }
+    }
+}
+#endif
+
+#ifndef STAGED
+__kernel GROUP void winograd(const __global float *restrict in,
+                             const __global float *restrict weights,
+                             const __global float *restrict bias,
+                             const __global float *restrict residual, __global float *restrict out,
+                             ulong tiles)
+{
+    __local float v[PRODUCTS * TB * LDV] __attribute__((aligned(64)));
+    __local float m[TB * PRODUCTS * PAN] __attribute__((aligned(64)));
+    SQUARES_OF_TILES
+    ulong first = get_group_id(0) * TB;
+    int count = (int)min(tiles - first, (ulong)TB);
+    transform_tiles(in, first, tiles, v, TB * LDV);
+    for (int panel = 0; panel < PANELS; panel++) {
+        for (int p = 0; p < PRODUCTS; p++)
+            for (int t = 0; t < TB; t += MR)
+                multiply_block(v + (p * TB + t) * LDV,
+                               weights + ((size_t)panel * PRODUCTS + p) * CI * PAN,
+                               m + (t * PRODUCTS + p) * PAN, PRODUCTS * PAN);
+        for (int t = 0; t < count; t++) {
+            struct place place = find_tile(first + t);
+            size_t at = place.sample * HO * WO * COP + panel * PAN;
+            for (int c = 0; c < PAN; c += 16)
+                finish_block(m + t * PRODUCTS * PAN + c, PAN, LOAD(bias + panel * PAN + c),
+                             residual + at + c, out + at + c, place.y * MADE, place.x * MADE,
+                             SQUARES(t));
+        }
+    }
+#ifdef PIXEL_NORM
+    normalise(out, first, count, squares);
+#endif
+}
+#else
+/* Scratch rows of a product: the tiles rounded up to whole groups. */
+static inline size_t padded(ulong tiles)
+{
+    return (tiles + TB - 1) / TB * TB;
+}
+
+__kernel GROUP void transform(const __global float *restrict in, __global float *restrict v,
+                              ulong tiles)
+{
+    ulong first = get_group_id(0) * TB;
+    transform_tiles(in, first, tiles, v + first * LDV, padded(tiles) * LDV);
+}
+
+__kernel GROUP void multiply(const __global float *restrict v, const __global float *restrict weights,
+                             __global float *restrict m, ulong tiles)
+{
+    size_t rows = padded(tiles), first = get_group_id(0) * TB;
+    int panel = get_group_id(1), p = get_group_id(2);
+    for (int t = 0; t < TB; t += MR)
+        multiply_block(v + (p * rows + first + t) * LDV,
+                       weights + ((size_t)panel * PRODUCTS + p) * CI * PAN,
+                       m + (p * rows + first + t) * LDM + panel * PAN, LDM);
+}
+
+__kernel GROUP void finish(const __global float *restrict m, const __global float *restrict bias,
+                           const __global float *restrict residual, __global float *restrict out,
+                           ulong tiles)
+{
+    SQUARES_OF_TILES
+    size_t rows = padded(tiles);
+    ulong first = get_group_id(0) * TB;
+    int count = (int)min(tiles - first, (ulong)TB);
+    for (int t = 0; t < count; t++) {
+        struct place place = find_tile(first + t);
+        size_t at = place.sample * HO * WO * COP;
+        for (int c = 0; c < COP; c += 16)
+            finish_block(m + (first + t) * LDM + c, rows * LDM, LOAD(bias + c), residual + at + c,
+                         out + at + c, place.y * MADE, place.x * MADE, SQUARES(t));
+    }
+#ifdef PIXEL_NORM
+    normalise(out, first, count, squares);
+#endif
+}
+#endif

@@ -1,0 +1,40 @@
+/*
+ * 3×3 convolutions in a transform domain (kernels/winograd.cl): Winograd's F(2×2,3×3) and F(4×4,3×3),
+ * and nine products for nearest upsampling ×2 before a 3×3 convolution.
+ */
+#ifndef WORKER_ENGINE_OPS_CONV_WINOGRAD_H
+#define WORKER_ENGINE_OPS_CONV_WINOGRAD_H
+
+#include "worker/engine/ops/conv.h"
+
+enum winograd_form { /* the kernel's FORM */
+    WINOGRAD_F2 = 2,
+    WINOGRAD_F4 = 4,
+    WINOGRAD_UPSAMPLED = 9,
+};
+
+/* How winograd.cl runs a convolution. Results depend on `form` only. */
+struct winograd {
+    enum winograd_form form;
+    bool staged;  /* three kernels over scratch in global memory, or one with local memory */
+    int tiles;    /* of a group; blocks divides it */
+    int block;    /* tiles of a register block */
+    int vectors;  /* float16 of a panel; divides the output channels' blocks of 16 */
+};
+
+/* True if the convolution has this form. */
+bool winograd_fits(const struct conv *conv, enum winograd_form form);
+/* Products of a tile and a pair of channels. */
+int winograd_products(enum winograd_form form);
+/* Tiles of one sample. */
+int winograd_tiles(const struct conv *conv, enum winograd_form form);
+/* Local memory of a group, in bytes. */
+size_t winograd_local_bytes(const struct conv *conv, const struct winograd *winograd);
+/* Operations that the multiplication does for one row (a multiply-add is two). */
+double winograd_operations(const struct conv *conv, enum winograd_form form);
+
+/* Emits the steps of a Conv node that fits; `normalise`: with its pixel norm. */
+MUST_CHECK int lower_winograd(struct lowering *lowering, struct node *node, const struct conv *conv,
+                              const struct winograd *winograd, bool normalise, struct error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Running a compiled network: the steps' arguments are resolved and enqueued in order.
+ *
+ * Arguments are set anew at each run, since the caller's buffers and the rows may change; nothing
+ * waits but engine_profile.
+ */
+#include "common/clock.h"
+#include "worker/engine/network.h"
+
+static size_t resolve(struct count count, size_t rows)
+{
+    return count.per_row ? count.each * rows : count.each;
+}
+
+struct run {
+    struct engine_network *network;
+    size_t rows;
+    const cl_mem *inputs, *outputs;
+};
+
+static cl_mem tensor_memory(const struct run *run, int number)
+{
+    const struct tensor *tensor = &run->network->lowering.tensors[number];
+    while (tensor->storage == STORAGE_VIEW)
+        tensor = &run->network->lowering.tensors[tensor->index];
+    if (tensor->storage == STORAGE_INPUT)
+        return run->inputs[tensor->index];
+    if (tensor->storage == STORAGE_OUTPUT && run->outputs[tensor->index])
+        return run->outputs[tensor->index];
+    return tensor->memory;
+}
+
+/* Where the value of an argument stands for clSetKernelArg. */
+union arg_value {
+    cl_mem memory;
+    cl_int integer;
+    cl_float number;
+    cl_ulong count;
+};
+
+static struct device_arg resolve_arg(const struct run *run, const struct step_arg *arg,
+                                     union arg_value *value)
+{
+    switch (arg->kind) {
+    case ARG_TENSOR:
+        value->memory = tensor_memory(run, arg->as.tensor);
+        return DEVICE_ARG(value->memory);
+    case ARG_INT:
+        value->integer = arg->as.integer;
+        return DEVICE_ARG(value->integer);
+    case ARG_FLOAT:
+        value->number = arg->as.number;
+        return DEVICE_ARG(value->number);
+    case ARG_COUNT:
+        value->count = resolve(arg->as.count, run->rows);
+        return DEVICE_ARG(value->count);
+    case ARG_BYTES:
+        return DEVICE_ARG(arg->as.bytes);
+    }
+    return (struct device_arg){0, NULL};
+}
+
+static int run_step(const struct run *run, const struct step *step, struct error *err)
+{
+    struct device_arg args[STEP_ARGS_MAX];
+    union arg_value values[STEP_ARGS_MAX];
+    size_t global[3];
+    for (size_t i = 0; i < step->arg_count; i++)
+        args[i] = resolve_arg(run, &step->args[i], &values[i]);
+    for (int d = 0; d < 3; d++) {
+        size_t items = resolve(step->global[d], run->rows);
+        if (step->divide[d] > 1)
+            items = (items + step->divide[d] - 1) / step->divide[d];
+        global[d] = round_up(items, step->local[d]);
+    }
+    int failed = device_launch(run->network->device, step->compiled, 3, global, step->local, args,
+                               step->arg_count, err);
+    return failed ? error_prefix(err, failed, "node %s", step->title) : 0;
+}
+
+static int check_rows(const struct engine_network *network, size_t rows, struct error *err)
+{
+    if (rows < 1 || rows > network->batch || (network->graph->fixed && rows != network->batch))
+        return error_set(err, E_INVALID, "%zu rows (expected %s%zu)", rows,
+                         network->graph->fixed ? "" : "1 to ", network->batch);
+    return 0;
+}
+
+int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
+               const cl_mem *outputs, struct error *err)
+{
+    const struct run run = {network, rows, inputs, outputs};
+    int failed = check_rows(network, rows, err);
+    for (size_t i = 0; !failed && i < network->lowering.step_count; i++)
+        failed = run_step(&run, &network->lowering.steps[i], err);
+    if (failed)
+        return failed;
+    DEVICE_CL(err, clFlush(device_queue(network->device)));
+    return 0;
+}
+
+int engine_profile(struct engine_network *network, size_t rows, const cl_mem *inputs,
+                   const cl_mem *outputs, size_t repeats, double *milliseconds, struct error *err)
+{
+    const struct run run = {network, rows, inputs, outputs};
+    int failed = check_rows(network, rows, err);
+    /* The first round compiles. */
+    for (size_t r = 0; !failed && r <= repeats; r++)
+        for (size_t i = 0; !failed && i < network->lowering.step_count; i++) {
+            int64_t start = clock_now();
+            failed = run_step(&run, &network->lowering.steps[i], err);
+            if (!failed)
+                failed = device_finish(network->device, err);
+            double spent = (double)(clock_now() - start) * 1e-6;
+            if (r < 2 || spent < milliseconds[i])
+                milliseconds[i] = spent;
+        }
+    return failed;
+}
