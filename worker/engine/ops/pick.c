@@ -142,9 +142,9 @@ static int pick_scatter_elements(const struct graph *graph, const struct node *n
     const struct value *indices;
     int64_t strides[ENGINE_RANK_MAX], at;
     size_t axis = 0;
-    int failed = read_indices(graph, node, &indices, err);
+    int failed = check_reduction(node, err);
     if (!failed)
-        failed = check_reduction(node, err);
+        failed = read_indices(graph, node, &indices, err);
     if (!failed)
         failed = list_axis(attribute_int(node, "axis", 0), data->rank, &axis, err);
     if (!failed)
@@ -231,9 +231,9 @@ static int pick_scatter_nd(const struct graph *graph, const struct node *node, s
     const struct value *data = node_input(graph, node, 0), *updates = node_input(graph, node, 2);
     const struct value *indices;
     int64_t offset;
-    int failed = read_indices(graph, node, &indices, err);
+    int failed = check_reduction(node, err);
     if (!failed)
-        failed = check_reduction(node, err);
+        failed = read_indices(graph, node, &indices, err);
     if (!failed)
         failed = check_tuples(data, indices, 0, err);
     if (failed)
