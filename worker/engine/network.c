@@ -39,6 +39,8 @@ static const struct lowering_target cpu_256 = {.blocked = true,
 static int prepare_graph(struct graph *graph, bool fuse, struct error *err)
 {
     int failed = pass_infer(graph, err);
+    if (!failed)
+        failed = pass_check_outputs(graph, err);
     return failed || !fuse ? failed : pass_fuse(graph, err);
 }
 

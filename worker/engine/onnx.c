@@ -207,7 +207,9 @@ int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value, struct err
     if (bytes_there < source.count)
         return wrong_count(&source, "the file", bytes_there, err);
     bool is_float = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    struct value made = {.type = is_float ? VALUE_FLOAT : VALUE_INT64, .rank = tensor->n_dims};
+    bool is_bool = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+    struct value made = {.type = is_float ? VALUE_FLOAT : is_bool ? VALUE_BOOL : VALUE_INT64,
+                         .rank = tensor->n_dims};
     for (size_t i = 0; i < tensor->n_dims; i++)
         made.dims[i] = tensor->dims[i];
     made.data = malloc((source.count ? source.count : 1) * (is_float ? sizeof(float) : sizeof(int64_t)));

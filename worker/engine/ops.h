@@ -34,7 +34,9 @@ const struct op *op_find(const char *type, int opset, bool *exists);
 const struct op *op_at(size_t i);
 
 /* One array each family, ended by a NULL type. */
-extern const struct op ops_conv[], ops_gemm[], ops_unary[], ops_binary[], ops_reduce[], ops_pool[],
-    ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[], ops_shape[];
+extern const struct op ops_conv_nd[], ops_conv[], ops_gemm[], ops_unary[], ops_binary[],
+    ops_reduce[], ops_pool[], ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[],
+    ops_shape[], ops_select[], ops_cast[], ops_where[], ops_normalize[], ops_pick[],
+    ops_generate[];
 
 #endif
