@@ -147,8 +147,8 @@ static int place_tensors(struct engine_network *network, struct error *err)
         tensor->memory = clCreateSubBuffer(network->arena, CL_MEM_READ_WRITE,
                                            CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         if (!tensor->memory)
-            failed = error_set(err, device_cl_code(code), "clCreateSubBuffer of %zu bytes: %s",
-                               tensor->bytes, device_cl_error_name(code));
+            failed = error_set(err, device_cl_code(code), "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
+                               device_cl_error_name(code));
     }
     return failed;
 }
@@ -406,7 +406,8 @@ static int plan_network(struct engine_network *network, const char *path, struct
     static const struct network_options defaults;
     struct lowering_target target;
     describe_device(network->device, &defaults, &target);
-    int failed = read_graph(path, NULL, 0, (int64_t)network->batch, true, &network->graph, err);
+    int failed =
+        read_graph(path, NULL, 0, (int64_t)network->batch, true, &network->graph, err);
     if (!failed)
         failed = lowering_run(&network->lowering, network->graph, &target, err);
     return failed ? failed
