@@ -20,7 +20,7 @@ static const struct cli_option up_options[] = {
     {"threads", CLI_UINT, "N", 4096, NULL, "threads of each worker on a CPU [its device's choice]"},
     {"device", CLI_TEXT, "DEVICES", 0, NULL,
      "devices of each worker, as facefarm-worker names them; then one worker is enough"},
-    {"memory", CLI_TEXT, "SIZE", 0, NULL, "most memory of each device, e.g. 12G [its default share]"},
+    {"memory", CLI_TEXT, "SIZE", 0, NULL, "most memory of each device, e.g. 12G [a share of it]"},
     {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle to register [the one installed beside facefarm]"},
     {"log", CLI_FILE, "FILE", 0, NULL,
      "where broker and workers log [stderr; DB.log with -- COMMAND]"},

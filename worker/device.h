@@ -29,7 +29,7 @@ struct device_info {
     enum device_kind kind;
     char name[DEVICE_NAME_MAX];
     char driver[DEVICE_NAME_MAX]; /* platform and driver version */
-    unsigned compute_units; /* of an open part of a CPU: the part's */
+    unsigned compute_units;       /* of an open part of a CPU: the part's */
     uint64_t memory_bytes;
     uint64_t buffer_bytes; /* the largest buffer that the driver promises to give */
     uint64_t local_memory_bytes;
@@ -61,8 +61,8 @@ cl_command_queue device_queue(const struct device *device);
 
 /*
  * A kernel from an embedded (or, with FACEFARM_KERNELS=FOLDER in the environment, a replaced)
- * source, e.g. device_kernel(d, "gemm.cl", "-DTILE=8", "gemm", …). Programs are cached per device by
- * (source, options) for the life of the device. The caller releases the kernel with
+ * source, e.g. device_kernel(d, "gemm.cl", "-DTILE=8", "gemm", …). Programs are cached per device
+ * by (source, options) for the life of the device. The caller releases the kernel with
  * clReleaseKernel.
  */
 MUST_CHECK int device_kernel(struct device *device, const char *file, const char *options,

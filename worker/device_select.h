@@ -23,12 +23,13 @@ struct device_choice {
 };
 
 /*
- * Chooses among list[count], by `wanted` or, where that is NULL, every GPU, or without one the other
- * device with the most compute units. `threads` (0: all) limits each chosen CPU that has no limit of
- * its own. At most DEVICE_CHOICES_MAX choices are written, *chosen says how many, at least 1.
+ * Chooses among list[count], by `wanted` or, where that is NULL, every GPU, or without one the
+ * other device with the most compute units. `threads` (0: all) limits each chosen CPU that has no
+ * limit of its own. At most DEVICE_CHOICES_MAX choices are written, *chosen says how many, at
+ * least 1.
  *
- * E_NOT_FOUND, E_INVALID: the text names the item, what is wrong with it, and the devices that there
- * are.
+ * E_NOT_FOUND, E_INVALID: the text names the item, what is wrong with it, and the devices that
+ * there are.
  */
 MUST_CHECK int device_select(const struct device_info *list, size_t count, const char *wanted,
                              unsigned threads, struct device_choice *choices, size_t *chosen,

@@ -122,9 +122,10 @@ static void send_fetch(struct network *network)
 /* Goodbye returns the leases at once and blames nobody; hello keeps us known. */
 static void give_leases_back(struct network *network, int64_t now)
 {
-    network->give_back = false;
-    tell(network, WIRE_GOODBYE, &(struct wire_goodbye){.session = network->options->hello.session});
-    say_hello(network, now);
+    const struct wire_goodbye goodbye = {.session = network->options->hello.session};
+    network->give_back = !tell(network, WIRE_GOODBYE, &goodbye); /* or at the next turn */
+    if (!network->give_back)
+        say_hello(network, now);
 }
 
 /* What a broker that knows us should hear now. */
@@ -323,8 +324,8 @@ static void tell_loss(struct network *network, const char *why, int64_t now)
     const struct recovery *recovery = &network->recovery;
     snprintf(network->lost, sizeof network->lost, "%s", why);
     if (recovery->state == RECOVERY_AWAY)
-        log_warning("%s is lost, it is opened again in %.1f s (try %u of %u): %s",
-                    network->options->hello.device,
+        log_warning("%s: %s is lost, it is opened again in %.1f s (try %u of %u): %s",
+                    network->options->hello.name, network->options->hello.device,
                     (double)(recovery->due_at - now) / (double)CLOCK_SECOND, recovery->losses,
                     recovery->options.tries, why);
 }
@@ -352,7 +353,7 @@ static void take_opening(struct network *network, const struct opening *opening,
         tell_loss(network, opening->text, now);
         return;
     }
-    log_info("%s is back", network->options->hello.device);
+    log_info("%s: %s is back", network->options->hello.name, network->options->hello.device);
     if (!network->stopping)
         say_hello(network, now);
 }
@@ -435,7 +436,7 @@ static int64_t next_deadline(const struct network *network, int64_t now)
         next = earlier(next, network->beat_at + network->heartbeat);
     if (network->refused)
         next = earlier(next, network->hello_at + network->heartbeat);
-    if (network->recovery.state == RECOVERY_AWAY)
+    if (network->recovery.state == RECOVERY_AWAY && !network->stopping)
         next = earlier(next, network->recovery.due_at);
     /* Past the grace only the compute thread's last letter counts, which wakes us anyway. */
     bool grace = network->stopping && network->leave_at > now;

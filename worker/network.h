@@ -8,9 +8,10 @@
  * go on meanwhile. After each welcome all that was not accepted is sent again. Nothing here takes
  * long, so heartbeats are never late.
  *
- * While its device is lost the worker stays known but wants nothing: it tells the failure of the task
- * that ran, gives the leases back by goodbye, and says hello with a credit of 0 and "(lost)" behind
- * the device's name; with its own credit again once the device works (recovery.h says when that is tried).
+ * While its device is lost the worker stays known but wants nothing: it tells the failure of the
+ * task that ran, gives the leases back by goodbye, and says hello with a credit of 0 and "(lost)"
+ * behind the device's name; with its own credit again once the device works (recovery.h says when
+ * that is tried).
  */
 #ifndef WORKER_NETWORK_H
 #define WORKER_NETWORK_H

@@ -22,8 +22,9 @@ struct pipeline; /* opaque; belongs to the device's thread */
 
 /*
  * Loads the bundle in `folder` for batches of at most `batch` faces. Tensor names and shapes are
- * checked against bundle.yaml (E_INVALID names file and tensor). Where the device refuses the memory
- * the error is E_MEMORY: the caller tries a smaller batch (pipeline_fit.h says what is needed).
+ * checked against bundle.yaml (E_INVALID names file and tensor). Where the device refuses the
+ * memory the error is E_MEMORY: the caller tries a smaller batch (pipeline_fit.h says what is
+ * needed).
  */
 MUST_CHECK int pipeline_open(struct device *device, const char *folder, size_t batch,
                              struct pipeline **pipeline, struct error *err);

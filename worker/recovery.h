@@ -1,8 +1,8 @@
 /*
  * What becomes of a device that was lost: it is opened again after a delay, which doubles with each
- * loss or failed opening, and is given up after some. Only a task that succeeds clears the count, so
- * a device that opens but never works is given up as well. A state and the time that callers pass
- * in; no clock, no threads.
+ * loss or failed opening, and is given up after some. Only a task that succeeds clears the count,
+ * so a device that opens but never works is given up as well. A state and the time that callers
+ * pass in; no clock, no threads.
  *
  *     READY --lost--> AWAY --due--> OPENING --opened--> READY
  *                      ^               | failed

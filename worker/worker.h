@@ -1,7 +1,7 @@
 /*
- * A worker process: for each of its devices a compute thread and a network thread, which know nothing
- * of the other devices'. To the broker each is a worker of its own, with its own session, credit and
- * results, so what becomes of one device does not concern the others.
+ * A worker process: for each of its devices a compute thread and a network thread, which know
+ * nothing of the other devices'. To the broker each is a worker of its own, with its own session,
+ * credit and results, so what becomes of one device does not concern the others.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -23,8 +23,8 @@ struct worker_options {
 
 /*
  * Runs until stop_fd is readable; then 0. A device that cannot be opened at the start, or is given
- * up later, is reported in the log and the others go on; where none is left the error is that of the
- * first. With several devices each is called "name.0", "name.1", …, in the order given.
+ * up later, is reported in the log and the others go on; where none is left the error is that of
+ * the first. With several devices each is called "name.0", "name.1", …, in the order given.
  */
 MUST_CHECK int worker_run(const struct worker_options *options, struct error *err);
 

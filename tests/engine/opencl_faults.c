@@ -141,7 +141,7 @@ static void *behind(const char *function)
     CL_API_ENTRY cl_int CL_API_CALL name parameters                                                \
     {                                                                                              \
         cl_int(*real) parameters = (cl_int(*) parameters)behind(#name);                            \
-        cl_int code = fault_of(#name, 0);                                                             \
+        cl_int code = fault_of(#name, 0);                                                          \
         return code ? code : real arguments;                                                       \
     }
 
@@ -150,7 +150,7 @@ static void *behind(const char *function)
     CL_API_ENTRY type CL_API_CALL name parameters                                                  \
     {                                                                                              \
         type(*real) parameters = (type(*) parameters)behind(#name);                                \
-        cl_int code = fault_of(#name, 0);                                                             \
+        cl_int code = fault_of(#name, 0);                                                          \
         if (code == CL_SUCCESS) {                                                                  \
             type made = real arguments;                                                            \
             count_alive(made != NULL);                                                             \

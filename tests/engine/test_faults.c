@@ -1,7 +1,7 @@
 /*
  * Every OpenCL call fails once: while a small network is loaded, run and dropped, for every n the
- * n-th call. Nothing crashes or leaks (the address sanitizer looks for memory, the fake counts OpenCL's
- * objects), the error says which call failed and how, and the device works afterwards.
+ * n-th call. Nothing crashes or leaks (the address sanitizer looks for memory, the fake counts
+ * OpenCL's objects), the error says which call failed and how, and the device works afterwards.
  */
 #include "tests/engine/harness.h"
 #include "tests/engine/opencl_faults.h"

@@ -194,8 +194,7 @@ static void memory_that_runs_out_later_halves_the_batch(void **state)
 static void a_lost_device_is_told_and_opened_again(void **state)
 {
     (void)state;
-    static const cl_int codes[] = {CL_DEVICE_NOT_AVAILABLE, CL_OUT_OF_RESOURCES,
-                                   CL_INVALID_KERNEL};
+    static const cl_int codes[] = {CL_DEVICE_NOT_AVAILABLE, CL_OUT_OF_RESOURCES, CL_INVALID_KERNEL};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         const struct opencl_faults faults = {.function = "clEnqueueReadBuffer",
                                              .nth = 2,

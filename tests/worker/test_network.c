@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/clock.h"
 #include "worker/network.h"
 
 #define PATIENCE_MS 20000
@@ -150,7 +151,7 @@ static void finish(struct stage *stage, struct outcome *outcome, int code)
 
 /* ---- beginning and end ---- */
 
-static void begin(struct stage *stage)
+static void begin_with_delay(struct stage *stage, int64_t delay)
 {
     *stage = (struct stage){.context = zmq_ctx_new()};
     assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", &stage->router,
@@ -170,9 +171,14 @@ static void begin(struct stage *stage)
         .reports = stage->reports,
         .stop_fd = eventfd(0, EFD_CLOEXEC),
         .cancelled = &stage->cancelled,
-        .recovery = {.first_delay = 1, .most_delay = 1, .tries = 2},
+        .recovery = {.first_delay = delay, .most_delay = delay, .tries = 2},
     };
     assert_int_equal(pthread_create(&stage->thread, NULL, network_thread, stage), 0);
+}
+
+static void begin(struct stage *stage)
+{
+    begin_with_delay(stage, 1);
 }
 
 /* SIGTERM: the worker stops the compute thread. */
@@ -331,6 +337,18 @@ static void a_device_that_stays_away_is_given_up(void **state)
     assert_int_equal(stage.failed, E_LOST);
     assert_string_equal(stage.error.text, "d is given up after 3 losses: no device");
     close_stage(&stage);
+}
+
+static void leaving_does_not_wait_for_a_lost_device(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task task = {0, 10, 1};
+    begin_with_delay(&stage, 3600 * CLOCK_SECOND);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, &task, 1);
+    fail_with_device(&stage, take_task(&stage, 5, 0), task);
+    end(&stage);
 }
 
 static void a_silent_broker_is_greeted_and_told_again(void **state)
@@ -563,6 +581,7 @@ int main(void)
         cmocka_unit_test(a_failed_task_is_told_and_the_next_runs),
         cmocka_unit_test(a_lost_device_fails_the_task_and_comes_back),
         cmocka_unit_test(a_device_that_stays_away_is_given_up),
+        cmocka_unit_test(leaving_does_not_wait_for_a_lost_device),
         cmocka_unit_test(a_silent_broker_is_greeted_and_told_again),
         cmocka_unit_test(a_restarted_broker_gets_everything_again),
         cmocka_unit_test(a_revoked_stage_is_dropped_but_not_what_runs),
