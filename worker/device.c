@@ -336,7 +336,8 @@ static void CL_CALLBACK free_memory(cl_mem buffer, void *memory)
  * every 4 KiB by a miss of the TLB. NULL: the driver allocates. */
 static void *huge_memory(const struct device *device, size_t bytes)
 {
-    if (device->info.kind != DEVICE_CPU || bytes < HUGE_PAGE_BYTES || bytes > SIZE_MAX / 2)
+    if (device->info.kind != DEVICE_CPU || bytes < HUGE_PAGE_BYTES ||
+        bytes > device->info.memory_bytes)
         return NULL;
     size_t whole = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     void *memory = aligned_alloc(HUGE_PAGE_BYTES, whole);
