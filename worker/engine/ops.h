@@ -30,6 +30,8 @@ struct op {
 
 /* The operator for this opset, or NULL. *exists says whether another opset has the name. */
 const struct op *op_find(const char *type, int opset, bool *exists);
+/* Why an operator of ONNX that is not in the table is not run, or NULL for a name we do not know. */
+const char *op_refusal(const char *type);
 /* The type name and version range of entry i of the table, NULL after the last. */
 const struct op *op_at(size_t i);
 
