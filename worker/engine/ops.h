@@ -30,6 +30,8 @@ struct op {
 
 /* The operator for this opset, or NULL. *exists says whether another opset has the name. */
 const struct op *op_find(const char *type, int opset, bool *exists);
+/* Why an operator of ONNX that is not in the table is not run, or NULL for a name we do not know. */
+const char *op_refusal(const char *type);
 /* The type name and version range of entry i of the table, NULL after the last. */
 const struct op *op_at(size_t i);
 
@@ -37,6 +39,6 @@ const struct op *op_at(size_t i);
 extern const struct op ops_conv_nd[], ops_conv[], ops_gemm[], ops_unary[], ops_binary[],
     ops_reduce[], ops_pool[], ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[],
     ops_shape[], ops_select[], ops_cast[], ops_where[], ops_normalize[], ops_pick[],
-    ops_generate[];
+    ops_generate[], ops_line[], ops_random[], ops_einsum[], ops_grid_sample[];
 
 #endif
