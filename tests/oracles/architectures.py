@@ -176,7 +176,7 @@ class StyleGan(nn.Module):
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         w = self.mapping(z)
         coarse = self.average + (w - self.average) * self.truncation
-        x = self.constant.repeat(z.shape[0], 1, 1, 1)
+        x = self.constant  # rows come with the first style
         for i, layer in enumerate(self.layers):
             x = layer(x, coarse if i < 8 else w)
         return self.to_rgb(x)
@@ -194,7 +194,7 @@ def upfirdn(x: torch.Tensor, taps: torch.Tensor, up: int = 1, padding: tuple = (
     if up > 1:
         x = F.pad(x.reshape(-1, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1]).reshape(-1, c, h * up, w * up)
     x = F.pad(x, list(padding))
-    kernel = (taps * gain).flip([0, 1])[None, None].repeat(c, 1, 1, 1)
+    kernel = torch.cat([(taps * gain).flip([0, 1])[None, None]] * c)
     return F.conv2d(x, kernel, groups=c)
 
 
@@ -273,6 +273,7 @@ class StyleGan2(nn.Module):
         super().__init__()
         sizes = resolutions(resolution)
         width = [channels(r, base, most) for r in sizes]
+        self.fused = fused
         self.mapping = Mapping(latent, layers, 1.0)
         self.constant = nn.Parameter(torch.randn(width[0], 4, 4))
         self.layers, self.to_rgb = nn.ModuleList(), nn.ModuleList()
@@ -284,15 +285,15 @@ class StyleGan2(nn.Module):
         self.register_buffer("taps", setup_filter())
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        ws = self.mapping(z).unsqueeze(1).repeat(1, len(self.layers) + 1, 1)
-        x = self.constant.unsqueeze(0).repeat(ws.shape[0], 1, 1, 1)
+        w = self.mapping(z)
+        x = torch.cat([self.constant.unsqueeze(0)] * (int(z.shape[0]) if self.fused else 1))
         image = None
         for i, to_rgb in enumerate(self.to_rgb):
             if i:
-                x = self.layers[2 * i - 1](x, ws[:, 2 * i - 1])
+                x = self.layers[2 * i - 1](x, w)
                 image = upfirdn(image, self.taps, up=2, padding=(2, 1, 2, 1), gain=4.0)
-            x = self.layers[2 * i](x, ws[:, 2 * i])
-            y = to_rgb(x, ws[:, 2 * i + 1])
+            x = self.layers[2 * i](x, w)
+            y = to_rgb(x, w)
             image = y if image is None else image + y
         return image
 

@@ -77,6 +77,7 @@ struct graph {
     void *model; /* the unpacked file; nodes borrow their attributes from it */
     int opset;
     int64_t batch;
+    int64_t own_batch; /* the inputs' first dimension in the file; 0 if left open or not the same */
     bool fixed;
     struct value *values;
     size_t value_count, value_capacity;

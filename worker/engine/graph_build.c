@@ -74,6 +74,15 @@ static int add_initializers(struct builder *builder, struct error *err)
     return 0;
 }
 
+/* The first dimensions of all inputs, of which there is no other yet, if they are the same. */
+static void note_batch(struct graph *graph, int64_t first)
+{
+    if (graph->input_count == 0)
+        graph->own_batch = first > 0 ? first : 0;
+    else if (graph->own_batch != first)
+        graph->own_batch = 0;
+}
+
 /* A first dimension that the file leaves open, or any other, becomes the batch. */
 static int input_dims(const struct builder *builder, const Onnx__TypeProto__Tensor *type,
                       size_t *rank, int64_t *dims, struct error *err)
@@ -88,6 +97,8 @@ static int input_dims(const struct builder *builder, const Onnx__TypeProto__Tens
         const Onnx__TensorShapeProto__Dimension *dim = shape->dim[i];
         bool given = dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
         dims[i] = given ? dim->dim_value : 0;
+        if (i == 0)
+            note_batch(builder->graph, dims[i]);
         if (i == 0 && !builder->graph->fixed)
             dims[i] = builder->graph->batch;
         if (dims[i] <= 0)

@@ -45,6 +45,8 @@ static int reshape_dims(const struct graph *graph, const struct node *node,
         dims[i] = shape[i];
         if (shape[i] == 0 && i < in->rank && !attribute_int(node, "allowzero", 0))
             dims[i] = in->dims[i];
+        if (i == 0 && shape[i] == 1 && in->batched && graph->own_batch == 1)
+            dims[i] = graph->batch; /* the file speaks of one row, and each is like it */
         if (dims[i] == -1 && open == ENGINE_RANK_MAX)
             open = i;
         else if (dims[i] <= 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
