@@ -7,22 +7,18 @@
  */
 #include "worker/png_file.h"
 
-#include <assert.h>
-#include <libdeflate.h>
 #include <png.h>
 #include <setjmp.h>
 #include <stdlib.h>
 
+#include "worker/deflate.h"
 #include "worker/png_filter.h"
 
-/* libdeflate's levels go from 1 to 12; this one is the highest that is at least 3 times as fast as
- * libpng with its defaults on the generator's faces (bench_images). */
-#define LEVEL 6
 /* A chunk's length is a 31-bit number; longer data are several IDAT chunks. */
 #define CHUNK_BYTES ((size_t)1 << 30)
 
 struct png_encoder {
-    struct libdeflate_compressor *compressor;
+    struct deflate *deflate;
     uint8_t *filtered, *compressed, *scratch;
     size_t filtered_bytes, compressed_bytes, scratch_bytes; /* that there is room for */
 };
@@ -110,7 +106,7 @@ static int grow(uint8_t **memory, size_t bytes, struct error *err)
 static int make_room(struct png_encoder *encoder, size_t height, size_t width, struct error *err)
 {
     size_t filtered = height * (1 + PNG_FILTER_PIXEL * width);
-    size_t compressed = libdeflate_zlib_compress_bound(encoder->compressor, filtered);
+    size_t compressed = deflate_bound(filtered);
     size_t scratch = png_filter_scratch(width);
     int failed = 0;
     if (filtered > encoder->filtered_bytes || compressed > encoder->compressed_bytes) {
@@ -138,25 +134,29 @@ int png_encoder_encode(struct png_encoder *encoder, const uint8_t *pixels, size_
                          "an image of %zu by %zu pixels: a side is 1 to PNG_FILE_SIDE_MAX, which "
                          "is %d",
                          height, width, PNG_FILE_SIDE_MAX);
+    if (height * (1 + PNG_FILTER_PIXEL * width) > INT32_MAX)
+        return error_set(err, E_LIMIT, "an image of %zu by %zu pixels: more than 2^31 bytes",
+                         height, width);
     int failed = make_room(encoder, height, width, err);
     if (failed)
         return failed;
     png_filter_image(pixels, height, width, encoder->scratch, encoder->filtered);
-    size_t size = libdeflate_zlib_compress(encoder->compressor, encoder->filtered,
-                                           height * (1 + PNG_FILTER_PIXEL * width),
-                                           encoder->compressed, encoder->compressed_bytes);
-    assert(size > 0); /* the bound is one for every content */
-    return write_file(height, width, encoder->compressed, size, out, err);
+    size_t size = 0;
+    failed =
+        deflate_stream(encoder->deflate, encoder->filtered, height * (1 + PNG_FILTER_PIXEL * width),
+                       encoder->compressed, &size, err);
+    return failed ? failed : write_file(height, width, encoder->compressed, size, out, err);
 }
 
 int png_encoder_open(struct png_encoder **encoder, struct error *err)
 {
     struct png_encoder *opened = calloc(1, sizeof *opened);
-    if (opened)
-        opened->compressor = libdeflate_alloc_compressor(LEVEL);
-    if (!opened || !opened->compressor) {
-        free(opened);
+    if (!opened)
         return error_set(err, E_MEMORY, "no memory for a PNG encoder");
+    int failed = deflate_open(&opened->deflate, err);
+    if (failed) {
+        free(opened);
+        return failed;
     }
     *encoder = opened;
     return 0;
@@ -166,7 +166,7 @@ void png_encoder_close(struct png_encoder **encoder)
 {
     if (!*encoder)
         return;
-    libdeflate_free_compressor((*encoder)->compressor);
+    deflate_close(&(*encoder)->deflate);
     free((*encoder)->filtered);
     free((*encoder)->compressed);
     free((*encoder)->scratch);

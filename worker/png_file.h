@@ -1,9 +1,9 @@
 /*
  * PNG files in memory: 8-bit RGB, no time stamps. The same pixels are the same bytes on every
- * machine and thread, as long as libdeflate's version is the same.
+ * machine and thread, whatever the versions of libraries.
  *
  * libpng writes signature, header and chunks; the image data in between, which is where a PNG
- * encoder's time goes, is filtered by png_filter.h and compressed by libdeflate.
+ * encoder's time goes, is filtered by png_filter.h and compressed by deflate.h.
  */
 #ifndef WORKER_PNG_FILE_H
 #define WORKER_PNG_FILE_H
@@ -20,8 +20,8 @@ void png_encoder_close(struct png_encoder **encoder); /* NULL is fine */
 
 #define PNG_FILE_SIDE_MAX 1000000 /* pixels; libpng's own default */
 
-/* pixels[height][width][3]. Appends the file to `out`. A side that is 0 or too large is E_LIMIT, as
- * is a full buffer. */
+/* pixels[height][width][3], fewer than 2^31 bytes of them with a byte a row. Appends the file to
+ * `out`. A side that is 0, an image that is too large and a full buffer are E_LIMIT. */
 MUST_CHECK int png_encoder_encode(struct png_encoder *encoder, const uint8_t *pixels, size_t height,
                                   size_t width, struct buffer *out, struct error *err);
 

@@ -63,6 +63,7 @@ static void png_without_room_is_an_error(void **state)
     buffer_init(&out, 1 << 20);
     assert_error(png_file_encode(pixels, 0, 64, &out, &err), E_LIMIT, "0 by 64 pixels");
     assert_error(png_file_encode(pixels, 1, 1000001, &out, &err), E_LIMIT, "PNG_FILE_SIDE_MAX");
+    assert_error(png_file_encode(pixels, 100000, 100000, &out, &err), E_LIMIT, "2^31");
     buffer_free(&out);
 }
 
