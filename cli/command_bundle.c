@@ -1,5 +1,5 @@
-/* bundle check: the worker knows the engine, so it does the work, and says on stderr what is wrong.
- */
+/* bundle check, bundle plan: the worker knows the engine, so it does the work, and says on stderr what
+ * is wrong. */
 #include <jansson.h>
 #include <sys/wait.h>
 
@@ -35,6 +35,30 @@ int command_bundle_check(struct cli *cli)
     if (cli_text(cli, "device")) {
         argv[3] = "--device";
         argv[4] = cli_text(cli, "device");
+    }
+    buffer_init(&output, CHECK_OUTPUT_MAX);
+    int rc = programs_capture((char *const *)argv, &output, &status, &err);
+    int code = rc == 0 ? print_check(cli, &output, status) : cli_fail(cli, &err);
+    buffer_free(&output);
+    return code;
+}
+
+int command_bundle_plan(struct cli *cli)
+{
+    struct error err = {0};
+    struct buffer output;
+    char path[PATH_MAX], batch[24];
+    const char *argv[10] = {path, "--plan", cli->operands[0], "--batch", batch};
+    size_t count = 5;
+    int status = 0;
+    snprintf(batch, sizeof batch, "%llu", (unsigned long long)cli_uint(cli, "batch"));
+    if (programs_find("facefarm-worker", path, &err) != 0)
+        return cli_fail(cli, &err);
+    if (cli_flag(cli, "tune"))
+        argv[count++] = "--tune";
+    if (cli_text(cli, "device")) {
+        argv[count++] = "--device";
+        argv[count++] = cli_text(cli, "device");
     }
     buffer_init(&output, CHECK_OUTPUT_MAX);
     int rc = programs_capture((char *const *)argv, &output, &status, &err);

@@ -38,9 +38,12 @@ static void read_devices(const json_t *list, struct devices *devices)
     }
 }
 
-static int list_devices(const char *worker, struct devices *devices, struct error *err)
+/* `chosen`: a --device that the worker is to accept, or NULL. */
+static int list_devices(const char *worker, const char *chosen, struct devices *devices,
+                        struct error *err)
 {
-    const char *argv[] = {worker, "--list-devices", "--json", NULL};
+    const char *argv[] = {worker, "--list-devices", "--json", chosen ? "--device" : NULL, chosen,
+                          NULL};
     struct buffer output;
     int status = 0;
     buffer_init(&output, 1 << 20);
@@ -77,21 +80,27 @@ static int add_broker(struct cli *cli, struct farm *farm, struct error *err)
     return farm_add(farm, FARM_BROKER, "broker", argv, err);
 }
 
-static int add_worker(struct cli *cli, struct farm *farm, const char *path,
-                      const struct devices *devices, size_t number, struct error *err)
+/* The worker's own options that are handed on as they are. */
+static const char *const passed_options[] = {"threads", "memory"};
+
+/* `device`: what its --device is; `on`: what is said of it. */
+static int add_worker(struct cli *cli, struct farm *farm, const char *path, const char *device,
+                      const char *on, size_t number, struct error *err)
 {
-    char device[16], name[32];
-    size_t at = number % devices->count;
-    snprintf(device, sizeof device, "%d", devices->index[at]);
+    char name[32], options[2][16];
     snprintf(name, sizeof name, "worker-%zu", number + 1);
     const char *argv[16] = {
         path,       "--broker", farm->endpoint, "--store", cli_text(cli, "store"),
         "--device", device,     "--name",       name};
-    if (cli_text(cli, "threads")) {
-        argv[9] = "--threads";
-        argv[10] = cli_text(cli, "threads");
+    size_t count = 9;
+    for (size_t i = 0; i < 2; i++) {
+        if (!cli_text(cli, passed_options[i]))
+            continue;
+        snprintf(options[i], sizeof options[i], "--%s", passed_options[i]);
+        argv[count++] = options[i];
+        argv[count++] = cli_text(cli, passed_options[i]);
     }
-    fprintf(farm->talk, "facefarm up: %s on %s\n", name, devices->name[at]);
+    fprintf(farm->talk, "facefarm up: %s on %s\n", name, on);
     return farm_add(farm, FARM_WORKER, name, argv, err);
 }
 
@@ -99,17 +108,21 @@ static int add_workers(struct cli *cli, struct farm *farm, struct error *err)
 {
     char path[PATH_MAX];
     struct devices devices = {.count = 0};
-    const char *workers = cli_text(cli, "workers");
+    const char *workers = cli_text(cli, "workers"), *chosen = cli_text(cli, "device");
     if (workers && cli_uint(cli, "workers") == 0)
         return 0;
     int rc = programs_find("facefarm-worker", path, err);
     if (rc == 0)
-        rc = list_devices(path, &devices, err);
+        rc = list_devices(path, chosen, &devices, err);
     if (rc != 0)
         return rc;
-    size_t wanted = workers ? cli_uint(cli, "workers") : devices.count;
-    for (size_t i = 0; rc == 0 && i < wanted; i++)
-        rc = add_worker(cli, farm, path, &devices, i, err);
+    size_t wanted = workers ? cli_uint(cli, "workers") : chosen ? 1 : devices.count;
+    for (size_t i = 0; rc == 0 && i < wanted; i++) {
+        char index[16];
+        snprintf(index, sizeof index, "%d", devices.index[i % devices.count]);
+        rc = add_worker(cli, farm, path, chosen ? chosen : index,
+                        chosen ? chosen : devices.name[i % devices.count], i, err);
+    }
     return rc;
 }
 

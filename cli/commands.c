@@ -18,6 +18,9 @@ static const struct cli_option up_options[] = {
     {"workers", CLI_UINT, "N", 1024, NULL,
      "how many workers, dealt over the devices [one a device]"},
     {"threads", CLI_UINT, "N", 4096, NULL, "threads of each worker on a CPU [its device's choice]"},
+    {"device", CLI_TEXT, "DEVICES", 0, NULL,
+     "devices of each worker, as facefarm-worker names them; then one worker is enough"},
+    {"memory", CLI_TEXT, "SIZE", 0, NULL, "most memory of each device, e.g. 12G [a share of it]"},
     {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle to register [the one installed beside facefarm]"},
     {"log", CLI_FILE, "FILE", 0, NULL,
      "where broker and workers log [stderr; DB.log with -- COMMAND]"},
@@ -53,6 +56,13 @@ static const struct cli_option study_options[] = {
 
 static const struct cli_option bundle_check_options[] = {
     {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to check on, as facefarm-worker names it"},
+    OPTION_END,
+};
+
+static const struct cli_option bundle_plan_options[] = {
+    {"batch", CLI_UINT, "N", 65536, "64", "rows at once"},
+    {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to plan for, as facefarm-worker names it"},
+    {"tune", CLI_FLAG, NULL, 0, NULL, "first find the fastest blocks on the device, and keep them"},
     OPTION_END,
 };
 
@@ -106,6 +116,12 @@ const struct cli_command cli_commands[] = {
      "against the reference outputs that the bundle brings. Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
+    {"bundle plan", "PATH", 1, 1, "prints how a bundle's networks, or an ONNX file, run on a device",
+     "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted and "
+     "measured milliseconds, and the share of the device's multiply-add peak. Tuning changes how "
+     "fast later runs are, never what they give; it is kept in FACEFARM_CACHE, or "
+     "XDG_CACHE_HOME/facefarm, or ~/.cache/facefarm.",
+     bundle_plan_options, 0, command_bundle_plan},
     {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
      command_bundle_add},
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",

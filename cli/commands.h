@@ -13,6 +13,7 @@ int command_job_cancel(struct cli *cli);
 int command_job_wait(struct cli *cli);
 int command_worker_list(struct cli *cli);
 int command_bundle_check(struct cli *cli);
+int command_bundle_plan(struct cli *cli);
 int command_bundle_add(struct cli *cli);
 int command_export(struct cli *cli);
 int command_report(struct cli *cli);

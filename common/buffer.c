@@ -141,7 +141,7 @@ static int sync_folder_of(const char *path)
 int buffer_write_file(const char *path, const void *data, size_t size, struct error *err)
 {
     char temporary[PATH_MAX];
-    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+    int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)gettid());
     if (length < 0 || (size_t)length >= sizeof temporary)
         return error_set(err, E_LIMIT, "%s: path longer than %d bytes", path, PATH_MAX);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

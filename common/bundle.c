@@ -11,6 +11,10 @@
 #include "common/limits.h"
 #include "common/document.h"
 
+/* A tolerance below float32's own errors promises too much, one above is no result. */
+#define TOLERANCE_LEAST 1e-6
+#define TOLERANCE_MOST 1e-2
+
 static const cyaml_strval_t channel_names[] = {
     {"rgb", BUNDLE_RGB}, {"bgr", BUNDLE_BGR}, {"gray", BUNDLE_GRAY}};
 static const cyaml_strval_t prior_names[] = {{"normal", BUNDLE_NORMAL}};
@@ -86,6 +90,7 @@ static const cyaml_schema_field_t bundle_fields[] = {
     TEXT_FIELD("name", struct bundle, name, LIMIT_NAME_BYTES),
     TEXT_FIELD("description", struct bundle, description, LIMIT_TEXT_BYTES),
     TEXT_FIELD("licence", struct bundle, licence, LIMIT_TEXT_BYTES),
+    CYAML_FIELD_FLOAT("tolerance", CYAML_FLAG_OPTIONAL, struct bundle, tolerance),
     CYAML_FIELD_MAPPING("generator", CYAML_FLAG_DEFAULT, struct bundle, generator,
                         generator_fields),
     CYAML_FIELD_MAPPING("classifier", CYAML_FLAG_DEFAULT, struct bundle, classifier,
@@ -201,6 +206,10 @@ static int check(const struct bundle *bundle, struct error *err)
                        BUNDLE_FORMAT);
     if (!rc)
         rc = check_name("name", bundle->name, err);
+    if (!rc && bundle->tolerance != 0 &&
+        !(bundle->tolerance >= TOLERANCE_LEAST && bundle->tolerance <= TOLERANCE_MOST))
+        rc = error_set(err, E_INVALID, "tolerance is %g, expected %g to %g", bundle->tolerance,
+                       TOLERANCE_LEAST, TOLERANCE_MOST);
     if (!rc)
         rc = check_generator(&bundle->generator, err);
     if (!rc)

@@ -76,6 +76,7 @@ struct bundle_estimator {
 
 struct bundle {
     char *format, *name, *description, *licence;
+    double tolerance; /* what the engine may be off by, of an output's range; 0: as the engine likes */
     struct bundle_generator generator;
     struct bundle_classifier classifier;
     struct bundle_estimator *age_estimators;

@@ -24,7 +24,8 @@
     X(E_DEVICE, 13, "device error")           /* an OpenCL call failed */                           \
     X(E_DATABASE, 14, "database error")                                                             \
     X(E_DIGEST, 15, "digest differs")         /* content does not match its hash */                 \
-    X(E_INTERRUPTED, 16, "interrupted")
+    X(E_INTERRUPTED, 16, "interrupted")                                                             \
+    X(E_LOST, 17, "device lost")              /* a device that answers no more */
 
 enum error_code {
 #define ERROR_ENUM(name, number, text) name = -(number),

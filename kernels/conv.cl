@@ -40,6 +40,8 @@
 #define DX 1
 #define OFFY -1   /* one per phase, separated by commas */
 #define OFFX -1
+#define TAPSY 3   /* of each phase, at most TY */
+#define TAPSX 3
 #define OFFY_LEAST -1
 #define OFFX_LEAST -1
 #define TILEY 8
@@ -67,6 +69,8 @@ typedef float16 V;
 
 __constant int off_y[] = {OFFY};
 __constant int off_x[] = {OFFX};
+__constant int taps_y[] = {TAPSY};
+__constant int taps_x[] = {TAPSX};
 
 static inline V activate(V x)
 {
@@ -120,12 +124,12 @@ static inline void load_patch(const __global float *restrict in, __local float *
     }
 }
 
-/* acc += patch block × weights of one phase and panel. */
+/* acc += patch block × weights of one phase and panel, which has ys × xs taps. */
 static inline void accumulate(const __local float *restrict patch,
-                              const __global float *restrict weights, V acc[MR][NV])
+                              const __global float *restrict weights, int ys, int xs, V acc[MR][NV])
 {
-    for (int ty = 0; ty < TY; ty++)
-        for (int tx = 0; tx < TX; tx++) {
+    for (int ty = 0; ty < ys; ty++)
+        for (int tx = 0; tx < xs; tx++) {
             const __local float *a = patch + (ty * DY * PATCHX + tx * DX) * CIP;
             const __global float *b = weights + (ty * TX + tx) * CI * PAN;
             for (int k = 0; k < CI; k++) {
@@ -224,7 +228,8 @@ conv(const __global float *restrict in, const __global float *restrict weights,
                         UNROLL for (int v = 0; v < NV; v++)
                             acc[m][v] = LOAD(bias + panel * PAN + v * 16);
                     accumulate(channels + ((i * ISY + off_y[py] - OFFY_LEAST) * PATCHX + j * ISX +
-                                           off_x[px] - OFFX_LEAST) * CIP, w, acc);
+                                           off_x[px] - OFFX_LEAST) * CIP,
+                               w, taps_y[py], taps_x[px], acc);
                     UNROLL for (int m = 0; m < MR; m++)
                     {
                         int y = (i0 + i + m / BX) * OSY + py, x = (j0 + j + m % BX) * OSX + px;

@@ -5,7 +5,7 @@
  *   flat       out[i] = act(f(a[i·A_STEP], b[i·B_STEP]))   any layout; a step of 0 is a scalar
  *   broadcast  the same with an index per operand from strides, 0 where it is broadcast; plain
  *
- * UNARY and BINARY are the numbers of worker/engine/ops/elementwise.h.
+ * UNARY and BINARY are the numbers of worker/engine/ops/elementwise.h; truth values are 0 and 1.
  */
 #ifndef UNARY
 #define UNARY 0
@@ -88,6 +88,11 @@ static inline float apply(float x)
     case 33: return sign(x);
     case 34: return rint(x);
     case 35: return fmax(x, 0.0f) + fmin(a * expm1(x / a), 0.0f);
+    case 36: return x < -a ? x + b : x > a ? x - b : 0.0f;
+    case 37: return x * tanh(fmax(x, 0.0f) + log1p(exp(-fabs(x))));
+    case 38: return x == 0.0f ? 1.0f : 0.0f;
+    case 39: return isnan(x) ? 1.0f : 0.0f;
+    case 40: return (a != 0.0f && x == -INFINITY) || (b != 0.0f && x == INFINITY) ? 1.0f : 0.0f;
     default: return x;
     }
 }
@@ -102,6 +107,17 @@ static inline float combine(float x, float y)
     case 5: return fmax(x, y);
     case 6: return fmin(x, y);
     case 7: return x < 0.0f ? x * y : x;
+    case 8: return fmod(x, y) != 0.0f && (fmod(x, y) < 0.0f) != (y < 0.0f) ? fmod(x, y) + y
+                                                                          : fmod(x, y);
+    case 9: return fmod(x, y);
+    case 10: return x < y ? 1.0f : 0.0f;
+    case 11: return x <= y ? 1.0f : 0.0f;
+    case 12: return x > y ? 1.0f : 0.0f;
+    case 13: return x >= y ? 1.0f : 0.0f;
+    case 14: return x == y ? 1.0f : 0.0f;
+    case 15: return x * y;            /* truth values are 0 and 1 */
+    case 16: return fmax(x, y);
+    case 17: return fabs(x - y);
     default: return x + y;
     }
 }

@@ -1,9 +1,8 @@
 /*
- * Strided copies and fills: one work-item an element, guarded, no local memory.
+ * Strided copies: one work-item an element, guarded, no local memory.
  *
  *   move  out[to + Σ i_r·out_stride_r] = in[from + Σ i_r·in_stride_r], i over RANK dims, outermost first;
  *         the outermost counts rows of any number
- *   fill  out[i] = value
  */
 #ifndef RANK
 #define RANK 4
@@ -27,11 +26,4 @@ __kernel void move(const __global float *restrict in, __global float *restrict o
         put += position * t[r];
     }
     out[put] = in[at];
-}
-
-__kernel void fill(__global float *restrict out, float value, ulong total)
-{
-    size_t i = get_global_id(0);
-    if (i < total)
-        out[i] = value;
 }

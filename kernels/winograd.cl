@@ -78,6 +78,7 @@
 
 typedef float16 V;
 #define PRODUCTS (EDGE * EDGE)
+#define EDGES (HO % MADE != 0 || WO % MADE != 0) /* some tiles reach beyond the output */
 #define PAN (16 * NV)
 #define PANELS (COP / PAN)
 #define UNROLL _Pragma("unroll")
@@ -266,7 +267,7 @@ static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V
         {
             size_t at = ((size_t)(y0 + i) * WO + x0 + j) * COP;
             V x = o[j] + bias;
-            if ((HO % MADE && y0 + i >= HO) || (WO % MADE && x0 + j >= WO))
+            if (EDGES && (y0 + i >= HO || x0 + j >= WO))
                 continue;
 #ifdef RESIDUAL
             x += LOAD(residual + at);

@@ -8,25 +8,17 @@
 #include "worker/pipeline.h"
 #include "worker/worker.h"
 
-#define DEVICES_MAX 64
-
-static const char *kind_word(enum device_kind kind)
-{
-    static const char *const words[] = {
-        [DEVICE_CPU] = "cpu", [DEVICE_GPU] = "gpu", [DEVICE_OTHER] = "other"};
-    return words[kind];
-}
-
 static int print_json(const struct device_info *list, size_t count, FILE *out, struct error *err)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < count; i++) {
         const struct device_info *info = &list[i];
-        json_t *device = json_pack("{s:i, s:s, s:s, s:s, s:I, s:I, s:I}", "index", info->index,
-                                   "kind", kind_word(info->kind), "name", info->name, "driver",
-                                   info->driver, "compute_units", (json_int_t)info->compute_units,
-                                   "memory_bytes", (json_int_t)info->memory_bytes,
-                                   "local_memory_bytes", (json_int_t)info->local_memory_bytes);
+        json_t *device = json_pack(
+            "{s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "index", info->index, "kind",
+            device_kind_name(info->kind), "name", info->name, "driver", info->driver,
+            "compute_units", (json_int_t)info->compute_units, "memory_bytes",
+            (json_int_t)info->memory_bytes, "buffer_bytes", (json_int_t)info->buffer_bytes,
+            "local_memory_bytes", (json_int_t)info->local_memory_bytes);
         json_array_append_new(array, device);
     }
     int failed = json_dumpf(array, out, JSON_INDENT(2)) != 0;
@@ -37,18 +29,19 @@ static int print_json(const struct device_info *list, size_t count, FILE *out, s
 
 int check_list_devices(bool json, FILE *out, struct error *err)
 {
-    struct device_info list[DEVICES_MAX];
+    struct device_info list[DEVICE_CHOICES_MAX];
     size_t count = 0;
-    int failed = device_list(list, DEVICES_MAX, &count, err);
+    int failed = device_list(list, DEVICE_CHOICES_MAX, &count, err);
     if (failed)
         return failed;
-    count = count < DEVICES_MAX ? count : DEVICES_MAX;
+    count = count < DEVICE_CHOICES_MAX ? count : DEVICE_CHOICES_MAX;
     if (json)
         return print_json(list, count, out, err);
     for (size_t i = 0; i < count; i++)
-        fprintf(out, "%d  %-5s  %s  (%s; %u compute units, %llu MiB)\n", list[i].index,
-                kind_word(list[i].kind), list[i].name, list[i].driver, list[i].compute_units,
-                (unsigned long long)(list[i].memory_bytes >> 20));
+        fprintf(out, "%d  %-5s  %s  (%s; %u compute units, %llu MiB, buffers of up to %llu MiB)\n",
+                list[i].index, device_kind_name(list[i].kind), list[i].name, list[i].driver,
+                list[i].compute_units, (unsigned long long)(list[i].memory_bytes >> 20),
+                (unsigned long long)(list[i].buffer_bytes >> 20));
     if (count == 0)
         fprintf(stderr, "no OpenCL device (for cores: install pocl-opencl-icd)\n");
     return 0;
@@ -123,15 +116,16 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
     struct bundle *bundle = NULL;
     struct device *device = NULL;
     char hash[DIGEST_HEX_BYTES];
-    int index = 0;
+    struct device_choice choices[DEVICE_CHOICES_MAX];
+    size_t count = 0;
     if (is_file(folder))
         return check_file(folder, out, err);
     int failed = bundle_load(folder, &bundle, hash, err);
     if (failed)
         return failed;
-    failed = worker_choose_device(wanted, &index, err);
+    failed = worker_choose_devices(wanted, 0, choices, &count, err);
     if (!failed)
-        failed = device_open(index, NULL, &device, err);
+        failed = device_open(choices[0].index, &choices[0].options, &device, err);
     else if (failed == E_NOT_FOUND && !wanted)
         failed = 0; /* no device at all: checked without */
     for (size_t i = 0; !failed && i < pipeline_network_count(bundle); i++) {

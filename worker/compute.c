@@ -18,6 +18,7 @@ struct compute {
     struct runner *runner;
     pthread_t thread;
     struct fetch fetch;
+    struct opening opening;
     struct letter stopped;
     bool stop; /* LETTER_STOP came while a task waited for an answer */
 };
@@ -124,6 +125,15 @@ static void run(struct compute *compute, struct outcome *outcome)
     mailbox_put(compute->options.reports, &outcome->letter.mail);
 }
 
+static void reopen(struct compute *compute)
+{
+    struct error err = {0};
+    compute->opening = (struct opening){.letter.kind = LETTER_OPENED};
+    compute->opening.code = runner_reopen(compute->runner, &err);
+    memcpy(compute->opening.text, err.text, sizeof compute->opening.text);
+    mailbox_put(compute->options.reports, &compute->opening.letter.mail);
+}
+
 static void *compute_thread(void *state)
 {
     struct compute *compute = state;
@@ -133,12 +143,16 @@ static void *compute_thread(void *state)
         case LETTER_RUN:
             run(compute, (struct outcome *)letter);
             break;
+        case LETTER_REOPEN:
+            reopen(compute);
+            break;
         case LETTER_STOP:
             compute->stop = true;
             break;
         case LETTER_ANSWER:
         case LETTER_DONE:
         case LETTER_FETCH:
+        case LETTER_OPENED:
         case LETTER_STOPPED:
             assert(!"a letter that nobody asked for");
         }

@@ -20,6 +20,9 @@
 #define DEVICES_PER_PLATFORM_MAX 64
 /* What ICD loaders answer where no driver is installed (cl_khr_icd; not in the 1.2 headers). */
 #define PLATFORM_NOT_FOUND (-1001)
+/* What NVIDIA's driver answers for a kernel that touched memory that is not its own; the context is
+ * of no use after it. */
+#define ILLEGAL_ACCESS (-9999)
 
 #define CL_NAMES(X)                                                                                \
     X(CL_SUCCESS)                                                                                  \
@@ -88,9 +91,28 @@ const char *device_cl_error_name(cl_int code)
 
 int device_cl_code(cl_int code)
 {
-    bool memory = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_RESOURCES ||
-                  code == CL_OUT_OF_HOST_MEMORY || code == CL_INVALID_BUFFER_SIZE;
-    return memory ? E_MEMORY : E_DEVICE;
+    switch (code) {
+    case CL_MEM_OBJECT_ALLOCATION_FAILURE:
+    case CL_OUT_OF_RESOURCES: /* device_check tells whether it is more than memory */
+    case CL_OUT_OF_HOST_MEMORY:
+    case CL_INVALID_BUFFER_SIZE:
+        return E_MEMORY;
+    case CL_DEVICE_NOT_AVAILABLE:
+    case CL_EXEC_STATUS_ERROR_FOR_EVENTS_IN_WAIT_LIST:
+    case CL_INVALID_DEVICE:
+    case CL_INVALID_CONTEXT:
+    case CL_INVALID_COMMAND_QUEUE:
+    case ILLEGAL_ACCESS:
+        return E_LOST;
+    }
+    return E_DEVICE;
+}
+
+const char *device_kind_name(enum device_kind kind)
+{
+    static const char *const names[] = {
+        [DEVICE_CPU] = "cpu", [DEVICE_GPU] = "gpu", [DEVICE_OTHER] = "other"};
+    return names[kind];
 }
 
 static enum device_kind kind_of(cl_device_type type)
@@ -106,7 +128,7 @@ static int read_info(cl_platform_id platform, cl_device_id id, struct device_inf
     char name[512] = "", platform_name[256] = "", driver[256] = "";
     cl_device_type type = 0;
     cl_uint units = 0;
-    cl_ulong memory = 0, local = 0;
+    cl_ulong memory = 0, buffer = 0, local = 0;
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_NAME, sizeof name - 1, name, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DRIVER_VERSION, sizeof driver - 1, driver, NULL));
     DEVICE_CL(err, clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name - 1,
@@ -114,10 +136,12 @@ static int read_info(cl_platform_id platform, cl_device_id id, struct device_inf
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_TYPE, sizeof type, &type, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof units, &units, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_GLOBAL_MEM_SIZE, sizeof memory, &memory, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_MAX_MEM_ALLOC_SIZE, sizeof buffer, &buffer, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_LOCAL_MEM_SIZE, sizeof local, &local, NULL));
     info->kind = kind_of(type);
     info->compute_units = units;
     info->memory_bytes = memory;
+    info->buffer_bytes = buffer;
     info->local_memory_bytes = local;
     snprintf(info->name, sizeof info->name, "%.*s", DEVICE_NAME_MAX - 1, name);
     snprintf(info->driver, sizeof info->driver, "%.80s %.40s", platform_name, driver);
@@ -139,13 +163,15 @@ static int visit_devices(struct visit *visit, struct error *err)
     cl_int code = clGetPlatformIDs(PLATFORMS_MAX, platforms, &platform_count);
     if (code == PLATFORM_NOT_FOUND)
         return 0;
-    DEVICE_CL(err, code);
+    if (code != CL_SUCCESS)
+        return error_set(err, device_cl_code(code), "clGetPlatformIDs: %s",
+                         device_cl_error_name(code));
     int index = 0;
     for (cl_uint p = 0; p < platform_count && p < PLATFORMS_MAX; p++) {
         cl_device_id ids[DEVICES_PER_PLATFORM_MAX];
         cl_uint count = 0;
-        code = clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_PER_PLATFORM_MAX, ids,
-                              &count);
+        code =
+            clGetDeviceIDs(platforms[p], CL_DEVICE_TYPE_ALL, DEVICES_PER_PLATFORM_MAX, ids, &count);
         if (code != CL_SUCCESS) /* a platform without devices, or a driver that does not start */
             continue;
         for (cl_uint d = 0; d < count && d < DEVICES_PER_PLATFORM_MAX; d++, index++) {
@@ -199,18 +225,30 @@ static int visit_to_open(struct visit *self, int index, cl_platform_id platform,
     return read_info(platform, id, &device->info, err);
 }
 
-static int limit_threads(struct device *device, unsigned threads, struct error *err)
+/*
+ * Makes the device a sub-device of the threads asked for. Sub-devices that are cut in one call lie
+ * side by side, so the threads before ours are cut off, too. They are never released: after
+ * clFinish PoCL's threads may still look at the device of a command that has ended (PoCL 3.1 dies
+ * of it), and nothing says when they do not. That costs some hundred bytes each time a CPU is
+ * opened in part.
+ */
+static int limit_threads(struct device *device, const struct device_options *options,
+                         struct error *err)
 {
-    if (threads == 0 || threads >= device->info.compute_units ||
-        device->info.kind != DEVICE_CPU)
+    struct device_info *info = &device->info;
+    if (options->threads == 0 || info->kind != DEVICE_CPU ||
+        (options->first_thread == 0 && options->threads >= info->compute_units))
         return 0;
-    const cl_device_partition_property by_count[] = {CL_DEVICE_PARTITION_BY_COUNTS, threads,
-                                                     CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
-    cl_device_id sub = NULL;
-    DEVICE_CL(err, clCreateSubDevices(device->id, by_count, 1, &sub, NULL));
-    device->id = sub;
-    device->is_sub_device = true;
-    device->info.compute_units = threads;
+    cl_device_partition_property by_counts[5] = {CL_DEVICE_PARTITION_BY_COUNTS};
+    cl_uint parts = 0;
+    if (options->first_thread > 0)
+        by_counts[++parts] = options->first_thread;
+    by_counts[++parts] = options->threads;
+    by_counts[parts + 1] = CL_DEVICE_PARTITION_BY_COUNTS_LIST_END;
+    cl_device_id cut[2] = {NULL};
+    DEVICE_CL(err, clCreateSubDevices(device->id, by_counts, parts, cut, NULL));
+    device->id = cut[parts - 1];
+    info->compute_units = options->threads;
     return 0;
 }
 
@@ -219,8 +257,8 @@ static int create_queue(struct device *device, struct error *err)
     cl_int code = CL_SUCCESS;
     device->context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &code);
     if (!device->context)
-        return error_set(err, device_cl_code(code), "clCreateContext on %s: %s",
-                         device->info.name, device_cl_error_name(code));
+        return error_set(err, device_cl_code(code), "clCreateContext on %s: %s", device->info.name,
+                         device_cl_error_name(code));
     device->queue = clCreateCommandQueue(device->context, device->id, 0, &code);
     if (!device->queue)
         return error_set(err, device_cl_code(code), "clCreateCommandQueue on %s: %s",
@@ -237,7 +275,7 @@ static int fill_device(struct device *device, const struct device_options *optio
         return failed;
     if (!visit.done)
         return error_set(err, E_NOT_FOUND, "there is no OpenCL device %d", device->info.index);
-    failed = limit_threads(device, options ? options->threads : 0, err);
+    failed = options ? limit_threads(device, options, err) : 0;
     return failed ? failed : create_queue(device, err);
 }
 
@@ -270,8 +308,6 @@ void device_close(struct device **device)
     device_programs_free(closed);
     if (closed->context)
         clReleaseContext(closed->context);
-    if (closed->is_sub_device)
-        clReleaseDevice(closed->id);
     free(closed);
 }
 
@@ -300,7 +336,8 @@ static void CL_CALLBACK free_memory(cl_mem buffer, void *memory)
  * every 4 KiB by a miss of the TLB. NULL: the driver allocates. */
 static void *huge_memory(const struct device *device, size_t bytes)
 {
-    if (device->info.kind != DEVICE_CPU || bytes < HUGE_PAGE_BYTES || bytes > SIZE_MAX / 2)
+    if (device->info.kind != DEVICE_CPU || bytes < HUGE_PAGE_BYTES ||
+        bytes > device->info.memory_bytes)
         return NULL;
     size_t whole = (bytes + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES;
     void *memory = aligned_alloc(HUGE_PAGE_BYTES, whole);
@@ -345,8 +382,8 @@ int device_write(struct device *device, cl_mem buffer, size_t offset, const void
 int device_read(struct device *device, cl_mem buffer, size_t offset, void *data, size_t bytes,
                 struct error *err)
 {
-    DEVICE_CL(err, clEnqueueReadBuffer(device->queue, buffer, CL_TRUE, offset, bytes, data, 0,
-                                       NULL, NULL));
+    DEVICE_CL(err, clEnqueueReadBuffer(device->queue, buffer, CL_TRUE, offset, bytes, data, 0, NULL,
+                                       NULL));
     return 0;
 }
 
@@ -356,6 +393,30 @@ int device_finish(struct device *device, struct error *err)
     return 0;
 }
 
+int device_check(struct device *device, struct error *err)
+{
+    const uint32_t sent = 0x5eed;
+    uint32_t returned = 0;
+    cl_mem buffer = NULL;
+    int failed = device_buffer(device, sizeof sent, &buffer, err);
+    if (!failed)
+        failed = device_write(device, buffer, 0, &sent, sizeof sent, err);
+    if (!failed)
+        failed = device_read(device, buffer, 0, &returned, sizeof returned, err);
+    if (!failed)
+        failed = device_finish(device, err);
+    if (!failed && returned != sent)
+        failed = error_set(err, E_LOST, "wrote %#x, read %#x", sent, returned);
+    if (buffer)
+        clReleaseMemObject(buffer);
+    if (!failed)
+        return 0;
+    error_prefix(err, failed, "%s does not answer", device->info.name);
+    if (err)
+        err->code = E_LOST;
+    return E_LOST;
+}
+
 int device_launch(struct device *device, cl_kernel kernel, unsigned dims, const size_t *global,
                   const size_t *local, const struct device_arg *args, size_t arg_count,
                   struct error *err)
@@ -363,11 +424,11 @@ int device_launch(struct device *device, cl_kernel kernel, unsigned dims, const 
     for (size_t i = 0; i < arg_count && args[i].size > 0; i++) {
         cl_int code = clSetKernelArg(kernel, (cl_uint)i, args[i].size, args[i].value);
         if (code != CL_SUCCESS)
-            return error_set(err, E_DEVICE, "clSetKernelArg %zu of %zu bytes: %s", i, args[i].size,
-                             device_cl_error_name(code));
+            return error_set(err, device_cl_code(code), "clSetKernelArg %zu of %zu bytes: %s", i,
+                             args[i].size, device_cl_error_name(code));
     }
-    cl_int code = clEnqueueNDRangeKernel(device->queue, kernel, dims, NULL, global, local, 0, NULL,
-                                         NULL);
+    cl_int code =
+        clEnqueueNDRangeKernel(device->queue, kernel, dims, NULL, global, local, 0, NULL, NULL);
     if (code != CL_SUCCESS) {
         char name[128] = "?";
         clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);

@@ -2,9 +2,10 @@
  * An OpenCL device as the worker uses it: one context, one in-order queue, a
  * cache of built programs.
  *
- * A device belongs to one thread at a time. Every failure of OpenCL is an
- * E_DEVICE (or E_MEMORY) whose text names the call, its place and the cl_int; a device stays usable
- * after a failed call unless the driver says otherwise.
+ * A device belongs to one thread at a time. Every failure of OpenCL is an E_DEVICE (E_MEMORY where
+ * memory ran out, E_LOST where the device or its queue is gone) whose text names the call and the
+ * cl_int; a device stays usable after a failed call unless that was E_LOST. Several devices may be
+ * open in a process, each on its own thread, and also the same one twice.
  */
 #ifndef WORKER_DEVICE_H
 #define WORKER_DEVICE_H
@@ -28,10 +29,14 @@ struct device_info {
     enum device_kind kind;
     char name[DEVICE_NAME_MAX];
     char driver[DEVICE_NAME_MAX]; /* platform and driver version */
-    unsigned compute_units;
+    unsigned compute_units;       /* of an open part of a CPU: the part's */
     uint64_t memory_bytes;
+    uint64_t buffer_bytes; /* the largest buffer that the driver promises to give */
     uint64_t local_memory_bytes;
 };
+
+/* "cpu", "gpu", "other" */
+const char *device_kind_name(enum device_kind kind);
 
 /* All devices of all platforms, at most `capacity` written; *count is how many there are.
  * No platform at all is success with *count = 0. */
@@ -39,7 +44,8 @@ MUST_CHECK int device_list(struct device_info *list, size_t capacity, size_t *co
                            struct error *err);
 
 struct device_options {
-    unsigned threads; /* CPU devices: use this many compute units (a sub-device); 0 = all */
+    unsigned threads;      /* CPU devices: use this many compute units (a sub-device); 0 = all */
+    unsigned first_thread; /* where they begin, so that two parts of a CPU do not share cores */
 };
 
 struct device; /* opaque */
@@ -55,8 +61,8 @@ cl_command_queue device_queue(const struct device *device);
 
 /*
  * A kernel from an embedded (or, with FACEFARM_KERNELS=FOLDER in the environment, a replaced)
- * source, e.g. device_kernel(d, "gemm.cl", "-DTILE=8", "gemm", …). Programs are cached per device by
- * (source, options) for the life of the device. The caller releases the kernel with
+ * source, e.g. device_kernel(d, "gemm.cl", "-DTILE=8", "gemm", …). Programs are cached per device
+ * by (source, options) for the life of the device. The caller releases the kernel with
  * clReleaseKernel.
  */
 MUST_CHECK int device_kernel(struct device *device, const char *file, const char *options,
@@ -71,6 +77,9 @@ MUST_CHECK int device_read(struct device *device, cl_mem buffer, size_t offset, 
                            size_t bytes, struct error *err); /* blocking */
 MUST_CHECK int device_finish(struct device *device, struct error *err);
 
+/* Whether the device still answers: a few bytes to it and back. E_LOST where they do not return. */
+MUST_CHECK int device_check(struct device *device, struct error *err);
+
 /* Sets the arguments of `kernel` in order from (size, pointer) pairs ended by size 0, and enqueues
  * it over `dims` dimensions; `local` may be NULL. Checked like everything else. */
 struct device_arg {
@@ -82,15 +91,20 @@ MUST_CHECK int device_launch(struct device *device, cl_kernel kernel, unsigned d
                              const size_t *global, const size_t *local,
                              const struct device_arg *args, size_t arg_count, struct error *err);
 
-/* CL(call) style macro for those who call OpenCL themselves: sets err and returns E_DEVICE with the
- * call's text, file, line and error name. */
+/* CL(call) style macro for those who call OpenCL themselves: sets err and returns what
+ * device_cl_code makes of the cl_int, with the call's text, file, line and error name. */
 const char *device_cl_error_name(cl_int code); /* "CL_OUT_OF_RESOURCES", … */
+
+/* E_MEMORY for the codes that mean that memory ran out, E_LOST for those that mean that the device,
+ * its context or its queue is gone, else E_DEVICE. */
+int device_cl_code(cl_int code);
+
 #define DEVICE_CL(err, call)                                                                       \
     do {                                                                                           \
         cl_int device_cl_code_ = (call);                                                           \
         if (device_cl_code_ != CL_SUCCESS)                                                         \
-            return error_set((err), E_DEVICE, "%s at %s:%d: %s", #call, __FILE__, __LINE__,        \
-                             device_cl_error_name(device_cl_code_));                               \
+            return error_set((err), device_cl_code(device_cl_code_), "%s at %s:%d: %s", #call,     \
+                             __FILE__, __LINE__, device_cl_error_name(device_cl_code_));           \
     } while (0)
 
 #endif

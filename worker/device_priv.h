@@ -2,8 +2,6 @@
 #ifndef WORKER_DEVICE_PRIV_H
 #define WORKER_DEVICE_PRIV_H
 
-#include <stdbool.h>
-
 #include "worker/device.h"
 
 /* A built program of the device's cache; a singly linked list, newest first. */
@@ -16,14 +14,10 @@ struct device_program {
 struct device {
     struct device_info info;
     cl_device_id id;
-    bool is_sub_device; /* then `id` is ours to release */
     cl_context context;
     cl_command_queue queue;
     struct device_program *programs;
 };
-
-/* As DEVICE_CL, but E_MEMORY for the codes that mean that memory ran out. */
-int device_cl_code(cl_int code);
 
 void device_programs_free(struct device *device);
 

@@ -60,10 +60,11 @@ static int build_failed(struct device *device, cl_program program, const char *f
         log = calloc(1, size + 1);
     if (log)
         clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL);
-    error_set(err, E_DEVICE, "clBuildProgram of %s with \"%.160s\": %s: %.*s", file, options,
-              device_cl_error_name(code), BUILD_LOG_SHOWN, log ? log : "(no log)");
+    int failed =
+        error_set(err, device_cl_code(code), "clBuildProgram of %s with \"%.160s\": %s: %.*s", file,
+                  options, device_cl_error_name(code), BUILD_LOG_SHOWN, log ? log : "(no log)");
     free(log);
-    return E_DEVICE;
+    return failed;
 }
 
 static int build(struct device *device, const char *file, const char *options, const char *text,

@@ -1,8 +1,9 @@
 /*
- * facefarm-worker: one device's worth of work for a broker.
+ * facefarm-worker: the work of one or more OpenCL devices for a broker.
  *
  * Exit codes: 0 done (also after SIGTERM), 1 an error (told on stderr), 2 wrong usage.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -16,15 +17,19 @@
 #include "common/socket.h"
 #include "version.h"
 #include "worker/check.h"
+#include "worker/plan_report.h"
 #include "worker/worker.h"
 
 enum { EXIT_USAGE = 2 };
+#define PLAN_BATCH 64
 
 struct options {
     struct worker_options worker;
     const char *device;
+    unsigned threads;
     const char *check; /* folder of a bundle */
-    bool list_devices, json;
+    const char *plan;  /* folder of a bundle, or an ONNX file */
+    bool list_devices, json, tune;
 };
 
 /* One table gives parsing and help. */
@@ -38,13 +43,19 @@ struct option_line {
 static const struct option_line option_lines[] = {
     {"broker", 'b', "ENDPOINT", "the broker to work for (default " SOCKET_DEFAULT_ENDPOINT ")"},
     {"store", 's', "DIR", "the folder shared with the broker: bundles in, images out"},
-    {"device", 'd', "DEVICE", "index, cpu, gpu, or part of a name (default: the best)"},
-    {"threads", 't', "N", "compute units of a CPU device to use (default: all)"},
+    {"device", 'd', "DEVICES",
+     "which to use, side by side: gpu, all, 0,2, part of a name, cpu:2 (two threads); or list\n"
+     "(default: every GPU; without one the best CPU)"},
+    {"threads", 't', "N", "compute units to use of each CPU named without a number (default: all)"},
+    {"memory", 'm', "SIZE",
+     "at most so much of each device, e.g. 900M, 12G (default: 4/5 of a GPU, half of others)"},
     {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
-    {"batch", 'B', "N", "faces at once, halved where memory is short (default 64)"},
-    {"list-devices", 'l', NULL, "print the OpenCL devices and exit"},
+    {"batch", 'B', "N", "faces at once, fewer where memory is short (default 64)"},
+    {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
     {"json", 'j', NULL, "with --list-devices: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
+    {"plan", 'p', "PATH", "print how a bundle, or an ONNX file, runs here at --batch, and exit"},
+    {"tune", 'T', NULL, "with --plan: first find the fastest blocks, and keep them"},
     {"version", 'v', NULL, "print the version and exit"},
     {"help", 'h', NULL, "print this and exit"},
 };
@@ -57,7 +68,10 @@ static void print_help(FILE *out)
         char left[64];
         snprintf(left, sizeof left, "--%s %s", option_lines[i].name,
                  option_lines[i].argument ? option_lines[i].argument : "");
-        fprintf(out, "  %-22s %s\n", left, option_lines[i].help);
+        const char *help = option_lines[i].help, *more = strchr(help, '\n');
+        fprintf(out, "  %-22s %.*s\n", left, more ? (int)(more - help) : (int)strlen(help), help);
+        if (more)
+            fprintf(out, "  %-22s %s\n", "", more + 1);
     }
 }
 
@@ -69,6 +83,22 @@ static int parse_number(const char *name, const char *text, unsigned long most,
     if (strchr("0123456789", *text) && *text && *end == '\0' && *number <= most)
         return 0;
     return error_set(err, E_INVALID, "--%s %s: expected a number up to %lu", name, text, most);
+}
+
+/* A number of bytes; K, M, G or T behind it are powers of 1024. */
+static int parse_size(const char *name, const char *text, uint64_t *bytes, struct error *err)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    unsigned long long number = strtoull(text, &end, 10);
+    const char *unit = end != text && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!isdigit((unsigned char)*text) || end[unit ? 1 : 0] != '\0' || number == 0 ||
+        number > (uint64_t)INT64_MAX >> shift)
+        return error_set(err, E_INVALID, "--%s %s: expected bytes, or a number and K, M, G or T",
+                         name, text);
+    *bytes = number << shift;
+    return 0;
 }
 
 static int set_option(struct options *options, int letter, const char *argument, struct error *err)
@@ -83,11 +113,14 @@ static int set_option(struct options *options, int letter, const char *argument,
         options->worker.runner.store = argument;
         return 0;
     case 'd':
+        options->list_devices |= strcmp(argument, "list") == 0;
         options->device = argument;
         return 0;
+    case 'm':
+        return parse_size("memory", argument, &options->worker.runner.memory, err);
     case 't':
         failed = parse_number("threads", argument, 4096, &number, err);
-        options->worker.runner.threads = (unsigned)number;
+        options->threads = (unsigned)number;
         return failed;
     case 'n':
         options->worker.name = argument;
@@ -108,6 +141,12 @@ static int set_option(struct options *options, int letter, const char *argument,
         return 0;
     case 'c':
         options->check = argument;
+        return 0;
+    case 'p':
+        options->plan = argument;
+        return 0;
+    case 'T':
+        options->tune = true;
         return 0;
     }
     return error_set(err, E_INVALID, "--help lists the options");
@@ -159,6 +198,17 @@ static int open_stop_fd(struct error *err)
     return fd < 0 ? error_set(err, E_IO, "signalfd: %s", strerror(errno)) : fd;
 }
 
+/* Lists all devices; a --device beside it is only checked. */
+static int list_devices(const struct options *options, struct error *err)
+{
+    struct device_choice devices[DEVICE_CHOICES_MAX];
+    size_t count = 0;
+    bool check = options->device && strcmp(options->device, "list") != 0;
+    int failed =
+        check ? worker_choose_devices(options->device, options->threads, devices, &count, err) : 0;
+    return failed ? failed : check_list_devices(options->json, stdout, err);
+}
+
 static int work(struct options *options, struct error *err)
 {
     if (!options->worker.runner.store)
@@ -167,17 +217,26 @@ static int work(struct options *options, struct error *err)
     int fd = open_stop_fd(err);
     if (fd < 0)
         return fd;
+    struct device_choice devices[DEVICE_CHOICES_MAX];
     options->worker.stop_fd = fd;
-    int failed = worker_choose_device(options->device, &options->worker.runner.device, err);
+    options->worker.devices = devices;
+    int failed = worker_choose_devices(options->device, options->threads, devices,
+                                       &options->worker.device_count, err);
     if (!failed)
         failed = worker_run(&options->worker, err);
     close(fd);
     return failed;
 }
 
+static size_t plan_batch(const struct options *options)
+{
+    return options->worker.runner.batch ? options->worker.runner.batch : PLAN_BATCH;
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = {.worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT}};
+    struct options options = {
+        .worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT, .recovery = recovery_defaults}};
     struct error err = {0};
     bool done = false;
     int code = EXIT_SUCCESS, failed = 0;
@@ -186,9 +245,12 @@ int main(int argc, char **argv)
         return code;
     log_open("worker", LOG_INFO);
     if (options.list_devices)
-        failed = check_list_devices(options.json, stdout, &err);
+        failed = list_devices(&options, &err);
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
+    else if (options.plan)
+        failed = plan_report(options.plan, options.device, plan_batch(&options), options.tune, stdout,
+                             &err);
     else
         failed = work(&options, &err);
     if (failed)

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/device.h"
 
 #define FIRST_SILENCE (5 * CLOCK_SECOND) /* until a broker has said what it calls silence */
 #define FIRST_HEARTBEAT CLOCK_SECOND
@@ -38,7 +39,10 @@ struct network {
     struct fetch *fetch; /* what the running task waits for, or NULL */
     uint64_t request;    /* its number; grows with each fetch */
     bool fetch_sent;
-    struct letter stop;
+    struct recovery recovery;
+    bool give_back;            /* the device was lost: the broker has yet to hear goodbye */
+    char lost[ERROR_TEXT_MAX]; /* why it was lost last */
+    struct letter reopen, stop;
     bool stopping, stopped; /* LETTER_STOP is out, LETTER_STOPPED is in */
     int64_t leave_at;       /* when stopping: not later than this */
     uint64_t bad_frames;
@@ -61,7 +65,14 @@ static void say_hello(struct network *network, int64_t now)
     network->broker = BROKER_GREETED;
     network->refused = false;
     network->hello_at = now;
-    tell(network, WIRE_HELLO, &network->options->hello);
+    struct wire_hello hello = network->options->hello;
+    char device[LIMIT_TEXT_BYTES];
+    if (network->recovery.state != RECOVERY_READY) {
+        snprintf(device, sizeof device, "%.*s (lost)", DEVICE_NAME_MAX, hello.device);
+        hello.device = device;
+        hello.credit = 0;
+    }
+    tell(network, WIRE_HELLO, &hello);
 }
 
 static int connect_anew(struct network *network, struct error *err)
@@ -108,6 +119,15 @@ static void send_fetch(struct network *network)
                                             : tell(network, WIRE_FETCH_SCORES, &scores);
 }
 
+/* Goodbye returns the leases at once and blames nobody; hello keeps us known. */
+static void give_leases_back(struct network *network, int64_t now)
+{
+    const struct wire_goodbye goodbye = {.session = network->options->hello.session};
+    network->give_back = !tell(network, WIRE_GOODBYE, &goodbye); /* or at the next turn */
+    if (!network->give_back)
+        say_hello(network, now);
+}
+
 /* What a broker that knows us should hear now. */
 static void send_due(struct network *network, int64_t now)
 {
@@ -121,6 +141,9 @@ static void send_due(struct network *network, int64_t now)
         tell(network, WIRE_HEARTBEAT,
              &(struct wire_heartbeat){.session = network->options->hello.session});
     }
+    /* Last, because what failed must be told before. (Who leaves says goodbye anyway.) */
+    if (network->give_back && !network->stopping)
+        give_leases_back(network, now);
 }
 
 static void greet_silent(struct network *network, int64_t now)
@@ -173,7 +196,9 @@ static void on_welcome(struct network *network, const struct wire_welcome *welco
 static void on_lease(struct network *network, const struct wire_lease *lease)
 {
     struct error err;
-    if (!network->stopping && held_lease(&network->held, lease, &err))
+    if (network->stopping || network->recovery.state != RECOVERY_READY)
+        return; /* goodbye, said or on its way, returns it */
+    if (held_lease(&network->held, lease, &err))
         log_warning("a lease of stage %llu: %s", (unsigned long long)lease->stage, err.text);
 }
 
@@ -293,22 +318,57 @@ static void receive_all(struct network *network, int64_t now)
 
 /* ---- the compute thread ---- */
 
-/* A task dropped because we leave has not failed: goodbye returns its lease. */
-static void take_outcome(struct network *network, struct outcome *outcome)
+/* After recovery_lost. */
+static void tell_loss(struct network *network, const char *why, int64_t now)
 {
-    held_finish(&network->held, outcome);
-    if (outcome->code == E_INTERRUPTED)
-        held_drop_newest(&network->held);
+    const struct recovery *recovery = &network->recovery;
+    snprintf(network->lost, sizeof network->lost, "%s", why);
+    if (recovery->state == RECOVERY_AWAY)
+        log_warning("%s: %s is lost, it is opened again in %.1f s (try %u of %u): %s",
+                    network->options->hello.name, network->options->hello.device,
+                    (double)(recovery->due_at - now) / (double)CLOCK_SECOND, recovery->losses,
+                    recovery->options.tries, why);
 }
 
-static void take_letters(struct network *network)
+/* A task dropped because we leave has not failed: goodbye returns its lease. */
+static void take_outcome(struct network *network, struct outcome *outcome, int64_t now)
+{
+    held_finish(&network->held, outcome);
+    if (outcome->code == E_INTERRUPTED) {
+        held_drop_newest(&network->held);
+    } else if (outcome->device_lost) {
+        recovery_lost(&network->recovery, now);
+        tell_loss(network, outcome->text, now);
+        held_revoke(&network->held, 0);
+        network->give_back = true;
+    } else if (outcome->code == 0) {
+        recovery_worked(&network->recovery);
+    }
+}
+
+static void take_opening(struct network *network, const struct opening *opening, int64_t now)
+{
+    recovery_opened(&network->recovery, opening->code == 0, now);
+    if (opening->code) {
+        tell_loss(network, opening->text, now);
+        return;
+    }
+    log_info("%s: %s is back", network->options->hello.name, network->options->hello.device);
+    if (!network->stopping)
+        say_hello(network, now);
+}
+
+static void take_letters(struct network *network, int64_t now)
 {
     struct mail *mail;
     while ((mail = mailbox_take(network->options->reports))) {
         struct letter *letter = (struct letter *)mail;
         switch (letter->kind) {
         case LETTER_DONE:
-            take_outcome(network, (struct outcome *)letter);
+            take_outcome(network, (struct outcome *)letter, now);
+            break;
+        case LETTER_OPENED:
+            take_opening(network, (struct opening *)letter, now);
             break;
         case LETTER_FETCH:
             network->fetch = network->stopping ? NULL : (struct fetch *)letter;
@@ -320,6 +380,7 @@ static void take_letters(struct network *network)
             break;
         case LETTER_RUN:
         case LETTER_ANSWER:
+        case LETTER_REOPEN:
         case LETTER_STOP:
             assert(!"a letter for the other side");
         }
@@ -328,7 +389,8 @@ static void take_letters(struct network *network)
 
 static void begin_task(struct network *network)
 {
-    struct outcome *outcome = network->stopping ? NULL : held_begin(&network->held);
+    bool ready = network->recovery.state == RECOVERY_READY && !network->stopping;
+    struct outcome *outcome = ready ? held_begin(&network->held) : NULL;
     if (!outcome)
         return;
     outcome->letter.kind = LETTER_RUN;
@@ -346,6 +408,19 @@ static void begin_stopping(struct network *network, int64_t now)
     mailbox_put(network->options->orders, &network->stop.mail);
 }
 
+/* Asks for the lost device when its time has come; leaves where it never comes back. */
+static void tend_device(struct network *network, int64_t now)
+{
+    if (network->stopping)
+        return;
+    if (network->recovery.state == RECOVERY_GIVEN_UP)
+        begin_stopping(network, now);
+    else if (recovery_due(&network->recovery, now)) {
+        network->reopen.kind = LETTER_REOPEN;
+        mailbox_put(network->options->orders, &network->reopen.mail);
+    }
+}
+
 /* ---- the loop ---- */
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -361,6 +436,8 @@ static int64_t next_deadline(const struct network *network, int64_t now)
         next = earlier(next, network->beat_at + network->heartbeat);
     if (network->refused)
         next = earlier(next, network->hello_at + network->heartbeat);
+    if (network->recovery.state == RECOVERY_AWAY && !network->stopping)
+        next = earlier(next, network->recovery.due_at);
     /* Past the grace only the compute thread's last letter counts, which wakes us anyway. */
     bool grace = network->stopping && network->leave_at > now;
     return grace ? earlier(next, network->leave_at) : next;
@@ -412,7 +489,8 @@ static void loop(struct network *network)
         wait_for_events(network, now);
         now = clock_now();
         receive_all(network, now);
-        take_letters(network);
+        take_letters(network, now);
+        tend_device(network, now);
         begin_task(network);
     }
     say_goodbye(network);
@@ -431,7 +509,11 @@ static void stop_compute(struct network *network)
 int network_run(const struct network_options *options, struct error *err)
 {
     struct network network = {
-        .options = options, .heartbeat = FIRST_HEARTBEAT, .silence = FIRST_SILENCE};
+        .options = options,
+        .heartbeat = FIRST_HEARTBEAT,
+        .silence = FIRST_SILENCE,
+        .recovery.options = options->recovery,
+    };
     network.context = zmq_ctx_new();
     int failed = network.context ? connect_anew(&network, err)
                                  : error_set(err, E_MEMORY, "no memory for ZeroMQ");
@@ -443,5 +525,8 @@ int network_run(const struct network_options *options, struct error *err)
     if (network.context)
         zmq_ctx_term(network.context);
     held_free(&network.held);
+    if (!failed && network.recovery.state == RECOVERY_GIVEN_UP)
+        failed = error_set(err, E_LOST, "%s is given up after %u losses: %.800s",
+                           options->hello.device, network.recovery.losses, network.lost);
     return failed;
 }

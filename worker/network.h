@@ -7,6 +7,11 @@
  * on it is lost, so the socket is kept; only after several unanswered hellos it is made anew. Tasks
  * go on meanwhile. After each welcome all that was not accepted is sent again. Nothing here takes
  * long, so heartbeats are never late.
+ *
+ * While its device is lost the worker stays known but wants nothing: it tells the failure of the
+ * task that ran, gives the leases back by goodbye, and says hello with a credit of 0 and "(lost)"
+ * behind the device's name; with its own credit again once the device works (recovery.h says when
+ * that is tried).
  */
 #ifndef WORKER_NETWORK_H
 #define WORKER_NETWORK_H
@@ -14,6 +19,7 @@
 #include <stdatomic.h>
 
 #include "worker/held.h"
+#include "worker/recovery.h"
 
 struct network_options {
     const char *endpoint;
@@ -22,11 +28,12 @@ struct network_options {
     struct mailbox *reports; /* letters from it */
     int stop_fd;             /* readable: leave */
     atomic_bool *cancelled;  /* set when leaving */
+    struct recovery_options recovery;
 };
 
 /* Runs until stop_fd is readable and the compute thread has stopped: then says goodbye and returns
- * 0. An error is one of the endpoint or of ZeroMQ itself, before anything was said; the compute
- * thread has been stopped then, too. */
+ * 0. An error is one of the endpoint or of ZeroMQ itself, before anything was said, or E_LOST after
+ * the device was given up; the compute thread has been stopped then, too. */
 MUST_CHECK int network_run(const struct network_options *options, struct error *err);
 
 #endif

@@ -16,9 +16,11 @@
 enum letter_kind {
     LETTER_RUN,     /* to compute: a struct outcome to fill */
     LETTER_ANSWER,  /* to compute: a struct answer to its fetch */
+    LETTER_REOPEN,  /* to compute: open the lost device again; the letter itself */
     LETTER_STOP,    /* to compute: finish; the letter itself */
     LETTER_DONE,    /* from compute: the struct outcome, filled */
     LETTER_FETCH,   /* from compute: a struct fetch, lent until it is answered */
+    LETTER_OPENED,  /* from compute: a struct opening, lent until the next LETTER_REOPEN */
     LETTER_STOPPED, /* from compute: its last one; the letter itself */
 };
 
@@ -31,6 +33,12 @@ struct fetch { /* what a running task wants to know; one at a time */
     struct letter letter;
     bool directions; /* of the stage; else its scores start … start+count−1 */
     uint64_t stage, start, count;
+};
+
+struct opening { /* how opening the device again went */
+    struct letter letter;
+    int code; /* 0: it works */
+    char text[ERROR_TEXT_MAX];
 };
 
 struct answer { /* the broker's answer: scores, directions or refused; the taker frees it */
@@ -63,6 +71,7 @@ struct outcome {
     struct assignment *assignment; /* owned */
     int code;                      /* 0: a result; else the error */
     char text[ERROR_TEXT_MAX];
+    bool device_lost; /* the task failed with its device: no other may run on it as it is */
     struct wire_stage_metrics metrics;
     uint64_t variants, columns;
     float *scores;                    /* owned, [task.count][variants][columns] */

@@ -54,7 +54,7 @@ size_t pipeline_network_count(const struct bundle *bundle)
 
 void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_network *network)
 {
-    *network = (struct pipeline_network){0};
+    *network = (struct pipeline_network){.tolerance = bundle->tolerance};
     if (i == 0) {
         network->file = bundle->generator.file;
         network->input = bundle->generator.input;
@@ -132,7 +132,8 @@ int pipeline_load(struct device *device, const char *folder,
     if (length < 0 || (size_t)length >= sizeof path)
         return error_set(err, E_LIMIT, "path too long: %s/%s", folder, described->file);
     struct engine_network *loaded = NULL;
-    int failed = engine_load(device, path, batch, NULL, &loaded, err);
+    const struct engine_options options = {.tolerance = described->tolerance};
+    int failed = engine_load(device, path, batch, &options, &loaded, err);
     if (failed)
         return failed;
     failed = check_network(described, loaded, err);
@@ -166,13 +167,6 @@ static size_t form_elements(const struct engine_image *form)
     return (form->channels == ENGINE_GRAY ? 1 : 3) * form->height * form->width;
 }
 
-static size_t network_bytes(const struct engine_network *network)
-{
-    struct engine_cost cost;
-    engine_cost(network, &cost);
-    return cost.parameter_bytes + cost.scratch_bytes;
-}
-
 static int load_labellers(struct pipeline *pipeline, const char *folder, struct error *err)
 {
     const struct bundle *bundle = pipeline->bundle;
@@ -203,21 +197,7 @@ static int load_networks(struct pipeline *pipeline, const char *folder, struct e
     pipeline->form = image_form(&pipeline->bundle->generator.output);
     int failed = pipeline_load(pipeline->device, folder, &described, pipeline->batch,
                                &pipeline->generator, err);
-    if (!failed)
-        failed = load_labellers(pipeline, folder, err);
-    if (failed)
-        return failed;
-    uint64_t bytes = network_bytes(pipeline->generator);
-    for (size_t i = 0; i < pipeline->labeller_count; i++)
-        bytes += network_bytes(pipeline->labellers[i].network);
-    uint64_t memory = device_describe(pipeline->device)->memory_bytes;
-    if (memory > 0 && bytes > memory / 2)
-        return error_set(err, E_MEMORY,
-                         "the networks need %llu MiB for batches of %zu, more than half of the "
-                         "device's %llu MiB",
-                         (unsigned long long)(bytes >> 20), pipeline->batch,
-                         (unsigned long long)(memory >> 20));
-    return 0;
+    return failed ? failed : load_labellers(pipeline, folder, err);
 }
 
 static int make_buffers(struct pipeline *pipeline, struct error *err)

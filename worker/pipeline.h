@@ -22,9 +22,9 @@ struct pipeline; /* opaque; belongs to the device's thread */
 
 /*
  * Loads the bundle in `folder` for batches of at most `batch` faces. Tensor names and shapes are
- * checked against bundle.yaml (E_INVALID names file and tensor). Where the networks would need more
- * than half of the device's memory the error is E_MEMORY, as when the device itself refuses: the
- * caller tries a smaller batch.
+ * checked against bundle.yaml (E_INVALID names file and tensor). Where the device refuses the
+ * memory the error is E_MEMORY: the caller tries a smaller batch (pipeline_fit.h says what is
+ * needed).
  */
 MUST_CHECK int pipeline_open(struct device *device, const char *folder, size_t batch,
                              struct pipeline **pipeline, struct error *err);
@@ -50,6 +50,7 @@ struct pipeline_network {
     const char *file;
     const char *input, *output;            /* tensor names */
     int64_t input_dims[4], output_dims[4]; /* without the batch, ended by 0 */
+    double tolerance;                      /* the bundle's */
 };
 size_t pipeline_network_count(const struct bundle *bundle);
 void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_network *network);

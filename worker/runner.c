@@ -13,12 +13,18 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/pipeline_fit.h"
 
 #define PIPELINES_KEPT 2
+#define GPU_SHARE 0.8
+#define HOST_SHARE 0.5
+#define DEVICE_ERRORS_BORNE                                                                        \
+    3 /* tasks in sequence; a device that fails more is no better than lost */
 
 struct kept_pipeline {
     char bundle[DIGEST_HEX_BYTES];
     struct pipeline *pipeline;
+    uint64_t bytes; /* on the device */
 };
 
 struct runner {
@@ -27,7 +33,9 @@ struct runner {
     const atomic_bool *cancelled;
     struct device *device; /* NULL after an error of the device, until the next task */
     struct device_info info;
+    uint64_t memory;                                /* of the device, to use at most */
     size_t batch;                                   /* what memory has allowed so far */
+    unsigned device_errors;                         /* tasks that failed by E_DEVICE in sequence */
     struct kept_pipeline pipelines[PIPELINES_KEPT]; /* the one used last first */
     char directions_spec[DIGEST_HEX_BYTES];
     uint64_t directions_position;
@@ -36,22 +44,60 @@ struct runner {
 
 /* ---- device ---- */
 
+uint64_t runner_memory(const struct runner_options *options, const struct device_info *info)
+{
+    double share = info->kind == DEVICE_GPU ? GPU_SHARE : HOST_SHARE;
+    if (options->device.share > 0)
+        share *= options->device.share;
+    if (info->memory_bytes == 0) /* a driver that does not tell: its refusals will */
+        return options->memory > 0 ? options->memory : UINT64_MAX;
+    if (options->memory > 0)
+        return options->memory < info->memory_bytes ? options->memory : info->memory_bytes;
+    return (uint64_t)(share * (double)info->memory_bytes);
+}
+
+static size_t full_batch(const struct runner *runner)
+{
+    return runner->options.batch > 0 ? runner->options.batch : RUNNER_BATCH;
+}
+
 static int open_device(struct runner *runner, struct error *err)
 {
     if (runner->device)
         return 0;
-    int failed =
-        device_open(runner->options.device, &(struct device_options){runner->options.threads},
-                    &runner->device, err);
-    if (!failed)
-        runner->info = *device_describe(runner->device);
-    return failed;
+    const struct device_choice *choice = &runner->options.device;
+    int failed = device_open(choice->index, &choice->options, &runner->device, err);
+    if (failed)
+        return failed;
+    runner->info = *device_describe(runner->device);
+    runner->memory = runner_memory(&runner->options, &runner->info);
+    return 0;
 }
 
 static void drop_pipelines(struct runner *runner)
 {
     for (size_t i = 0; i < PIPELINES_KEPT; i++)
         pipeline_close(&runner->pipelines[i].pipeline);
+}
+
+static void close_device(struct runner *runner)
+{
+    drop_pipelines(runner);
+    device_close(&runner->device);
+}
+
+int runner_reopen(struct runner *runner, struct error *err)
+{
+    close_device(runner);
+    int failed = open_device(runner, err);
+    if (!failed)
+        failed = device_check(runner->device, err);
+    if (failed) {
+        close_device(runner);
+        return failed;
+    }
+    runner->batch = full_batch(runner);
+    return 0;
 }
 
 int runner_open(const struct runner_options *options, const struct inputs *inputs,
@@ -63,7 +109,7 @@ int runner_open(const struct runner_options *options, const struct inputs *input
     opened->options = *options;
     opened->inputs = inputs;
     opened->cancelled = cancelled;
-    opened->batch = options->batch > 0 ? options->batch : RUNNER_BATCH;
+    opened->batch = full_batch(opened);
     int failed = open_device(opened, err);
     if (failed) {
         free(opened);
@@ -77,9 +123,8 @@ void runner_close(struct runner **runner)
 {
     if (!*runner)
         return;
-    drop_pipelines(*runner);
+    close_device(*runner);
     directions_free(&(*runner)->directions);
-    device_close(&(*runner)->device);
     free(*runner);
     *runner = NULL;
 }
@@ -106,43 +151,88 @@ static int bundle_folder(const struct runner *runner, const char *hash, char *pa
                : 0;
 }
 
-/* A batch too large for the engine's or the device's limits is halved, for this bundle. */
-static int load_pipeline(struct runner *runner, const char *hash, struct pipeline **pipeline,
+static uint64_t kept_bytes(const struct runner *runner)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < PIPELINES_KEPT; i++)
+        bytes += runner->pipelines[i].pipeline ? runner->pipelines[i].bytes : 0;
+    return bytes;
+}
+
+/* Closes the pipeline used longest ago. False if there is none. */
+static bool drop_oldest(struct runner *runner)
+{
+    for (size_t i = PIPELINES_KEPT; i-- > 0;)
+        if (runner->pipelines[i].pipeline) {
+            pipeline_close(&runner->pipelines[i].pipeline);
+            return true;
+        }
+    return false;
+}
+
+/* Opens it where the device has the memory, at the expense of other pipelines first, and then of
+ * the batch. */
+static int open_fitting(struct runner *runner, const char *folder, struct pipeline_need *need,
+                        struct pipeline **pipeline, struct error *err)
+{
+    int failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
+    while (failed == E_MEMORY || failed == E_LIMIT) {
+        if (failed == E_MEMORY && drop_oldest(runner)) {
+            log_warning("%s; another bundle's networks are dropped", err->text);
+        } else if (need->batch > 1) {
+            log_warning("%s; trying batches of %zu", err->text, need->batch / 2);
+            failed =
+                pipeline_fit(runner->device, folder, need->batch / 2, runner->memory, need, err);
+            if (failed)
+                return failed;
+        } else {
+            runner->batch = 1; /* smaller ones need not be tried */
+            return failed;
+        }
+        failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
+    }
+    return failed;
+}
+
+static int load_pipeline(struct runner *runner, const char *hash, struct kept_pipeline *loaded,
                          struct error *err)
 {
     char folder[2 * LIMIT_PATH_BYTES];
-    size_t batch = runner->batch;
+    struct pipeline_need need = {0};
     int failed = bundle_folder(runner, hash, folder, sizeof folder, err);
     if (failed)
         return failed;
     int64_t since = clock_now();
-    while ((failed = pipeline_open(runner->device, folder, batch, pipeline, err)) &&
-           (failed == E_MEMORY || failed == E_LIMIT) && batch > 1) {
-        log_warning("%s; trying batches of %zu", err->text, batch / 2);
-        batch /= 2;
-    }
+    failed = pipeline_fit(runner->device, folder, runner->batch, runner->memory, &need, err);
+    while (!failed && need.bytes > runner->memory - kept_bytes(runner) && drop_oldest(runner))
+        continue;
     if (!failed)
-        log_info("bundle %.12s loaded in %.0f ms for batches of %zu", hash, task_elapsed_ms(&since),
-                 batch);
-    return failed;
+        failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
+    if (failed)
+        return failed;
+    loaded->bytes = need.bytes;
+    snprintf(loaded->bundle, sizeof loaded->bundle, "%s", hash);
+    log_info("bundle %.12s loaded in %.0f ms for batches of %zu, %.1f of %.1f MiB on %s", hash,
+             task_elapsed_ms(&since), need.batch, (double)need.bytes / 0x1p20,
+             (double)runner->memory / 0x1p20, runner->info.name);
+    return 0;
 }
 
 /* The pipeline of a bundle, from the ones kept or loaded in place of the one used longest ago. */
 static int find_pipeline(struct runner *runner, const char *hash, struct pipeline **pipeline,
                          struct error *err)
 {
-    struct kept_pipeline *kept = runner->pipelines;
+    struct kept_pipeline *kept = runner->pipelines, found = {0};
     size_t i = 0;
     while (i < PIPELINES_KEPT - 1 && !(kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0))
         i++;
-    struct kept_pipeline found = kept[i];
-    if (!found.pipeline || strcmp(found.bundle, hash) != 0) {
+    if (kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0) {
+        found = kept[i];
+    } else {
         pipeline_close(&kept[i].pipeline); /* first, so that its memory is free for the new one */
-        found = (struct kept_pipeline){0};
-        int failed = load_pipeline(runner, hash, &found.pipeline, err);
+        int failed = load_pipeline(runner, hash, &found, err);
         if (failed)
             return failed;
-        snprintf(found.bundle, sizeof found.bundle, "%s", hash);
     }
     memmove(kept + 1, kept, i * sizeof *kept);
     kept[0] = found;
@@ -185,6 +275,14 @@ static int check_range(const struct task *task, struct error *err)
                      (unsigned long long)total);
 }
 
+/* A device that cannot be opened is as good as lost, whatever the reason. */
+static int lost(int failed, struct error *err)
+{
+    error_prefix(err, failed, "the device cannot be opened");
+    err->code = E_LOST;
+    return E_LOST;
+}
+
 static int run_stage(struct runner *runner, const struct spec *spec, struct outcome *outcome,
                      struct error *err)
 {
@@ -201,8 +299,9 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
                          (unsigned long long)assignment->position, spec->stages_count);
     task.stage = &spec->stages[assignment->position];
     int failed = open_device(runner, err);
-    if (!failed)
-        failed = find_pipeline(runner, assignment->bundle, &task.pipeline, err);
+    if (failed)
+        return lost(failed, err);
+    failed = find_pipeline(runner, assignment->bundle, &task.pipeline, err);
     task.device = runner->device;
     if (!failed)
         failed = check_range(&task, err);
@@ -226,24 +325,50 @@ static int try_run(struct runner *runner, struct outcome *outcome, struct error 
     return failed;
 }
 
+/* Whether the device outlived a failure that may have been the last of it. E_LOST where not, with
+ * what failed first in front. */
+static int examine(struct runner *runner, int failed, struct error *err)
+{
+    struct error check = {0}, first = *err;
+    if ((failed != E_DEVICE && failed != E_MEMORY) || !runner->device ||
+        device_check(runner->device, &check) == 0)
+        return failed;
+    return error_set(err, E_LOST, "%.500s; %.400s", first.text, check.text);
+}
+
+/* Runs with ever smaller batches while memory runs out. */
+static int run_halving(struct runner *runner, struct outcome *outcome, struct error *err)
+{
+    int failed = examine(runner, try_run(runner, outcome, err), err);
+    while (failed == E_MEMORY && runner->batch > 1) {
+        const struct pipeline *used = runner->pipelines[0].pipeline;
+        runner->batch = (used ? pipeline_batch(used) : runner->batch) / 2;
+        if (runner->batch == 0)
+            runner->batch = 1;
+        log_warning("%s; trying batches of %zu", err->text, runner->batch);
+        drop_pipelines(runner);
+        outcome_clear(outcome);
+        failed = examine(runner, try_run(runner, outcome, err), err);
+    }
+    return failed == E_MEMORY ? error_prefix(err, failed, "one face at a time is too much")
+                              : failed;
+}
+
 void runner_run(struct runner *runner, struct outcome *outcome)
 {
     struct error err = {0};
-    int failed = try_run(runner, outcome, &err);
-    while (failed == E_MEMORY && runner->batch > 1) {
-        runner->batch /= 2;
-        log_warning("%s; trying batches of %zu", err.text, runner->batch);
-        drop_pipelines(runner);
-        outcome_clear(outcome);
-        failed = try_run(runner, outcome, &err);
-    }
+    int failed = run_halving(runner, outcome, &err);
+    if (!failed)
+        runner->device_errors = 0;
     if (!failed)
         return;
     outcome_clear(outcome);
     outcome->code = failed;
     snprintf(outcome->text, sizeof outcome->text, "%s", err.text);
-    if (failed == E_DEVICE) {
-        drop_pipelines(runner);
-        device_close(&runner->device);
-    }
+    if (failed == E_DEVICE)
+        runner->device_errors++;
+    outcome->device_lost =
+        failed == E_LOST || failed == E_MEMORY || runner->device_errors > DEVICE_ERRORS_BORNE;
+    if (outcome->device_lost || failed == E_DEVICE)
+        close_device(runner);
 }

@@ -1,10 +1,13 @@
-/* Puts the two threads together. */
+/*
+ * Puts the threads together: a unit is a device's compute thread, its network thread and the
+ * mailboxes between them. Units share nothing but the options and stop_fd, which nobody reads.
+ */
 #include "worker/worker.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -12,63 +15,30 @@
 #include "worker/compute.h"
 #include "worker/network.h"
 
-#define DEVICES_MAX 64
-
-/* ---- which device ---- */
-
-static bool matches(const struct device_info *info, const char *wanted)
+int worker_choose_devices(const char *wanted, unsigned threads, struct device_choice *choices,
+                          size_t *count, struct error *err)
 {
-    if (!wanted)
-        return true;
-    if (strcasecmp(wanted, "cpu") == 0)
-        return info->kind == DEVICE_CPU;
-    if (strcasecmp(wanted, "gpu") == 0)
-        return info->kind == DEVICE_GPU;
-    if (*wanted && strspn(wanted, "0123456789") == strlen(wanted))
-        return info->index == atoi(wanted);
-    return strcasestr(info->name, wanted) != NULL;
+    struct device_info list[DEVICE_CHOICES_MAX];
+    size_t found = 0;
+    int failed = device_list(list, DEVICE_CHOICES_MAX, &found, err);
+    return failed ? failed : device_select(list, found, wanted, threads, choices, count, err);
 }
 
-static bool better(const struct device_info *a, const struct device_info *b)
-{
-    if ((a->kind == DEVICE_GPU) != (b->kind == DEVICE_GPU))
-        return a->kind == DEVICE_GPU;
-    return a->compute_units > b->compute_units;
-}
+struct unit {
+    const struct worker_options *options;
+    char name[LIMIT_NAME_BYTES + 1], host[LIMIT_NAME_BYTES];
+    uint64_t session;
+    struct device_info info;
+    struct mailbox *orders, *reports;
+    struct compute *compute;
+    atomic_bool cancelled;
+    pthread_t thread; /* of the network, if it runs */
+    bool runs;
+    int failed;
+    struct error error;
+};
 
-int worker_choose_device(const char *wanted, int *index, struct error *err)
-{
-    struct device_info list[DEVICES_MAX];
-    size_t count = 0;
-    int failed = device_list(list, DEVICES_MAX, &count, err);
-    if (failed)
-        return failed;
-    const struct device_info *best = NULL;
-    for (size_t i = 0; i < count && i < DEVICES_MAX; i++)
-        if (matches(&list[i], wanted) && (!best || better(&list[i], best)))
-            best = &list[i];
-    if (!best && count == 0)
-        return error_set(err, E_NOT_FOUND, "no OpenCL device (for cores: install pocl-opencl-icd)");
-    if (!best)
-        return error_set(err, E_NOT_FOUND, "none of %zu OpenCL devices is \"%s\"", count, wanted);
-    *index = best->index;
-    return 0;
-}
-
-/* ---- the worker ---- */
-
-static const char *kind_name(enum device_kind kind)
-{
-    switch (kind) {
-    case DEVICE_CPU:
-        return "cpu";
-    case DEVICE_GPU:
-        return "gpu";
-    case DEVICE_OTHER:
-        break;
-    }
-    return "other";
-}
+/* ---- one device ---- */
 
 static int draw_session(uint64_t *session, struct error *err)
 {
@@ -78,56 +48,130 @@ static int draw_session(uint64_t *session, struct error *err)
     return 0;
 }
 
-struct running {
-    struct mailbox *orders, *reports;
-    struct compute *compute;
-    atomic_bool cancelled;
-};
-
-static int run_network(const struct worker_options *options, const struct device_info *info,
-                       uint64_t session, struct running *running, struct error *err)
+static void name_unit(struct unit *unit, size_t number)
 {
-    char host[LIMIT_NAME_BYTES] = "localhost", name[LIMIT_NAME_BYTES];
-    gethostname(host, sizeof host - 1);
-    snprintf(name, sizeof name, "%.40s-%ld", host, (long)getpid());
+    const struct worker_options *options = unit->options;
+    char name[LIMIT_NAME_BYTES + 1];
+    strcpy(unit->host, "localhost");
+    gethostname(unit->host, sizeof unit->host - 1);
+    if (options->name)
+        snprintf(name, sizeof name, "%s", options->name);
+    else
+        snprintf(name, sizeof name, "%.40s-%ld", unit->host, (long)getpid());
+    if (options->device_count > 1)
+        snprintf(unit->name, sizeof unit->name, "%.*s.%u", LIMIT_NAME_BYTES - 3, name,
+                 (unsigned)(number % DEVICE_CHOICES_MAX));
+    else
+        strcpy(unit->name, name);
+}
+
+static void *network_thread(void *state)
+{
+    struct unit *unit = state;
+    const struct device_info *info = &unit->info;
     const struct network_options network = {
-        .endpoint = options->endpoint,
-        .hello = {.session = session,
-                  .name = options->name ? options->name : name,
-                  .host = host,
+        .endpoint = unit->options->endpoint,
+        .hello = {.session = unit->session,
+                  .name = unit->name,
+                  .host = unit->host,
                   .device = info->name,
                   .driver = info->driver,
-                  .device_kind = kind_name(info->kind),
+                  .device_kind = device_kind_name(info->kind),
                   .compute_units = info->compute_units,
                   .memory = info->memory_bytes & INT64_MAX,
                   .credit = WORKER_CREDIT},
-        .orders = running->orders,
-        .reports = running->reports,
-        .stop_fd = options->stop_fd,
-        .cancelled = &running->cancelled,
+        .orders = unit->orders,
+        .reports = unit->reports,
+        .stop_fd = unit->options->stop_fd,
+        .cancelled = &unit->cancelled,
+        .recovery = unit->options->recovery,
     };
-    log_info("%s on %s (%s)", network.hello.name, info->name, info->driver);
-    return network_run(&network, err);
+    log_info("%s on device %d, %s (%s; %u compute units)", unit->name, info->index, info->name,
+             info->driver, info->compute_units);
+    unit->failed = network_run(&network, &unit->error);
+    if (unit->failed)
+        log_error("%s: %s", unit->name, unit->error.text);
+    return NULL;
+}
+
+static int start_compute(struct unit *unit, size_t number, struct error *err)
+{
+    struct compute_options compute = {unit->options->runner, NULL, NULL, &unit->cancelled};
+    int failed = draw_session(&unit->session, err);
+    if (!failed)
+        failed = mailbox_open(&unit->orders, err);
+    if (!failed)
+        failed = mailbox_open(&unit->reports, err);
+    compute.runner.device = unit->options->devices[number];
+    compute.orders = unit->orders;
+    compute.reports = unit->reports;
+    return failed ? failed : compute_start(&compute, &unit->info, &unit->compute, err);
+}
+
+/* Ends a compute thread that no network thread looks after. */
+static void stop_compute(struct unit *unit)
+{
+    struct letter stop = {.kind = LETTER_STOP};
+    mailbox_put(unit->orders, &stop.mail);
+    (void)mailbox_wait(unit->reports); /* LETTER_STOPPED: nothing else ran */
+}
+
+static int start_unit(struct unit *unit, const struct worker_options *options, size_t number,
+                      struct error *err)
+{
+    unit->options = options;
+    name_unit(unit, number);
+    int failed = start_compute(unit, number, err);
+    if (failed)
+        return failed;
+    int code = pthread_create(&unit->thread, NULL, network_thread, unit);
+    if (code) {
+        stop_compute(unit);
+        return error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
+    }
+    unit->runs = true;
+    return 0;
+}
+
+static void end_unit(struct unit *unit)
+{
+    if (unit->runs)
+        pthread_join(unit->thread, NULL);
+    compute_join(&unit->compute);
+    mailbox_close(&unit->orders);
+    mailbox_close(&unit->reports);
+}
+
+/* ---- all of them ---- */
+
+static void start_units(struct unit *units, const struct worker_options *options)
+{
+    for (size_t i = 0; i < options->device_count; i++) {
+        struct unit *unit = &units[i];
+        int failed = start_unit(unit, options, i, &unit->error);
+        if (!failed)
+            continue; /* from here on `failed` and `error` are its thread's */
+        unit->failed = failed;
+        if (options->device_count > 1)
+            log_error("%s does without device %d: %s", unit->name, options->devices[i].index,
+                      unit->error.text);
+    }
 }
 
 int worker_run(const struct worker_options *options, struct error *err)
 {
-    struct running running = {0};
-    struct device_info info;
-    uint64_t session = 0;
-    int failed = draw_session(&session, err);
-    if (!failed)
-        failed = mailbox_open(&running.orders, err);
-    if (!failed)
-        failed = mailbox_open(&running.reports, err);
-    const struct compute_options compute = {options->runner, running.orders, running.reports,
-                                            &running.cancelled};
-    if (!failed)
-        failed = compute_start(&compute, &info, &running.compute, err);
-    if (!failed)
-        failed = run_network(options, &info, session, &running, err);
-    compute_join(&running.compute);
-    mailbox_close(&running.orders);
-    mailbox_close(&running.reports);
+    size_t count = options->device_count, ended_well = 0;
+    struct unit *units = calloc(count, sizeof *units);
+    if (!units)
+        return error_set(err, E_MEMORY, "no memory for %zu devices", count);
+    start_units(units, options);
+    for (size_t i = 0; i < count; i++) {
+        end_unit(&units[i]);
+        ended_well += units[i].failed == 0;
+    }
+    int failed = 0;
+    if (ended_well == 0)
+        failed = error_set(err, units[0].failed, "%s", units[0].error.text);
+    free(units);
     return failed;
 }

@@ -85,6 +85,7 @@ def describe(bundle: Path) -> dict:
         "name": "default",
         "description": "Drawn faces, 64x64: progressive-GAN generator, 40 CelebA attributes, two age estimators",
         "licence": "Apache-2.0",
+        "tolerance": 1e-3,  # allows the engine Winograd's F(4x4,3x3)
         "generator": {
             **file("generator.onnx"), "input": "z",
             "latent": {"space": "z", "dimension": LATENT, "prior": "normal", "normalisation": "sphere"},

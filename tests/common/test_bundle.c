@@ -30,6 +30,7 @@ static void the_default_bundle_loads(void **state)
     assert_int_equal(bundle_age_column(bundle, BUNDLE_FIT), 40);
     assert_int_equal(bundle_age_column(bundle, BUNDLE_JUDGE), 41);
     assert_int_equal(strlen(hash), 64);
+    assert_true(bundle->tolerance == 1e-3);
     bundle_free(&bundle);
 }
 
@@ -38,6 +39,7 @@ static void a_bundle_needs_no_estimator(void **state)
     (void)state;
     struct bundle *bundle = NULL;
     assert_ok(bundle_parse(GOOD, strlen(GOOD), &bundle, &err));
+    assert_true(bundle->tolerance == 0);
     assert_int_equal(bundle_age_column(bundle, BUNDLE_JUDGE), -1);
     assert_int_equal(bundle_score_columns(bundle), 2);
     bundle_free(&bundle);
@@ -64,6 +66,10 @@ static const struct {
          CLASSIFIER("[a]"),
      E_UNSUPPORTED, "expected rgb"},
     {HEAD GENERATOR("8", IMAGE) CLASSIFIER("[]"), E_PARSE, "attributes"},
+    {HEAD "tolerance: 1\n" GENERATOR("8", IMAGE) CLASSIFIER("[a]"), E_INVALID,
+     "tolerance is 1, expected 1e-06 to 0.01"},
+    {HEAD "tolerance: nan\n" GENERATOR("8", IMAGE) CLASSIFIER("[a]"), E_INVALID, "tolerance is "},
+    {HEAD "tolerance: much\n" GENERATOR("8", IMAGE) CLASSIFIER("[a]"), E_PARSE, "line 5"},
     {HEAD GENERATOR("8", IMAGE) CLASSIFIER("[a, A]"), E_INVALID, "\"A\" stands twice"},
     {HEAD GENERATOR("8", IMAGE) CLASSIFIER("[idx]"), E_INVALID, "reserved"},
     {HEAD GENERATOR("8", IMAGE) CLASSIFIER("['a\"; drop table face; --']"), E_INVALID,

@@ -238,6 +238,17 @@ void node_ints(struct model *model, Onnx__NodeProto *node, const char *name, siz
         attribute->ints[i] = values[i];
 }
 
+void node_floats(struct model *model, Onnx__NodeProto *node, const char *name, size_t count,
+                 const float *values)
+{
+    Onnx__AttributeProto *attribute =
+        add_attribute(model, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOATS);
+    attribute->n_floats = count;
+    attribute->floats = own(model, calloc(count + 1, sizeof *values));
+    for (size_t i = 0; i < count; i++)
+        attribute->floats[i] = values[i];
+}
+
 void node_string(struct model *model, Onnx__NodeProto *node, const char *name, const char *value)
 {
     Onnx__AttributeProto *attribute =

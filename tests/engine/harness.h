@@ -42,6 +42,8 @@ void node_int(struct model *model, Onnx__NodeProto *node, const char *name, int6
 void node_float(struct model *model, Onnx__NodeProto *node, const char *name, float value);
 void node_ints(struct model *model, Onnx__NodeProto *node, const char *name, size_t count,
                const int64_t *values);
+void node_floats(struct model *model, Onnx__NodeProto *node, const char *name, size_t count,
+                 const float *values);
 void node_string(struct model *model, Onnx__NodeProto *node, const char *name, const char *value);
 /* The file's bytes; the caller frees. */
 uint8_t *model_pack(const struct model *model, size_t *size);

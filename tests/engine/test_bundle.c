@@ -134,7 +134,7 @@ static void test_description(void **state)
     assert_true(cost.parameter_bytes > 0 && cost.scratch_bytes > 0);
     FILE *nowhere = fopen("/dev/null", "w");
     assert_non_null(nowhere);
-    engine_print_plan(network, NULL, nowhere);
+    engine_print_plan(network, NULL, 0, nowhere);
     fclose(nowhere);
     engine_free(&network);
 }

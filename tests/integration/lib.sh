@@ -115,6 +115,23 @@ start_worker()
     wait_until "worker $1" known "$1"
 }
 
+# start_faulty NAME DEVICES FAULTS: a worker whose OpenCL calls fail, see tests/engine/opencl_faults.h.
+start_faulty()
+{
+    FACEFARM_OPENCL_FAULTS=$3 with_us "$build/tests/integration/facefarm_worker_faulty" --broker "$FACEFARM_BROKER" --store store \
+        --name "$1" --device "$2" >"$1.log" 2>&1 &
+    worker_pid=$!
+    children+=("$worker_pid")
+}
+
+# need_two_units: for tests that divide device 0.
+need_two_units()
+{
+    local units
+    units=$("$worker_program" --list-devices --json | sed -n 's/.*"compute_units": \([0-9]*\).*/\1/p' | head -n 1)
+    [ "${units:-0}" -ge 2 ] || skip "device 0 has fewer than two compute units"
+}
+
 # stop PID: asks it to end, and expects that it does so in order.
 stop()
 {

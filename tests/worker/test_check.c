@@ -5,7 +5,6 @@
 
 #include "common/buffer.h"
 #include "worker/check.h"
-#include "worker/worker.h"
 
 static struct error err;
 static char folder[256];
@@ -89,21 +88,6 @@ static void devices_as_json(void **state)
     free(text);
 }
 
-static void devices_are_chosen_by_what_they_are_called(void **state)
-{
-    (void)state;
-    struct device_info info;
-    size_t count = 0;
-    int index = -1;
-    assert_ok(device_list(&info, 1, &count, &err));
-    assert_ok(worker_choose_device(NULL, &index, &err));
-    assert_ok(worker_choose_device("0", &index, &err));
-    assert_int_equal(index, 0);
-    assert_ok(worker_choose_device(info.name, &index, &err));
-    assert_error(worker_choose_device("no such thing", &index, &err), E_NOT_FOUND, "no such thing");
-    assert_error(worker_choose_device("4711", &index, &err), E_NOT_FOUND, "4711");
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -125,7 +109,6 @@ int main(void)
         cmocka_unit_test(a_bundle_that_lies_is_refused),
         cmocka_unit_test(every_problem_of_a_file_is_listed),
         cmocka_unit_test(devices_as_json),
-        cmocka_unit_test(devices_are_chosen_by_what_they_are_called),
     };
     if (!have_device())
         return EXIT_SKIP;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/clock.h"
 #include "worker/network.h"
 
 #define PATIENCE_MS 20000
@@ -150,7 +151,7 @@ static void finish(struct stage *stage, struct outcome *outcome, int code)
 
 /* ---- beginning and end ---- */
 
-static void begin(struct stage *stage)
+static void begin_with_delay(struct stage *stage, int64_t delay)
 {
     *stage = (struct stage){.context = zmq_ctx_new()};
     assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", &stage->router,
@@ -170,8 +171,14 @@ static void begin(struct stage *stage)
         .reports = stage->reports,
         .stop_fd = eventfd(0, EFD_CLOEXEC),
         .cancelled = &stage->cancelled,
+        .recovery = {.first_delay = delay, .most_delay = delay, .tries = 2},
     };
     assert_int_equal(pthread_create(&stage->thread, NULL, network_thread, stage), 0);
+}
+
+static void begin(struct stage *stage)
+{
+    begin_with_delay(stage, 1);
 }
 
 /* SIGTERM: the worker stops the compute thread. */
@@ -189,6 +196,15 @@ static void compute_has_stopped(struct stage *stage)
     mailbox_put(stage->reports, &stage->stopped.mail);
 }
 
+static void close_stage(struct stage *stage)
+{
+    mailbox_close(&stage->orders);
+    mailbox_close(&stage->reports);
+    close(stage->options.stop_fd);
+    socket_close(&stage->router);
+    zmq_ctx_term(stage->context);
+}
+
 static void end(struct stage *stage)
 {
     ask_to_leave(stage);
@@ -198,11 +214,7 @@ static void end(struct stage *stage)
     drop(&goodbye);
     pthread_join(stage->thread, NULL);
     assert_int_equal(stage->failed, 0);
-    mailbox_close(&stage->orders);
-    mailbox_close(&stage->reports);
-    close(stage->options.stop_fd);
-    socket_close(&stage->router);
-    zmq_ctx_term(stage->context);
+    close_stage(stage);
 }
 
 /* ---- tests ---- */
@@ -248,6 +260,94 @@ static void a_failed_task_is_told_and_the_next_runs(void **state)
     finish(&stage, take_task(&stage, 5, 0), 0);
     expect_result(&stage, 5, (struct wire_task){0, 10, 3});
     accept_result(&stage, 5, (struct wire_task){0, 10, 3});
+    end(&stage);
+}
+
+/* ---- a lost device ---- */
+
+/* The next hello, with this credit; it is welcomed. */
+static void expect_credit(struct stage *stage, uint64_t credit)
+{
+    struct received hello = expect(stage, WIRE_HELLO);
+    assert_int_equal(WIRE_BODY(&hello.message, hello)->credit, credit);
+    assert_string_equal(WIRE_BODY(&hello.message, hello)->device, credit ? "d" : "d (lost)");
+    drop(&hello);
+}
+
+/* The running task fails with its device: that is told, then the leases are given back. */
+static void fail_with_device(struct stage *stage, struct outcome *running, struct wire_task task)
+{
+    running->device_lost = true;
+    finish(stage, running, E_LOST);
+    struct received failed = expect(stage, WIRE_FAILED);
+    assert_string_equal(WIRE_BODY(&failed.message, failed)->code, "E_LOST");
+    drop(&failed);
+    accept_result(stage, 5, task);
+    struct received goodbye = expect(stage, WIRE_GOODBYE);
+    drop(&goodbye);
+    expect_credit(stage, 0);
+}
+
+static void answer_opening(struct stage *stage, struct opening *opening, int code)
+{
+    next_letter(stage, LETTER_REOPEN);
+    *opening = (struct opening){.letter.kind = LETTER_OPENED, .code = code, .text = "no device"};
+    mailbox_put(stage->reports, &opening->letter.mail);
+}
+
+static void a_lost_device_fails_the_task_and_comes_back(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct opening opening;
+    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}, {20, 10, 3}};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, tasks, 3);
+    fail_with_device(&stage, take_task(&stage, 5, 0), tasks[0]);
+    /* What a broker that has not heard goodbye yet would send is not for a lost device. */
+    lease(&stage, 5, &(struct wire_task){30, 10, 4}, 1);
+    answer_opening(&stage, &opening, E_DEVICE); /* the first try fails */
+    answer_opening(&stage, &opening, 0);
+    expect_credit(&stage, 3);
+    lease(&stage, 5, &(struct wire_task){0, 10, 7}, 1);
+    finish(&stage, take_task(&stage, 5, 0), 0);
+    expect_result(&stage, 5, (struct wire_task){0, 10, 7});
+    accept_result(&stage, 5, (struct wire_task){0, 10, 7});
+    end(&stage);
+}
+
+static void a_device_that_stays_away_is_given_up(void **state)
+{
+    (void)state;
+    struct stage stage;
+    struct opening opening;
+    const struct wire_task task = {0, 10, 1};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, &task, 1);
+    fail_with_device(&stage, take_task(&stage, 5, 0), task);
+    answer_opening(&stage, &opening, E_DEVICE);
+    answer_opening(&stage, &opening, E_DEVICE);
+    next_letter(&stage, LETTER_STOP);
+    compute_has_stopped(&stage);
+    struct received goodbye = expect(&stage, WIRE_GOODBYE);
+    drop(&goodbye);
+    pthread_join(stage.thread, NULL);
+    assert_int_equal(stage.failed, E_LOST);
+    assert_string_equal(stage.error.text, "d is given up after 3 losses: no device");
+    close_stage(&stage);
+}
+
+static void leaving_does_not_wait_for_a_lost_device(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task task = {0, 10, 1};
+    begin_with_delay(&stage, 3600 * CLOCK_SECOND);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, &task, 1);
+    fail_with_device(&stage, take_task(&stage, 5, 0), task);
     end(&stage);
 }
 
@@ -479,6 +579,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_run_one_by_one_and_results_are_sent),
         cmocka_unit_test(a_failed_task_is_told_and_the_next_runs),
+        cmocka_unit_test(a_lost_device_fails_the_task_and_comes_back),
+        cmocka_unit_test(a_device_that_stays_away_is_given_up),
+        cmocka_unit_test(leaving_does_not_wait_for_a_lost_device),
         cmocka_unit_test(a_silent_broker_is_greeted_and_told_again),
         cmocka_unit_test(a_restarted_broker_gets_everything_again),
         cmocka_unit_test(a_revoked_stage_is_dropped_but_not_what_runs),

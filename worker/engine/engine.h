@@ -77,8 +77,14 @@ struct engine_cost {
     double gflop_per_row;   /* 1 multiply-add = 2 operations, after fusion, direct algorithms */
     size_t parameter_bytes; /* weights on the device */
     size_t scratch_bytes;   /* planned activations at the compiled batch */
+    size_t buffer_bytes;    /* the largest single buffer of these */
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
+
+/* The cost that engine_load would have, without taking memory on the device; errors as its. */
+MUST_CHECK int engine_estimate(struct device *device, const char *path, size_t batch,
+                               const struct engine_options *options, struct engine_cost *cost,
+                               struct error *err);
 
 /*
  * Finds the fastest blocks and tiles for the network's convolutions at `rows` rows on this device and
@@ -98,9 +104,16 @@ MUST_CHECK int engine_profile(struct engine_network *network, size_t rows, const
                               const cl_mem *outputs, size_t repeats, double *milliseconds,
                               struct error *err);
 
-/* Prints the fused graph, one line a step: node, kernel, algorithm, shape, MFLOP a row, place, and, if
- * `milliseconds` (engine_profile's, at the full batch) is not NULL, times and rates. */
-void engine_print_plan(const struct engine_network *network, const double *milliseconds, FILE *out);
+/* Prints the fused graph as a table, one line a step: operator, node, algorithm or kernel, output's shape,
+ * MFLOP a row by definition, bytes, the cost model's time where it has one, and, if `milliseconds`
+ * (engine_profile's, at the full batch) is not NULL, times, and rates of the multiply-adds really done as
+ * a share of `peak_gflops` (engine_peak's; 0: unknown). */
+void engine_print_plan(const struct engine_network *network, const double *milliseconds,
+                       double peak_gflops, FILE *out);
+
+/* The float32 multiply-adds that the device can do, two operations each, measured by a kernel that does
+ * nothing else: the best of some runs. */
+MUST_CHECK int engine_peak(struct device *device, double *gflops, struct error *err);
 
 /*
  * Image operations between networks, on the device.

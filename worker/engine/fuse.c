@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "worker/engine/ops.h"
+#include "worker/engine/ops/conv_nd.h"
 #include "worker/engine/ops/elementwise.h"
 #include "worker/engine/ops/norm.h"
 #include "worker/engine/ops/reduce.h"
@@ -152,7 +153,7 @@ static bool is_op(const struct node *node, const char *type)
 
 static bool is_conv(const struct node *node)
 {
-    return is_op(node, "Conv") || is_op(node, "ConvTranspose");
+    return !node_is_conv_nd(node) && (is_op(node, "Conv") || is_op(node, "ConvTranspose"));
 }
 
 /* A product whose weights and bias are constant, so that a scale goes into them. */

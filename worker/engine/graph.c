@@ -108,6 +108,13 @@ size_t attribute_ints(const struct node *node, const char *name, const int64_t *
     return found ? found->n_ints : 0;
 }
 
+size_t attribute_floats(const struct node *node, const char *name, const float **floats)
+{
+    const Onnx__AttributeProto *found = find_attribute(node, name);
+    *floats = found ? found->floats : NULL;
+    return found ? found->n_floats : 0;
+}
+
 void attribute_text(const struct node *node, const char *name, char text[64])
 {
     const Onnx__AttributeProto *found = find_attribute(node, name);

@@ -20,6 +20,7 @@
 enum value_type {
     VALUE_FLOAT,
     VALUE_INT64,
+    VALUE_BOOL, /* a constant's elements are int64_t 0 or 1; on the device they are floats */
 };
 
 struct value {
@@ -133,6 +134,8 @@ int64_t attribute_int(const struct node *node, const char *name, int64_t otherwi
 float attribute_float(const struct node *node, const char *name, float otherwise);
 /* Returns the number of integers, 0 if absent. */
 size_t attribute_ints(const struct node *node, const char *name, const int64_t **ints);
+/* The same of floats. */
+size_t attribute_floats(const struct node *node, const char *name, const float **floats);
 /* True if the attribute is `text`, or is absent and `otherwise`. */
 bool attribute_is(const struct node *node, const char *name, const char *text, bool otherwise);
 /* The attribute's string for messages, at most 63 characters, or "". */

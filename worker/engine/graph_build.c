@@ -213,8 +213,9 @@ static int find_op(const struct graph *graph, const Onnx__NodeProto *proto, stru
     node->op = op_find(type, graph->opset, &exists);
     if (!node->op)
         return error_set(err, E_UNSUPPORTED, "node %s (%.60s, opset %d): %s", node->name, type,
-                         graph->opset, exists ? "the operator is known, but not of this opset"
-                                              : "unknown operator");
+                         graph->opset, exists          ? "the operator is known, but not of this opset"
+                                       : op_refusal(type) ? op_refusal(type)
+                                                          : "unknown operator");
     return 0;
 }
 

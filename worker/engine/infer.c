@@ -35,7 +35,7 @@ static int infer_node(struct graph *graph, struct node *node, struct error *err)
     return failed ? node_error(graph, node, failed, err) : 0;
 }
 
-static int check_outputs(const struct graph *graph, struct error *err)
+int pass_check_outputs(const struct graph *graph, struct error *err)
 {
     for (size_t i = 0; i < graph->output_count; i++) {
         const struct value *output = &graph->values[graph->outputs[i]];
@@ -85,6 +85,5 @@ int pass_infer(struct graph *graph, struct error *err)
             return failed;
     }
     graph_count_uses(graph);
-    int failed = check_alive(graph, err);
-    return failed ? failed : check_outputs(graph, err);
+    return check_alive(graph, err);
 }

@@ -239,12 +239,15 @@ static int upload(struct lowering *lowering, int value, struct error *err)
 {
     const struct value *of = &lowering->graph->values[value];
     size_t elements = (size_t)value_elements(of);
-    float *host = of->type == VALUE_FLOAT ? malloc(elements * sizeof *host + 1) : NULL;
+    if (of->type == VALUE_INT64)
+        return error_set(err, E_UNSUPPORTED, "an integer tensor where float is expected");
+    float *host = malloc(elements * sizeof *host + 1);
     if (!host)
-        return of->type == VALUE_FLOAT
-                   ? error_set(err, E_MEMORY, "no memory for a constant")
-                   : error_set(err, E_UNSUPPORTED, "an integer tensor where float is expected");
-    memcpy(host, of->data, elements * sizeof *host);
+        return error_set(err, E_MEMORY, "no memory for a constant");
+    if (of->type == VALUE_FLOAT)
+        memcpy(host, of->data, elements * sizeof *host);
+    for (size_t i = 0; of->type == VALUE_BOOL && i < elements; i++)
+        host[i] = (float)((const int64_t *)of->data)[i];
     int tensor;
     int failed = lower_constant(lowering, host, elements, &tensor, err);
     if (failed)

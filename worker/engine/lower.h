@@ -81,6 +81,7 @@ struct step {
     const char *type;              /* the node's operator */
     char algorithm[48];            /* how, for the plan */
     double operations;             /* a row, of the direct algorithm: 1 multiply-add = 2 */
+    double cycles;                 /* of a core, predicted for the rows planned; 0: not known */
     double executed;               /* a row, multiply-adds that the kernel really does, times 2 */
     int output;                    /* the tensor it writes */
 };
@@ -95,6 +96,7 @@ struct lowering_target {
     double block_rate;    /* float16 multiply-adds a core starts in a cycle */
     double cache_bytes;   /* second-level cache of a core */
     double stream_bytes;  /* a cycle, into one core from beyond it while all read */
+    double clock_hz;      /* 0: unknown */
     double tolerance;     /* of the outputs' range: what the algorithms may be off by */
     const struct tuning *tuning; /* NULL: none */
     const struct conv_candidate *forced; /* for every convolution that it fits; NULL: chosen */

@@ -24,7 +24,7 @@ static const struct lowering_target cpu_512 = {.blocked = true,
                                                .cores = 2,
                                                .block_rate = 2.0,
                                                .cache_bytes = 1.5e6,
-                                               .stream_bytes = 8.0,
+                                               .stream_bytes = 5.0,
                                                .tolerance = ENGINE_TOLERANCE};
 static const struct lowering_target cpu_256 = {.blocked = true,
                                                .vector_registers = 6,
@@ -33,13 +33,15 @@ static const struct lowering_target cpu_256 = {.blocked = true,
                                                .cores = 2,
                                                .block_rate = 1.0,
                                                .cache_bytes = 0.5e6,
-                                               .stream_bytes = 8.0,
+                                               .stream_bytes = 5.0,
                                                .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 
 static int prepare_graph(struct graph *graph, bool fuse, struct error *err)
 {
     int failed = pass_infer(graph, err);
+    if (!failed)
+        failed = pass_check_outputs(graph, err);
     return failed || !fuse ? failed : pass_fuse(graph, err);
 }
 
@@ -88,14 +90,17 @@ void network_target(const struct device *device, const struct network_options *o
 {
     const struct device_info *info = device_describe(device);
     cl_device_id id;
-    cl_uint width = 0;
+    cl_uint width = 0, megahertz = 0;
     if (clGetCommandQueueInfo(device_queue(device), CL_QUEUE_DEVICE, sizeof id, &id, NULL) ==
-        CL_SUCCESS)
+        CL_SUCCESS) {
         clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
+        clGetDeviceInfo(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof megahertz, &megahertz, NULL);
+    }
     *target = width >= 16 ? cpu_512 : cpu_256;
     target->blocked = info->kind == DEVICE_CPU && !options->portable;
     target->local_bytes = info->local_memory_bytes;
     target->cores = (int)info->compute_units;
+    target->clock_hz = megahertz * 1e6;
     target->forced = options->forced;
     if (options->engine.tolerance > 0)
         target->tolerance = options->engine.tolerance;
@@ -160,7 +165,7 @@ static int place_tensors(struct engine_network *network, struct error *err)
         tensor->memory = clCreateSubBuffer(network->arena, CL_MEM_READ_WRITE,
                                            CL_BUFFER_CREATE_TYPE_REGION, &region, &code);
         if (!tensor->memory)
-            failed = error_set(err, E_DEVICE, "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
+            failed = error_set(err, device_cl_code(code), "clCreateSubBuffer of %zu bytes: %s", tensor->bytes,
                                device_cl_error_name(code));
     }
     return failed;
@@ -385,4 +390,29 @@ int engine_find_output(const struct engine_network *network, const char *name)
         if (strcmp(network->outputs[i].name, name) == 0)
             return (int)i;
     return -1;
+}
+
+static int plan_network(struct engine_network *network, const char *path,
+                        const struct network_options *options, struct error *err)
+{
+    int failed = network_read(path, (int64_t)network->batch, &network->graph, err);
+    if (!failed)
+        failed = lower_network(network, options, err);
+    return failed ? failed
+                  : plan_tensors(&network->lowering, network->batch,
+                                 memory_alignment(network->device), &network->arena_bytes, err);
+}
+
+int engine_estimate(struct device *device, const char *path, size_t batch,
+                    const struct engine_options *options, struct engine_cost *cost,
+                    struct error *err)
+{
+    const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
+    struct engine_network planned = {.device = device, .batch = batch};
+    int failed = plan_network(&planned, path, &chosen, err);
+    if (!failed)
+        engine_cost(&planned, cost);
+    lowering_free(&planned.lowering);
+    graph_free(&planned.graph);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }

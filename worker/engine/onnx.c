@@ -172,17 +172,21 @@ static int read_elements(const struct source *source, struct value *value, struc
         return read_int32(source, 4, value->data, err);
     case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
         return read_int32(source, 1, value->data, err);
-    default: /* any number may stand in the file */
-        return error_set(err, E_UNSUPPORTED,
-                         "tensor %.80s: element type %d (known: float, int64, int32, bool)",
-                         source->tensor->name ? source->tensor->name : "",
-                         source->tensor->data_type);
+    default: /* check_tensor lets no other pass */
+        return error_set(err, E_UNSUPPORTED, "element type %d", source->tensor->data_type);
     }
 }
 
 static int check_tensor(const Onnx__TensorProto *tensor, struct error *err)
 {
     const char *name = tensor->name ? tensor->name : "";
+    int type = tensor->data_type;
+    if (type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
+        type != ONNX__TENSOR_PROTO__DATA_TYPE__INT64 &&
+        type != ONNX__TENSOR_PROTO__DATA_TYPE__INT32 && type != ONNX__TENSOR_PROTO__DATA_TYPE__BOOL)
+        return error_set(err, E_UNSUPPORTED,
+                         "tensor %.80s: element type %d (known: float, int64, int32, bool)", name,
+                         type);
     if (tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file", name);
     if (tensor->segment)
@@ -207,7 +211,9 @@ int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value, struct err
     if (bytes_there < source.count)
         return wrong_count(&source, "the file", bytes_there, err);
     bool is_float = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    struct value made = {.type = is_float ? VALUE_FLOAT : VALUE_INT64, .rank = tensor->n_dims};
+    bool is_bool = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
+    struct value made = {.type = is_float ? VALUE_FLOAT : is_bool ? VALUE_BOOL : VALUE_INT64,
+                         .rank = tensor->n_dims};
     for (size_t i = 0; i < tensor->n_dims; i++)
         made.dims[i] = tensor->dims[i];
     made.data = malloc((source.count ? source.count : 1) * (is_float ? sizeof(float) : sizeof(int64_t)));

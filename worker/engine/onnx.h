@@ -20,7 +20,7 @@ void onnx_free(Onnx__ModelProto **model);
 /* The version of the default operator set that the model imports. */
 MUST_CHECK int onnx_opset(const Onnx__ModelProto *model, int *opset, struct error *err);
 
-/* A dense tensor becomes a constant value: float stays, integers and booleans become int64.
+/* A dense tensor becomes a constant value: float stays, int32 becomes int64.
  * Fills type, rank, dims and data of `value`, which then owns the data. */
 MUST_CHECK int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value,
                            struct error *err);

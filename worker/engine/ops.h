@@ -30,11 +30,15 @@ struct op {
 
 /* The operator for this opset, or NULL. *exists says whether another opset has the name. */
 const struct op *op_find(const char *type, int opset, bool *exists);
+/* Why an operator of ONNX that is not in the table is not run, or NULL for a name we do not know. */
+const char *op_refusal(const char *type);
 /* The type name and version range of entry i of the table, NULL after the last. */
 const struct op *op_at(size_t i);
 
 /* One array each family, ended by a NULL type. */
-extern const struct op ops_conv[], ops_gemm[], ops_unary[], ops_binary[], ops_reduce[], ops_pool[],
-    ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[], ops_shape[];
+extern const struct op ops_conv_nd[], ops_conv[], ops_gemm[], ops_unary[], ops_binary[],
+    ops_reduce[], ops_pool[], ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[],
+    ops_shape[], ops_select[], ops_cast[], ops_where[], ops_normalize[], ops_pick[],
+    ops_generate[], ops_line[], ops_random[], ops_einsum[], ops_grid_sample[];
 
 #endif

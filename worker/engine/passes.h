@@ -8,6 +8,9 @@
  * so that shapes computed from shapes are known in time. */
 MUST_CHECK int pass_infer(struct graph *graph, struct error *err);
 
+/* Whether an inferred graph can run: its outputs are float, and batched unless the graph is fixed. */
+MUST_CHECK int pass_check_outputs(const struct graph *graph, struct error *err);
+
 /* Fuses what kernels do in one go: batch norm, residual sums, activations and pixel norm into
  * convolutions and products, upsampling into the following convolution. Never changes results
  * beyond rounding. */

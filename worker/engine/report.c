@@ -5,57 +5,82 @@
 
 void engine_cost(const struct engine_network *network, struct engine_cost *cost)
 {
-    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes};
+    *cost = (struct engine_cost){.scratch_bytes = network->arena_bytes,
+                                 .buffer_bytes = network->arena_bytes};
     for (size_t i = 0; i < network->lowering.step_count; i++)
         cost->gflop_per_row += network->lowering.steps[i].operations * 1e-9;
-    for (size_t i = 0; i < network->lowering.tensor_count; i++)
-        if (network->lowering.tensors[i].storage == STORAGE_CONSTANT)
-            cost->parameter_bytes += network->lowering.tensors[i].bytes;
-}
-
-static void print_shape(const struct engine_network *network, const struct tensor *tensor,
-                        FILE *out)
-{
-    if (tensor->value < 0) {
-        fputs("scratch", out);
-        return;
+    for (size_t i = 0; i < network->lowering.tensor_count; i++) {
+        const struct tensor *tensor = &network->lowering.tensors[i];
+        size_t bytes = tensor->elements.each * sizeof(float);
+        if (tensor->storage != STORAGE_CONSTANT)
+            continue;
+        cost->parameter_bytes += bytes;
+        if (bytes > cost->buffer_bytes)
+            cost->buffer_bytes = bytes;
     }
-    const struct value *value = &network->graph->values[tensor->value];
-    for (size_t i = 0; i < value->rank; i++)
-        fprintf(out, "%s%lld", i ? "x" : "", (long long)value->dims[i]);
-    fputs(tensor->layout == LAYOUT_CHANNELS_LAST ? " last" : " plain", out);
 }
 
-static double run_operations(const struct step *step, double each, size_t rows)
+static void name_shape(const struct engine_network *network, const struct tensor *tensor,
+                       char text[48])
 {
-    return step->operations > 0 ? each * (double)rows : 0;
+    int used = 0;
+    const struct value *value = tensor->value < 0 ? NULL : &network->graph->values[tensor->value];
+    snprintf(text, 48, value ? "" : "scratch");
+    for (size_t i = 0; value && i < value->rank && used < 40; i++)
+        used += snprintf(text + used, 48 - (size_t)used, "%s%lld", i ? "x" : "",
+                         (long long)value->dims[i]);
+}
+
+/* Milliseconds and what they mean; a dash where nothing is known. */
+static void print_times(const struct engine_network *network, const struct step *step,
+                        const double *spent, double peak, FILE *out)
+{
+    double clock = network->lowering.target.clock_hz, rows = (double)network->batch;
+    if (step->cycles > 0 && clock > 0)
+        fprintf(out, " %9.3f", step->cycles / clock * 1e3);
+    else
+        fprintf(out, " %9s", "-");
+    if (!spent)
+        return;
+    double rate = step->executed * rows / *spent * 1e-6; /* GFLOP/s */
+    fprintf(out, " %9.3f", *spent);
+    if (step->executed > 0 && peak > 0)
+        fprintf(out, " %7.0f %4.0f %%", rate, 100 * rate / peak);
 }
 
 static void print_step(const struct engine_network *network, size_t i, const double *milliseconds,
-                       FILE *out)
+                       double peak, FILE *out)
 {
     const struct step *step = &network->lowering.steps[i];
     const struct tensor *output = &network->lowering.tensors[step->output];
-    double executed = run_operations(step, step->executed, network->batch);
-    fprintf(out, "%3zu %-14s %-28.28s %-12s %-26s ", i, step->type, step->title, step->kernel,
-            step->algorithm);
-    print_shape(network, output, out);
-    fprintf(out, "  %.2f", step->operations * 1e-6);
-    if (milliseconds)
-        fprintf(out, "  %.3f ms  %.0f GFLOP/s direct  %.0f executed", milliseconds[i],
-                run_operations(step, step->operations, network->batch) / milliseconds[i] * 1e-6,
-                executed / milliseconds[i] * 1e-6);
-    if (output->storage == STORAGE_OUTPUT)
-        fprintf(out, "  output %d\n", output->index);
-    else
-        fprintf(out, "  arena %zu+%zu\n", output->offset, output->bytes);
+    char shape[48];
+    name_shape(network, output, shape);
+    fprintf(out, "%3zu %-17.17s %-30.30s %-27.27s %-18s %9.2f %10zu", i, step->type, step->title,
+            step->algorithm[0] ? step->algorithm : step->kernel, shape, step->operations * 1e-6,
+            output->bytes);
+    print_times(network, step, milliseconds ? &milliseconds[i] : NULL, peak, out);
+    fputc('\n', out);
 }
 
-void engine_print_plan(const struct engine_network *network, const double *milliseconds, FILE *out)
+void engine_print_plan(const struct engine_network *network, const double *milliseconds,
+                       double peak_gflops, FILE *out)
 {
-    for (size_t i = 0; i < network->lowering.step_count; i++)
-        print_step(network, i, milliseconds, out);
-    fprintf(out, "scratch %zu bytes at %zu rows\n", network->arena_bytes, network->batch);
+    double sum = 0;
+    fprintf(out, "%3s %-17s %-30s %-27s %-18s %9s %10s %9s", "", "operator", "node", "algorithm",
+            "output", "MFLOP/row", "bytes", "model ms");
+    fputs(milliseconds ? "        ms GFLOP/s   peak\n" : "\n", out);
+    for (size_t i = 0; i < network->lowering.step_count; i++) {
+        print_step(network, i, milliseconds, peak_gflops, out);
+        sum += milliseconds ? milliseconds[i] : 0;
+    }
+    struct engine_cost cost;
+    engine_cost(network, &cost);
+    fprintf(out, "%.3f GFLOP a row, %.1f MB of weights, %.1f MB of scratch at %zu rows",
+            cost.gflop_per_row, (double)cost.parameter_bytes / 1e6,
+            (double)cost.scratch_bytes / 1e6, network->batch);
+    if (milliseconds)
+        fprintf(out, ", %.3f ms", sum);
+    fputc('\n', out);
 }
 
 size_t engine_step_count(const struct engine_network *network)

@@ -4,46 +4,58 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
-#include "worker/png_file.h"
+#include "worker/encoder.h"
 #include "worker/shard.h"
 #include "worker/tasks/task.h"
 
-static int add_faces(struct task *task, struct shard *shard, uint64_t first, size_t faces,
-                     const uint8_t *pixels, struct error *err)
+/* Where the files go; the encoder's threads call add_file, one at a time and in order. */
+struct target {
+    struct shard *shard;
+    uint64_t first; /* sample index of file 0 */
+};
+
+static int add_file(void *state, uint64_t image, const void *file, size_t size, struct error *err)
 {
-    const struct bundle_image *form = &pipeline_bundle(task->pipeline)->generator.output;
-    struct buffer png;
-    buffer_init(&png, SIZE_MAX / 2);
-    int failed = 0;
+    const struct target *target = state;
+    char name[64];
+    snprintf(name, sizeof name, "%09llu.png", (unsigned long long)(target->first + image));
+    return shard_add(target->shard, name, file, size, err);
+}
+
+/* Makes faces first … first+faces−1 and gives them to the encoder, which works while the device
+ * makes the next ones. */
+static int make_faces(struct task *task, struct encoder *encoder, uint64_t first, size_t faces,
+                      struct error *err)
+{
+    uint8_t *pixels = malloc(faces * pipeline_pixel_bytes(task->pipeline));
+    if (!pixels)
+        return error_set(err, E_MEMORY, "no memory for %zu images", faces);
+    int failed = task_variants(task, first, faces, &(struct variant){0}, 1, NULL, pixels, err);
     int64_t since = clock_now();
-    for (size_t i = 0; !failed && i < faces; i++) {
-        char name[64];
-        snprintf(name, sizeof name, "%09llu.png", (unsigned long long)(first + i));
-        buffer_clear(&png);
-        failed = png_file_encode(pixels + i * pipeline_pixel_bytes(task->pipeline), form->height,
-                                 form->width, &png, err);
-        if (!failed)
-            failed = shard_add(shard, name, png.data, png.size, err);
-    }
+    if (!failed)
+        failed = encoder_put(encoder, &pixels, faces, err);
     task->outcome->metrics.encode_ms += task_elapsed_ms(&since);
-    buffer_free(&png);
+    free(pixels);
     return failed;
 }
 
 static int fill(struct task *task, struct shard *shard, struct error *err)
 {
     const struct wire_task *range = &task->outcome->assignment->task;
+    const struct bundle_image *form = &pipeline_bundle(task->pipeline)->generator.output;
+    struct target target = {shard, task->stage->start + range->start};
+    struct encoder *encoder = NULL;
     size_t chunk = task_chunk(task, 1);
-    uint8_t *pixels = malloc(chunk * pipeline_pixel_bytes(task->pipeline));
-    int failed = pixels ? 0 : error_set(err, E_MEMORY, "no memory for %zu images", chunk);
-    for (size_t done = 0; !failed && done < range->count; done += chunk) {
-        size_t faces = range->count - done < chunk ? range->count - done : chunk;
-        uint64_t first = task->stage->start + range->start + done;
-        failed = task_variants(task, first, faces, &(struct variant){0}, 1, NULL, pixels, err);
-        if (!failed)
-            failed = add_faces(task, shard, first, faces, pixels, err);
-    }
-    free(pixels);
+    int failed = encoder_begin(encoder_threads(device_describe(task->device)), form->height,
+                               form->width, add_file, &target, &encoder, err);
+    for (size_t done = 0; !failed && done < range->count; done += chunk)
+        failed = make_faces(task, encoder, target.first + done,
+                            range->count - done < chunk ? range->count - done : chunk, err);
+    int64_t since = clock_now();
+    if (!failed)
+        failed = encoder_end(&encoder, err);
+    encoder_abandon(&encoder);
+    task->outcome->metrics.encode_ms += task_elapsed_ms(&since);
     return failed;
 }
 

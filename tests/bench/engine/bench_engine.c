@@ -113,7 +113,7 @@ static int print_plan(struct bench *bench, struct engine_network *network, size_
         return error_set(err, E_MEMORY, "no memory for times");
     int failed = engine_profile(network, batch, in, out, (size_t)bench->rounds, milliseconds, err);
     if (!failed)
-        engine_print_plan(network, milliseconds, stdout);
+        engine_print_plan(network, milliseconds, 0, stdout);
     free(milliseconds);
     return failed;
 }

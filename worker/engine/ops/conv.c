@@ -29,14 +29,16 @@ static int infer_conv(struct graph *graph, struct node *node, struct error *err)
     return value_set_shape(graph, node_output(graph, node, 0), conv.rank, dims, in->batched, err);
 }
 
-static void define_offsets(struct step *step, const char *name, const struct conv_axis *axis)
+static void define_phases(struct step *step, const char *letter, const struct conv_axis *axis)
 {
-    char text[CONV_PHASES_MAX * 12] = "";
-    size_t used = 0;
-    for (int p = 0; p < axis->phases; p++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", p ? "," : "",
-                                 axis->offset[p]);
-    step_define(step, "-D%s=%s", name, text);
+    char offsets[CONV_PHASES_MAX * 12] = "", taps[CONV_PHASES_MAX * 12] = "";
+    size_t o = 0, t = 0;
+    for (int p = 0; p < axis->phases; p++) {
+        const char *comma = p ? "," : "";
+        o += (size_t)snprintf(offsets + o, sizeof offsets - o, "%s%d", comma, axis->offset[p]);
+        t += (size_t)snprintf(taps + t, sizeof taps - t, "%s%d", comma, conv_phase_taps(axis, p));
+    }
+    step_define(step, "-DOFF%s=%s -DTAPS%s=%s", letter, offsets, letter, taps);
 }
 
 static void define_shape(struct step *step, const struct conv *conv)
@@ -49,8 +51,8 @@ static void define_shape(struct step *step, const struct conv *conv)
                 conv->y.phases, conv->x.phases);
     step_define(step, "-DTY=%d -DTX=%d -DDY=%d -DDX=%d", conv->y.taps, conv->x.taps,
                 conv->y.tap_step, conv->x.tap_step);
-    define_offsets(step, "OFFY", &conv->y);
-    define_offsets(step, "OFFX", &conv->x);
+    define_phases(step, "Y", &conv->y);
+    define_phases(step, "X", &conv->x);
 }
 
 /* `panel` as conv_pack_weights; PANEL_ROWS: as conv_pack_rows. */
@@ -72,10 +74,20 @@ static int lower_packed(struct lowering *lowering, const struct conv *conv,
     return lower_constant(lowering, packed, elements, bias, err);
 }
 
+/* Taps over an axis, of all its outputs. */
+static double all_taps(const struct conv_axis *axis)
+{
+    double taps = 0;
+    for (int p = 0; p < axis->phases; p++)
+        taps += (double)((axis->out - p + axis->phases - 1) / axis->phases) *
+                conv_phase_taps(axis, p);
+    return taps;
+}
+
 double conv_operations(const struct conv *conv)
 {
-    return 2.0 * conv->y.out * conv->x.out * conv->channels_out *
-           (conv->channels_in / conv->groups) * conv->y.taps * conv->x.taps;
+    return 2.0 * conv->channels_out * (conv->channels_in / conv->groups) * all_taps(&conv->y) *
+           all_taps(&conv->x);
 }
 
 /* What every kernel of a convolution takes: in, weights, bias, residual (or again bias), out. */
@@ -166,8 +178,9 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
 }
 
 static int lower_tiled(struct lowering *lowering, struct node *node, const struct conv *conv,
-                       const struct tiling *tiling, bool normalise, struct error *err)
+                       const struct conv_candidate *choice, bool normalise, struct error *err)
 {
+    const struct tiling *tiling = &choice->tiling;
     bool out_plain =
         conv->rank != 4 || (!normalise && lower_wants_plain(lowering, node->outputs[0]));
     bool in_last = lower_is_channels_last(lowering, node->inputs[0]);
@@ -185,6 +198,7 @@ static int lower_tiled(struct lowering *lowering, struct node *node, const struc
     if (normalise)
         step_define(step, "-DPIXEL_NORM=(%af)", (double)node->fused.pixel_norm_epsilon);
     define_tiling(step, conv, tiling);
+    step->cycles = choice->cycles;
     snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d", tiling->block_y,
              tiling->block_x, tiling->vectors);
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
@@ -273,8 +287,8 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     } else if (lowering->target.blocked &&
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
-                     ? lower_winograd(lowering, node, &conv, &choice.winograd, inside, err)
-                     : lower_tiled(lowering, node, &conv, &choice.tiling, inside, err);
+                     ? lower_winograd(lowering, node, &conv, &choice, inside, err)
+                     : lower_tiled(lowering, node, &conv, &choice, inside, err);
     } else {
         inside = false;
         failed = lower_any(lowering, node, &conv, err);

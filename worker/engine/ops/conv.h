@@ -43,6 +43,8 @@ struct tiling {
  * False if no patch fits into local memory. */
 bool conv_tile(const struct conv *conv, int registers, size_t local_bytes, bool whole,
                struct tiling *tiling);
+/* Taps of phase p, the last of which has a weight. */
+int conv_phase_taps(const struct conv_axis *axis, int p);
 /* Positions of an axis that one phase computes. */
 int conv_positions(const struct conv_axis *axis);
 

@@ -9,7 +9,7 @@
 #include "worker/engine/tuning.h"
 
 /* The form is chosen for this many rows, whatever the batch. */
-#define NOMINAL_ROWS 16
+#define NOMINAL_ROWS 4
 /* F(4×4) loses about two digits more than F(2×2) and the direct form. */
 #define F4_TOLERANCE 1e-3
 #define LAUNCH_CYCLES 9000.0 /* of a kernel, until all cores work */
@@ -94,10 +94,13 @@ static double staged_cycles(const struct lowering_target *target, const struct c
     double groups = ceiling(tiles, winograd->tiles);
     double slice = conv->channels_in * winograd->vectors * CHANNEL_BLOCK * sizeof(float);
     double rows = winograd->tiles * products * CHANNEL_BLOCK * sizeof(float);
+    /* A product's inputs are read for every panel: from the cache only if it holds those of all tiles. */
+    bool cached = tiles * in * CHANNEL_BLOCK * sizeof(float) < target->cache_bytes / 2;
+    double traffic = (cached ? in / panels : in) + 2 * winograd->vectors;
     double multiply = blocks * block_cycles(target, winograd->block, winograd->vectors,
                                             conv->channels_in) +
                       streaming(target, slice) / larger(1, groups / target->cores) +
-                      streaming(target, rows / products * (in / panels + winograd->vectors));
+                      streaming(target, rows / products * traffic);
     return spread(target, groups, winograd->tiles * in * cost->transform +
                                       streaming(target, rows * in)) +
            spread(target, groups * panels * products, multiply) +

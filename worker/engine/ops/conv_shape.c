@@ -69,6 +69,15 @@ static void transposed_axis(struct conv_axis *axis)
     }
 }
 
+int conv_phase_taps(const struct conv_axis *axis, int p)
+{
+    int taps = 0;
+    for (int j = 0; j < axis->kernel; j++)
+        if (axis->tap[p][j] >= taps)
+            taps = axis->tap[p][j] + 1;
+    return taps;
+}
+
 /* Attribute `name` must have `expected` positive (or, least 0, not negative) entries. */
 static int read_ints(const struct node *node, const char *name, size_t expected, int64_t least,
                      int64_t most, int64_t *out, struct error *err)

@@ -1,5 +1,5 @@
 /* Transforming weights, and the steps of kernels/winograd.cl. */
-#include "worker/engine/ops/conv_winograd.h"
+#include "worker/engine/ops/conv_choose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,13 +261,18 @@ static int lower_staged(struct lowering *lowering, struct node *node, const stru
 }
 
 int lower_winograd(struct lowering *lowering, struct node *node, const struct conv *conv,
-                   const struct winograd *winograd, bool normalise, struct error *err)
+                   const struct conv_candidate *choice, bool normalise, struct error *err)
 {
+    const struct winograd *winograd = &choice->winograd;
     struct tensors tensors = {0};
     int failed = make_tensors(lowering, node, conv, winograd, &tensors, err);
+    if (!failed)
+        failed = winograd->staged
+                     ? lower_staged(lowering, node, conv, winograd, normalise, &tensors, err)
+                     : lower_whole(lowering, node, conv, winograd, normalise, &tensors, err);
     if (failed)
         return failed;
-    return winograd->staged
-               ? lower_staged(lowering, node, conv, winograd, normalise, &tensors, err)
-               : lower_whole(lowering, node, conv, winograd, normalise, &tensors, err);
+    /* The prediction is for all stages together: it stands beside the multiplication. */
+    lowering->steps[lowering->step_count - (winograd->staged ? 2 : 1)].cycles = choice->cycles;
+    return 0;
 }

@@ -35,6 +35,7 @@ double winograd_operations(const struct conv *conv, enum winograd_form form);
 
 /* Emits the steps of a Conv node that fits; `normalise`: with its pixel norm. */
 MUST_CHECK int lower_winograd(struct lowering *lowering, struct node *node, const struct conv *conv,
-                              const struct winograd *winograd, bool normalise, struct error *err);
+                              const struct conv_candidate *choice, bool normalise,
+                              struct error *err);
 
 #endif

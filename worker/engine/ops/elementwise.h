@@ -41,6 +41,11 @@ enum unary {
     UNARY_SIGN,
     UNARY_ROUND,
     UNARY_CELU,
+    UNARY_SHRINK,
+    UNARY_MISH,
+    UNARY_NOT,
+    UNARY_IS_NAN,
+    UNARY_IS_INFINITE,
 };
 
 enum binary {
@@ -52,6 +57,16 @@ enum binary {
     BINARY_MAX,
     BINARY_MIN,
     BINARY_PRELU,
+    BINARY_MOD,  /* the result has the divisor's sign */
+    BINARY_FMOD, /* the dividend's */
+    BINARY_LESS, /* from here on the result is boolean */
+    BINARY_LESS_EQUAL,
+    BINARY_GREATER,
+    BINARY_GREATER_EQUAL,
+    BINARY_EQUAL,
+    BINARY_AND, /* from here on the operands are, too */
+    BINARY_OR,
+    BINARY_XOR,
 };
 
 /* The function's two parameters: attributes, or Clip's constant inputs. */

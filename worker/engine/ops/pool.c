@@ -1,12 +1,24 @@
-/* MaxPool and AveragePool over one or two axes, either layout. */
+/*
+ * MaxPool, AveragePool and LpPool. Largest and mean over one or two axes have a kernel of constant
+ * shapes, for either layout; three axes and norms take one whose shapes are arguments, plain.
+ */
 #include <string.h>
 
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
 
+#define AXES 3
+
 struct pool {
-    int64_t kernel[2], stride[2], dilation[2], begin[2], end[2], in[2], out[2]; /* y, x */
+    /* z, y, x */
+    int64_t kernel[AXES], stride[AXES], dilation[AXES], begin[AXES], end[AXES], in[AXES], out[AXES];
     bool ceil;
+};
+
+enum pooling { /* as kernels/pool_nd.cl numbers them */
+    POOL_AVERAGE,
+    POOL_MAX,
+    POOL_NORM,
 };
 
 static int read_list(const struct node *node, const char *name, size_t expected, int64_t least,
@@ -55,12 +67,13 @@ static int read_pool(const struct graph *graph, const struct node *node, struct 
                      struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
-    if (in->type != VALUE_FLOAT || in->rank < 3 || in->rank > 4)
-        return error_set(err, E_UNSUPPORTED, "input of rank %zu (expected float, 3 or 4)",
+    if (in->type != VALUE_FLOAT || in->rank < 3 || in->rank > 2 + AXES)
+        return error_set(err, E_UNSUPPORTED, "input of rank %zu (expected float, 3 to 5)",
                          in->rank);
-    size_t axes = in->rank - 2, first = 2 - axes;
-    int64_t pads[4] = {0};
-    *pool = (struct pool){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}, .in = {1, 1}};
+    size_t axes = in->rank - 2, first = AXES - axes;
+    int64_t pads[2 * AXES] = {0};
+    *pool = (struct pool){.kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1},
+                          .in = {1, 1, 1}};
     pool->ceil = attribute_int(node, "ceil_mode", 0) != 0;
     if (!attribute_present(node, "kernel_shape"))
         return error_set(err, E_PARSE, "kernel_shape is missing");
@@ -78,7 +91,7 @@ static int read_pool(const struct graph *graph, const struct node *node, struct 
         pool->end[first + i] = pads[axes + i];
         pool->in[first + i] = in->dims[2 + i];
     }
-    for (int a = 0; !failed && a < 2; a++)
+    for (int a = 0; !failed && a < AXES; a++)
         failed = pad_axis(node, pool, a, err);
     return failed;
 }
@@ -90,21 +103,20 @@ static int infer_pool(struct graph *graph, struct node *node, struct error *err)
     int failed = read_pool(graph, node, &pool, err);
     if (failed)
         return failed;
-    int64_t dims[4] = {in->dims[0], in->dims[1], pool.out[0], pool.out[1]};
-    if (in->rank == 3)
-        dims[2] = pool.out[1];
+    int64_t dims[2 + AXES] = {in->dims[0], in->dims[1]};
+    memcpy(dims + 2, pool.out + AXES + 2 - in->rank, (in->rank - 2) * sizeof *dims);
     return value_set_shape(graph, node_output(graph, node, 0), in->rank, dims, in->batched, err);
 }
 
 static void define_pool(struct step *step, const struct pool *pool)
 {
-    step_define(step, "-DHI=%d -DWI=%d -DHO=%d -DWO=%d", (int)pool->in[0], (int)pool->in[1],
-                (int)pool->out[0], (int)pool->out[1]);
-    step_define(step, "-DKY=%d -DKX=%d -DSY=%d -DSX=%d", (int)pool->kernel[0],
-                (int)pool->kernel[1], (int)pool->stride[0], (int)pool->stride[1]);
-    step_define(step, "-DDY=%d -DDX=%d -DPY=%d -DPX=%d", (int)pool->dilation[0],
-                (int)pool->dilation[1], (int)pool->begin[0], (int)pool->begin[1]);
-    step_define(step, "-DPY_END=%d -DPX_END=%d", (int)pool->end[0], (int)pool->end[1]);
+    step_define(step, "-DHI=%d -DWI=%d -DHO=%d -DWO=%d", (int)pool->in[1], (int)pool->in[2],
+                (int)pool->out[1], (int)pool->out[2]);
+    step_define(step, "-DKY=%d -DKX=%d -DSY=%d -DSX=%d", (int)pool->kernel[1],
+                (int)pool->kernel[2], (int)pool->stride[1], (int)pool->stride[2]);
+    step_define(step, "-DDY=%d -DDX=%d -DPY=%d -DPX=%d", (int)pool->dilation[1],
+                (int)pool->dilation[2], (int)pool->begin[1], (int)pool->begin[2]);
+    step_define(step, "-DPY_END=%d -DPX_END=%d", (int)pool->end[1], (int)pool->end[2]);
 }
 
 /* Channels-last on a CPU: a group makes a row. */
@@ -122,31 +134,28 @@ static int lower_blocked(struct lowering *lowering, struct node *node, const str
     if (failed)
         return failed;
     step_define(step, "-DCP=%zu", round_up((size_t)value->dims[1], CHANNEL_BLOCK));
-    if (node->op->variant)
+    if (node->op->variant == POOL_MAX)
         step_define(step, "-DMAX");
     if (attribute_int(node, "count_include_pad", 0))
         step_define(step, "-DCOUNT_PADDING");
     define_pool(step, pool);
     step_tensor(step, in);
     step_tensor(step, out);
-    step->global[0] = (struct count){(size_t)pool->out[0], false};
+    step->global[0] = (struct count){(size_t)pool->out[1], false};
     step->global[1] = value_rows(value, 1);
     return 0;
 }
 
-static int lower_pool(struct lowering *lowering, struct node *node, struct error *err)
+/* The kernel of constant shapes for any device. */
+static int lower_image_pool(struct lowering *lowering, struct node *node, const struct pool *pool,
+                            struct error *err)
 {
     const struct value *value = node_input(lowering->graph, node, 0);
     bool last = lower_is_channels_last(lowering, node->inputs[0]);
     enum layout layout = last ? LAYOUT_CHANNELS_LAST : LAYOUT_PLAIN;
-    struct pool pool;
     int in, out;
     struct step *step;
-    int failed = read_pool(lowering->graph, node, &pool, err);
-    if (!failed && last && lowering->target.blocked)
-        return lower_blocked(lowering, node, &pool, err);
-    if (!failed)
-        failed = lower_input(lowering, node->inputs[0], layout, &in, err);
+    int failed = lower_input(lowering, node->inputs[0], layout, &in, err);
     if (!failed)
         failed = lower_output(lowering, node->outputs[0], layout, &out, err);
     if (!failed)
@@ -157,11 +166,11 @@ static int lower_pool(struct lowering *lowering, struct node *node, struct error
                                       : (size_t)value->dims[1]);
     if (last)
         step_define(step, "-DCHANNELS_LAST");
-    if (node->op->variant)
+    if (node->op->variant == POOL_MAX)
         step_define(step, "-DMAX");
     if (attribute_int(node, "count_include_pad", 0))
         step_define(step, "-DCOUNT_PADDING");
-    define_pool(step, &pool);
+    define_pool(step, pool);
     step_tensor(step, in);
     step_tensor(step, out);
     step_count(step, lowering->tensors[out].elements);
@@ -169,12 +178,63 @@ static int lower_pool(struct lowering *lowering, struct node *node, struct error
     return 0;
 }
 
-#define POOL_ATTRIBUTES "auto_pad:s kernel_shape:I pads:I strides:I ceil_mode:i"
+static void step_axes(struct step *step, const int64_t axes[AXES])
+{
+    step_bytes(step, (const int32_t[8]){(int32_t)axes[0], (int32_t)axes[1], (int32_t)axes[2]});
+}
+
+static int lower_pool_nd(struct lowering *lowering, struct node *node, const struct pool *pool,
+                         struct error *err)
+{
+    int in, out;
+    struct step *step;
+    int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
+    if (!failed)
+        failed = lower_step(lowering, "pool_nd.cl", "pool_nd", out, &step, err);
+    if (failed)
+        return failed;
+    step_define(step, "-DPOOL=%d", node->op->variant);
+    step_tensor(step, in);
+    step_tensor(step, out);
+    step_axes(step, pool->in);
+    step_axes(step, pool->out);
+    step_axes(step, pool->kernel);
+    step_axes(step, pool->stride);
+    step_axes(step, pool->dilation);
+    step_axes(step, pool->begin);
+    step_axes(step, pool->end);
+    step_int(step, attribute_int(node, "count_include_pad", 0) != 0);
+    step_float(step, (float)attribute_int(node, "p", 2));
+    step_count(step, lowering->tensors[out].elements);
+    step_linear(step, lowering->tensors[out].elements);
+    return 0;
+}
+
+static int lower_pool(struct lowering *lowering, struct node *node, struct error *err)
+{
+    struct pool pool;
+    bool image = node_input(lowering->graph, node, 0)->rank <= 4 &&
+                 node->op->variant != POOL_NORM;
+    int failed = read_pool(lowering->graph, node, &pool, err);
+    if (failed)
+        return failed;
+    if (!image)
+        return lower_pool_nd(lowering, node, &pool, err);
+    if (lowering->target.blocked && lower_is_channels_last(lowering, node->inputs[0]))
+        return lower_blocked(lowering, node, &pool, err);
+    return lower_image_pool(lowering, node, &pool, err);
+}
+
+#define POOL_ATTRIBUTES "auto_pad:s kernel_shape:I pads:I strides:I"
+#define POOL(name, first, last, attributes, variant)                                               \
+    {name, first, last, POOL_ATTRIBUTES attributes, 1, 1, 1, variant, infer_pool, NULL, lower_pool}
 
 const struct op ops_pool[] = {
-    {"MaxPool", 1, 18, POOL_ATTRIBUTES " dilations:I storage_order:i", 1, 1, 1, 1, infer_pool,
-     NULL, lower_pool},
-    {"AveragePool", 1, 18, POOL_ATTRIBUTES " count_include_pad:i", 1, 1, 1, 0, infer_pool, NULL,
-     lower_pool},
+    POOL("MaxPool", 1, 18, " ceil_mode:i dilations:I storage_order:i", POOL_MAX),
+    POOL("AveragePool", 1, 18, " ceil_mode:i count_include_pad:i", POOL_AVERAGE),
+    POOL("LpPool", 2, 17, " p:i", POOL_NORM),
+    POOL("LpPool", 18, 18, " p:i ceil_mode:i dilations:I", POOL_NORM),
     {0},
 };

@@ -1,6 +1,6 @@
 /*
- * Operators that move elements: Transpose, Slice, Split, Concat, Gather, Expand, Pad, DepthToSpace,
- * SpaceToDepth. Each is a shape and one strided copy per piece; the same description folds constants
+ * Operators that move elements: Transpose, Slice, Split, Concat, Expand, DepthToSpace, SpaceToDepth.
+ * Each is a shape and one strided copy per piece; the same description folds constants
  * and makes steps.
  */
 #include <stdlib.h>
@@ -8,6 +8,7 @@
 
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/broadcast.h"
+#include "worker/engine/ops/lists.h"
 #include "worker/engine/ops/move.h"
 
 /* Most copies one node may become. */
@@ -25,36 +26,10 @@ struct pieces {
     size_t rank[PIECES_MAX]; /* of output i */
     int64_t dims[PIECES_MAX][ENGINE_RANK_MAX];
     size_t outputs;
-    bool padded; /* outputs are filled before the pieces */
-    float fill;
 };
 
 typedef int describe(const struct graph *graph, const struct node *node, struct pieces *pieces,
                      struct error *err);
-
-static int normal_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
-{
-    int64_t at = axis < 0 ? axis + (int64_t)rank : axis;
-    if (at < 0 || at >= (int64_t)rank)
-        return error_set(err, E_PARSE, "axis %lld of a tensor of rank %zu", (long long)axis, rank);
-    *out = (size_t)at;
-    return 0;
-}
-
-static int constant_ints(const struct graph *graph, const struct node *node, size_t i,
-                         const int64_t **list, size_t *count, struct error *err)
-{
-    const struct value *value = node_input(graph, node, i);
-    *list = NULL;
-    *count = 0;
-    if (!value)
-        return 0;
-    if (!value->data || value->type != VALUE_INT64 || value->rank > 1)
-        return error_set(err, E_UNSUPPORTED, "input %zu is not a constant list of integers", i);
-    *list = value->data;
-    *count = (size_t)value_elements(value);
-    return 0;
-}
 
 /* A piece that copies all of input 0; the caller changes dims and strides. */
 static struct move *whole_piece(const struct value *in, struct pieces *pieces)
@@ -140,7 +115,7 @@ static int slice_lists(const struct graph *graph, const struct node *node, const
     for (size_t i = 0; i < 3 && graph->opset < 10; i++)
         counts[i] = attribute_ints(node, names[i], &lists[i]);
     for (size_t i = 0; i < 4 && graph->opset >= 10; i++) {
-        int failed = constant_ints(graph, node, i + 1, &lists[i], &counts[i], err);
+        int failed = list_ints(graph, node, i + 1, &lists[i], &counts[i], err);
         if (failed)
             return failed;
     }
@@ -162,7 +137,7 @@ static int describe_slice(const struct graph *graph, const struct node *node,
     int failed = slice_lists(graph, node, lists, counts, err);
     for (size_t i = 0; !failed && i < counts[0]; i++) {
         size_t axis = 0;
-        failed = normal_axis(counts[2] ? lists[2][i] : (int64_t)i, in->rank, &axis, err);
+        failed = list_axis(counts[2] ? lists[2][i] : (int64_t)i, in->rank, &axis, err);
         if (!failed && seen >> axis & 1)
             failed = error_set(err, E_PARSE, "an axis is given twice");
         if (failed)
@@ -183,7 +158,7 @@ static int split_sizes(const struct graph *graph, const struct node *node, int64
     size_t count = attribute_ints(node, "split", &list), outputs = node->output_count;
     int64_t sum = 0;
     if (node->input_count > 1) {
-        int failed = constant_ints(graph, node, 1, &list, &count, err);
+        int failed = list_ints(graph, node, 1, &list, &count, err);
         if (failed)
             return failed;
     }
@@ -207,7 +182,7 @@ static int describe_split(const struct graph *graph, const struct node *node,
     const struct value *in = node_input(graph, node, 0);
     size_t axis = 0;
     int64_t sizes[PIECES_MAX], start = 0;
-    int failed = normal_axis(attribute_int(node, "axis", 0), in->rank, &axis, err);
+    int failed = list_axis(attribute_int(node, "axis", 0), in->rank, &axis, err);
     if (!failed && axis == 0 && in->batched)
         failed = error_set(err, E_UNSUPPORTED, "it splits the batch");
     if (!failed && node->output_count > PIECES_MAX)
@@ -256,7 +231,7 @@ static int describe_concat(const struct graph *graph, const struct node *node,
     const struct value *first = node_input(graph, node, 0);
     size_t axis = 0;
     int64_t start = 0, strides[ENGINE_RANK_MAX];
-    int failed = normal_axis(attribute_int(node, "axis", graph->opset < 4), first->rank, &axis,
+    int failed = list_axis(attribute_int(node, "axis", graph->opset < 4), first->rank, &axis,
                              err);
     if (!failed && node->input_count > PIECES_MAX)
         failed = error_set(err, E_UNSUPPORTED, "%zu inputs", node->input_count);
@@ -277,40 +252,6 @@ static int describe_concat(const struct graph *graph, const struct node *node,
     return 0;
 }
 
-/* Constant indices: one piece for each. */
-static int describe_gather(const struct graph *graph, const struct node *node,
-                           struct pieces *pieces, struct error *err)
-{
-    const struct value *in = node_input(graph, node, 0), *at = node_input(graph, node, 1);
-    size_t axis = 0;
-    int failed = normal_axis(attribute_int(node, "axis", 0), in->rank, &axis, err);
-    if (failed)
-        return failed;
-    if (!at->data || at->type != VALUE_INT64 || at->rank > 1 || value_elements(at) > PIECES_MAX)
-        return error_set(err, E_UNSUPPORTED, "its indices are not a short constant list");
-    if (axis == 0 && in->batched)
-        return error_set(err, E_UNSUPPORTED, "it picks from the batch");
-    int64_t dims[ENGINE_RANK_MAX], strides[ENGINE_RANK_MAX];
-    memcpy(dims, in->dims, sizeof dims);
-    dims[axis] = value_elements(at);
-    move_strides(in->rank, dims, strides);
-    for (int64_t i = 0; i < dims[axis]; i++) {
-        int64_t index = ((const int64_t *)at->data)[i];
-        index = index < 0 ? index + in->dims[axis] : index;
-        if (index < 0 || index >= in->dims[axis])
-            return error_set(err, E_PARSE, "an index is outside of axis %zu", axis);
-        struct move *move = whole_piece(in, pieces);
-        slice_piece(move, axis, index, 1, 1);
-        memcpy(move->out_strides, strides, sizeof strides);
-        move->to = i * strides[axis];
-    }
-    pieces->outputs = 1;
-    for (size_t r = 0; r < in->rank; r++)
-        if (r != axis || at->rank == 1)
-            pieces->dims[0][pieces->rank[0]++] = dims[r];
-    return 0;
-}
-
 static int describe_expand(const struct graph *graph, const struct node *node,
                            struct pieces *pieces, struct error *err)
 {
@@ -319,7 +260,7 @@ static int describe_expand(const struct graph *graph, const struct node *node,
     const int64_t *list;
     int32_t strides[8];
     size_t count;
-    int failed = constant_ints(graph, node, 1, &list, &count, err);
+    int failed = list_ints(graph, node, 1, &list, &count, err);
     if (!failed && count > ENGINE_RANK_MAX)
         failed = error_set(err, E_UNSUPPORTED, "rank %zu", count);
     if (failed)
@@ -339,54 +280,6 @@ static int describe_expand(const struct graph *graph, const struct node *node,
     for (size_t r = 0; r < move->rank; r++)
         move->in_strides[r] = strides[r];
     output_of_piece(pieces);
-    return 0;
-}
-
-static int read_pads(const struct graph *graph, const struct node *node, size_t rank,
-                     const int64_t **pads, float *fill, struct error *err)
-{
-    size_t count;
-    *fill = attribute_float(node, "value", 0.0f);
-    if (graph->opset < 11) {
-        count = attribute_ints(node, "pads", pads);
-    } else {
-        const struct value *value = node_input(graph, node, 2);
-        int failed = constant_ints(graph, node, 1, pads, &count, err);
-        if (failed)
-            return failed;
-        if (value && (!value->data || value->type != VALUE_FLOAT || value_elements(value) != 1))
-            return error_set(err, E_UNSUPPORTED, "its fill is not a constant float");
-        *fill = value ? *(const float *)value->data : 0.0f;
-    }
-    if (count != 2 * rank)
-        return error_set(err, E_PARSE, "%zu pads for rank %zu", count, rank);
-    return 0;
-}
-
-static int describe_pad(const struct graph *graph, const struct node *node, struct pieces *pieces,
-                        struct error *err)
-{
-    const struct value *in = node_input(graph, node, 0);
-    const int64_t *pads;
-    if (!attribute_is(node, "mode", "constant", true) || node->input_count > 3)
-        return error_set(err, E_UNSUPPORTED, "a mode other than constant, or axes");
-    int failed = read_pads(graph, node, in->rank, &pads, &pieces->fill, err);
-    if (failed)
-        return failed;
-    struct move *move = whole_piece(in, pieces);
-    pieces->padded = true;
-    pieces->outputs = 1;
-    pieces->rank[0] = in->rank;
-    for (size_t r = 0; r < in->rank; r++) {
-        int64_t before = pads[r], after = pads[in->rank + r];
-        if (before < 0 || after < 0 || before > 65536 || after > 65536)
-            return error_set(err, E_UNSUPPORTED, "pads %lld and %lld", (long long)before,
-                             (long long)after);
-        pieces->dims[0][r] = before + in->dims[r] + after;
-    }
-    move_strides(in->rank, pieces->dims[0], move->out_strides);
-    for (size_t r = 0; r < in->rank; r++)
-        move->to += pads[r] * move->out_strides[r];
     return 0;
 }
 
@@ -425,16 +318,13 @@ static int describe_blocks(const struct graph *graph, const struct node *node,
 }
 
 static describe *const describers[] = {describe_transpose, describe_slice,  describe_split,
-                                       describe_concat,    describe_gather, describe_expand,
-                                       describe_pad,       describe_blocks};
+                                       describe_concat,    describe_expand, describe_blocks};
 enum rearrangement {
     MOVE_TRANSPOSE,
     MOVE_SLICE,
     MOVE_SPLIT,
     MOVE_CONCAT,
-    MOVE_GATHER,
     MOVE_EXPAND,
-    MOVE_PAD,
     MOVE_BLOCKS,
 };
 
@@ -481,8 +371,6 @@ static int fold_move(struct graph *graph, struct node *node, struct error *err)
     for (size_t i = 0; !failed && i < pieces->outputs; i++)
         if (node_output(graph, node, i))
             failed = value_allocate(node_output(graph, node, i), err);
-    if (!failed && pieces->padded && pieces->fill != 0.0f)
-        failed = error_set(err, E_UNSUPPORTED, "a constant padded with a value");
     for (size_t i = 0; !failed && i < pieces->count; i++) {
         const struct piece *piece = &pieces->list[i];
         const struct value *in = node_input(graph, node, piece->input);
@@ -493,19 +381,6 @@ static int fold_move(struct graph *graph, struct node *node, struct error *err)
     }
     free(pieces);
     return failed;
-}
-
-static int lower_fill(struct lowering *lowering, int out, float fill, struct error *err)
-{
-    struct step *step;
-    int failed = lower_step(lowering, "move.cl", "fill", out, &step, err);
-    if (failed)
-        return failed;
-    step_tensor(step, out);
-    step_float(step, fill);
-    step_count(step, lowering->tensors[out].elements);
-    step_linear(step, lowering->tensors[out].elements);
-    return 0;
 }
 
 static int lower_piece(struct lowering *lowering, struct node *node, const struct piece *piece,
@@ -530,8 +405,6 @@ static int lower_move(struct lowering *lowering, struct node *node, struct error
     for (size_t i = 0; !failed && i < pieces->outputs; i++)
         if (node_output(lowering->graph, node, i))
             failed = lower_output(lowering, node->outputs[i], LAYOUT_PLAIN, &outputs[i], err);
-    if (!failed && pieces->padded)
-        failed = lower_fill(lowering, outputs[0], pieces->fill, err);
     for (size_t i = 0; !failed && i < pieces->count; i++)
         failed = lower_piece(lowering, node, &pieces->list[i], outputs, err);
     free(pieces);
@@ -549,10 +422,7 @@ const struct op ops_move[] = {
     MOVE("Split", 2, 12, "axis:i split:I", 1, 1, PIECES_MAX, MOVE_SPLIT),
     MOVE("Split", 13, 18, "axis:i num_outputs:i", 1, 2, PIECES_MAX, MOVE_SPLIT),
     MOVE("Concat", 1, 18, "axis:i", 1, PIECES_MAX, 1, MOVE_CONCAT),
-    MOVE("Gather", 1, 18, "axis:i", 2, 2, 1, MOVE_GATHER),
     MOVE("Expand", 8, 18, "", 2, 2, 1, MOVE_EXPAND),
-    MOVE("Pad", 2, 10, "mode:s pads:I value:f", 1, 1, 1, MOVE_PAD),
-    MOVE("Pad", 11, 18, "mode:s", 2, 4, 1, MOVE_PAD),
     MOVE("DepthToSpace", 1, 18, "blocksize:i mode:s", 1, 1, 1, MOVE_BLOCKS),
     MOVE("SpaceToDepth", 1, 18, "blocksize:i", 1, 1, 1, MOVE_BLOCKS),
     {0},

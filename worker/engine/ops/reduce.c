@@ -3,6 +3,7 @@
 
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
+#include "worker/engine/ops/axes.h"
 #include "worker/engine/ops/reduce.h"
 
 enum reduction { /* as kernels/reduce.cl numbers them */
@@ -67,6 +68,9 @@ static int infer_reduce(struct graph *graph, struct node *node, struct error *er
     size_t rank = 0;
     if (in->type != VALUE_FLOAT)
         return error_set(err, E_UNSUPPORTED, "an integer input (expected float)");
+    if (attribute_int(node, "p", 2) != 2)
+        return error_set(err, E_UNSUPPORTED, "p of %lld (expected 2)",
+                         (long long)attribute_int(node, "p", 2));
     int failed = reduce_axes(graph, node, &mask, err);
     if (failed)
         return failed;
@@ -78,48 +82,6 @@ static int infer_reduce(struct graph *graph, struct node *node, struct error *er
     return value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
 }
 
-/* Strides of a value's dimensions in a layout. */
-static void layout_strides(const struct value *value, enum layout layout, int64_t *strides)
-{
-    int64_t stride = 1;
-    for (size_t i = value->rank; i-- > 0; stride *= value->dims[i])
-        strides[i] = stride;
-    if (layout == LAYOUT_CHANNELS_LAST) {
-        int64_t pitch = (int64_t)round_up((size_t)value->dims[1], CHANNEL_BLOCK);
-        strides[1] = 1;
-        strides[3] = pitch;
-        strides[2] = pitch * value->dims[3];
-        strides[0] = strides[2] * value->dims[2];
-    }
-}
-
-/* Splits the dimensions by the mask into two lists of 8, appended with ones. */
-struct split {
-    int32_t dims[2][8], strides[2][8];
-    size_t count[2];
-};
-
-static void split_axes(const struct value *value, enum layout layout, unsigned mask,
-                       struct split *split)
-{
-    int64_t strides[ENGINE_RANK_MAX];
-    layout_strides(value, layout, strides);
-    *split = (struct split){0};
-    for (size_t i = 0; i < value->rank; i++) {
-        unsigned which = mask >> i & 1;
-        size_t at = split->count[which]++;
-        split->dims[which][at] = (int32_t)value->dims[i];
-        split->strides[which][at] = (int32_t)strides[i];
-    }
-    for (int which = 0; which < 2; which++) {
-        if (split->count[which] == 0)
-            split->count[which] = 1; /* one position, at stride 0 */
-        for (size_t at = 0; at < 8; at++)
-            if (split->dims[which][at] == 0)
-                split->dims[which][at] = 1;
-    }
-}
-
 static int lower_reduce(struct lowering *lowering, struct node *node, struct error *err)
 {
     const struct value *in_value = node_input(lowering->graph, node, 0);
@@ -127,7 +89,7 @@ static int lower_reduce(struct lowering *lowering, struct node *node, struct err
                                                                            : LAYOUT_PLAIN;
     unsigned mask;
     int in, out;
-    struct split split;
+    struct axes_split split;
     struct step *step;
     int failed = reduce_axes(lowering->graph, node, &mask, err);
     if (!failed)
@@ -138,19 +100,13 @@ static int lower_reduce(struct lowering *lowering, struct node *node, struct err
         failed = lower_step(lowering, "reduce.cl", "reduce", out, &step, err);
     if (failed)
         return failed;
-    split_axes(in_value, layout, mask, &split);
-    int64_t count = 1;
-    for (size_t i = 0; i < split.count[1]; i++)
-        count *= split.dims[1][i];
+    axes_split(in_value, layout, mask, &split);
     step_define(step, "-DREDUCE=%d -DKEPT=%zu -DREDUCED=%zu", node->op->variant % REDUCE_GLOBAL,
                 split.count[0], split.count[1]);
     step_tensor(step, in);
     step_tensor(step, out);
-    step_bytes(step, split.dims[0]);
-    step_bytes(step, split.strides[0]);
-    step_bytes(step, split.dims[1]);
-    step_bytes(step, split.strides[1]);
-    step_int(step, count);
+    axes_arguments(step, &split);
+    step_int(step, split.elements);
     step_count(step, lowering->tensors[out].elements);
     step_linear(step, lowering->tensors[out].elements);
     return 0;
@@ -181,6 +137,8 @@ const struct op ops_reduce[] = {
     REDUCE_BOTH("ReduceLogSum", REDUCE_LOG_SUM),
     REDUCE_BOTH("ReduceLogSumExp", REDUCE_LOG_SUM_EXP),
     {"GlobalAveragePool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, NULL,
+     lower_reduce},
+    {"GlobalLpPool", 2, 18, "p:i", 1, 1, 1, REDUCE_GLOBAL + REDUCE_L2, infer_reduce, NULL,
      lower_reduce},
     {"GlobalMaxPool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, NULL,
      lower_reduce},

@@ -31,6 +31,14 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_THRESHOLDED_RELU:
         read.a = attribute_float(node, "alpha", 1.0f);
         break;
+    case UNARY_SHRINK:
+        read.a = attribute_float(node, "lambd", 0.5f);
+        read.b = attribute_float(node, "bias", 0.0f);
+        break;
+    case UNARY_IS_INFINITE:
+        read.a = (float)attribute_int(node, "detect_negative", 1);
+        read.b = (float)attribute_int(node, "detect_positive", 1);
+        break;
     case UNARY_SELU:
         read.a = attribute_float(node, "alpha", graph->opset < 6 ? 1.6732f : 1.67326319217681885f);
         read.b = attribute_float(node, "gamma", graph->opset < 6 ? 1.0507f : 1.05070102214813232f);
@@ -52,6 +60,7 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_HARD_SWISH: case UNARY_SIN: case UNARY_COS: case UNARY_TAN: case UNARY_ASIN:
     case UNARY_ACOS: case UNARY_ATAN: case UNARY_SINH: case UNARY_COSH: case UNARY_ASINH:
     case UNARY_ACOSH: case UNARY_ATANH: case UNARY_SIGN: case UNARY_ROUND:
+    case UNARY_MISH: case UNARY_NOT: case UNARY_IS_NAN:
         break;
     }
     if (!failed)
@@ -59,17 +68,30 @@ int unary_read(const struct graph *graph, const struct node *node,
     return failed;
 }
 
+/* Abs, Neg and Sign of integers that are known at load. */
+static bool takes_integers(const struct node *node)
+{
+    return node->op->variant == UNARY_ABS || node->op->variant == UNARY_NEG ||
+           node->op->variant == UNARY_SIGN;
+}
+
 static int infer_unary(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
     struct unary_parameters parameters;
-    if (in->type != VALUE_FLOAT)
-        return error_set(err, E_UNSUPPORTED, "an integer input (expected float)");
+    bool whole = in->type == VALUE_INT64 && in->data && takes_integers(node);
+    if (in->type != (node->op->variant == UNARY_NOT ? VALUE_BOOL : VALUE_FLOAT) && !whole)
+        return error_set(err, E_UNSUPPORTED, "an input of another type (expected %s)",
+                         node->op->variant == UNARY_NOT ? "bool" : "float");
     int failed = unary_read(graph, node, &parameters, err);
-    if (failed)
-        return failed;
-    return value_set_shape(graph, node_output(graph, node, 0), in->rank, in->dims, in->batched,
-                           err);
+    if (!failed)
+        failed = value_set_shape(graph, node_output(graph, node, 0), in->rank, in->dims,
+                                 in->batched, err);
+    if (!failed && node->op->variant >= UNARY_NOT)
+        node_output(graph, node, 0)->type = VALUE_BOOL;
+    else if (!failed)
+        node_output(graph, node, 0)->type = in->type;
+    return failed;
 }
 
 bool node_is_unary(const struct node *node, enum unary which)
@@ -170,8 +192,22 @@ static float apply(enum unary which, float x, const struct unary_parameters *p)
     case UNARY_SIGN: return (float)((x > 0) - (x < 0));
     case UNARY_ROUND: return rintf(x);
     case UNARY_CELU: return fmaxf(x, 0) + fminf(p->a * expm1f(x / p->a), 0);
+    case UNARY_SHRINK: return x < -p->a ? x + p->b : x > p->a ? x - p->b : 0;
+    case UNARY_MISH: return x * tanhf(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
+    case UNARY_NOT: return x == 0;
+    case UNARY_IS_NAN: return isnan(x);
+    case UNARY_IS_INFINITE: return (p->a != 0 && x == -INFINITY) || (p->b != 0 && x == INFINITY);
     }
     return x;
+}
+
+static int64_t apply_integer(enum unary which, int64_t x)
+{
+    if (which == UNARY_NOT)
+        return x == 0;
+    if (which == UNARY_SIGN)
+        return (x > 0) - (x < 0);
+    return which == UNARY_NEG || x < 0 ? (int64_t)(0 - (uint64_t)x) : x;
 }
 
 static int fold_unary(struct graph *graph, struct node *node, struct error *err)
@@ -185,9 +221,16 @@ static int fold_unary(struct graph *graph, struct node *node, struct error *err)
     failed = value_allocate(out, err);
     if (failed)
         return failed;
-    for (int64_t i = 0; i < value_elements(out); i++)
-        ((float *)out->data)[i] =
-            apply((enum unary)node->op->variant, ((const float *)in->data)[i], &parameters);
+    enum unary which = (enum unary)node->op->variant;
+    for (int64_t i = 0; i < value_elements(out); i++) {
+        if (in->type != VALUE_FLOAT)
+            ((int64_t *)out->data)[i] = apply_integer(which, ((const int64_t *)in->data)[i]);
+        else if (out->type == VALUE_BOOL)
+            ((int64_t *)out->data)[i] =
+                apply(which, ((const float *)in->data)[i], &parameters) != 0;
+        else
+            ((float *)out->data)[i] = apply(which, ((const float *)in->data)[i], &parameters);
+    }
     return 0;
 }
 
@@ -231,5 +274,10 @@ const struct op ops_unary[] = {
     UNARY("Sign", 9, "", UNARY_SIGN),
     UNARY("Round", 11, "", UNARY_ROUND),
     UNARY("Celu", 12, "alpha:f", UNARY_CELU),
+    UNARY("Shrink", 9, "lambd:f bias:f", UNARY_SHRINK),
+    UNARY("Mish", 18, "", UNARY_MISH),
+    UNARY("Not", 1, "", UNARY_NOT),
+    UNARY("IsNaN", 9, "", UNARY_IS_NAN),
+    UNARY("IsInf", 10, "detect_negative:i detect_positive:i", UNARY_IS_INFINITE),
     {0},
 };

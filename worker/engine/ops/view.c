@@ -8,7 +8,7 @@
 #include "worker/engine/ops.h"
 
 enum view {
-    VIEW_SAME, /* Identity, Dropout, Cast to float */
+    VIEW_SAME, /* Identity, Dropout */
     VIEW_RESHAPE,
     VIEW_FLATTEN,
     VIEW_SQUEEZE,
@@ -137,17 +137,16 @@ static int unsqueeze_dims(const struct graph *graph, const struct node *node,
     return 0;
 }
 
-static int same_dims(const struct node *node, const struct value *in, size_t *rank, int64_t *dims,
-                     struct error *err)
+static int same_dims(const struct graph *graph, const struct node *node, const struct value *in,
+                     size_t *rank, int64_t *dims, struct error *err)
 {
-    if (strcmp(node->op->type, "Cast") == 0) {
-        int64_t to = attribute_int(node, "to", 0); /* TensorProto.DataType */
-        bool fits = in->type == VALUE_FLOAT ? to == 1 : to == 6 || to == 7;
-        if (!fits)
-            return error_set(err, E_UNSUPPORTED, "a cast to type %lld", (long long)to);
-    }
     if (attribute_int(node, "is_test", 1) == 0 && attribute_present(node, "is_test"))
         return error_set(err, E_UNSUPPORTED, "is_test 0");
+    const struct value *training = node_input(graph, node, 2); /* of Dropout, since opset 12 */
+    bool off = training && training->data && training->type == VALUE_BOOL &&
+               value_elements(training) == 1 && *(const int64_t *)training->data == 0;
+    if (training && !off)
+        return error_set(err, E_UNSUPPORTED, "training_mode 1");
     *rank = in->rank;
     memcpy(dims, in->dims, in->rank * sizeof *dims);
     return 0;
@@ -162,7 +161,7 @@ static int infer_view(struct graph *graph, struct node *node, struct error *err)
     int failed = 0;
     switch ((enum view)node->op->variant) {
     case VIEW_SAME:
-        failed = same_dims(node, in, &rank, dims, err);
+        failed = same_dims(graph, node, in, &rank, dims, err);
         break;
     case VIEW_RESHAPE:
         failed = reshape_dims(graph, node, in, &rank, dims, err);
@@ -213,8 +212,7 @@ const struct op ops_view[] = {
     VIEW("Identity", 1, 18, "", 1, VIEW_SAME),
     VIEW("Dropout", 1, 6, "is_test:i ratio:f consumed_inputs:I", 1, VIEW_SAME),
     VIEW("Dropout", 7, 11, "ratio:f", 1, VIEW_SAME),
-    VIEW("Dropout", 12, 18, "seed:i", 2, VIEW_SAME),
-    VIEW("Cast", 6, 18, "to:i", 1, VIEW_SAME),
+    VIEW("Dropout", 12, 18, "seed:i", 3, VIEW_SAME),
     VIEW("Reshape", 1, 4, "shape:I consumed_inputs:I", 1, VIEW_RESHAPE),
     VIEW("Reshape", 5, 18, "allowzero:i", 2, VIEW_RESHAPE),
     VIEW("Flatten", 1, 18, "axis:i", 1, VIEW_FLATTEN),

@@ -1,0 +1,92 @@
+/*
+ * Cast and CastLike. Integers and what comes of them exist at load only; on the device float stays
+ * float, and a truth value, which is 0 or 1 there, becomes the number.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "worker/engine/lower.h"
+#include "worker/engine/ops.h"
+
+/* TensorProto.DataType */
+enum { TYPE_FLOAT = 1, TYPE_INT32 = 6, TYPE_INT64 = 7, TYPE_BOOL = 9 };
+
+/* CastLike takes the type of its second operand; int32 and int64 are one type of ours. */
+static int target_type(const struct graph *graph, const struct node *node, enum value_type *type,
+                       struct error *err)
+{
+    const struct value *like = node_input(graph, node, 1);
+    int64_t to = attribute_int(node, "to", 0);
+    if (like)
+        *type = like->type;
+    else if (to == TYPE_FLOAT)
+        *type = VALUE_FLOAT;
+    else if (to == TYPE_INT32 || to == TYPE_INT64)
+        *type = VALUE_INT64;
+    else if (to == TYPE_BOOL)
+        *type = VALUE_BOOL;
+    else
+        return error_set(err, E_UNSUPPORTED,
+                         "a cast to type %lld (expected 1 float, 6 int32, 7 int64 or 9 bool)",
+                         (long long)to);
+    return 0;
+}
+
+static int convert_one(const struct value *in, int64_t i, struct value *out, struct error *err)
+{
+    double x = in->type == VALUE_FLOAT ? (double)((const float *)in->data)[i] : 0;
+    int64_t whole = in->type == VALUE_FLOAT ? 0 : ((const int64_t *)in->data)[i];
+    if (out->type == VALUE_FLOAT) {
+        ((float *)out->data)[i] = in->type == VALUE_FLOAT ? (float)x : (float)whole;
+        return 0;
+    }
+    if (out->type == VALUE_BOOL) {
+        ((int64_t *)out->data)[i] = x != 0 || whole != 0;
+        return 0;
+    }
+    if (!(fabs(x) < 9e18)) /* an infinity, or no number */
+        return error_set(err, E_UNSUPPORTED, "element %lld, %g, is no integer", (long long)i, x);
+    ((int64_t *)out->data)[i] = in->type == VALUE_FLOAT ? (int64_t)x : whole;
+    return 0;
+}
+
+static int fold_cast(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct value *out = node_output(graph, node, 0);
+    int failed = value_allocate(out, err);
+    for (int64_t i = 0; !failed && i < value_elements(out); i++)
+        failed = convert_one(in, i, out, err);
+    return failed;
+}
+
+static int infer_cast(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    enum value_type type = VALUE_FLOAT;
+    int failed = target_type(graph, node, &type, err);
+    if (!failed && !in->data && type != in->type && type != VALUE_FLOAT)
+        failed = error_set(err, E_UNSUPPORTED, "a cast of computed numbers to %s",
+                           type == VALUE_BOOL ? "bool" : "integers");
+    if (!failed)
+        failed = value_set_shape(graph, node_output(graph, node, 0), in->rank, in->dims,
+                                 in->batched, err);
+    if (failed)
+        return failed;
+    node_output(graph, node, 0)->type = type;
+    /* CastLike needs but the type of its second operand, which may be computed. */
+    return in->data ? fold_cast(graph, node, err) : 0;
+}
+
+static int lower_cast(struct lowering *lowering, struct node *node, struct error *err)
+{
+    int in;
+    int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
+    return failed ? failed : lower_view(lowering, node->outputs[0], in, err);
+}
+
+const struct op ops_cast[] = {
+    {"Cast", 6, 18, "to:i", 1, 1, 1, 0, infer_cast, NULL, lower_cast},
+    {"CastLike", 15, 18, "", 2, 2, 1, 0, infer_cast, NULL, lower_cast},
+    {0},
+};

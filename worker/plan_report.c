@@ -1,0 +1,119 @@
+/* Loads each network, runs it on numbers, prints its plan. No state. */
+#include "worker/plan_report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/device_select.h"
+#include "worker/pipeline.h"
+#include "worker/worker.h"
+
+#define TENSORS_MAX 64
+#define REPEATS 5
+
+struct planned {
+    struct device *device;
+    size_t batch;
+    bool tune;
+    double peak; /* GFLOP/s */
+    FILE *out;
+};
+
+static int make_input(struct planned *planned, const struct engine_tensor_info *info, cl_mem *buffer,
+                      struct error *err)
+{
+    size_t count = info->row_elements * planned->batch;
+    float *data = malloc(count * sizeof *data);
+    if (!data)
+        return error_set(err, E_MEMORY, "no memory for an input of %zu elements", count);
+    for (size_t i = 0; i < count; i++)
+        data[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
+    int failed = device_buffer(planned->device, count * sizeof *data, buffer, err);
+    if (!failed)
+        failed = device_write(planned->device, *buffer, 0, data, count * sizeof *data, err);
+    free(data);
+    return failed;
+}
+
+static int profile(struct planned *planned, struct engine_network *network, struct error *err)
+{
+    cl_mem in[TENSORS_MAX] = {NULL};
+    const cl_mem out[TENSORS_MAX] = {NULL};
+    size_t inputs = engine_input_count(network);
+    double *milliseconds = calloc(engine_step_count(network) + 1, sizeof *milliseconds);
+    int failed = milliseconds ? 0 : error_set(err, E_MEMORY, "no memory for times");
+    if (!failed && (inputs > TENSORS_MAX || engine_output_count(network) > TENSORS_MAX))
+        failed = error_set(err, E_LIMIT, "more than %d inputs or outputs", TENSORS_MAX);
+    for (size_t i = 0; !failed && i < inputs; i++)
+        failed = make_input(planned, engine_input(network, i), &in[i], err);
+    if (!failed)
+        failed = engine_profile(network, planned->batch, in, out, REPEATS, milliseconds, err);
+    if (!failed)
+        engine_print_plan(network, milliseconds, planned->peak, planned->out);
+    for (size_t i = 0; i < TENSORS_MAX; i++)
+        if (in[i])
+            clReleaseMemObject(in[i]);
+    free(milliseconds);
+    return failed;
+}
+
+static int plan_file(struct planned *planned, const char *path, double tolerance, struct error *err)
+{
+    struct engine_network *network = NULL;
+    const struct engine_options options = {.tolerance = tolerance};
+    int failed = 0;
+    if (planned->tune)
+        failed = engine_tune(planned->device, path, planned->batch, &options, planned->out, err);
+    if (!failed)
+        failed = engine_load(planned->device, path, planned->batch, &options, &network, err);
+    if (failed)
+        return failed;
+    fprintf(planned->out, "%s, %zu rows\n", path, planned->batch);
+    failed = profile(planned, network, err);
+    engine_free(&network);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
+}
+
+static int plan_bundle(struct planned *planned, const char *folder, struct error *err)
+{
+    struct bundle *bundle = NULL;
+    int failed = bundle_load(folder, &bundle, NULL, err);
+    for (size_t i = 0; !failed && i < pipeline_network_count(bundle); i++) {
+        char path[2 * LIMIT_PATH_BYTES];
+        struct pipeline_network described;
+        pipeline_network(bundle, i, &described);
+        int length = snprintf(path, sizeof path, "%s/%s", folder, described.file);
+        failed = length < 0 || (size_t)length >= sizeof path
+                     ? error_set(err, E_LIMIT, "path too long: %s/%s", folder, described.file)
+                     : plan_file(planned, path, described.tolerance, err);
+    }
+    bundle_free(&bundle);
+    return failed;
+}
+
+static bool is_file(const char *path)
+{
+    size_t length = strlen(path);
+    return length > 5 && strcmp(path + length - 5, ".onnx") == 0;
+}
+
+int plan_report(const char *path, const char *device, size_t batch, bool tune, FILE *out,
+                struct error *err)
+{
+    struct planned planned = {.batch = batch, .tune = tune, .out = out};
+    struct device_choice choices[DEVICE_CHOICES_MAX];
+    size_t count = 0;
+    int failed = worker_choose_devices(device, 0, choices, &count, err);
+    if (!failed)
+        failed = device_open(choices[0].index, &choices[0].options, &planned.device, err);
+    if (!failed)
+        failed = engine_peak(planned.device, &planned.peak, err);
+    if (!failed)
+        fprintf(out, "%s: %.0f GFLOP/s of multiply-adds, measured\n",
+                device_describe(planned.device)->name, planned.peak);
+    if (!failed)
+        failed = is_file(path) ? plan_file(&planned, path, ENGINE_TOLERANCE, err)
+                               : plan_bundle(&planned, path, err);
+    device_close(&planned.device);
+    return failed;
+}
