@@ -111,9 +111,10 @@ const struct cli_command cli_commands[] = {
      no_options, CLI_BROKER, command_job_wait},
     {"worker list", "", 0, 0, "lists the workers seen", NULL, no_options, CLI_BROKER,
      command_worker_list},
-    {"bundle check", "DIR", 1, 1, "runs a bundle's networks and compares with its references",
+    {"bundle check", "DIR|FILE.onnx", 1, 1, "says whether a bundle or an ONNX file would run",
      "Checks a bundle on a device of this machine: every file, every operator, and the outputs "
-     "against the reference outputs that the bundle brings.",
+     "against the reference outputs that the bundle brings. Of an ONNX file alone every node that "
+     "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
     {"bundle plan", "PATH", 1, 1, "prints how a bundle's networks, or an ONNX file, run on a device",
      "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted and "

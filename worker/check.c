@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <jansson.h>
+#include <sys/stat.h>
 
 #include "worker/pipeline.h"
 #include "worker/worker.h"
@@ -85,6 +86,31 @@ static int check_network(struct device *device, const char *folder,
     return failed ? failed : check_on_device(device, folder, described, out, err);
 }
 
+static void say_problem(void *context, const char *text)
+{
+    fprintf(context, "  %s\n", text);
+}
+
+/* One ONNX file, of which every problem is printed. */
+static int check_file(const char *path, FILE *out, struct error *err)
+{
+    size_t count;
+    int failed = engine_explain(path, say_problem, out, &count, err);
+    if (failed)
+        return failed;
+    if (count)
+        return error_set(err, E_UNSUPPORTED, "%s: %zu node%s would not run", path, count,
+                         count == 1 ? "" : "s");
+    fprintf(out, "%s: every node runs\n", path);
+    return 0;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 int check_bundle(const char *folder, const char *wanted, FILE *out, struct error *err)
 {
     struct bundle *bundle = NULL;
@@ -92,6 +118,8 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
     char hash[DIGEST_HEX_BYTES];
     struct device_choice choices[DEVICE_CHOICES_MAX];
     size_t count = 0;
+    if (is_file(folder))
+        return check_file(folder, out, err);
     int failed = bundle_load(folder, &bundle, hash, err);
     if (failed)
         return failed;

@@ -113,8 +113,8 @@ def instance_norm(x: torch.Tensor) -> torch.Tensor:
 
 
 def transposed_kernel(kernel: torch.Tensor) -> torch.Tensor:
-    """Of the transposed convolution that is upsampling by 2 (a 2x2 box) and a 3x3 convolution. Exporters
-    want a transposed convolution's weights as a parameter, not as an expression."""
+    """Of the transposed convolution that spreads each pixel over the kernel and a 2x2 box. Exporters want a
+    transposed convolution's weights as a parameter, not as an expression."""
     kernel = F.pad(kernel.permute(1, 0, 2, 3), [1, 1, 1, 1])
     return kernel[:, :, 1:, 1:] + kernel[:, :, :-1, 1:] + kernel[:, :, 1:, :-1] + kernel[:, :, :-1, :-1]
 

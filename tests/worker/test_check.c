@@ -49,6 +49,30 @@ static void a_bundle_that_lies_is_refused(void **state)
     assert_int_not_equal(check_bundle("models/nothing", NULL, stderr, &err), 0);
 }
 
+/* Two operators that nobody knows, made of those that a file has. */
+static void every_problem_of_a_file_is_listed(void **state)
+{
+    (void)state;
+    char command[1024], path[300], *text = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/broken.onnx", folder);
+    snprintf(command, sizeof command,
+             "LC_ALL=C sed 's/\\x04Conv/\\x04Konv/; s/\\x04Gemm/\\x04Jemm/' models/default/age_fit.onnx "
+             ">'%s'", path);
+    assert_int_equal(system(command), 0);
+    FILE *out = open_memstream(&text, &size);
+    assert_error(check_bundle(path, NULL, out, &err), E_UNSUPPORTED, "would not run");
+    fclose(out);
+    assert_non_null(strstr(text, "(Konv, opset"));
+    assert_non_null(strstr(text, "(Jemm, opset"));
+    free(text);
+    out = open_memstream(&text, &size);
+    assert_ok(check_bundle("models/default/age_fit.onnx", NULL, out, &err));
+    fclose(out);
+    assert_string_equal(text, "models/default/age_fit.onnx: every node runs\n");
+    free(text);
+}
+
 static void devices_as_json(void **state)
 {
     (void)state;
@@ -83,6 +107,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_bundle_runs),
         cmocka_unit_test(a_bundle_that_lies_is_refused),
+        cmocka_unit_test(every_problem_of_a_file_is_listed),
         cmocka_unit_test(devices_as_json),
     };
     if (!have_device())

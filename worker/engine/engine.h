@@ -51,6 +51,12 @@ void engine_free(struct engine_network **network);
 /* Everything engine_load checks, without a device: parse, operators, types, shapes. */
 MUST_CHECK int engine_check(const char *path, struct error *err);
 
+/* The same, but goes on: calls `say` with a sentence for every node that does not run, which names it,
+ * its operator and the reason; *count is how many. Nodes behind such a one are not looked at, as their
+ * shapes are unknown. Fails for a file that cannot be read at all. */
+MUST_CHECK int engine_explain(const char *path, void (*say)(void *context, const char *text),
+                              void *context, size_t *count, struct error *err);
+
 size_t engine_input_count(const struct engine_network *network);
 size_t engine_output_count(const struct engine_network *network);
 const struct engine_tensor_info *engine_input(const struct engine_network *network, size_t i);

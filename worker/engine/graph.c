@@ -153,6 +153,17 @@ int graph_add_value(struct graph *graph)
     return (int)graph->value_count++;
 }
 
+int graph_add_problem(struct graph *graph, size_t node, const struct error *error,
+                      struct error *err)
+{
+    struct problem *grown = realloc(graph->problems, (graph->problem_count + 1) * sizeof *grown);
+    if (!grown)
+        return error_set(err, E_MEMORY, "no memory for an error");
+    graph->problems = grown;
+    grown[graph->problem_count++] = (struct problem){node, *error};
+    return 0;
+}
+
 static void count_node(struct graph *graph, struct node *node)
 {
     bool used = false;
@@ -204,5 +215,6 @@ void graph_free(struct graph **graph)
     free(freed->nodes);
     free(freed->inputs);
     free(freed->outputs);
+    free(freed->problems);
     free(freed);
 }

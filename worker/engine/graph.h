@@ -73,6 +73,12 @@ struct node {
     struct fused fused;
 };
 
+/* A node that does not run. It matters if it is still used once all shapes are known. */
+struct problem {
+    size_t node;
+    struct error error; /* E_UNSUPPORTED or E_PARSE; the text names the node */
+};
+
 struct graph {
     void *model; /* the unpacked file; nodes borrow their attributes from it */
     int opset;
@@ -85,12 +91,14 @@ struct graph {
     size_t node_count;
     int *inputs, *outputs; /* values */
     size_t input_count, output_count;
+    struct problem *problems;
+    size_t problem_count;
 };
 
 /* The graph of the file at `path` (or of `size` bytes at `data`) without any shape but those of its
  * inputs and constants, for `batch` rows, or, if `fixed`, for the dimensions that the file gives.
- * Operators, their opsets and the attributes' names and types are checked. The caller frees with
- * graph_free. */
+ * Operators, their opsets and the attributes' names and types are checked; nodes that fail are among
+ * the graph's problems and have an op without infer. The caller frees with graph_free. */
 MUST_CHECK int graph_read(const char *path, int64_t batch, bool fixed, struct graph **graph,
                           struct error *err);
 MUST_CHECK int graph_parse(const void *data, size_t size, int64_t batch, bool fixed,
@@ -135,6 +143,10 @@ void attribute_text(const struct node *node, const char *name, char text[64]);
 /* Makes a constant of a tensor attribute. */
 MUST_CHECK int attribute_tensor(const struct node *node, const char *name, struct value *value,
                                 struct error *err);
+
+/* Notes that node `node` does not run, because of `error`. */
+MUST_CHECK int graph_add_problem(struct graph *graph, size_t node, const struct error *error,
+                                 struct error *err);
 
 /* Counts uses anew and marks nodes dead none of whose outputs is used. */
 void graph_count_uses(struct graph *graph);

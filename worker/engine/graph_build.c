@@ -16,6 +16,9 @@
 /* Far beyond any network of ours; keeps every count in an int. */
 #define NODES_MAX 1000000
 
+/* Of nodes that are refused. */
+static const struct op no_op = {.type = "refused", .attributes = ""};
+
 struct builder {
     struct graph *graph;
     const Onnx__GraphProto *proto;
@@ -284,17 +287,26 @@ static int add_node(struct builder *builder, const Onnx__NodeProto *proto, struc
     else
         snprintf(node->name, sizeof node->name, "#%zu", graph->node_count - 1);
     node->attributes = (const struct attributes *)proto;
-    int failed = find_op(graph, proto, node, err);
-    if (failed)
-        return failed;
-    failed = connect_inputs(builder, node, proto, err);
+    struct error refused = {0};
+    int code = find_op(graph, proto, node, &refused);
+    if (code)
+        node->op = &no_op;
+    int failed = connect_inputs(builder, node, proto, err);
     if (!failed)
         failed = connect_outputs(builder, node, proto, err);
-    if (!failed)
-        failed = check_counts(node, err);
-    if (!failed)
-        failed = check_attributes(node, proto, err);
-    return failed ? node_error(graph, node, failed, err) : 0;
+    if (failed)
+        return node_error(graph, node, failed, err);
+    if (!code) {
+        code = check_counts(node, &refused);
+        if (!code)
+            code = check_attributes(node, proto, &refused);
+        if (code)
+            node_error(graph, node, code, &refused);
+    }
+    if (!code)
+        return 0;
+    node->op = &no_op;
+    return graph_add_problem(graph, graph->node_count - 1, &refused, err);
 }
 
 static int add_nodes(struct builder *builder, struct error *err)

@@ -1,6 +1,4 @@
 /* Shape inference and constant folding, in one walk, on which modulation is rewritten. No state. */
-#include <stdlib.h>
-
 #include "worker/engine/modulate.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
@@ -51,47 +49,26 @@ int pass_check_outputs(const struct graph *graph, struct error *err)
     return 0;
 }
 
-/* Nodes that could not be inferred. They matter only if they are still used in the end: modulation does
- * without what exporters compute weights with. */
-struct failures {
-    struct failure {
-        size_t node;
-        struct error error;
-    } *list;
-    size_t count;
-};
-
-static int note_failure(struct failures *failures, size_t node, const struct error *error,
-                        struct error *err)
-{
-    struct failure *grown = realloc(failures->list, (failures->count + 1) * sizeof *grown);
-    if (!grown)
-        return error_set(err, E_MEMORY, "no memory for an error");
-    failures->list = grown;
-    grown[failures->count++] = (struct failure){node, *error};
-    return 0;
-}
-
-/* After a failure, inputs without a shape come from it. */
-static int infer_or_note(struct graph *graph, size_t at, struct failures *failures,
-                         struct error *err)
+/* After a problem, inputs without a shape come from it. Whether it matters shows in the end: modulation
+ * does without what exporters compute weights with. */
+static int infer_or_note(struct graph *graph, size_t at, struct error *err)
 {
     struct error error = {0};
-    if (failures->count && check_known(graph, &graph->nodes[at], &error))
+    struct node *node = &graph->nodes[at];
+    if (!node->op->infer || (graph->problem_count && check_known(graph, node, &error)))
         return 0;
-    int failed = infer_node(graph, &graph->nodes[at], &error);
+    int failed = infer_node(graph, node, &error);
     if (failed && failed != E_MEMORY)
-        return note_failure(failures, at, &error, err);
+        return graph_add_problem(graph, at, &error, err);
     return failed ? error_set(err, failed, "%s", error.text) : 0;
 }
 
-static int check_alive(const struct graph *graph, const struct failures *failures,
-                       struct error *err)
+static int check_alive(const struct graph *graph, struct error *err)
 {
-    for (size_t i = 0; i < failures->count; i++)
-        if (!graph->nodes[failures->list[i].node].dead)
-            return error_set(err, failures->list[i].error.code, "%s",
-                             failures->list[i].error.text);
+    for (size_t i = 0; i < graph->problem_count; i++)
+        if (!graph->nodes[graph->problems[i].node].dead)
+            return error_set(err, graph->problems[i].error.code, "%s",
+                             graph->problems[i].error.text);
     for (size_t i = 0; i < graph->node_count; i++)
         if (!graph->nodes[i].dead && check_known(graph, &graph->nodes[i], err))
             return node_error(graph, &graph->nodes[i], E_PARSE, err);
@@ -100,17 +77,13 @@ static int check_alive(const struct graph *graph, const struct failures *failure
 
 int pass_infer(struct graph *graph, struct error *err)
 {
-    struct failures failures = {NULL, 0};
-    int failed = 0;
-    for (size_t i = 0; !failed && i < graph->node_count; i++) {
-        failed = modulate_node(graph, i, err);
+    for (size_t i = 0; i < graph->node_count; i++) {
+        int failed = modulate_node(graph, i, err);
         if (!failed)
-            failed = infer_or_note(graph, i, &failures, err);
+            failed = infer_or_note(graph, i, err);
+        if (failed)
+            return failed;
     }
-    if (!failed) {
-        graph_count_uses(graph);
-        failed = check_alive(graph, &failures, err);
-    }
-    free(failures.list);
-    return failed;
+    graph_count_uses(graph);
+    return check_alive(graph, err);
 }

@@ -156,6 +156,9 @@ static int insert_nodes(struct graph *graph, size_t at, size_t count, struct err
     for (size_t i = 0; i < graph->value_count; i++)
         if (graph->values[i].producer >= (int)at)
             graph->values[i].producer += (int)count;
+    for (size_t i = 0; i < graph->problem_count; i++)
+        if (graph->problems[i].node >= at)
+            graph->problems[i].node += count;
     return 0;
 }
 
@@ -347,7 +350,7 @@ static int squared(const struct graph *graph, const struct node *node)
     if (is_op(node, "ReduceSumSquare"))
         return node->inputs[0];
     const struct node *square = producer(graph, node->inputs[0]);
-    if (!is_op(node, "ReduceSum") || !square)
+    if (!square)
         return -1;
     if (node_is_binary(square, BINARY_MUL) && square->inputs[0] == square->inputs[1])
         return square->inputs[0];
@@ -406,9 +409,12 @@ static int modulate_sum(struct graph *graph, size_t at, int of, struct error *er
 int modulate_node(struct graph *graph, size_t at, struct error *err)
 {
     const struct node *node = &graph->nodes[at];
+    if (!node->op->infer) /* refused; its attributes are not checked */
+        return 0;
     if ((is_op(node, "Conv") || is_op(node, "ConvTranspose")) &&
         !graph->values[node->inputs[1]].data)
         return modulate_conv(graph, at, err);
-    int of = sums_weights(graph, node) ? squared(graph, node) : -1;
+    bool sum = is_op(node, "ReduceSum") || is_op(node, "ReduceSumSquare");
+    int of = sum && sums_weights(graph, node) ? squared(graph, node) : -1;
     return of < 0 ? 0 : modulate_sum(graph, at, of, err);
 }

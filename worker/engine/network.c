@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
 #include "worker/engine/tuning.h"
@@ -305,6 +306,48 @@ static int check(const char *path, const void *data, size_t size, struct error *
 int network_check(const void *data, size_t size, struct error *err)
 {
     return check(NULL, data, size, err);
+}
+
+/* What only the input's content decides has shapes, but no kernel. */
+static int find_unlowered(struct graph *graph, struct error *err)
+{
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *node = &graph->nodes[i];
+        struct error error = {0};
+        if (node->dead || node->op->lower || !node->op->infer)
+            continue;
+        error_set(&error, E_UNSUPPORTED, "it depends on the input's content (expected a constant)");
+        node_error(graph, node, E_UNSUPPORTED, &error);
+        int failed = graph_add_problem(graph, i, &error, err);
+        if (failed)
+            return failed;
+    }
+    return 0;
+}
+
+int engine_explain(const char *path, void (*say)(void *context, const char *text), void *context,
+                   size_t *count, struct error *err)
+{
+    struct graph *graph = NULL;
+    struct error first = {0};
+    *count = 0;
+    if (check(path, NULL, 0, &first) == 0)
+        return 0;
+    int failed = graph_read(path, CHECK_BATCH, false, &graph, err);
+    if (!failed)
+        failed = pass_infer(graph, &first) == E_MEMORY ? error_set(err, E_MEMORY, "no memory")
+                                                       : find_unlowered(graph, err);
+    for (size_t i = 0; !failed && i < graph->problem_count; i++)
+        if (!graph->nodes[graph->problems[i].node].dead) {
+            say(context, graph->problems[i].error.text);
+            ++*count;
+        }
+    if (!failed && *count == 0) { /* an output, or what lowering refuses */
+        say(context, first.text);
+        *count = 1;
+    }
+    graph_free(&graph);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 
 int engine_check(const char *path, struct error *err)
