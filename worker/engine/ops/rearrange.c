@@ -12,7 +12,7 @@
 #include "worker/engine/ops/move.h"
 
 /* Most copies one node may become. */
-#define PIECES_MAX 256
+#define PIECES_MAX 1024
 
 /* One output of a node from one input. */
 struct piece {
