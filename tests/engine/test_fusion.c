@@ -214,6 +214,60 @@ static void test_output_between(void **state)
     model_free(&model);
 }
 
+/* A Pad of zeros goes into the convolution behind it; another does not. */
+static void test_pad(void **state)
+{
+    (void)state;
+    static const int64_t around[] = {0, 0, 1, 2, 0, 0, 3, 0}, channels[] = {0, 1, 0, 0, 0, -1, 0, 0};
+    struct model model;
+    start(&model);
+    model_ints(&model, "around", 8, around);
+    model_node(&model, "Pad", "x around", "p");
+    conv(&model, "p w b", "y");
+    expect_steps(&model, 1, 1);
+    start(&model);
+    model_ints(&model, "around", 8, around);
+    node_string(&model, model_node(&model, "Pad", "x around", "p"), "mode", "edge");
+    conv(&model, "p w b", "y");
+    expect_steps(&model, 2, 2);
+    start(&model);
+    model_ints(&model, "channels", 8, channels);
+    model_node(&model, "Pad", "x channels", "p");
+    conv(&model, "p w b", "y");
+    expect_steps(&model, 2, 2);
+}
+
+/* An image channels-last and something smaller beside it, either first: the same as plain tensors. */
+static void test_small_operand(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"Add", "Sub", "Mul", "Div"};
+    static const int64_t channels[] = {32, 1, 1}, pixels[] = {1, 1, SIDE, SIDE},
+                         wide[] = {32, CHANNELS, 3, 3};
+    float small[32], noise[SIDE * SIDE], w[32 * CHANNELS * 9];
+    harness_random(w, 32 * CHANNELS * 9, 9);
+    for (int i = 0; i < SIDE * SIDE; i++)
+        noise[i] = 1.5f + (float)i / 50;
+    for (int i = 0; i < 32; i++)
+        small[i] = 1.25f + (float)i / 40;
+    for (size_t i = 0; i < 4; i++)
+        for (int swapped = 0; swapped < 2; swapped++) {
+            struct model model;
+            start(&model);
+            model_floats(&model, "wide", 4, wide, w);
+            model_floats(&model, "small", 3, channels, small);
+            model_floats(&model, "noise", 4, pixels, noise);
+            conv(&model, "x wide", "c");
+            model_node(&model, types[i], swapped ? "small c" : "c small", "d");
+            model_node(&model, types[i % 3], "d noise", "e");
+            model_node(&model, "LeakyRelu", "e", "y");
+            model_output(&model, "y");
+            assert_true(compare(&model, false) >= 3);
+            assert_true(compare(&model, true) >= 3);
+            model_free(&model);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,6 +275,8 @@ int main(void)
         cmocka_unit_test(test_residual),      cmocka_unit_test(test_pixel_norm),
         cmocka_unit_test(test_no_pixel_norm), cmocka_unit_test(test_upsample),
         cmocka_unit_test(test_output_between),
+        cmocka_unit_test(test_pad),
+        cmocka_unit_test(test_small_operand),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "worker/engine/passes.h"
 
 #define UPSAMPLE_MOST 4
+#define PAD_MOST 64
 
 /* The live node that computes a value used `uses` times, or NULL. */
 static struct node *producer(struct graph *graph, int value, int uses)
@@ -254,6 +255,42 @@ static void absorb_upsample(struct graph *graph, struct node *node)
     node->fused.upsample = factor;
 }
 
+/* A Pad of zeros around an image's rows and columns, whose amounts are known. */
+static bool zero_pads(const struct graph *graph, const struct node *pad, int64_t pads[4])
+{
+    const int64_t *amounts = NULL;
+    const struct value *given = node_input(graph, pad, 1), *zero = node_input(graph, pad, 2);
+    size_t count = attribute_ints(pad, "pads", &amounts);
+    if (given && given->data && given->type == VALUE_INT64) {
+        count = (size_t)value_elements(given);
+        amounts = given->data;
+    }
+    bool zeros = attribute_is(pad, "mode", "constant", true) &&
+                 attribute_float(pad, "value", 0) == 0 &&
+                 (!zero || (zero->data && zero->type == VALUE_FLOAT && *(float *)zero->data == 0));
+    if (count != 8 || !zeros || node_input(graph, pad, 3))
+        return false;
+    for (size_t i = 0; i < 8; i++)
+        if (amounts[i] < 0 || amounts[i] > PAD_MOST || (i % 4 < 2 && amounts[i] != 0))
+            return false;
+    memcpy(pads, (int64_t[4]){amounts[2], amounts[3], amounts[6], amounts[7]}, 4 * sizeof *pads);
+    return true;
+}
+
+static void absorb_pad(struct graph *graph, struct node *node)
+{
+    int64_t pads[4];
+    const struct node *pad = producer(graph, node->inputs[0], 1);
+    if (!is_op(node, "Conv") || !pad || !is_op(pad, "Pad") || node->fused.upsample ||
+        graph->values[node->inputs[0]].rank != 4 ||
+        !(attribute_is(node, "auto_pad", "NOTSET", true) ||
+          attribute_is(node, "auto_pad", "VALID", false)) ||
+        !zero_pads(graph, pad, pads))
+        return;
+    node->inputs[0] = pad->inputs[0];
+    memcpy(node->fused.pads, pads, sizeof pads);
+}
+
 static int fuse_node(struct graph *graph, struct node *node, struct error *err)
 {
     int failed = absorb_batch_norm(graph, node, err);
@@ -264,6 +301,7 @@ static int fuse_node(struct graph *graph, struct node *node, struct error *err)
         absorb_activation(graph, node);
         absorb_pixel_norm(graph, node);
         absorb_upsample(graph, node);
+        absorb_pad(graph, node);
     } else if (node_is_binary(node, BINARY_ADD)) {
         absorb_activation(graph, node);
     }

@@ -55,6 +55,7 @@ struct fused {
     struct activation activation;
     bool pixel_norm;       /* divide by the root mean square over channels, after the activation */
     float pixel_norm_epsilon;
+    int64_t pads[4];       /* zeros around the input beside the node's own: top, left, bottom, right */
     int upsample;          /* nearest ×upsample of the input first; 0: none */
     int residual;          /* value added before the activation, + 1; 0: none */
     float *scale, *shift;  /* per output channel: y·scale + shift, before the residual; owned */

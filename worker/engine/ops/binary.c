@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "worker/engine/lower.h"
+#include "worker/engine/ops/binary_blocked.h"
 #include "worker/engine/ops/broadcast.h"
 #include "worker/engine/ops/elementwise.h"
 
@@ -373,6 +374,10 @@ static int lower_binary(struct lowering *lowering, struct node *node, struct err
     int out = -1;
     if (node->input_count == 1)
         return lower_single(lowering, node, err);
+    struct binary_blocked blocked;
+    if (graph->opset >= 7 && !is_mean(node) &&
+        binary_blocked_fits(lowering, node, pair.which, &blocked))
+        return lower_binary_blocked(lowering, node, pair.which, &blocked, err);
     int failed = align(graph, node, 0, &first, err);
     if (!failed)
         failed = lower_operand(lowering, node->inputs[0], layout, &pair.a, err);

@@ -152,6 +152,15 @@ static int apply_auto_pad(const struct node *node, const struct conv *conv, cons
     return 0;
 }
 
+/* Padding by zeros that fusion took over from a Pad before the convolution. */
+static void add_fused_pads(const struct fused *fused, struct conv_numbers *numbers)
+{
+    for (int a = 0; a < 2; a++) {
+        numbers->pad_begin[a] += fused->pads[a];
+        numbers->pad_end[a] += fused->pads[2 + a];
+    }
+}
+
 static int output_size(const struct conv *conv, const struct conv_numbers *numbers, int a,
                        int64_t in, int64_t *pad, int64_t *out, struct error *err)
 {
@@ -263,6 +272,8 @@ int conv_read(const struct graph *graph, const struct node *node, struct conv *c
         failed = read_numbers(node, axes, &numbers, err);
     if (!failed)
         failed = apply_auto_pad(node, &made, size, &numbers, err);
+    if (!failed)
+        add_fused_pads(&node->fused, &numbers);
     if (!failed)
         failed = make_axis(&made, &numbers, 0, size[0], node->fused.upsample, &made.y, err);
     if (!failed)
