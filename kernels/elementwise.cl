@@ -92,7 +92,7 @@ static inline float apply(float x)
     case 37: return x * tanh(fmax(x, 0.0f) + log1p(exp(-fabs(x))));
     case 38: return x == 0.0f ? 1.0f : 0.0f;
     case 39: return isnan(x) ? 1.0f : 0.0f;
-    case 40: return (a != 0.0f && x == -INFINITY) || (b != 0.0f && x == INFINITY) ? 1.0f : 0.0f;
+    case 40: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
     default: return x;
     }
 }

@@ -20,6 +20,7 @@ static inline float unnormalise(float g, int size)
     return ALIGN ? (g + 1.0f) * 0.5f * (size - 1) : ((g + 1.0f) * size - 1.0f) * 0.5f;
 }
 
+#if BORDER == 2
 /* Reflection between the outermost centres with ALIGN, else between the outer edges. */
 static inline float reflect(float x, int size)
 {
@@ -29,6 +30,7 @@ static inline float reflect(float x, int size)
     x = fmod(fabs(x - low), 2.0f * span);
     return low + (x > span ? 2.0f * span - x : x);
 }
+#endif
 
 static inline float bounded(float x, int size)
 {
@@ -49,6 +51,7 @@ static inline float pixel(const __global float *plane, float y, float x, int h, 
     return inside ? plane[(size_t)(int)y * w + (int)x] : 0.0f;
 }
 
+#if MODE == 2
 static inline float cubic(float distance)
 {
     const float a = -0.75f;
@@ -57,6 +60,7 @@ static inline float cubic(float distance)
         return ((a + 2.0f) * x - (a + 3.0f)) * x * x + 1.0f;
     return x < 2.0f ? ((a * x - 5.0f * a) * x + 8.0f * a) * x - 4.0f * a : 0.0f;
 }
+#endif
 
 __kernel void grid_sample(const __global float *restrict in, const __global float *restrict grid,
                           __global float *restrict out, int channels, int h, int w, int places,

@@ -181,9 +181,11 @@ static bool fits(const struct vector *vector, unsigned runtime,
         const Onnx__TensorProto *input = vector->inputs[i];
         if (!(runtime >> i & 1))
             continue;
-        if (!info || input->n_dims != info->rank ||
-            memcmp(input->dims, info->dims, info->rank * sizeof *info->dims) != 0)
+        if (!info || input->n_dims != info->rank)
             return false;
+        for (size_t r = 0; r < info->rank; r++)
+            if (input->dims[r] != info->dims[r])
+                return false;
         at++;
     }
     return at == engine_input_count(network);

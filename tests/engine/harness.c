@@ -301,6 +301,14 @@ static void check(int failed, const struct error *err)
         fail_msg("%s: %s", error_name(failed), err->text);
 }
 
+/* A fixed graph's tensors, and scalars, are not of rows. */
+static size_t tensor_bytes(const struct engine_network *network,
+                           const struct engine_tensor_info *info, size_t rows)
+{
+    size_t copies = network->graph->fixed || info->rank == 0 ? 1 : rows;
+    return info->row_elements * copies * sizeof(float);
+}
+
 void harness_run(struct engine_network *network, size_t rows, const float *const *inputs,
                  float *const *outputs)
 {
@@ -310,17 +318,17 @@ void harness_run(struct engine_network *network, size_t rows, const float *const
     size_t ins = engine_input_count(network), outs = engine_output_count(network);
     assert_true(ins <= 16 && outs <= 16);
     for (size_t i = 0; i < ins; i++) {
-        size_t bytes = engine_input(network, i)->row_elements * rows * sizeof(float);
+        size_t bytes = tensor_bytes(network, engine_input(network, i), rows);
         check(device_buffer(device, bytes, &in[i], &err), &err);
         check(device_write(device, in[i], 0, inputs[i], bytes, &err), &err);
     }
     for (size_t i = 0; i < outs; i++)
-        check(device_buffer(device, engine_output(network, i)->row_elements * rows * sizeof(float),
-                            &out[i], &err), &err);
+        check(device_buffer(device, tensor_bytes(network, engine_output(network, i), rows), &out[i],
+                            &err), &err);
     check(engine_run(network, rows, in, out, &err), &err);
     for (size_t i = 0; i < outs; i++)
         check(device_read(device, out[i], 0, outputs[i],
-                          engine_output(network, i)->row_elements * rows * sizeof(float), &err),
+                          tensor_bytes(network, engine_output(network, i), rows), &err),
               &err);
     for (size_t i = 0; i < 16; i++) {
         if (in[i])

@@ -47,9 +47,10 @@ static void set_number(struct value *value, int64_t i, double number)
 static int infer_size(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
+    static const int64_t none[1];
     if (in->batched)
         return error_set(err, E_UNSUPPORTED, "it would count the samples");
-    int failed = make_constant(graph, node, 0, VALUE_INT64, 0, NULL, err);
+    int failed = make_constant(graph, node, 0, VALUE_INT64, 0, none, err);
     if (!failed)
         *(int64_t *)node_output(graph, node, 0)->data = value_elements(in);
     return failed;

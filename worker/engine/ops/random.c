@@ -53,6 +53,8 @@ static int infer_random(struct graph *graph, struct node *node, struct error *er
     if (type != TYPE_FLOAT || (like && like->type != VALUE_FLOAT))
         return error_set(err, E_UNSUPPORTED, "numbers of type %lld (expected 1, float)",
                          (long long)type);
+    if (!like && rank == 0)
+        return error_set(err, E_PARSE, "shape is missing");
     int failed = value_set_shape(graph, out, rank, dims, like && like->batched, err);
     if (failed || out->batched)
         return failed;

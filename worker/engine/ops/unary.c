@@ -36,8 +36,8 @@ int unary_read(const struct graph *graph, const struct node *node,
         read.b = attribute_float(node, "bias", 0.0f);
         break;
     case UNARY_IS_INFINITE:
-        read.a = (float)attribute_int(node, "detect_negative", 1);
-        read.b = (float)attribute_int(node, "detect_positive", 1);
+        read.a = attribute_int(node, "detect_negative", 1) != 0;
+        read.b = attribute_int(node, "detect_positive", 1) != 0;
         break;
     case UNARY_SELU:
         read.a = attribute_float(node, "alpha", graph->opset < 6 ? 1.6732f : 1.67326319217681885f);
@@ -196,7 +196,7 @@ static float apply(enum unary which, float x, const struct unary_parameters *p)
     case UNARY_MISH: return x * tanhf(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
     case UNARY_NOT: return x == 0;
     case UNARY_IS_NAN: return isnan(x);
-    case UNARY_IS_INFINITE: return (p->a != 0 && x == -INFINITY) || (p->b != 0 && x == INFINITY);
+    case UNARY_IS_INFINITE: return !isinf(x) ? 0 : x < 0 ? p->a : p->b;
     }
     return x;
 }
