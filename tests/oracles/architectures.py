@@ -194,7 +194,7 @@ def upfirdn(x: torch.Tensor, taps: torch.Tensor, up: int = 1, padding: tuple = (
     if up > 1:
         x = F.pad(x.reshape(-1, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1]).reshape(-1, c, h * up, w * up)
     x = F.pad(x, list(padding))
-    kernel = torch.cat([(taps * gain).flip([0, 1])[None, None]] * c)
+    kernel = (taps * gain).flip([0, 1])[None, None].repeat(c, 1, 1, 1)
     return F.conv2d(x, kernel, groups=c)
 
 
