@@ -92,7 +92,8 @@ class Dense(nn.Module):
         self.weight_gain, self.bias_gain = rate * gain / math.sqrt(inputs), rate
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+        bias, weight = self.bias * self.bias_gain, self.weight * self.weight_gain
+        return torch.addmm(bias.unsqueeze(0), x, weight.t())  # a bias [1, outputs], as ADA's code has it
 
 
 class Mapping(nn.Module):
