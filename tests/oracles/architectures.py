@@ -92,7 +92,8 @@ class Dense(nn.Module):
         self.weight_gain, self.bias_gain = rate * gain / math.sqrt(inputs), rate
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.linear(x, self.weight * self.weight_gain, self.bias * self.bias_gain)
+        bias, weight = self.bias * self.bias_gain, self.weight * self.weight_gain
+        return torch.addmm(bias.unsqueeze(0), x, weight.t())  # a bias [1, outputs], as ADA's code has it
 
 
 class Mapping(nn.Module):
@@ -194,7 +195,7 @@ def upfirdn(x: torch.Tensor, taps: torch.Tensor, up: int = 1, padding: tuple = (
     if up > 1:
         x = F.pad(x.reshape(-1, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1]).reshape(-1, c, h * up, w * up)
     x = F.pad(x, list(padding))
-    kernel = torch.cat([(taps * gain).flip([0, 1])[None, None]] * c)
+    kernel = (taps * gain).flip([0, 1])[None, None].repeat(c, 1, 1, 1)
     return F.conv2d(x, kernel, groups=c)
 
 

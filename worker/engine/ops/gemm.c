@@ -41,7 +41,8 @@ static int read_c(const struct node *node, const struct value *c, struct product
         return error_set(err, E_PARSE, "C does not broadcast to [%lld,%lld]",
                          (long long)product->m, (long long)product->j);
     broadcast_strides(c, 2, dims, strides);
-    product->c[2] = strides[0];
+    /* Not of C's one row, even if there is one row in all: the kernel must not depend on the batch. */
+    product->c[2] = c->rank == 2 && c->dims[0] > 1 ? strides[0] : 0;
     product->c[3] = strides[1];
     product->beta = attribute_float(node, "beta", 1.0f);
     return 0;
