@@ -214,6 +214,23 @@ static void test_output_between(void **state)
     model_free(&model);
 }
 
+/* Files name Dropout's mask; only one that is read is refused. */
+static void test_mask(void **state)
+{
+    (void)state;
+    struct model model;
+    start(&model);
+    model_node(&model, "Dropout", "x", "d mask");
+    conv(&model, "d w b", "y");
+    expect_steps(&model, 1, 1);
+    start(&model);
+    model_node(&model, "Dropout", "x", "y mask");
+    model_output(&model, "y");
+    model_output(&model, "mask");
+    harness_refuse(&model, E_UNSUPPORTED, "its mask is used (expected the first output alone)");
+    model_free(&model);
+}
+
 /* A Pad of zeros goes into the convolution behind it; another does not. */
 static void test_pad(void **state)
 {
@@ -275,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_residual),      cmocka_unit_test(test_pixel_norm),
         cmocka_unit_test(test_no_pixel_norm), cmocka_unit_test(test_upsample),
         cmocka_unit_test(test_output_between),
+        cmocka_unit_test(test_mask),
         cmocka_unit_test(test_pad),
         cmocka_unit_test(test_small_operand),
     };

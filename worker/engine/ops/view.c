@@ -152,6 +152,29 @@ static int same_dims(const struct graph *graph, const struct node *node, const s
     return 0;
 }
 
+static bool is_used(const struct graph *graph, int value)
+{
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i] == value)
+            return true;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t i = 0; i < graph->nodes[n].input_count; i++)
+            if (graph->nodes[n].inputs[i] == value)
+                return true;
+    return false;
+}
+
+/* Dropout's mask, which files name and nobody reads. */
+static int drop_mask(const struct graph *graph, struct node *node, struct error *err)
+{
+    if (node->output_count < 2)
+        return 0;
+    if (is_used(graph, node->outputs[1]))
+        return error_set(err, E_UNSUPPORTED, "its mask is used (expected the first output alone)");
+    node->output_count = 1;
+    return 0;
+}
+
 static int infer_view(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
@@ -161,7 +184,9 @@ static int infer_view(struct graph *graph, struct node *node, struct error *err)
     int failed = 0;
     switch ((enum view)node->op->variant) {
     case VIEW_SAME:
-        failed = same_dims(graph, node, in, &rank, dims, err);
+        failed = drop_mask(graph, node, err);
+        if (!failed)
+            failed = same_dims(graph, node, in, &rank, dims, err);
         break;
     case VIEW_RESHAPE:
         failed = reshape_dims(graph, node, in, &rank, dims, err);
@@ -207,12 +232,15 @@ static int lower_view_node(struct lowering *lowering, struct node *node, struct 
 
 #define VIEW(name, first, last, attributes, most, variant)                                         \
     {name, first, last, attributes, 1, most, 1, variant, infer_view, fold_view, lower_view_node}
+#define DROPOUT(first, last, attributes, most)                                                     \
+    {"Dropout", first, last, attributes, 1, most, 2, VIEW_SAME, infer_view, fold_view,             \
+     lower_view_node}
 
 const struct op ops_view[] = {
     VIEW("Identity", 1, 18, "", 1, VIEW_SAME),
-    VIEW("Dropout", 1, 6, "is_test:i ratio:f consumed_inputs:I", 1, VIEW_SAME),
-    VIEW("Dropout", 7, 11, "ratio:f", 1, VIEW_SAME),
-    VIEW("Dropout", 12, 18, "seed:i", 3, VIEW_SAME),
+    DROPOUT(1, 6, "is_test:i ratio:f consumed_inputs:I", 1),
+    DROPOUT(7, 11, "ratio:f", 1),
+    DROPOUT(12, 18, "seed:i", 3),
     VIEW("Reshape", 1, 4, "shape:I consumed_inputs:I", 1, VIEW_RESHAPE),
     VIEW("Reshape", 5, 18, "allowzero:i", 2, VIEW_RESHAPE),
     VIEW("Flatten", 1, 18, "axis:i", 1, VIEW_FLATTEN),
