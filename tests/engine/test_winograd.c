@@ -181,12 +181,14 @@ static void test_choice(void **state)
                                      .cache_bytes = 1 << 20,
                                      .stream_bytes = 8};
     static const size_t rows[] = {1, 3, 8, 64};
-    struct conv_axis axis = {.in = 32, .out = 32, .kernel = 3, .stride = 1, .dilation = 1, .pad = 1,
+    struct conv_axis axis = {.in = 64, .out = 64, .kernel = 3, .stride = 1, .dilation = 1, .pad = 1,
                              .in_step = 1, .phases = 1, .taps = 3, .tap_step = 1, .offset = {-1}};
-    struct conv conv = {.rank = 4, .channels_in = 128, .channels_out = 128, .groups = 1,
+    struct conv conv = {.rank = 4, .channels_in = 64, .channels_out = 64, .groups = 1,
                         .y = axis, .x = axis};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct conv_candidate choice;
+        target.cores = 1 << i; /* neither the rows nor the device decide */
+        target.local_bytes = (size_t)1 << (21 - i);
         target.tolerance = 1e-4;
         assert_true(conv_choose(&target, &conv, rows[i], false, &choice));
         assert_true(choice.transformed && choice.winograd.form == WINOGRAD_F2);

@@ -1,6 +1,6 @@
 /*
- * Costs in cycles of one core. The constants were fitted to measurements of PoCL on AVX-512 and AVX2
- * cores; only their proportions matter.
+ * Costs in cycles of one core. The constants were fitted to measurements of PoCL on one machine with
+ * AVX-512; only their proportions matter.
  */
 #include "worker/engine/ops/conv_choose.h"
 
@@ -8,8 +8,17 @@
 
 #include "worker/engine/tuning.h"
 
-/* The form is chosen for this many rows, whatever the batch. */
+/* The form is chosen for this many rows on this machine, whatever the batch and the device: all CPUs of a
+ * farm give the same bits. */
 #define NOMINAL_ROWS 4
+static const struct lowering_target nominal = {.blocked = true,
+                                               .vector_registers = 28,
+                                               .registers = 32,
+                                               .local_bytes = 1 << 20,
+                                               .cores = 2,
+                                               .block_rate = 2.0,
+                                               .cache_bytes = 1.5e6,
+                                               .stream_bytes = 5.0};
 /* F(4×4) loses about two digits more than F(2×2) and the direct form. */
 #define F4_TOLERANCE 1e-3
 #define LAUNCH_CYCLES 9000.0 /* of a kernel, until all cores work */
@@ -233,9 +242,10 @@ bool conv_choose(const struct lowering_target *target, const struct conv *conv, 
                  bool whole, struct conv_candidate *choice)
 {
     struct conv_candidate candidates[CONV_CANDIDATES_MAX];
-    if (conv_candidates(target, conv, NOMINAL_ROWS, whole, candidates) == 0)
-        return false;
-    int form = form_of(&candidates[0]);
+    struct lowering_target chooser = nominal;
+    chooser.tolerance = target->tolerance;
+    size_t nominal_count = conv_candidates(&chooser, conv, NOMINAL_ROWS, whole, candidates);
+    int form = nominal_count ? form_of(&candidates[0]) : 0;
     if (target->forced && target->forced->transformed && fits(conv, &target->forced->winograd)) {
         *choice = *target->forced;
         return true;
