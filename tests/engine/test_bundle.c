@@ -71,6 +71,14 @@ static void test_reference(void **state)
         compare(i, NULL);
 }
 
+/* As the bundle allows: with F(4×4), which is still within the bound of the direct form here. */
+static void test_tolerance(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NETWORKS; i++)
+        compare(i, &(struct network_options){.engine = {.tolerance = 1e-3}});
+}
+
 static void test_unfused(void **state)
 {
     (void)state;
@@ -156,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_check),
         cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_unfused),
         cmocka_unit_test(test_portable),
         cmocka_unit_test(test_batch_invariance),
