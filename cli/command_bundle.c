@@ -23,19 +23,22 @@ static int print_check(const struct cli *cli, const struct buffer *output, int s
     return ok ? CLI_OK : CLI_FAILED;
 }
 
-int command_bundle_check(struct cli *cli)
+/* Runs facefarm-worker with these arguments, --device besides if it was given, and prints what it says.
+ * argv[0] is set here; three more entries follow the `count` that are filled. */
+static int run_worker(struct cli *cli, const char **argv, size_t count)
 {
     struct error err = {0};
     struct buffer output;
     char path[PATH_MAX];
-    const char *argv[] = {path, "--check-bundle", cli->operands[0], NULL, NULL, NULL};
     int status = 0;
     if (programs_find("facefarm-worker", path, &err) != 0)
         return cli_fail(cli, &err);
+    argv[0] = path;
     if (cli_text(cli, "device")) {
-        argv[3] = "--device";
-        argv[4] = cli_text(cli, "device");
+        argv[count++] = "--device";
+        argv[count++] = cli_text(cli, "device");
     }
+    argv[count] = NULL;
     buffer_init(&output, CHECK_OUTPUT_MAX);
     int rc = programs_capture((char *const *)argv, &output, &status, &err);
     int code = rc == 0 ? print_check(cli, &output, status) : cli_fail(cli, &err);
@@ -43,26 +46,19 @@ int command_bundle_check(struct cli *cli)
     return code;
 }
 
+int command_bundle_check(struct cli *cli)
+{
+    const char *argv[6] = {NULL, "--check-bundle", cli->operands[0]};
+    return run_worker(cli, argv, 3);
+}
+
 int command_bundle_plan(struct cli *cli)
 {
-    struct error err = {0};
-    struct buffer output;
-    char path[PATH_MAX], batch[24];
-    const char *argv[10] = {path, "--plan", cli->operands[0], "--batch", batch};
+    char batch[24];
+    const char *argv[9] = {NULL, "--plan", cli->operands[0], "--batch", batch};
     size_t count = 5;
-    int status = 0;
     snprintf(batch, sizeof batch, "%llu", (unsigned long long)cli_uint(cli, "batch"));
-    if (programs_find("facefarm-worker", path, &err) != 0)
-        return cli_fail(cli, &err);
     if (cli_flag(cli, "tune"))
         argv[count++] = "--tune";
-    if (cli_text(cli, "device")) {
-        argv[count++] = "--device";
-        argv[count++] = cli_text(cli, "device");
-    }
-    buffer_init(&output, CHECK_OUTPUT_MAX);
-    int rc = programs_capture((char *const *)argv, &output, &status, &err);
-    int code = rc == 0 ? print_check(cli, &output, status) : cli_fail(cli, &err);
-    buffer_free(&output);
-    return code;
+    return run_worker(cli, argv, count);
 }

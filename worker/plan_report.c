@@ -19,22 +19,6 @@ struct planned {
     FILE *out;
 };
 
-static int make_input(struct planned *planned, const struct engine_tensor_info *info, cl_mem *buffer,
-                      struct error *err)
-{
-    size_t count = info->row_elements * planned->batch;
-    float *data = malloc(count * sizeof *data);
-    if (!data)
-        return error_set(err, E_MEMORY, "no memory for an input of %zu elements", count);
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
-    int failed = device_buffer(planned->device, count * sizeof *data, buffer, err);
-    if (!failed)
-        failed = device_write(planned->device, *buffer, 0, data, count * sizeof *data, err);
-    free(data);
-    return failed;
-}
-
 static int profile(struct planned *planned, struct engine_network *network, struct error *err)
 {
     cl_mem in[TENSORS_MAX] = {NULL};
@@ -45,7 +29,7 @@ static int profile(struct planned *planned, struct engine_network *network, stru
     if (!failed && (inputs > TENSORS_MAX || engine_output_count(network) > TENSORS_MAX))
         failed = error_set(err, E_LIMIT, "more than %d inputs or outputs", TENSORS_MAX);
     for (size_t i = 0; !failed && i < inputs; i++)
-        failed = make_input(planned, engine_input(network, i), &in[i], err);
+        failed = engine_fill_input(network, i, planned->batch, &in[i], err);
     if (!failed)
         failed = engine_profile(network, planned->batch, in, out, REPEATS, milliseconds, err);
     if (!failed)

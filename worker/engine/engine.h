@@ -97,6 +97,11 @@ MUST_CHECK int engine_tune(struct device *device, const char *path, size_t rows,
 
 size_t engine_step_count(const struct engine_network *network);
 
+/* A new buffer for input i of `rows` rows, filled with numbers in [-1, 1] that are the same in every call:
+ * for measuring. The caller releases it with clReleaseMemObject. */
+MUST_CHECK int engine_fill_input(struct engine_network *network, size_t i, size_t rows,
+                                 cl_mem *buffer, struct error *err);
+
 /* Runs the network `repeats` (at least 1) times, waiting after each step, as cold as it is between its
  * neighbours; milliseconds[engine_step_count] receives the shortest time of each step. Buffers as
  * in engine_run. */

@@ -4,6 +4,8 @@
  * Arguments are set anew at each run, since the caller's buffers and the rows may change; nothing
  * waits but engine_profile.
  */
+#include <stdlib.h>
+
 #include "common/clock.h"
 #include "worker/engine/network.h"
 
@@ -97,6 +99,27 @@ int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs
         return failed;
     DEVICE_CL(err, clFlush(device_queue(network->device)));
     return 0;
+}
+
+int engine_fill_input(struct engine_network *network, size_t i, size_t rows, cl_mem *buffer,
+                      struct error *err)
+{
+    size_t count = network->inputs[i].row_elements * rows;
+    float *data = malloc(count * sizeof *data);
+    cl_mem filled = NULL;
+    if (!data)
+        return error_set(err, E_MEMORY, "no memory for an input of %zu elements", count);
+    for (size_t k = 0; k < count; k++)
+        data[k] = (float)(k * 2654435761u % 2001) / 1000.0f - 1.0f;
+    int failed = device_buffer(network->device, count * sizeof *data, &filled, err);
+    if (!failed)
+        failed = device_write(network->device, filled, 0, data, count * sizeof *data, err);
+    free(data);
+    if (!failed)
+        *buffer = filled;
+    else if (filled)
+        clReleaseMemObject(filled);
+    return failed;
 }
 
 int engine_profile(struct engine_network *network, size_t rows, const cl_mem *inputs,

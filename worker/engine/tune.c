@@ -106,20 +106,6 @@ static int make_graph(const struct alone *alone, struct graph **graph, struct er
     return failed;
 }
 
-static int make_buffer(struct tuner *tuner, size_t elements, cl_mem *buffer, struct error *err)
-{
-    float *data = malloc(elements * sizeof *data);
-    if (!data)
-        return error_set(err, E_MEMORY, "no memory for an input");
-    for (size_t i = 0; i < elements; i++)
-        data[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
-    int failed = device_buffer(tuner->device, elements * sizeof *data, buffer, err);
-    if (!failed)
-        failed = device_write(tuner->device, *buffer, 0, data, elements * sizeof *data, err);
-    free(data);
-    return failed;
-}
-
 /* The first result becomes the reference, each other must be its equal. */
 static int check_result(struct tuner *tuner, struct alone *alone, cl_mem result, size_t elements,
                         struct error *err)
@@ -147,8 +133,7 @@ static int time_network(struct tuner *tuner, struct alone *alone, struct engine_
     int failed = steps ? device_buffer(tuner->device, elements * sizeof(float), &out, err)
                        : error_set(err, E_MEMORY, "no memory for times");
     for (size_t i = 0; !failed && i < engine_input_count(network); i++)
-        failed = make_buffer(tuner, engine_input(network, i)->row_elements * tuner->rows, &in[i],
-                             err);
+        failed = engine_fill_input(network, i, tuner->rows, &in[i], err);
     if (!failed)
         failed = engine_profile(network, tuner->rows, in, &out, REPEATS, steps, err);
     if (!failed)

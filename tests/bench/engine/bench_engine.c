@@ -41,22 +41,6 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int fill_input(struct bench *bench, const struct engine_tensor_info *info, size_t batch,
-                      cl_mem *buffer, struct error *err)
-{
-    size_t count = info->row_elements * batch;
-    float *data = malloc(count * sizeof *data);
-    if (!data)
-        return error_set(err, E_MEMORY, "no memory for an input");
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
-    int failed = device_buffer(bench->device, count * sizeof *data, buffer, err);
-    if (!failed)
-        failed = device_write(bench->device, *buffer, 0, data, count * sizeof *data, err);
-    free(data);
-    return failed;
-}
-
 static int time_runs(struct bench *bench, struct engine_network *network, size_t batch,
                      const cl_mem *in, double *median, struct error *err)
 {
@@ -133,7 +117,7 @@ static int measure(struct bench *bench, const char *path, size_t batch, struct e
     if (engine_input_count(network) > 16 || engine_output_count(network) > 16)
         failed = error_set(err, E_UNSUPPORTED, "%s has more than 16 inputs or outputs", path);
     for (size_t i = 0; !failed && i < engine_input_count(network); i++)
-        failed = fill_input(bench, engine_input(network, i), batch, &in[i], err);
+        failed = engine_fill_input(network, i, batch, &in[i], err);
     if (!failed)
         failed = time_runs(bench, network, batch, in, &median, err);
     engine_cost(network, &cost);

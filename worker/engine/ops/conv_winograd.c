@@ -227,7 +227,6 @@ static int lower_staged(struct lowering *lowering, struct node *node, const stru
 {
     const struct value *out = node_output(lowering->graph, node, 0);
     struct count tiles = value_rows(out, (size_t)winograd_tiles(conv, winograd->form));
-    size_t edge = (size_t)form_of(winograd->form)->edge;
     struct step *step;
     int failed = make_scratch(lowering, out, conv, winograd, tensors, err);
     if (!failed)
@@ -246,7 +245,7 @@ static int lower_staged(struct lowering *lowering, struct node *node, const stru
     define_step(step, node, conv, winograd, normalise, tiles);
     step->global[1].each = round_up((size_t)conv->channels_out, CHANNEL_BLOCK) /
                            (size_t)(CHANNEL_BLOCK * winograd->vectors);
-    step->global[2].each = edge * edge;
+    step->global[2].each = (size_t)winograd_products(winograd->form);
     step->operations = conv_operations(conv);
     step->executed = winograd_operations(conv, winograd->form);
     failed = lower_step(lowering, "winograd.cl", "finish", tensors->out, &step, err);
