@@ -73,6 +73,25 @@ int answer_jobs(struct broker *b, const struct reply *reply, struct error *err)
     return rc;
 }
 
+int answer_failures(struct broker *b, const struct reply *reply, struct error *err)
+{
+    struct wire_failure_info *failures = NULL;
+    struct wire_job_info *job = NULL;
+    size_t count = 0, jobs = 0;
+    int rc = jobs_list(b->db, (int64_t)reply->id, 1, &job, &jobs, err);
+    if (rc == 0 && (jobs == 0 || job->job != reply->id))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)reply->id);
+    if (rc == 0)
+        rc = results_failures(b->db, (int64_t)reply->id, LIMIT_FAILURES, &failures, &count, err);
+    if (rc == 0) {
+        struct wire_failures body = {reply->request, WIRE_LIST(failures, count)};
+        rc = socket_send(b->socket, &reply->to, WIRE_FAILURES, &body, err);
+        results_failures_free(failures, count);
+    }
+    jobs_info_free(job, jobs);
+    return rc;
+}
+
 /* ---- workers ---- */
 
 static const char *worker_state(const struct farm_worker *worker)

@@ -64,6 +64,10 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return watch_add(b, from, *request, (int64_t)WIRE_BODY(m, job_watch)->job, err);
     case WIRE_JOB_CANCEL:
         return client_job_cancel(b, from, WIRE_BODY(m, job_cancel), err);
+    case WIRE_JOB_RETRY:
+        return client_job_retry(b, from, WIRE_BODY(m, job_retry), err);
+    case WIRE_JOB_FAILURES:
+        return ask(b, from, WIRE_FAILURES, *request, WIRE_BODY(m, job_failures)->job);
     case WIRE_WORKER_LIST:
         return ask(b, from, WIRE_WORKERS, *request, 0);
     case WIRE_FETCH_SCORES:
@@ -84,6 +88,8 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOB_SHOW:
     case WIRE_JOB_WATCH:
     case WIRE_JOB_CANCEL:
+    case WIRE_JOB_RETRY:
+    case WIRE_JOB_FAILURES:
     case WIRE_WORKER_LIST:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:
@@ -106,10 +112,12 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_STAGE_INFO:
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:
+    case WIRE_FAILURE_INFO:
     case WIRE_SUBMITTED:
     case WIRE_BUNDLE_ADDED:
     case WIRE_JOBS:
     case WIRE_JOB_STATE:
+    case WIRE_FAILURES:
     case WIRE_WORKERS:
     case WIRE_REFUSED:
     case WIRE_WELCOME:

@@ -74,6 +74,7 @@ void outbox_free(struct broker *b);
 MUST_CHECK int answer_job(struct broker *b, const struct socket_identity *to, uint64_t request,
                           int64_t job, struct error *err);
 MUST_CHECK int answer_jobs(struct broker *b, const struct reply *reply, struct error *err);
+MUST_CHECK int answer_failures(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_workers(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_scores(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_directions(struct broker *b, const struct reply *reply, struct error *err);
@@ -97,6 +98,8 @@ MUST_CHECK int client_bundle_add(struct broker *b, const struct socket_identity 
                                  const struct wire_bundle_add *add, struct error *err);
 MUST_CHECK int client_job_cancel(struct broker *b, const struct socket_identity *from,
                                  const struct wire_job_cancel *cancel, struct error *err);
+MUST_CHECK int client_job_retry(struct broker *b, const struct socket_identity *from,
+                                const struct wire_job_retry *retry, struct error *err);
 
 MUST_CHECK int peer_hello(struct broker *b, const struct socket_identity *from,
                           const struct wire_hello *hello, struct error *err);
@@ -126,10 +129,17 @@ void peer_lease_all(struct broker *b);
 bool lifecycle_advance(struct broker *b, struct farm_job *job);
 /* Cancels what has not ended; the job is freed. */
 void lifecycle_cancel(struct broker *b, struct farm_job *job);
-/* A failed attempt of a range that nobody holds any more; poison after max_attempts. The stage's
- * job may be freed. */
-void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
-                       struct farm_worker *worker, const char *code, const char *text);
+/* A failed attempt of a range that nobody holds any more: it is tried again, halved, or set aside.
+ * The stage's job may be freed. */
+struct attempt {
+    struct wire_task task;
+    struct farm_worker *worker;
+    const char *code, *text, *log;
+};
+void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct attempt *attempt);
+/* Tries again what was set aside, of a job that is in the farm or of one that has failed and is
+ * added to it; false where there is nothing to try. The job may be freed. */
+bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed);
 
 /* ---- bundles.c ---- */
 
@@ -143,5 +153,8 @@ MUST_CHECK int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle 
 
 /* Reads open jobs and known workers back from the database. */
 MUST_CHECK int resume(struct broker *b, struct error *err);
+/* Reads one job back, open or not, as it stands in the database; it is not in the farm, and its
+ * state is STATES_JOB_RUNNING. E_NOT_FOUND. */
+MUST_CHECK int resume_job(struct broker *b, int64_t id, struct farm_job **job, struct error *err);
 
 #endif

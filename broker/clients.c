@@ -1,4 +1,7 @@
 /* What clients ask for that writes: a job to run, a job to end. */
+#include <stdio.h>
+#include <string.h>
+
 #include "broker/broker_priv.h"
 #include "broker/check.h"
 #include "common/clock.h"
@@ -116,29 +119,72 @@ int client_submit(struct broker *b, const struct socket_identity *from,
     return 0;
 }
 
-/* ---- cancel ---- */
+/* ---- jobs that are there ---- */
+
+static void tell_job(struct broker *b, const struct socket_identity *to, uint64_t request,
+                     uint64_t job)
+{
+    outbox_put(b, &(struct reply){.to = *to, .type = WIRE_JOB_STATE, .request = request, .id = job},
+               NULL);
+}
+
+/* A job that is not open: E_NOT_FOUND, or its state in the database. */
+static int find_closed(struct broker *b, uint64_t job, char state[LIMIT_NAME_BYTES],
+                       struct error *err)
+{
+    struct wire_job_info *info = NULL;
+    size_t count = 0;
+    int rc = jobs_list(b->db, (int64_t)job, 1, &info, &count, err);
+    if (rc == 0 && (count == 0 || info->job != job))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)job);
+    else if (rc == 0)
+        snprintf(state, LIMIT_NAME_BYTES, "%s", info->state);
+    jobs_info_free(info, count);
+    return rc;
+}
 
 int client_job_cancel(struct broker *b, const struct socket_identity *from,
                       const struct wire_job_cancel *cancel, struct error *err)
 {
     struct farm_job *job = farm_find_job(&b->farm, (int64_t)cancel->job);
-    struct wire_job_info *info = NULL;
-    size_t count = 0;
+    char state[LIMIT_NAME_BYTES];
     if (job) {
         lifecycle_cancel(b, job);
-        outbox_put(
-            b,
-            &(struct reply){
-                .to = *from, .type = WIRE_JOB_STATE, .request = cancel->request, .id = cancel->job},
-            NULL);
+        tell_job(b, from, cancel->request, cancel->job);
         return 0;
     }
-    int rc = jobs_list(b->db, (int64_t)cancel->job, 1, &info, &count, err);
-    if (rc == 0 && (count == 0 || info->job != cancel->job))
-        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)cancel->job);
-    else if (rc == 0)
-        rc = error_set(err, E_STATE, "job %llu is %s already", (unsigned long long)cancel->job,
-                       info->state);
-    jobs_info_free(info, count);
+    int rc = find_closed(b, cancel->job, state, err);
+    return rc < 0 ? rc
+                  : error_set(err, E_STATE, "job %llu is %s already",
+                              (unsigned long long)cancel->job, state);
+}
+
+static int retry_failed(struct broker *b, uint64_t id, struct error *err)
+{
+    struct farm_job *job = NULL;
+    char state[LIMIT_NAME_BYTES];
+    int rc = find_closed(b, id, state, err);
+    if (rc == 0 && strcmp(state, states_job_name(STATES_JOB_FAILED)) != 0)
+        rc = error_set(err, E_STATE, "job %llu is %s: only what failed can be tried again",
+                       (unsigned long long)id, state);
+    if (rc == 0 && HASH_CNT(by_id, b->farm.jobs) >= LIMIT_OPEN_JOBS)
+        rc = error_set(err, E_LIMIT, "%d jobs are open, more are not allowed", LIMIT_OPEN_JOBS);
+    if (rc == 0)
+        rc = resume_job(b, (int64_t)id, &job, err);
+    if (rc == 0)
+        lifecycle_retry(b, job, true);
+    return rc;
+}
+
+int client_job_retry(struct broker *b, const struct socket_identity *from,
+                     const struct wire_job_retry *retry, struct error *err)
+{
+    struct farm_job *job = farm_find_job(&b->farm, (int64_t)retry->job);
+    if (job && !lifecycle_retry(b, job, false))
+        return error_set(err, E_STATE, "job %llu is running and has nothing set aside",
+                         (unsigned long long)retry->job);
+    int rc = job ? 0 : retry_failed(b, retry->job, err);
+    if (rc == 0)
+        tell_job(b, from, retry->request, retry->job);
     return rc;
 }

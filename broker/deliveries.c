@@ -111,7 +111,8 @@ static void reject(struct broker *b, struct farm_stage *stage, struct farm_worke
                    bool leased, const struct wire_task *task, const struct error *why)
 {
     if (leased)
-        lifecycle_attempt(b, stage, task, worker, error_name(why->code), why->text);
+        lifecycle_attempt(b, stage,
+                          &(struct attempt){*task, worker, error_name(why->code), why->text, ""});
     else
         log_warning("worker %s: a result that nobody asked for: %s", worker->name, why->text);
 }
@@ -191,7 +192,8 @@ int peer_failed(struct broker *b, const struct socket_identity *from,
     peer_seen(b, worker);
     if (lease && lease->epoch == task->epoch) {
         release(b, worker, lease);
-        lifecycle_attempt(b, stage, task, worker, failed->code, failed->text);
+        lifecycle_attempt(
+            b, stage, &(struct attempt){*task, worker, failed->code, failed->text, failed->log});
     }
     accept(b, from, failed->stage, task);
     return 0;

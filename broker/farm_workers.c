@@ -109,14 +109,14 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
 
 /* ---- leases ---- */
 
-static int cut_job(struct farm_job *job, struct farm_stage **stage, struct interval *range,
-                   struct error *err)
+static int cut_job(struct farm_job *job, int64_t avoid, struct farm_stage **stage,
+                   struct interval *range, struct error *err)
 {
     for (uint32_t i = 0; i < job->spec->stages_count; i++) {
         if (job->stages[i].state != STATES_STAGE_RUNNING)
             continue;
         *stage = &job->stages[i];
-        int rc = plan_cut(&(*stage)->plan, range, err);
+        int rc = plan_cut(&(*stage)->plan, avoid, range, err);
         if (rc != 0)
             return rc;
     }
@@ -124,20 +124,29 @@ static int cut_job(struct farm_job *job, struct farm_stage **stage, struct inter
 }
 
 /* The next task of the farm; the turn passes to the job behind the one that gave it. */
-static int cut_farm(struct farm *farm, struct farm_stage **stage, struct interval *range,
-                    struct error *err)
+static int cut_farm(struct farm *farm, int64_t avoid, struct farm_stage **stage,
+                    struct interval *range, struct error *err)
 {
     struct farm_job *job = farm->turn;
     int rc = 0;
     if (!job)
         return 0;
     do {
-        rc = cut_job(job, stage, range, err);
+        rc = cut_job(job, avoid, stage, range, err);
         job = job->next;
     } while (rc == 0 && job != farm->turn);
     if (rc > 0)
         farm->turn = job;
     return rc;
+}
+
+/* Whether there is nobody else to try what failed here. */
+static bool is_alone(const struct farm *farm, const struct farm_worker *worker)
+{
+    for (const struct farm_worker *other = farm->identities; other; other = other->by_identity.next)
+        if (other != worker && other->state == FARM_ALIVE && other->credit > 0)
+            return false;
+    return true;
 }
 
 /* The wire gives an epoch 32 bits; by the time it comes round, the leases of the last turn are
@@ -158,7 +167,7 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
     struct farm_lease *made = calloc(1, sizeof *made);
     if (!made)
         return error_set(err, E_MEMORY, "no memory for a lease");
-    int rc = cut_farm(farm, &stage, &range, err);
+    int rc = cut_farm(farm, is_alone(farm, worker) ? 0 : worker->id, &stage, &range, err);
     if (rc <= 0) {
         free(made);
         return rc;

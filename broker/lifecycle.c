@@ -7,7 +7,7 @@
 
 #include "broker/broker_priv.h"
 #include "broker/directions.h"
-#include "broker/text.h"
+#include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -121,24 +121,21 @@ static int complete_stage(struct broker *b, struct farm_stage *stage, struct err
     return rc < 0 ? rc : apply_stage(b, stage, STATES_STAGE_COMPLETE, NULL, err);
 }
 
-/* Says of the first poisoned range what it was, how often it failed, and how. */
+/* Says of the first unit set aside where it is, how often it failed, and how. */
 static int fail_stage(struct broker *b, struct farm_stage *stage, struct error *err)
 {
     char last[LIMIT_TEXT_BYTES], text[LIMIT_TEXT_BYTES];
     const struct plan *plan = &stage->plan;
-    uint64_t start = plan->poisoned.items[0].start, count = plan->size;
-    for (size_t i = 0; i < plan->attempts_count; i++)
-        if (plan->attempts[i].start == start)
-            count = plan->attempts[i].count;
+    uint64_t start = plan->poisoned.items[0].start;
     int rc = results_last_failure(b->db, stage->id, start, last, sizeof last / 2, err);
     if (rc < 0)
         return rc;
     snprintf(text, sizeof text,
-             "indices %llu to %llu failed %u times, %llu of %llu indices are set "
-             "aside; last: %.2000s",
-             (unsigned long long)start, (unsigned long long)(start + count - 1),
-             plan_attempts(plan, start), (unsigned long long)plan->poisoned_count,
-             (unsigned long long)plan->total, last);
+             "%llu of %llu indices are set aside, %llu are done; indices %llu to %llu failed %u "
+             "times, last: %.2000s",
+             (unsigned long long)plan->poisoned_count, (unsigned long long)plan->total,
+             (unsigned long long)plan->done_count, (unsigned long long)start,
+             (unsigned long long)(start + plan->unit - 1), stage->job->spec->max_attempts, last);
     text_scrub(text);
     return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
 }
@@ -154,7 +151,7 @@ static int advance_stage(struct broker *b, struct farm_stage *stage, bool *faile
         return rc;
     if (plan_is_complete(&stage->plan))
         return complete_stage(b, stage, err);
-    if (plan_is_over(&stage->plan)) {
+    if (plan_is_over(&stage->plan) || plan_is_hopeless(&stage->plan)) {
         *failed = true;
         return fail_stage(b, stage, err);
     }
@@ -188,35 +185,90 @@ static int set_aside(struct broker *b, struct farm_stage *stage, const struct wi
     if (rc == 0)
         rc = plan_poison(&stage->plan, task->start, task->count, err);
     if (rc == 0)
-        log_warning("job %lld stage %s: indices from %llu on are set aside after %u attempts",
-                    (long long)stage->job->id, stage->spec->name, (unsigned long long)task->start,
-                    plan_attempts(&stage->plan, task->start));
+        log_warning("job %lld stage %s: %llu + %llu is set aside", (long long)stage->job->id,
+                    stage->spec->name, (unsigned long long)task->start,
+                    (unsigned long long)task->count);
     return rc;
 }
 
-void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
-                       struct farm_worker *worker, const char *code, const char *text)
+static int note_attempt(struct broker *b, const struct farm_stage *stage,
+                        const struct attempt *attempt, struct error *err)
+{
+    const struct results_failure row = {
+        .stage = stage->id,
+        .task = attempt->task,
+        .worker = attempt->worker->id,
+        .code = attempt->code,
+        .text = attempt->text,
+        .log = attempt->log,
+        .at_ms = clock_wall_ms(),
+    };
+    log_warning("job %lld stage %s, %llu + %llu, worker %s: %s: %s", (long long)stage->job->id,
+                stage->spec->name, (unsigned long long)attempt->task.start,
+                (unsigned long long)attempt->task.count, attempt->worker->name, attempt->code,
+                attempt->text);
+    int rc = broker_write(b, err);
+    return rc < 0 ? rc : results_insert_failure(b->db, &row, err);
+}
+
+void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct attempt *attempt)
 {
     struct error err;
+    const struct wire_task *task = &attempt->task;
     if (stage->state != STATES_STAGE_RUNNING ||
         interval_set_overlaps(&stage->plan.done, task->start, task->start + task->count))
         return;
-    log_warning("job %lld stage %s, %llu + %llu, worker %s: %s: %s", (long long)stage->job->id,
-                stage->spec->name, (unsigned long long)task->start, (unsigned long long)task->count,
-                worker->name, code, text);
-    int rc = broker_write(b, &err);
+    int rc = note_attempt(b, stage, attempt, &err);
     if (rc == 0)
-        rc = results_insert_failure(b->db, stage->id, task, worker->id, code, text, clock_wall_ms(),
-                                    &err);
-    if (rc == 0)
-        rc = plan_attempt(&stage->plan, task->start, task->count, 1, &err);
-    bool poison = rc >= (int)stage->job->spec->max_attempts;
-    if (poison)
+        rc = plan_failed(&stage->plan, task->start, task->count, stage->job->spec->max_attempts,
+                         attempt->worker->id, &err);
+    bool spent = rc == PLAN_SPENT;
+    if (spent)
         rc = set_aside(b, stage, task, &err);
-    worker->tasks_failed++;
+    attempt->worker->tasks_failed++;
     stage->job->version++;
     if (rc < 0)
         broker_doomed(b, rc, &err);
-    else if (poison)
+    else if (spent)
         lifecycle_advance(b, stage->job);
+}
+
+/* ---- once more ---- */
+
+static int retry_stage(struct broker *b, struct farm_stage *stage, bool failed, bool *any,
+                       struct error *err)
+{
+    bool again = failed && states_stage_next(stage->state, STATES_STAGE_RETRY) >= 0;
+    if (!again && stage->plan.poisoned_count == 0)
+        return 0;
+    *any = true;
+    int rc = results_forgive(b->db, stage->id, again, err);
+    if (rc == 0)
+        rc = plan_forgive(&stage->plan, err);
+    return rc < 0 || !again ? rc : apply_stage(b, stage, STATES_STAGE_RETRY, NULL, err);
+}
+
+bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed)
+{
+    struct error err;
+    bool any = failed;
+    int rc = broker_write(b, &err);
+    if (rc == 0 && failed) {
+        job->state = STATES_JOB_FAILED;
+        rc = states_job_apply(b->db, job->id, &job->state, STATES_JOB_RETRY, clock_wall_ms(), &err);
+    }
+    for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
+        rc = retry_stage(b, &job->stages[i], failed, &any, &err);
+    if (rc < 0) {
+        broker_doomed(b, rc, &err);
+        return true;
+    }
+    if (failed)
+        farm_add_job(&b->farm, job);
+    if (any) {
+        job->version++;
+        log_info("job %lld: what was set aside is tried again", (long long)job->id);
+        lifecycle_advance(b, job);
+    }
+    return any;
 }

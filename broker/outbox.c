@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "broker/broker_priv.h"
-#include "broker/text.h"
+#include "common/text.h"
 #include "common/log.h"
 
 void outbox_put(struct broker *b, const struct reply *reply, const char *text)
@@ -64,6 +64,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
         return answer_job(b, &r->to, r->request, (int64_t)r->id, err);
     case WIRE_JOBS:
         return answer_jobs(b, r, err);
+    case WIRE_FAILURES:
+        return answer_failures(b, r, err);
     case WIRE_WORKERS:
         return answer_workers(b, r, err);
     case WIRE_SCORES:

@@ -119,7 +119,8 @@ static void lose(struct broker *b, struct farm_worker *worker)
         if (rc < 0)
             broker_doomed(b, rc, &err);
         else
-            lifecycle_attempt(b, stage, &task, worker, error_name(E_TIMEOUT), text);
+            lifecycle_attempt(b, stage,
+                              &(struct attempt){task, worker, error_name(E_TIMEOUT), text, ""});
     }
 }
 

@@ -65,6 +65,7 @@ int plan_init(struct plan *plan, const struct spec_stage *stage, const struct bu
     uint64_t size = stage->task_size ? stage->task_size : usual_size(stage, plan->total);
     if (size > most)
         size = most;
+    plan->unit = unit;
     plan->size = size < unit ? unit : size / unit * unit;
     return 0;
 }
@@ -74,15 +75,115 @@ void plan_free(struct plan *plan)
     interval_set_free(&plan->done);
     interval_set_free(&plan->taken);
     interval_set_free(&plan->poisoned);
-    free(plan->attempts);
+    free(plan->suspects);
     *plan = (struct plan){0};
 }
 
-int plan_cut(struct plan *plan, struct interval *range, struct error *err)
+/* ---- suspects ---- */
+
+/* Index of the first suspect that ends behind `at`. */
+static size_t find_suspect(const struct plan *plan, uint64_t at)
+{
+    size_t low = 0, high = plan->suspects_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (plan->suspects[middle].start + plan->suspects[middle].count <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Replaces suspects [from, to) by `count` others. */
+static int splice_suspects(struct plan *plan, size_t from, size_t to,
+                           const struct plan_suspect *with, size_t count, struct error *err)
+{
+    size_t rest = plan->suspects_count - to, need = from + count + rest;
+    if (need > plan->suspects_capacity) {
+        struct plan_suspect *grown = realloc(plan->suspects, 2 * need * sizeof *grown);
+        if (!grown)
+            return error_set(err, E_MEMORY, "no memory for the attempts of a range");
+        plan->suspects = grown;
+        plan->suspects_capacity = 2 * need;
+    }
+    if (rest)
+        memmove(plan->suspects + from + count, plan->suspects + to, rest * sizeof *with);
+    if (count)
+        memcpy(plan->suspects + from, with, count * sizeof *with);
+    plan->suspects_count = need;
+    return 0;
+}
+
+static void drop_suspect(struct plan *plan, size_t i)
+{
+    memmove(plan->suspects + i, plan->suspects + i + 1,
+            (--plan->suspects_count - i) * sizeof *plan->suspects);
+}
+
+uint32_t plan_attempts(const struct plan *plan, uint64_t start)
+{
+    size_t i = find_suspect(plan, start);
+    return i < plan->suspects_count && plan->suspects[i].start <= start ? plan->suspects[i].times
+                                                                        : 0;
+}
+
+int plan_failed(struct plan *plan, uint64_t start, uint64_t count, uint32_t max_attempts,
+                int64_t worker, struct error *err)
+{
+    size_t from = find_suspect(plan, start), to = from;
+    uint32_t halving = max_attempts < 2 ? max_attempts : 2;
+    struct plan_suspect whole = {start, count, 1, worker}, with[2];
+    for (; to < plan->suspects_count && plan->suspects[to].start < start + count; to++)
+        if (plan->suspects[to].times + 1 > whole.times)
+            whole.times = plan->suspects[to].times + 1;
+    bool cut = count > plan->unit && whole.times >= halving;
+    bool spent = count <= plan->unit && whole.times >= max_attempts;
+    uint64_t half = (count / plan->unit + 1) / 2 * plan->unit;
+    with[0] = cut ? (struct plan_suspect){start, half, halving - 1, worker} : whole;
+    with[1] = (struct plan_suspect){start + half, count - half, halving - 1, worker};
+    int rc = splice_suspects(plan, from, to, with, spent ? 0 : cut ? 2 : 1, err);
+    return rc < 0 ? rc : spent ? PLAN_SPENT : cut ? PLAN_HALVED : PLAN_AGAIN;
+}
+
+void plan_prune(struct plan *plan)
+{
+    for (size_t i = plan->suspects_count; i-- > 0;) {
+        const struct plan_suspect *suspect = &plan->suspects[i];
+        if (interval_set_contains(&plan->done, suspect->start, suspect->start + suspect->count))
+            drop_suspect(plan, i);
+    }
+}
+
+/* ---- cutting ---- */
+
+/* The next free range from *at on, no suspect and a part of none. Suspects that failed last at
+ * `avoid` are passed over. */
+static bool find_range(const struct plan *plan, uint64_t at, int64_t avoid, struct interval *range)
+{
+    while (interval_first_gap(&plan->done, &plan->taken, at, plan->total, plan->size, plan->size,
+                              range)) {
+        size_t i = find_suspect(plan, range->start);
+        const struct plan_suspect *suspect = &plan->suspects[i];
+        if (i == plan->suspects_count || suspect->start >= range->end)
+            return true;
+        if (suspect->start > range->start) {
+            range->end = suspect->start;
+            return true;
+        }
+        at = suspect->start + suspect->count;
+        if (avoid && suspect->worker == avoid)
+            continue;
+        return interval_first_gap(&plan->done, &plan->taken, range->start, at, suspect->count, 0,
+                                  range);
+    }
+    return false;
+}
+
+int plan_cut(struct plan *plan, int64_t avoid, struct interval *range, struct error *err)
 {
     struct interval gap;
-    if (!plan_has_work(plan) || !interval_first_gap(&plan->done, &plan->taken, 0, plan->total,
-                                                    plan->size, plan->size, &gap))
+    if (!plan_has_work(plan) || !find_range(plan, 0, avoid, &gap))
         return 0;
     int rc = interval_set_add(&plan->taken, gap.start, gap.end, NULL, err);
     if (rc < 0)
@@ -92,14 +193,7 @@ int plan_cut(struct plan *plan, struct interval *range, struct error *err)
     return 1;
 }
 
-static void forget_attempts(struct plan *plan, uint64_t start)
-{
-    for (size_t i = 0; i < plan->attempts_count; i++)
-        if (plan->attempts[i].start == start) {
-            plan->attempts[i] = plan->attempts[--plan->attempts_count];
-            return;
-        }
-}
+/* ---- progress ---- */
 
 /* How many of [start, start + count) a set holds, by taking them out. */
 static int take_out(struct interval_set *set, uint64_t start, uint64_t count, uint64_t *removed,
@@ -136,33 +230,14 @@ int plan_done(struct plan *plan, uint64_t start, uint64_t count, struct error *e
     plan->done_count += added;
     plan->poisoned_count -= poisoned;
     plan->leased_count -= taken - poisoned;
-    forget_attempts(plan, start);
+    for (size_t i = find_suspect(plan, start);
+         i < plan->suspects_count && plan->suspects[i].start < start + count;)
+        if (interval_set_contains(&plan->done, plan->suspects[i].start,
+                                  plan->suspects[i].start + plan->suspects[i].count))
+            drop_suspect(plan, i);
+        else
+            i++;
     return 0;
-}
-
-uint32_t plan_attempts(const struct plan *plan, uint64_t start)
-{
-    for (size_t i = 0; i < plan->attempts_count; i++)
-        if (plan->attempts[i].start == start)
-            return plan->attempts[i].times;
-    return 0;
-}
-
-int plan_attempt(struct plan *plan, uint64_t start, uint64_t count, uint32_t times,
-                 struct error *err)
-{
-    for (size_t i = 0; i < plan->attempts_count; i++)
-        if (plan->attempts[i].start == start) {
-            plan->attempts[i].times += times;
-            return (int)plan->attempts[i].times;
-        }
-    struct plan_attempts *grown =
-        realloc(plan->attempts, (plan->attempts_count + 1) * sizeof *grown);
-    if (!grown)
-        return error_set(err, E_MEMORY, "no memory for the attempts of a range");
-    plan->attempts = grown;
-    plan->attempts[plan->attempts_count++] = (struct plan_attempts){start, count, times};
-    return (int)times;
 }
 
 int plan_poison(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
@@ -174,6 +249,20 @@ int plan_poison(struct plan *plan, uint64_t start, uint64_t count, struct error 
     if (rc == 0)
         plan->poisoned_count += added;
     return rc;
+}
+
+int plan_forgive(struct plan *plan, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < plan->poisoned.count; i++)
+        rc = interval_set_remove(&plan->taken, plan->poisoned.items[i].start,
+                                 plan->poisoned.items[i].end, err);
+    if (rc < 0)
+        return rc;
+    interval_set_free(&plan->poisoned);
+    plan->poisoned_count = 0;
+    plan->suspects_count = 0;
+    return 0;
 }
 
 bool plan_has_work(const struct plan *plan)
@@ -189,4 +278,10 @@ bool plan_is_complete(const struct plan *plan)
 bool plan_is_over(const struct plan *plan)
 {
     return plan->done_count + plan->poisoned_count == plan->total;
+}
+
+bool plan_is_hopeless(const struct plan *plan)
+{
+    uint64_t units = plan->poisoned_count / plan->unit;
+    return units >= PLAN_POISON_MOST || (units >= PLAN_HOPELESS_UNITS && plan->done_count == 0);
 }

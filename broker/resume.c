@@ -11,38 +11,39 @@
 
 /* ---- progress ---- */
 
-static int add_done(void *context, uint64_t start, uint64_t count, uint32_t times,
+static int add_done(void *context, uint64_t start, uint64_t count, int64_t worker,
                     struct error *err)
 {
-    (void)times;
-    return plan_done(context, start, count, err);
+    (void)worker;
+    return plan_done(&((struct farm_stage *)context)->plan, start, count, err);
 }
 
-static int add_failures(void *context, uint64_t start, uint64_t count, uint32_t times,
-                        struct error *err)
+/* What was spent was set aside in the same transaction, and is read as poison. */
+static int add_failure(void *context, uint64_t start, uint64_t count, int64_t worker,
+                       struct error *err)
 {
-    struct plan *plan = context;
-    if (interval_set_overlaps(&plan->done, start, start + count))
+    struct farm_stage *stage = context;
+    if (interval_set_contains(&stage->plan.done, start, start + count))
         return 0;
-    int rc = plan_attempt(plan, start, count, times, err);
+    int rc = plan_failed(&stage->plan, start, count, stage->job->spec->max_attempts, worker, err);
     return rc < 0 ? rc : 0;
 }
 
-static int add_poison(void *context, uint64_t start, uint64_t count, uint32_t times,
+static int add_poison(void *context, uint64_t start, uint64_t count, int64_t worker,
                       struct error *err)
 {
-    (void)times;
-    return plan_poison(context, start, count, err);
+    (void)worker;
+    return plan_poison(&((struct farm_stage *)context)->plan, start, count, err);
 }
 
 static int read_plan(struct broker *b, struct farm_stage *stage, struct error *err)
 {
-    int rc = results_each_range(b->db, stage->id, RESULTS_DONE, add_done, &stage->plan, err);
+    int rc = results_each_range(b->db, stage->id, RESULTS_DONE, add_done, stage, err);
     if (rc == 0)
-        rc = results_each_range(b->db, stage->id, RESULTS_POISON, add_poison, &stage->plan, err);
+        rc = results_each_range(b->db, stage->id, RESULTS_POISON, add_poison, stage, err);
     if (rc == 0)
-        rc =
-            results_each_range(b->db, stage->id, RESULTS_FAILURES, add_failures, &stage->plan, err);
+        rc = results_each_range(b->db, stage->id, RESULTS_FAILURES, add_failure, stage, err);
+    plan_prune(&stage->plan);
     return rc;
 }
 
@@ -79,6 +80,28 @@ static int read_job(struct broker *b, const struct jobs_open *row, struct farm_j
     rc = jobs_each_stage(b->db, row->id, read_stage, *job, err);
     for (uint32_t i = 0; rc == 0 && i < (*job)->spec->stages_count; i++)
         rc = read_plan(b, &(*job)->stages[i], err);
+    return rc;
+}
+
+struct wanted {
+    struct broker *b;
+    struct farm_job *job;
+};
+
+static int read_wanted(void *context, const struct jobs_open *row, struct error *err)
+{
+    struct wanted *wanted = context;
+    return read_job(wanted->b, row, &wanted->job, err);
+}
+
+int resume_job(struct broker *b, int64_t id, struct farm_job **job, struct error *err)
+{
+    struct wanted wanted = {.b = b};
+    int rc = jobs_one(b->db, id, read_wanted, &wanted, err);
+    if (rc < 0)
+        farm_free_job(&wanted.job);
+    else
+        *job = wanted.job;
     return rc;
 }
 

@@ -8,27 +8,28 @@
 #define NO (-1)
 
 static const char *const job_names[STATES_JOBS] = {"running", "done", "failed", "cancelled"};
-static const char *const job_events[STATES_JOB_EVENTS] = {"complete", "fail", "cancel"};
+static const char *const job_events[STATES_JOB_EVENTS] = {"complete", "fail", "cancel", "retry"};
 static const int job_table[STATES_JOBS][STATES_JOB_EVENTS] = {
-    /*                          complete          fail               cancel */
-    [STATES_JOB_RUNNING] = {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED},
-    [STATES_JOB_DONE] = {NO, NO, NO},
-    [STATES_JOB_FAILED] = {NO, NO, NO},
-    [STATES_JOB_CANCELLED] = {NO, NO, NO},
+    /* complete, fail, cancel, retry */
+    [STATES_JOB_RUNNING] = {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO},
+    [STATES_JOB_DONE] = {NO, NO, NO, NO},
+    [STATES_JOB_FAILED] = {NO, NO, NO, STATES_JOB_RUNNING},
+    [STATES_JOB_CANCELLED] = {NO, NO, NO, NO},
 };
 
 static const char *const stage_names[STATES_STAGES] = {"waiting", "running", "done", "failed",
                                                        "cancelled"};
 static const char *const stage_events[STATES_STAGE_EVENTS] = {"start", "complete", "fail",
-                                                              "cancel"};
+                                                              "cancel", "retry"};
 static const int stage_table[STATES_STAGES][STATES_STAGE_EVENTS] = {
-    /* start, complete, fail, cancel */
-    [STATES_STAGE_WAITING] = {STATES_STAGE_RUNNING, NO, STATES_STAGE_FAILED,
-                              STATES_STAGE_CANCELLED},
-    [STATES_STAGE_RUNNING] = {NO, STATES_STAGE_DONE, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED},
-    [STATES_STAGE_DONE] = {NO, NO, NO, NO},
-    [STATES_STAGE_FAILED] = {NO, NO, NO, NO},
-    [STATES_STAGE_CANCELLED] = {NO, NO, NO, NO},
+    /* start, complete, fail, cancel, retry */
+    [STATES_STAGE_WAITING] = {STATES_STAGE_RUNNING, NO, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED,
+                              NO},
+    [STATES_STAGE_RUNNING] = {NO, STATES_STAGE_DONE, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED,
+                              NO},
+    [STATES_STAGE_DONE] = {NO, NO, NO, NO, NO},
+    [STATES_STAGE_FAILED] = {NO, NO, NO, NO, STATES_STAGE_WAITING},
+    [STATES_STAGE_CANCELLED] = {NO, NO, NO, NO, STATES_STAGE_WAITING},
 };
 
 const char *states_job_name(enum states_job state)

@@ -1,10 +1,11 @@
 /*
  * The states of jobs and stages: numbers are append-only, the words are the schema's.
  *
- *     job:    running ── complete ──> done            stage:  waiting ── start ──> running ──
- * complete ──> done ── fail ──────> failed                  waiting, running ── fail ────> failed
- *                     ── cancel ────> cancelled               waiting, running ── cancel ──>
- * cancelled
+ *     job:    running ── complete ──> done       stage:  waiting ── start ─────────────> running
+ *             running ── fail ──────> failed             running ── complete ──────────> done
+ *             running ── cancel ────> cancelled          waiting, running ── fail ─────> failed
+ *             failed ─── retry ─────> running            waiting, running ── cancel ───> cancelled
+ *                                                        failed, cancelled ── retry ───> waiting
  */
 #ifndef BROKER_STATES_H
 #define BROKER_STATES_H
@@ -23,8 +24,9 @@ enum states_job_event {
     STATES_JOB_COMPLETE,
     STATES_JOB_FAIL,
     STATES_JOB_CANCEL,
+    STATES_JOB_RETRY,
 };
-#define STATES_JOB_EVENTS 3
+#define STATES_JOB_EVENTS 4
 
 enum states_stage {
     STATES_STAGE_WAITING,
@@ -40,8 +42,9 @@ enum states_stage_event {
     STATES_STAGE_COMPLETE,
     STATES_STAGE_FAIL,
     STATES_STAGE_CANCEL,
+    STATES_STAGE_RETRY,
 };
-#define STATES_STAGE_EVENTS 4
+#define STATES_STAGE_EVENTS 5
 
 const char *states_job_name(enum states_job state);
 const char *states_stage_name(enum states_stage state);

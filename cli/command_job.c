@@ -1,4 +1,5 @@
-/* job list, show, cancel and wait; worker list; bundle add: one request, one answer, printed. */
+/* job list, show, cancel, retry, failures and wait; worker list; bundle add: one request, one
+ * answer, printed. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -111,6 +112,67 @@ int command_job_cancel(struct cli *cli)
     if (cli_job(cli, 0, &body.job, &err) != 0)
         return (void)cli_fail(cli, &err), CLI_USAGE;
     return ask_state(cli, WIRE_JOB_CANCEL, &body);
+}
+
+int command_job_retry(struct cli *cli)
+{
+    struct error err = {0};
+    struct wire_job_retry body = {.request = 1};
+    int rc = cli_job(cli, 0, &body.job, &err);
+    if (rc == 0 && !cli_flag(cli, "failed"))
+        rc = error_set(&err, E_INVALID, "job retry: --failed is missing: what to try again");
+    if (rc != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    return ask_state(cli, WIRE_JOB_RETRY, &body);
+}
+
+static json_t *failures_json(const struct wire_failures *failures)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < failures->failures.count; i++) {
+        const struct wire_failure_info *f = &WIRE_ITEMS(failures->failures, failure_info)[i];
+        json_array_append_new(list, json_pack("{s:s,s:I,s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:I}",
+                                              "stage", f->stage, "start", (json_int_t)f->start,
+                                              "count", (json_int_t)f->count, "code", f->code,
+                                              "text", f->text, "log", f->log, "worker", f->worker,
+                                              "host", f->host, "device", f->device, "set_aside",
+                                              (int)f->set_aside, "at_ms", (json_int_t)f->at_ms));
+    }
+    return json_pack("{s:o}", "failures", list);
+}
+
+static void print_failures(FILE *out, const struct wire_failures *failures, bool log)
+{
+    for (size_t i = 0; i < failures->failures.count; i++) {
+        const struct wire_failure_info *f = &WIRE_ITEMS(failures->failures, failure_info)[i];
+        print_time(out, f->at_ms);
+        fprintf(out, "  %s, %llu + %llu%s, worker %s on %s, %s\n    %s: %s\n", f->stage,
+                (unsigned long long)f->start, (unsigned long long)f->count,
+                f->set_aside ? " (set aside)" : "", f->worker, f->host, f->device, f->code,
+                f->text);
+        for (const char *line = f->log, *end; log && *line; line = end + (*end == '\n')) {
+            end = line + strcspn(line, "\n");
+            fprintf(out, "    | %.*s\n", (int)(end - line), line);
+        }
+    }
+}
+
+int command_job_failures(struct cli *cli)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    struct wire_job_failures body = {.request = 1};
+    if (cli_job(cli, 0, &body.job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    if (client_once(cli_broker(cli), WIRE_JOB_FAILURES, &body, WIRE_FAILURES, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    int code = CLI_OK;
+    if (cli_json(cli))
+        code = jobs_print_json(cli, failures_json(WIRE_BODY(&reply.message, failures)));
+    else
+        print_failures(cli->out, WIRE_BODY(&reply.message, failures), cli_flag(cli, "log"));
+    client_reply_free(&reply);
+    return code;
 }
 
 int command_job_wait(struct cli *cli)

@@ -32,6 +32,16 @@ static const struct cli_option submit_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option retry_options[] = {
+    {"failed", CLI_FLAG, NULL, 0, NULL, "what was set aside after its attempts"},
+    OPTION_END,
+};
+
+static const struct cli_option failures_options[] = {
+    {"log", CLI_FLAG, NULL, 0, NULL, "with the worker's last lines"},
+    OPTION_END,
+};
+
 static const struct cli_option study_options[] = {
     {"faces", CLI_UINT, "N", (double)LIMIT_SAMPLES, "20000", "faces to label and to fit on"},
     {"samples", CLI_UINT, "N", (double)LIMIT_SAMPLES, "2000", "faces to write as PNG; 0: none"},
@@ -105,6 +115,15 @@ const struct cli_command cli_commands[] = {
     {"job show", "ID", 1, 1, "shows a job's stages", NULL, no_options, CLI_BROKER,
      command_job_show},
     {"job cancel", "ID", 1, 1, "ends a job", NULL, no_options, CLI_BROKER, command_job_cancel},
+    {"job retry", "ID", 1, 1, "tries again what failed of a job",
+     "Puts what was set aside back into the queue, with no attempts counted. A failed job runs again "
+     "from where it was; what is done stays done. --failed says what is tried again, and is needed, "
+     "so that other choices can be added.",
+     retry_options, CLI_BROKER, command_job_retry},
+    {"job failures", "ID", 1, 1, "lists a job's failed attempts, newest first",
+     "Lists the failed attempts: which indices, on which worker and device, why, and (with --log) the "
+     "last lines that the worker logged before.",
+     failures_options, CLI_BROKER, command_job_failures},
     {"job wait", "ID", 1, 1, "waits for a job's end, showing its progress",
      "Waits for the job's end. Where stderr is a terminal a line for each stage shows its progress, "
      "else a line is printed at changes. A broker that is started again in between is waited for.",

@@ -10,6 +10,8 @@ int command_study(struct cli *cli);
 int command_job_list(struct cli *cli);
 int command_job_show(struct cli *cli);
 int command_job_cancel(struct cli *cli);
+int command_job_retry(struct cli *cli);
+int command_job_failures(struct cli *cli);
 int command_job_wait(struct cli *cli);
 int command_worker_list(struct cli *cli);
 int command_bundle_check(struct cli *cli);

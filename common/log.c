@@ -1,6 +1,7 @@
-/* One log line a call. The settings are written once at start, before threads. */
+/* One log line a call. The settings are written once at start, before threads; the lines kept are guarded. */
 #include "common/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,10 @@
 static struct {
     const char *program;
     enum log_level level;
-} settings = {"facefarm", LOG_INFO};
+    pthread_mutex_t lock; /* of what follows */
+    size_t kept;
+    char lines[LOG_KEPT_BYTES]; /* the last ones, whole */
+} settings = {"facefarm", LOG_INFO, PTHREAD_MUTEX_INITIALIZER, 0, ""};
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -36,6 +40,32 @@ static size_t print_time(char *line, size_t size)
                                      now.tv_nsec / 1000000);
 }
 
+/* Drops the oldest lines until `size` more bytes fit. */
+static void keep(const char *line, size_t size)
+{
+    if (size > sizeof settings.lines)
+        return;
+    pthread_mutex_lock(&settings.lock);
+    while (settings.kept + size > sizeof settings.lines) {
+        size_t first = (size_t)((char *)memchr(settings.lines, '\n', settings.kept) + 1 - settings.lines);
+        memmove(settings.lines, settings.lines + first, settings.kept -= first);
+    }
+    memcpy(settings.lines + settings.kept, line, size);
+    settings.kept += size;
+    pthread_mutex_unlock(&settings.lock);
+}
+
+void log_tail(char *text, size_t size)
+{
+    pthread_mutex_lock(&settings.lock);
+    const char *from = settings.lines, *end = settings.lines + settings.kept;
+    while ((size_t)(end - from) > size - 1)
+        from = (const char *)memchr(from, '\n', (size_t)(end - from)) + 1;
+    memcpy(text, from, (size_t)(end - from));
+    text[end - from] = '\0';
+    pthread_mutex_unlock(&settings.lock);
+}
+
 void log_write(enum log_level level, const char *format, ...)
 {
     if (level > settings.level)
@@ -52,6 +82,7 @@ void log_write(enum log_level level, const char *format, ...)
     if (length > sizeof line - 2)
         length = sizeof line - 2;
     line[length++] = '\n';
+    keep(line, length);
     /* A log that cannot be written must not stop the work. */
     ssize_t ignored = write(STDERR_FILENO, line, length);
     (void)ignored;

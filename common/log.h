@@ -3,6 +3,8 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <stddef.h>
+
 enum log_level {
     LOG_ERROR,
     LOG_WARNING,
@@ -15,6 +17,10 @@ enum log_level {
 void log_open(const char *program, enum log_level level);
 void log_write(enum log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The last whole lines that this process logged, oldest first, at most size − 1 bytes and LOG_KEPT_BYTES. */
+#define LOG_KEPT_BYTES 2048
+void log_tail(char *text, size_t size);
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)

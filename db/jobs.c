@@ -123,6 +123,26 @@ int jobs_each_open(struct database *db,
     return rc;
 }
 
+int jobs_one(struct database *db, int64_t job,
+             int (*each)(void *context, const struct jobs_open *job, struct error *err),
+             void *context, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_one", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    rc = statement_step(q, err);
+    if (rc == 0)
+        rc = error_set(err, E_NOT_FOUND, "there is no job %lld", (long long)job);
+    if (rc < 0)
+        return rc;
+    struct jobs_open row = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2)};
+    rc = each(context, &row, err);
+    statement_reset(q);
+    return rc;
+}
+
 int jobs_each_stage(struct database *db, int64_t job,
                     int (*each)(void *context, const struct jobs_stage_state *stage,
                                 struct error *err),

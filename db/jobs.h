@@ -49,6 +49,10 @@ MUST_CHECK int jobs_each_open(struct database *db,
                               int (*each)(void *context, const struct jobs_open *job,
                                           struct error *err),
                               void *context, struct error *err);
+/* Calls `each` for that job, open or not; E_NOT_FOUND. */
+MUST_CHECK int jobs_one(struct database *db, int64_t job,
+                        int (*each)(void *context, const struct jobs_open *job, struct error *err),
+                        void *context, struct error *err);
 /* Calls `each` for every stage of a job, by position. */
 struct jobs_stage_state {
     int64_t id, position;

@@ -75,7 +75,7 @@ static const char *ranges_statement(enum results_ranges which)
 }
 
 int results_each_range(struct database *db, int64_t stage, enum results_ranges which,
-                       int (*each)(void *context, uint64_t start, uint64_t count, uint32_t times,
+                       int (*each)(void *context, uint64_t start, uint64_t count, int64_t worker,
                                    struct error *err),
                        void *context, struct error *err)
 {
@@ -85,9 +85,9 @@ int results_each_range(struct database *db, int64_t stage, enum results_ranges w
         return rc;
     statement_bind_int(q, 1, stage);
     while ((rc = statement_step(q, err)) > 0) {
-        uint32_t times = which == RESULTS_FAILURES ? (uint32_t)statement_int(q, 2) : 1;
-        rc =
-            each(context, (uint64_t)statement_int(q, 0), (uint64_t)statement_int(q, 1), times, err);
+        int64_t worker = which == RESULTS_FAILURES ? statement_int(q, 2) : 0;
+        rc = each(context, (uint64_t)statement_int(q, 0), (uint64_t)statement_int(q, 1), worker,
+                  err);
         if (rc != 0)
             break;
     }
@@ -132,27 +132,7 @@ int results_has_file(struct database *db, int64_t stage, const char *path, bool 
     return rc;
 }
 
-/* ---- what went wrong ---- */
-
-int results_insert_failure(struct database *db, int64_t stage, const struct wire_task *task,
-                           int64_t worker, const char *code, const char *text, int64_t now_ms,
-                           struct error *err)
-{
-    struct statement *q;
-    int rc = database_query(db, "failure_insert", &q, err);
-    if (rc < 0)
-        return rc;
-    statement_bind_int(q, 1, stage);
-    statement_bind_int(q, 2, (int64_t)task->start);
-    statement_bind_int(q, 3, (int64_t)task->count);
-    statement_bind_int(q, 4, (int64_t)task->epoch);
-    if (worker)
-        statement_bind_int(q, 5, worker);
-    statement_bind_text(q, 6, code);
-    statement_bind_text(q, 7, text);
-    statement_bind_int(q, 8, now_ms);
-    return statement_run(q, err);
-}
+/* ---- what went wrong: see also failures.c ---- */
 
 int results_last_failure(struct database *db, int64_t stage, uint64_t start, char *text,
                          size_t size, struct error *err)

@@ -71,7 +71,8 @@ MUST_CHECK int results_find_task(struct database *db, int64_t stage, uint64_t st
 /* The newest epoch in the tables. */
 MUST_CHECK int results_newest_epoch(struct database *db, uint64_t *epoch, struct error *err);
 
-/* Ranges of a stage: of committed tasks, of failed attempts (with how many), of poison. */
+/* Ranges of a stage: of committed tasks, of the failed attempts that count, oldest first and with the
+ * worker (0: unknown), of poison. */
 enum results_ranges {
     RESULTS_DONE,
     RESULTS_FAILURES,
@@ -79,14 +80,27 @@ enum results_ranges {
 };
 MUST_CHECK int results_each_range(struct database *db, int64_t stage, enum results_ranges which,
                                   int (*each)(void *context, uint64_t start, uint64_t count,
-                                              uint32_t times, struct error *err),
+                                              int64_t worker, struct error *err),
                                   void *context, struct error *err);
 
-/* `worker` 0: unknown. */
-MUST_CHECK int results_insert_failure(struct database *db, int64_t stage,
-                                      const struct wire_task *task, int64_t worker,
-                                      const char *code, const char *text, int64_t now_ms,
+struct results_failure {
+    int64_t stage;
+    struct wire_task task;
+    int64_t worker; /* 0: unknown */
+    const char *code, *text, *log;
+    int64_t at_ms;
+};
+MUST_CHECK int results_insert_failure(struct database *db, const struct results_failure *failure,
                                       struct error *err);
+/* The newest failed attempts of a job, at most `most`, newest first. The caller frees with
+ * results_failures_free. */
+MUST_CHECK int results_failures(struct database *db, int64_t job, size_t most,
+                                struct wire_failure_info **failures, size_t *count,
+                                struct error *err);
+void results_failures_free(struct wire_failure_info *failures, size_t count);
+/* What failed in a stage counts no more, and nothing is set aside. `restart`: what was made when it
+ * started goes, too, for it is going to start again. */
+MUST_CHECK int results_forgive(struct database *db, int64_t stage, bool restart, struct error *err);
 /* "CODE: text" of the newest failure of the range that begins at `start`, "" if there is none. */
 MUST_CHECK int results_last_failure(struct database *db, int64_t stage, uint64_t start, char *text,
                                     size_t size, struct error *err);

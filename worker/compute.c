@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/text.h"
 
 struct compute {
     struct compute_options options;
@@ -112,15 +113,19 @@ static void run(struct compute *compute, struct outcome *outcome)
 {
     const struct assignment *assignment = outcome->assignment;
     runner_run(compute->runner, outcome);
-    if (outcome->code)
+    if (outcome->code) {
         log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
                     (unsigned long long)assignment->task.start,
                     (unsigned long long)assignment->task.count, error_name(outcome->code),
                     outcome->text);
-    else
+        log_tail(outcome->log, sizeof outcome->log);
+        text_scrub(outcome->log);
+        text_scrub(outcome->text);
+    } else {
         log_debug("stage %llu %llu+%llu done in %.1f ms", (unsigned long long)assignment->stage,
                   (unsigned long long)assignment->task.start,
                   (unsigned long long)assignment->task.count, outcome->metrics.total_ms);
+    }
     outcome->letter.kind = LETTER_DONE;
     mailbox_put(compute->options.reports, &outcome->letter.mail);
 }

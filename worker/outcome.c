@@ -169,5 +169,6 @@ void outcome_failed(const struct outcome *outcome, struct wire_failed *failed)
         .task = WIRE_LIST(&outcome->assignment->task, 1),
         .code = error_name(outcome->code),
         .text = outcome->text,
+        .log = outcome->log,
     };
 }

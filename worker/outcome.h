@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "common/bundle.h"
+#include "common/log.h"
 #include "common/socket.h"
 #include "common/wire.h"
 #include "worker/mailbox.h"
@@ -71,6 +72,7 @@ struct outcome {
     struct assignment *assignment; /* owned */
     int code;                      /* 0: a result; else the error */
     char text[ERROR_TEXT_MAX];
+    char log[LOG_KEPT_BYTES + 1]; /* of a failure: the last lines logged */
     bool device_lost; /* the task failed with its device: no other may run on it as it is */
     struct wire_stage_metrics metrics;
     uint64_t variants, columns;

@@ -26,6 +26,12 @@ INSERT INTO audit (at_ms, job_id, stage_id, event, old, new) VALUES (?1, ?2, ?3,
 -- name: job_open_list
 SELECT id, bundle_id, spec FROM job WHERE state = 'running' ORDER BY id;
 
+-- name: job_one
+SELECT id, bundle_id, spec FROM job WHERE id = ?1;
+
+-- name: stage_forgive
+UPDATE stage SET error = NULL, forgiven = coalesce((SELECT max(id) FROM failure WHERE stage_id = ?1), 0) WHERE id = ?1;
+
 -- name: stage_list
 SELECT id, position, state, error FROM stage WHERE job_id = ?1 ORDER BY position;
 

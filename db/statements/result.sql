@@ -33,12 +33,23 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 SELECT count(*) FROM file WHERE stage_id = ?1 AND path = ?2;
 
 -- name: failure_insert
-INSERT INTO failure (stage_id, start, count, epoch, worker_id, code, text, at_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+INSERT INTO failure (stage_id, start, count, epoch, worker_id, code, text, log, at_ms)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
 
--- How often each range failed, oldest first.
+-- The attempts that count, oldest first.
 -- name: failure_ranges
-SELECT start, count, count(*), max(id) FROM failure WHERE stage_id = ?1 GROUP BY start, count ORDER BY start, count;
+SELECT start, count, coalesce(worker_id, 0) FROM failure
+WHERE stage_id = ?1 AND id > (SELECT forgiven FROM stage WHERE id = ?1) ORDER BY id;
+
+-- name: failure_list
+SELECT stage, start, count, code, text, log, coalesce(worker, ''), coalesce(host, ''), coalesce(device, ''), set_aside, at_ms
+FROM failures WHERE job = ?1 ORDER BY at_ms DESC, start DESC LIMIT ?2;
+
+-- name: poison_forgive
+DELETE FROM poison WHERE stage_id = ?1;
+
+-- name: direction_forget
+DELETE FROM direction WHERE stage_id = ?1;
 
 -- name: failure_last
 SELECT code, text FROM failure WHERE stage_id = ?1 AND start = ?2 ORDER BY id DESC LIMIT 1;

@@ -153,34 +153,142 @@ static void duplicates_are_compared(void **state)
 static void send_failed(struct worker *worker, const struct held *held)
 {
     struct wire_failed failed = {held->lease.stage, WIRE_LIST(&held->task, 1), "E_DEVICE",
-                                 "no such thing"};
+                                 "no such thing", "a line\nand another\n"};
     peer_send(&worker->peer, WIRE_FAILED, &failed);
     peer_expect(&worker->peer, WIRE_ACCEPTED);
 }
 
-static void poison_fails_the_job_at_its_end(void **state)
+/* Answers leases until the job has ended: what holds the bad index fails. Returns how many failed.
+ */
+static unsigned work_around(struct bench *b, struct worker *worker, uint64_t bad)
+{
+    unsigned failures = 0;
+    for (;;) {
+        const struct wire_message *m = peer_next(&worker->peer, 50);
+        if (!m && strcmp(support_sql(&b->s, "SELECT state FROM job"), "running") != 0)
+            return failures;
+        if (!m || m->type != WIRE_LEASE)
+            continue;
+        const struct wire_lease *lease = WIRE_BODY(m, lease);
+        for (size_t i = 0; i < lease->tasks.count; i++) {
+            const struct wire_task *task = &WIRE_ITEMS(lease->tasks, task)[i];
+            if (bad < task->start || bad >= task->start + task->count) {
+                worker_result(worker, lease, task, 0);
+                continue;
+            }
+            struct wire_failed failed = {lease->stage, WIRE_LIST(task, 1), "E_DEVICE",
+                                         "no such thing", "a line\n"};
+            peer_send(&worker->peer, WIRE_FAILED, &failed);
+            failures++;
+        }
+    }
+}
+
+static void the_bad_sample_is_found_and_the_rest_is_done(void **state)
 {
     struct bench *b = *state;
     struct worker worker;
-    worker_open(&b->s, &worker, 1, 1);
-    for (int i = 0; i < 2; i++) {
-        struct held held = hold(&worker);
-        assert_int_equal(held.task.start, 0);
-        send_failed(&worker, &held);
-        let_go(&held);
-    }
-    assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "running");
-    assert_string_equal(support_sql(&b->s, "SELECT start || '+' || count FROM poison"), "0+10");
-    worker_run(&worker, &b->client, b->job, 0); /* the other three */
+    worker_open(&b->s, &worker, 1, 2);
+    unsigned failures = work_around(b, &worker, 13);
+    assert_in_range(failures, 4, 2 + 4 + 2);
     support_await_job(&b->client, b->job, "failed");
     const struct wire_job_state *told = b->client.message.body;
     const struct wire_stage_info *stage = WIRE_ITEMS(told->stages, stage_info);
     assert_string_equal(stage->state, "failed");
-    assert_non_null(strstr(stage->error, "0 to 9 failed 2 times"));
+    assert_non_null(strstr(stage->error, "indices 13 to 13 failed 2 times"));
     assert_non_null(strstr(stage->error, "E_DEVICE: no such thing"));
-    assert_int_equal(stage->done, 30);
-    assert_int_equal(stage->poisoned, 10);
-    assert_int_equal(stage->failures, 2);
+    assert_int_equal(stage->done, 39);
+    assert_int_equal(stage->poisoned, 1);
+    assert_int_equal(stage->failures, failures);
+    assert_string_equal(support_sql(&b->s, "SELECT start || '+' || count FROM poison"), "13+1");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "39");
+    /* Each failure is told with the worker, its device and its last lines. */
+    peer_send(&b->client, WIRE_JOB_FAILURES, &(struct wire_job_failures){4, b->job});
+    const struct wire_failures *list = peer_expect(&b->client, WIRE_FAILURES);
+    const struct wire_failure_info *newest = WIRE_ITEMS(list->failures, failure_info);
+    assert_int_equal(list->failures.count, failures);
+    assert_int_equal(newest->start, 13);
+    assert_int_equal(newest->set_aside, 1);
+    assert_string_equal(newest->log, "a line\n");
+    assert_string_equal(newest->worker, "scripted");
+    assert_string_equal(newest->device, "none");
+    peer_send(&b->client, WIRE_JOB_FAILURES, &(struct wire_job_failures){5, 99});
+    peer_expect(&b->client, WIRE_REFUSED);
+    peer_close(&worker.peer);
+}
+
+static void refuses_retry(struct bench *b, uint64_t job, const char *code)
+{
+    peer_send(&b->client, WIRE_JOB_RETRY, &(struct wire_job_retry){5, job});
+    assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code,
+                        code);
+}
+
+static void what_failed_is_tried_again(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    refuses_retry(b, b->job, "E_STATE"); /* nothing is set aside yet */
+    refuses_retry(b, 99, "E_NOT_FOUND");
+    worker_open(&b->s, &worker, 1, 2);
+    work_around(b, &worker, 13);
+    peer_send(&b->client, WIRE_JOB_RETRY, &(struct wire_job_retry){5, b->job});
+    const struct wire_job_state *told = peer_expect(&b->client, WIRE_JOB_STATE);
+    assert_string_equal(WIRE_ITEMS(told->job, job_info)->state, "running");
+    assert_string_equal(WIRE_ITEMS(told->stages, stage_info)->state, "running");
+    assert_int_equal(WIRE_ITEMS(told->stages, stage_info)->done, 39);
+    /* It fails again, as often as before: the old attempts do not count, not even for a broker that
+     * was started in between. */
+    struct held held = hold(&worker);
+    assert_int_equal(held.task.start, 13);
+    assert_int_equal(held.task.count, 1);
+    send_failed(&worker, &held);
+    let_go(&held);
+    peer_close(&worker.peer);
+    peer_close(&b->client);
+    support_kill(&b->s, SIGKILL);
+    support_start(&b->s, 50, 60000);
+    peer_open(&b->s, &b->client);
+    worker_open(&b->s, &worker, 1, 1);
+    assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "running");
+    worker_run(&worker, &b->client, b->job, 0);
+    support_await_job(&b->client, b->job, "done");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "40");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM poison"), "0");
+    assert_string_equal(
+        support_sql(&b->s,
+                    "SELECT group_concat(event, ' ') FROM audit WHERE job_id AND stage_id IS NULL"),
+        "submit fail retry complete");
+    refuses_retry(b, b->job, "E_STATE"); /* it is done */
+    peer_close(&worker.peer);
+}
+
+static void nothing_that_succeeds_ends_a_stage_early(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    char yaml[256];
+    worker_open(&b->s, &worker, 1, 4);
+    worker_run(&worker, &b->client, b->job, 0);
+    snprintf(yaml, sizeof yaml,
+             "format: facefarm-job/1\nname: x\nbundle: toy\nmax_attempts: 1\nstages:\n"
+             "  - {kind: label, name: l, count: 1000000}\n");
+    uint64_t job = support_submit(&b->client, yaml);
+    for (;;) {
+        const struct wire_message *m = peer_next(&worker.peer, 50);
+        if (!m && strcmp(support_sql(&b->s, "SELECT state FROM job WHERE id = 2"), "running") != 0)
+            break;
+        if (!m || m->type != WIRE_LEASE)
+            continue;
+        const struct wire_lease *lease = WIRE_BODY(m, lease);
+        for (size_t i = 0; i < lease->tasks.count; i++) {
+            struct wire_failed failed = {lease->stage,
+                                         WIRE_LIST(&WIRE_ITEMS(lease->tasks, task)[i], 1), "E_IO",
+                                         "never", ""};
+            peer_send(&worker.peer, WIRE_FAILED, &failed);
+        }
+    }
+    support_await_job(&b->client, job, "failed");
     peer_close(&worker.peer);
 }
 
@@ -200,9 +308,13 @@ static void attempts_outlive_the_broker(void **state)
     worker_open(&b->s, &worker, 1, 1);
     held = hold(&worker);
     assert_int_equal(held.task.start, 0);
+    assert_int_equal(held.task.count, 10);
     send_failed(&worker, &held);
     let_go(&held);
-    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM poison"), "1");
+    held = hold(&worker); /* it was the second time: half of it */
+    assert_int_equal(held.task.start, 0);
+    assert_int_equal(held.task.count, 5);
+    let_go(&held);
     peer_close(&worker.peer);
 }
 
@@ -278,7 +390,6 @@ static void wrong_results_are_attempts(void **state)
     assert_string_equal(support_sql(&b->s, "SELECT text FROM failure LIMIT 1"),
                         "scores: value 7 is nan, expected a finite number");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "0");
-    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM poison"), "1");
     peer_close(&worker.peer);
 }
 
@@ -397,7 +508,8 @@ static void frames_that_are_no_messages_are_refused(void **state)
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
                         "E_UNSUPPORTED");
     struct wire_task task = {0, 10, 1};
-    peer_send(&hostile, WIRE_FAILED, &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x"});
+    peer_send(&hostile, WIRE_FAILED,
+              &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x", ""});
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
                         "E_STATE");
     peer_send(&hostile, WIRE_FETCH_SCORES, &(struct wire_fetch_scores){2, 1, 0, 10});
@@ -440,7 +552,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(silence_returns_the_tasks, open_impatient, close_bench),
         TEST(duplicates_are_compared),
-        TEST(poison_fails_the_job_at_its_end),
+        TEST(the_bad_sample_is_found_and_the_rest_is_done),
+        TEST(what_failed_is_tried_again),
+        TEST(nothing_that_succeeds_ends_a_stage_early),
         TEST(attempts_outlive_the_broker),
         TEST(goodbye_is_no_failure),
         TEST(hello_again_keeps_the_leases),

@@ -31,7 +31,7 @@ static struct plan make(struct spec_stage stage)
 static void cut(struct plan *plan, uint64_t start, uint64_t end)
 {
     struct interval range;
-    assert_int_equal(plan_cut(plan, &range, NULL), 1);
+    assert_int_equal(plan_cut(plan, 0, &range, NULL), 1);
     assert_int_equal(range.start, start);
     assert_int_equal(range.end, end);
 }
@@ -72,7 +72,7 @@ static void cuts_until_nothing_is_left(void **state)
     cut(&plan, 0, 512);
     cut(&plan, 512, 1024);
     cut(&plan, 1024, 1100);
-    assert_int_equal(plan_cut(&plan, &range, NULL), 0);
+    assert_int_equal(plan_cut(&plan, 0, &range, NULL), 0);
     assert_int_equal(plan.leased_count, 1100);
     assert_int_equal(plan_done(&plan, 0, 512, NULL), 0);
     assert_int_equal(plan_return(&plan, 512, 512, NULL), 0);
@@ -102,29 +102,135 @@ static void a_billion_costs_what_ten_costs(void **state)
     plan_free(&plan);
 }
 
-static void attempts_add_up_and_poison_is_set_aside(void **state)
+/* Whether a sample fails wherever it runs. */
+static bool is_bad(const uint64_t *bad, size_t count, uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; i < count; i++)
+        if (bad[i] >= start && bad[i] < end)
+            return true;
+    return false;
+}
+
+/* Runs a stage whose bad samples fail every task that holds them; returns how many attempts failed.
+ */
+static unsigned run_with(struct plan *plan, const uint64_t *bad, size_t count, uint32_t attempts)
+{
+    struct interval range;
+    unsigned failures = 0;
+    while (plan_cut(plan, 0, &range, NULL) == 1) {
+        uint64_t length = range.end - range.start;
+        assert_int_equal(range.start % plan->unit, 0);
+        if (!is_bad(bad, count, range.start, range.end)) {
+            assert_int_equal(plan_done(plan, range.start, length, NULL), 0);
+            continue;
+        }
+        failures++;
+        assert_int_equal(plan_return(plan, range.start, length, NULL), 0);
+        if (plan_failed(plan, range.start, length, attempts, 0, NULL) == PLAN_SPENT) {
+            assert_int_equal(length, plan->unit);
+            assert_int_equal(plan_poison(plan, range.start, length, NULL), 0);
+        }
+    }
+    assert_true(plan_is_over(plan));
+    assert_int_equal(plan->leased_count, 0);
+    assert_int_equal(plan->suspects_count, 0);
+    return failures;
+}
+
+static void a_bad_sample_ends_up_alone(void **state)
+{
+    (void)state;
+    for (uint64_t bad = 0; bad < 1100; bad += 61) {
+        struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1100});
+        unsigned failures = run_with(&plan, &bad, 1, 3);
+        assert_true(failures <= 2 + 9 + 3);
+        assert_int_equal(plan.done_count, 1099);
+        assert_int_equal(plan.poisoned.count, 1);
+        assert_int_equal(plan.poisoned.items[0].start, bad);
+        plan_free(&plan);
+    }
+    /* Wherever the bad ones are, they alone are set aside. */
+    uint64_t many[40];
+    for (size_t i = 0; i < 40; i++)
+        many[i] = i * i * 3 % 5000;
+    for (uint32_t attempts = 1; attempts < 4; attempts++) {
+        struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 5000});
+        run_with(&plan, many, 40, attempts);
+        for (uint64_t i = 0; i < 5000; i++)
+            assert_int_equal(interval_set_contains(&plan.poisoned, i, i + 1),
+                             is_bad(many, 40, i, i + 1));
+        plan_free(&plan);
+    }
+}
+
+static void units_are_not_cut(void **state)
+{
+    (void)state;
+    uint64_t bad = 7;
+    struct plan plan = make((struct spec_stage){.kind = SPEC_EDIT,
+                                                .faces = 3,
+                                                .targets_count = 5,
+                                                .task_size = 15,
+                                                .targets = targets,
+                                                .distances = {.steps = 7}});
+    run_with(&plan, &bad, 1, 3);
+    assert_int_equal(plan.poisoned.count, 1);
+    assert_int_equal(plan.poisoned.items[0].start, 6);
+    assert_int_equal(plan.poisoned.items[0].end, 9);
+    plan_free(&plan);
+}
+
+static void what_failed_somewhere_is_left_to_others(void **state)
 {
     (void)state;
     struct interval range;
     struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1024});
-    for (int attempt = 1; attempt <= 3; attempt++) {
-        cut(&plan, 0, 512);
-        assert_int_equal(plan_return(&plan, 0, 512, NULL), 0);
-        assert_int_equal(plan_attempt(&plan, 0, 512, 1, NULL), attempt);
-    }
-    assert_int_equal(plan_poison(&plan, 0, 512, NULL), 0);
-    cut(&plan, 512, 1024);
-    assert_int_equal(plan_cut(&plan, &range, NULL), 0);
-    assert_false(plan_is_over(&plan));
-    assert_int_equal(plan_done(&plan, 512, 512, NULL), 0);
-    assert_true(plan_is_over(&plan));
+    cut(&plan, 0, 512);
+    assert_int_equal(plan_return(&plan, 0, 512, NULL), 0);
+    assert_int_equal(plan_failed(&plan, 0, 512, 3, 77, NULL), PLAN_AGAIN);
+    assert_int_equal(plan_attempts(&plan, 5), 1);
+    assert_int_equal(plan_cut(&plan, 77, &range, NULL), 1);
+    assert_int_equal(range.start, 512);
+    assert_int_equal(plan_cut(&plan, 77, &range, NULL), 0);
+    cut(&plan, 0, 512);
+    plan_free(&plan);
+}
+
+static void poison_may_be_forgiven_or_done(void **state)
+{
+    (void)state;
+    uint64_t bad = 3;
+    struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1024});
+    run_with(&plan, &bad, 1, 3);
     assert_false(plan_is_complete(&plan));
+    assert_int_equal(plan_forgive(&plan, NULL), 0);
+    assert_int_equal(plan.poisoned_count, 0);
+    assert_false(plan_is_over(&plan));
+    cut(&plan, 3, 4);
+    assert_int_equal(plan_return(&plan, 3, 1, NULL), 0);
+    assert_int_equal(plan_poison(&plan, 3, 1, NULL), 0);
     /* A late result of the poisoned range still counts. */
-    assert_int_equal(plan_done(&plan, 0, 512, NULL), 0);
+    assert_int_equal(plan_done(&plan, 3, 1, NULL), 0);
     assert_true(plan_is_complete(&plan));
     assert_int_equal(plan.poisoned_count, 0);
     assert_int_equal(plan.leased_count, 0);
-    assert_int_equal(plan_attempts(&plan, 0), 0);
+    plan_free(&plan);
+}
+
+static void a_stage_where_nothing_succeeds_is_hopeless(void **state)
+{
+    (void)state;
+    struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1000000});
+    for (uint64_t i = 0; i < PLAN_HOPELESS_UNITS; i++) {
+        assert_false(plan_is_hopeless(&plan));
+        assert_int_equal(plan_poison(&plan, i, 1, NULL), 0);
+    }
+    assert_true(plan_is_hopeless(&plan));
+    assert_int_equal(plan_done(&plan, 5000, 1, NULL), 0);
+    assert_false(plan_is_hopeless(&plan));
+    for (uint64_t i = 0; i < PLAN_POISON_MOST; i++)
+        assert_int_equal(plan_poison(&plan, i, 1, NULL), 0);
+    assert_true(plan_is_hopeless(&plan));
     plan_free(&plan);
 }
 
@@ -168,7 +274,11 @@ int main(void)
         cmocka_unit_test(sizes_tasks_by_kind),
         cmocka_unit_test(cuts_until_nothing_is_left),
         cmocka_unit_test(a_billion_costs_what_ten_costs),
-        cmocka_unit_test(attempts_add_up_and_poison_is_set_aside),
+        cmocka_unit_test(a_bad_sample_ends_up_alone),
+        cmocka_unit_test(units_are_not_cut),
+        cmocka_unit_test(what_failed_somewhere_is_left_to_others),
+        cmocka_unit_test(poison_may_be_forgiven_or_done),
+        cmocka_unit_test(a_stage_where_nothing_succeeds_is_hopeless),
         cmocka_unit_test(parts_of_a_lease_return),
         cmocka_unit_test(refuses_a_unit_that_fits_no_message),
     };

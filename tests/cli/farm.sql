@@ -30,7 +30,7 @@ INSERT INTO task SELECT s.id, i * 100, min(100, s.total - i * 100), 1, 1 + (i % 
     3.5, CASE s.kind WHEN 'fit' THEN 0 ELSE 300 END, CASE WHEN s.kind IN ('label', 'evaluate') THEN 120 ELSE 0 END,
     CASE s.kind WHEN 'fit' THEN 700 ELSE 0 END, CASE WHEN s.kind IN ('sample', 'edit') THEN 60 ELSE 0 END, 500 + 250 * (s.kind = 'fit')
   FROM stage s JOIN n ON i * 100 < s.total;
-INSERT INTO failure VALUES (1, 5, 900, 100, 1, 2, 'E_DEVICE', 'clFinish <out of resources>', 1700000070000);
+INSERT INTO failure (id, stage_id, start, count, epoch, worker_id, code, text, at_ms) VALUES (1, 5, 900, 100, 1, 2, 'E_DEVICE', 'clFinish <out of resources>', 1700000070000);
 INSERT INTO poison VALUES (5, 999, 1);
 INSERT INTO determinism_fault VALUES (1, 2, 100, 100, 2, printf('%064x', 1), printf('%064x', 2), 1700000020000);
 

@@ -67,7 +67,7 @@ static void the_encoder_keeps_the_limits(void **state)
 {
     (void)state;
     struct wire_task task = {.count = LIMIT_TASK_SAMPLES + 1};
-    struct wire_failed failed = {1, WIRE_LIST(&task, 1), "E_IO", ""};
+    struct wire_failed failed = {1, WIRE_LIST(&task, 1), "E_IO", "", ""};
     assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_LIMIT,
                  "failed: task[0]: count: is 65537, at most 65536 is allowed");
     task.count = 1;

@@ -1,6 +1,6 @@
 /* Texts that a message may carry. */
-#ifndef BROKER_TEXT_H
-#define BROKER_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 /* Replaces by '?' what is not UTF-8, in place. A sentence that quotes outside data and was cut to
  * its room may end inside a character, and the wire refuses that. */

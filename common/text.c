@@ -1,5 +1,5 @@
 /* UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above U+10FFFF. */
-#include "broker/text.h"
+#include "common/text.h"
 
 #include <stddef.h>
 #include <stdint.h>

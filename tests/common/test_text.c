@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "broker/text.h"
+#include "common/text.h"
 
 static void replaces_what_is_no_utf8(void **state)
 {
