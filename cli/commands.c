@@ -86,6 +86,12 @@ static const struct cli_option export_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option db_check_options[] = {
+    {"store", CLI_FILE, "DIR", 0, NULL,
+     "also compare the files in this store with the SHA-256 that the database has of them"},
+    OPTION_END,
+};
+
 static const struct cli_option report_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
     {"store", CLI_FILE, "DIR", 0, "store", "the farm's store, for the pictures"},
@@ -152,6 +158,16 @@ const struct cli_command cli_commands[] = {
      "Writes OUTPUT/index.html, one file that needs no network, and copies the sheets beside it. The "
      "headline figures are printed as well; each is one SQL statement that the report shows.",
      report_options, 0, command_report},
+    {"db check", "FILE", 1, 1, "proves a database's invariants",
+     "Checks that nothing is lost and nothing is counted twice: SQLite's own integrity, every range "
+     "of a stage done once, a row for every face and variant of what is done and no other, states "
+     "that agree with their audit, summaries made of all faces. What is wrong is printed, a line "
+     "each, and the exit code is 1. A broker may be writing meanwhile.",
+     db_check_options, 0, command_db_check},
+    {"db backup", "FILE COPY", 2, 2, "copies a database while a broker may be writing it",
+     "Writes COPY, a consistent copy of the database as it stands at one moment: whole and on disk, "
+     "or not at all. A file that is there already is not replaced.",
+     no_options, 0, command_db_backup},
     {"help", "[COMMAND]", 0, 2, "explains a command; --man prints the manual page", NULL,
      (const struct cli_option[]){
          {"man", CLI_FLAG, NULL, 0, NULL, "print the manual page (roff)"},

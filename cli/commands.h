@@ -19,6 +19,8 @@ int command_bundle_plan(struct cli *cli);
 int command_bundle_add(struct cli *cli);
 int command_export(struct cli *cli);
 int command_report(struct cli *cli);
+int command_db_check(struct cli *cli);
+int command_db_backup(struct cli *cli);
 int command_help(struct cli *cli);
 int command_completion(struct cli *cli);
 

@@ -3,6 +3,7 @@
 #define COMMON_DIGEST_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/error.h"
 
@@ -10,5 +11,11 @@
 
 void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES]);
 MUST_CHECK int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err);
+
+/* Of a folder: over the bytes of its files, one behind the other in the order of their names (as strcmp
+ * orders them), and how many bytes these are. Anything in it but regular files is E_INVALID. The
+ * error names what could not be read. */
+MUST_CHECK int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes,
+                             struct error *err);
 
 #endif

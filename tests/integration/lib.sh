@@ -170,8 +170,13 @@ finish_job() { timeout "$patience" "$facefarm" job wait "$1" || fail "facefarm j
 
 job_state() { query "SELECT state FROM job WHERE id = $1"; }
 
-# Everything about a finished farm that may not depend on how it ran; dump.sql says what that is.
-dump() { sqlite3 -readonly -cmd '.timeout 10000' "$1" <"$here/dump.sql"; }
+# Everything about a finished farm that may not depend on how it ran; dump.sql says what that is. Its database
+# keeps its invariants, and its store has the files that the database tells of.
+dump()
+{
+    "$facefarm" db check "$1" --store store >"$work/checked.log" 2>&1 || fail "db check: $(head -c 2000 "$work/checked.log")"
+    sqlite3 -readonly -cmd '.timeout 10000' "$1" <"$here/dump.sql"
+}
 
 # expect_same EXPECTED FOUND: files, compared row for row.
 expect_same()
