@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/buffer.h"
 #include "common/projection.h"
 #include "db/results.h"
 
@@ -14,14 +15,18 @@ struct frame { /* what all directions of a stage are made from */
     const struct spec_stage *spec;
     const char *const *names;
     size_t count, dimension;
-    float *normals;           /* [count][dimension] */
-    float *unit;              /* [count][count]: name space */
-    float *occurs;            /* [count]: of the present target */
-    float *conditions;        /* [count][dimension] */
-    double *discounts;        /* [count] */
-    float *plain, *projected; /* [dimension] */
-    size_t found;             /* boundaries read */
+    double *normals;           /* [count][dimension] */
+    double *unit;              /* [count][count]: name space */
+    double *occurs;            /* [count]: of the present target */
+    bool *held;                /* [count]: by the stage's conditions, whatever the target */
+    double *held_weights;      /* [count] */
+    double *conditions;        /* [count][dimension]: of the present target */
+    double *weights;           /* [count] */
+    double *plain, *projected; /* [dimension] */
+    size_t found;              /* boundaries read */
 };
+
+#define DESCRIPTION_MAX ((size_t)1 << 20)
 
 static void frame_free(struct frame *f)
 {
@@ -29,7 +34,9 @@ static void frame_free(struct frame *f)
     free(f->unit);
     free(f->occurs);
     free(f->conditions);
-    free(f->discounts);
+    free(f->held);
+    free(f->held_weights);
+    free(f->weights);
     free(f->plain);
     free(f->projected);
 }
@@ -42,16 +49,18 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .names = names,
         .count = count,
         .dimension = dimension,
-        .normals = calloc(count * dimension, sizeof(float)),
-        .unit = calloc(count * count, sizeof(float)),
-        .occurs = calloc(count, sizeof(float)),
-        .conditions = calloc(count * dimension, sizeof(float)),
-        .discounts = calloc(count, sizeof(double)),
-        .plain = calloc(dimension, sizeof(float)),
-        .projected = calloc(dimension, sizeof(float)),
+        .normals = calloc(count * dimension, sizeof(double)),
+        .unit = calloc(count * count, sizeof(double)),
+        .occurs = calloc(count, sizeof(double)),
+        .held = calloc(count, sizeof(bool)),
+        .held_weights = calloc(count, sizeof(double)),
+        .conditions = calloc(count * dimension, sizeof(double)),
+        .weights = calloc(count, sizeof(double)),
+        .plain = calloc(dimension, sizeof(double)),
+        .projected = calloc(dimension, sizeof(double)),
     };
-    if (!f->normals || !f->unit || !f->occurs || !f->conditions || !f->discounts || !f->plain ||
-        !f->projected) {
+    if (!f->normals || !f->unit || !f->occurs || !f->held || !f->held_weights || !f->conditions ||
+        !f->weights || !f->plain || !f->projected) {
         frame_free(f);
         return error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
     }
@@ -95,19 +104,36 @@ static int find_name(const struct frame *f, const char *name, size_t *which, str
 
 /* ---- before anything is fitted ---- */
 
+/* Which boundaries the stage holds, and with what weight: first "all", then what is said of one. */
+static int hold_conditions(struct frame *f, struct error *err)
+{
+    const struct spec_stage *spec = f->spec;
+    for (uint32_t i = 0; i < spec->conditions_count; i++)
+        for (size_t b = 0; strcmp(spec->conditions[i], SPEC_ALL) == 0 && b < f->count; b++) {
+            f->held[b] = true;
+            f->held_weights[b] = spec_condition_weight(spec, i);
+        }
+    for (uint32_t i = 0; i < spec->conditions_count; i++) {
+        size_t which = 0;
+        if (strcmp(spec->conditions[i], SPEC_ALL) == 0)
+            continue;
+        int rc = find_name(f, spec->conditions[i], &which, err);
+        if (rc < 0)
+            return error_prefix(err, rc, "stage %s: conditions", spec->name);
+        f->held[which] = !(spec->condition_weights && spec->condition_weights[i].is_free);
+        f->held_weights[which] = spec_condition_weight(spec, i);
+    }
+    return 0;
+}
+
 static int check_names(struct frame *f, struct error *err)
 {
     const struct spec_stage *spec = f->spec;
-    size_t which;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < target_count(f); i++)
         if ((rc = mark_occurring(f, target(f, i), err)) < 0)
             return error_prefix(err, rc, "stage %s: targets", spec->name);
-    for (uint32_t i = 0; i < spec->conditions_count; i++)
-        if (!is_all(spec->conditions, spec->conditions_count) &&
-            (rc = find_name(f, spec->conditions[i], &which, err)) < 0)
-            return error_prefix(err, rc, "stage %s: conditions", spec->name);
-    return 0;
+    return hold_conditions(f, err);
 }
 
 int directions_check(const struct spec_stage *stage, const char *const *names, size_t count,
@@ -134,57 +160,64 @@ static int take_boundary(void *context, const struct results_boundary *boundary,
                          "boundary %zu, \"%s\" of %zu dimensions, is none of the "
                          "bundle's",
                          at, boundary->name, boundary->dimension);
-    memcpy(f->normals + at * f->dimension, boundary->normal, f->dimension * sizeof(float));
+    for (size_t c = 0; c < f->dimension; c++) {
+        float value;
+        memcpy(&value, (const char *)boundary->normal + c * sizeof value, sizeof value);
+        f->normals[at * f->dimension + c] = (double)value;
+    }
     f->found++;
     return 0;
 }
 
-static void add_condition(struct frame *f, size_t which, size_t *k)
-{
-    if (f->occurs[which] != 0)
-        return;
-    memcpy(f->conditions + *k * f->dimension, f->normals + which * f->dimension,
-           f->dimension * sizeof(float));
-    f->discounts[(*k)++] = f->spec->discount;
-}
-
 /* The conditions of the present target, whose names are in f->occurs. */
-static int gather_conditions(struct frame *f, size_t *k, struct error *err)
+static size_t gather_conditions(struct frame *f)
 {
-    const struct spec_stage *spec = f->spec;
-    int rc = 0;
-    *k = 0;
-    if (is_all(spec->conditions, spec->conditions_count)) {
-        for (size_t i = 0; i < f->count; i++)
-            add_condition(f, i, k);
-        return 0;
+    size_t k = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        if (!f->held[i] || f->occurs[i] != 0)
+            continue;
+        memcpy(f->conditions + k * f->dimension, f->normals + i * f->dimension,
+               f->dimension * sizeof(double));
+        f->weights[k++] = f->held_weights[i];
     }
-    for (uint32_t i = 0; rc == 0 && i < spec->conditions_count && *k < f->count; i++) {
-        size_t which = 0;
-        rc = find_name(f, spec->conditions[i], &which, err);
-        if (rc == 0)
-            add_condition(f, which, k);
-    }
-    return rc;
+    return k;
 }
 
 /* The plain direction's gain is 1; its leak is that of a projection which discounts nothing. */
-static int plain_leak(struct frame *f, size_t k, struct projection_result *result,
-                      struct error *err)
+static int plain_leak(struct frame *f, const struct projection *projection,
+                      struct projection_result *result, struct error *err)
 {
-    double *none = calloc(k ? k : 1, sizeof *none);
-    if (!none)
-        return error_set(err, E_MEMORY, "no memory for %zu conditions", k);
-    int rc = projection_discounted(f->plain, f->dimension, f->conditions, k, none, f->projected,
-                                   result, err);
-    free(none);
+    struct projection none = *projection;
+    double *zeros = calloc(none.k ? none.k : 1, sizeof *zeros);
+    if (!zeros)
+        return error_set(err, E_MEMORY, "no memory for %zu conditions", none.k);
+    none.method = PROJECTION_EXACT;
+    none.weights = zeros;
+    int rc = projection_solve(&none, f->projected, result, err);
+    free(zeros);
     return rc;
+}
+
+static int describe(const struct frame *f, const char *name, bool projected, struct buffer *text,
+                    struct error *err)
+{
+    int rc = buffer_printf(text, err, "%s", name);
+    if (rc || !projected)
+        return rc;
+    rc = buffer_printf(text, err, ", ");
+    return rc ? rc : spec_describe_conditions(f->spec, text, err);
 }
 
 static int write(struct database *db, int64_t stage, size_t position, bool projected,
                  const struct frame *f, const struct projection_result *result, struct error *err)
 {
-    const float *vector = projected ? f->projected : f->plain;
+    const double *from = projected ? f->projected : f->plain;
+    struct buffer text;
+    float *vector = malloc(f->dimension * sizeof *vector);
+    if (!vector)
+        return error_set(err, E_MEMORY, "no memory for a direction");
+    for (size_t c = 0; c < f->dimension; c++)
+        vector[c] = (float)from[c];
     struct wire_direction direction = {
         .position = position,
         .projected = projected,
@@ -193,7 +226,29 @@ static int write(struct database *db, int64_t stage, size_t position, bool proje
         .gain = result->gain,
         .leak = result->leak,
     };
-    return results_insert_direction(db, stage, &direction, err);
+    buffer_init(&text, DESCRIPTION_MAX);
+    int rc = describe(f, direction.name, projected, &text, err);
+    if (rc == 0)
+        rc = results_insert_direction(db, stage, &direction,
+                                      projected ? projection_method_name(f->spec->projection)
+                                                : "plain",
+                                      (const char *)text.data, err);
+    buffer_free(&text);
+    free(vector);
+    return rc;
+}
+
+static int write_curve(struct database *db, int64_t stage, size_t position,
+                       const struct projection *projection, struct error *err)
+{
+    struct projection_point points[PROJECTION_POINTS];
+    size_t count = 0;
+    int rc = projection_curve(projection, points, &count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = results_insert_gain_leak(db, stage, (int64_t)position,
+                                      projection_method_name(points[i].method), points[i].weight,
+                                      points[i].gain, points[i].leak, err);
+    return rc;
 }
 
 /* One target. Computed before it is written, so that what the mathematics refuses is told apart. */
@@ -201,26 +256,30 @@ static int make_target(struct database *db, struct frame *f, int64_t stage, size
                        bool *refused, struct error *err)
 {
     struct projection_result plain, projected;
-    size_t k = 0;
+    struct projection projection = {.method = f->spec->projection,
+                                    .d = f->dimension,
+                                    .target = f->plain,
+                                    .conditions = f->conditions,
+                                    .weights = f->weights};
+    bool conditions = f->spec->conditions_count > 0;
     int rc = mark_occurring(f, target(f, position), err);
     if (rc == 0)
         rc = projection_direction(target(f, position), f->names, f->count, f->normals, f->dimension,
                                   f->plain, err);
-    if (rc == 0)
-        rc = gather_conditions(f, &k, err);
-    if (rc == 0)
-        rc = plain_leak(f, k, &plain, err);
-    if (rc == 0 && f->spec->conditions_count > 0)
-        rc = projection_discounted(f->plain, f->dimension, f->conditions, k, f->discounts,
-                                   f->projected, &projected, err);
+    if (rc == 0) {
+        projection.k = gather_conditions(f);
+        rc = plain_leak(f, &projection, &plain, err);
+    }
+    if (rc == 0 && conditions)
+        rc = projection_solve(&projection, f->projected, &projected, err);
     if (rc < 0) {
         *refused = rc != E_MEMORY;
         return error_prefix(err, rc, "target %s", target(f, position));
     }
     rc = write(db, stage, position, false, f, &plain, err);
-    if (rc == 0 && f->spec->conditions_count > 0)
+    if (rc == 0 && conditions)
         rc = write(db, stage, position, true, f, &projected, err);
-    return rc;
+    return rc == 0 && conditions ? write_curve(db, stage, position, &projection, err) : rc;
 }
 
 int directions_make(struct database *db, const struct directions_order *order, bool *refused,
@@ -231,7 +290,10 @@ int directions_make(struct database *db, const struct directions_order *order, b
     int rc = frame_make(&f, order->spec, order->names, order->count, order->dimension, err);
     if (rc < 0)
         return rc;
-    rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
+    rc = hold_conditions(&f, err);
+    *refused = rc < 0;
+    if (rc == 0)
+        rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
     if (rc == 0 && f.found != f.count)
         rc = error_set(err, E_DATABASE, "stage %lld has %zu of %zu boundaries",
                        (long long)order->fit, f.found, f.count);

@@ -1,6 +1,7 @@
 /* .npy version 1.0. The header is a Python dict literal of three keys, which we read key by key. */
 #include "common/npy.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,24 +59,37 @@ static int parse_header(const char *header, struct npy *npy, size_t *width, stru
     return parse_shape(find_value(header, "'shape'"), npy, err);
 }
 
-static int copy_values(const uint8_t *from, size_t width, struct npy *npy, struct error *err)
+static double value_at(const uint8_t *from, size_t width, size_t i)
 {
-    npy->data = malloc(npy->elements ? npy->elements * sizeof *npy->data : 1);
-    if (!npy->data)
-        return error_set(err, E_MEMORY, "no memory for %zu values", npy->elements);
-    for (size_t i = 0; i < npy->elements; i++) {
-        if (width == 4) {
-            memcpy(&npy->data[i], from + 4 * i, 4);
-        } else {
-            double wide;
-            memcpy(&wide, from + 8 * i, 8);
-            npy->data[i] = (float)wide;
-        }
+    float narrow;
+    double wide;
+    if (width == 8) {
+        memcpy(&wide, from + 8 * i, 8);
+        return wide;
     }
+    memcpy(&narrow, from + 4 * i, 4);
+    return (double)narrow;
+}
+
+static int copy_values(const uint8_t *from, size_t width, bool wide, struct npy *npy,
+                       struct error *err)
+{
+    size_t count = npy->elements ? npy->elements : 1;
+    if (wide)
+        npy->wide = malloc(count * sizeof *npy->wide);
+    else
+        npy->data = malloc(count * sizeof *npy->data);
+    if (!npy->data && !npy->wide)
+        return error_set(err, E_MEMORY, "no memory for %zu values", npy->elements);
+    for (size_t i = 0; i < npy->elements; i++)
+        if (wide)
+            npy->wide[i] = value_at(from, width, i);
+        else
+            npy->data[i] = (float)value_at(from, width, i);
     return 0;
 }
 
-static int parse(const struct buffer *file, struct npy *npy, struct error *err)
+static int parse(const struct buffer *file, bool wide, struct npy *npy, struct error *err)
 {
     if (file->size < NPY_PREFIX || memcmp(file->data, NPY_MAGIC, 8) != 0)
         return error_set(err, E_PARSE, "not an .npy file of version 1.0");
@@ -94,17 +108,17 @@ static int parse(const struct buffer *file, struct npy *npy, struct error *err)
     if (body != npy->elements * width)
         return error_set(err, E_PARSE, "npy body has %zu bytes, its shape needs %zu", body,
                          npy->elements * width);
-    return copy_values(file->data + NPY_PREFIX + length, width, npy, err);
+    return copy_values(file->data + NPY_PREFIX + length, width, wide, npy, err);
 }
 
-int npy_read(const char *path, struct npy *npy, struct error *err)
+static int read_file(const char *path, bool wide, struct npy *npy, struct error *err)
 {
     struct buffer file;
     struct npy result = {0};
     buffer_init(&file, NPY_FILE_MAX);
     int rc = buffer_read_file(&file, path, NPY_FILE_MAX, err);
     if (!rc) {
-        rc = parse(&file, &result, err);
+        rc = parse(&file, wide, &result, err);
         if (rc)
             error_prefix(err, rc, "%s", path);
     }
@@ -114,8 +128,19 @@ int npy_read(const char *path, struct npy *npy, struct error *err)
     return rc;
 }
 
+int npy_read(const char *path, struct npy *npy, struct error *err)
+{
+    return read_file(path, false, npy, err);
+}
+
+int npy_read_double(const char *path, struct npy *npy, struct error *err)
+{
+    return read_file(path, true, npy, err);
+}
+
 void npy_free(struct npy *npy)
 {
+    free(npy->wide);
     free(npy->data);
     *npy = (struct npy){0};
 }

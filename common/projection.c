@@ -1,305 +1,289 @@
 /*
- * The discounted projection in double. G = C Cᵀ is factored by Cholesky with diagonal pivoting and cut
- * where a pivot falls under PIVOT_CUT: conditions in the span of the ones before add nothing.
- *
- * Dropping a dependent condition is only sound if its own discount agrees with what the others
- * imply; we drop the dependent row and keep the first of each set in pivot order, which for
- * duplicates with equal discounts is exact.
+ * The projections in double. Everything goes through n' = t − Σ x_i c_i; the methods differ in x.
+ * The curve of exact and naive discounts is linear in λ, so it needs one x each.
  */
 #include "common/projection.h"
 
-#include <ctype.h>
 #include <math.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "common/buffer.h"
+#include "common/projection_priv.h"
 
-#define PIVOT_CUT 1e-9     /* of a unit diagonal: below it a condition is a combination of others */
 #define UNIT_TOLERANCE 1e-3
-#define NOTHING_LEFT 1e-6  /* ‖n'‖ below this: t is spent */
+#define NOTHING_LEFT 1e-6 /* ‖n'‖ below this: t is spent */
 
-static double dot(const float *a, const float *b, size_t d)
+const char *projection_method_name(enum projection_method method)
+{
+    static const char *const names[PROJECTION_METHODS] = {"exact", "soft", "correlation", "naive"};
+    return names[method];
+}
+
+static double dot(const double *a, const double *b, size_t d)
 {
     double sum = 0;
     for (size_t i = 0; i < d; i++)
-        sum += (double)a[i] * b[i];
+        sum += a[i] * b[i];
     return sum;
 }
 
-static int check_unit(const float *v, size_t d, const char *what, size_t which, struct error *err)
-{
-    double norm = sqrt(dot(v, v, d));
-    if (!(fabs(norm - 1) <= UNIT_TOLERANCE))
-        return error_set(err, E_INVALID, "%s %zu has norm %g, expected a unit vector", what, which,
-                         norm);
-    return 0;
-}
-
-struct factor { /* pivoted Cholesky of the leading rank×rank block */
-    double *lower;  /* [k][k], rows in pivot order */
-    size_t *pivots; /* pivots[i]: which condition stands at row i */
-    size_t rank;
-};
-
-static void swap_rows(struct factor *f, size_t k, size_t a, size_t b)
-{
-    for (size_t j = 0; j < k && a != b; j++) {
-        double keep = f->lower[a * k + j];
-        f->lower[a * k + j] = f->lower[b * k + j];
-        f->lower[b * k + j] = keep;
-    }
-    size_t keep = f->pivots[a];
-    f->pivots[a] = f->pivots[b];
-    f->pivots[b] = keep;
-}
-
-/* gram[k][k] → f; diagonal[k] is scratch for the remaining pivots. */
-static void factorise(const double *gram, size_t k, double *diagonal, struct factor *f)
-{
-    for (size_t i = 0; i < k; i++) {
-        f->pivots[i] = i;
-        diagonal[i] = gram[i * k + i];
-    }
-    for (f->rank = 0; f->rank < k; f->rank++) {
-        size_t row = f->rank, best = row;
-        for (size_t i = row + 1; i < k; i++)
-            if (diagonal[f->pivots[i]] > diagonal[f->pivots[best]])
-                best = i;
-        swap_rows(f, k, row, best);
-        size_t p = f->pivots[row];
-        if (diagonal[p] < PIVOT_CUT)
-            return;
-        double root = sqrt(diagonal[p]);
-        f->lower[row * k + row] = root;
-        for (size_t i = row + 1; i < k; i++) {
-            size_t q = f->pivots[i];
-            double sum = gram[q * k + p];
-            for (size_t j = 0; j < row; j++)
-                sum -= f->lower[i * k + j] * f->lower[row * k + j];
-            f->lower[i * k + row] = sum / root;
-            diagonal[q] -= f->lower[i * k + row] * f->lower[i * k + row];
-        }
-    }
-}
-
-/* x (in pivot order, `rank` entries) with G x = right. */
-static void solve(const struct factor *f, size_t k, const double *right, double *x)
-{
-    for (size_t i = 0; i < f->rank; i++) {
-        x[i] = right[f->pivots[i]];
-        for (size_t j = 0; j < i; j++)
-            x[i] -= f->lower[i * k + j] * x[j];
-        x[i] /= f->lower[i * k + i];
-    }
-    for (size_t i = f->rank; i-- > 0;) {
-        for (size_t j = i + 1; j < f->rank; j++)
-            x[i] -= f->lower[j * k + i] * x[j];
-        x[i] /= f->lower[i * k + i];
-    }
-}
-
 struct workspace {
-    double *gram, *right, *x, *diagonal, *direction;
-    struct factor factor;
+    size_t d, k;
+    double *target, *conditions; /* normalised */
+    double *gram, *r;            /* G and C t */
+    double *right, *x;           /* [k] */
+    double *moved;               /* [d]: n' */
 };
 
 static void workspace_free(struct workspace *w)
 {
+    free(w->target);
+    free(w->conditions);
     free(w->gram);
+    free(w->r);
     free(w->right);
     free(w->x);
-    free(w->diagonal);
-    free(w->direction);
-    free(w->factor.lower);
-    free(w->factor.pivots);
+    free(w->moved);
 }
 
 static int workspace_make(struct workspace *w, size_t d, size_t k, struct error *err)
 {
     size_t n = k ? k : 1;
     *w = (struct workspace){
+        .d = d,
+        .k = k,
+        .target = calloc(d, sizeof(double)),
+        .conditions = calloc(n * d, sizeof(double)),
         .gram = calloc(n * n, sizeof(double)),
+        .r = calloc(n, sizeof(double)),
         .right = calloc(n, sizeof(double)),
         .x = calloc(n, sizeof(double)),
-        .diagonal = calloc(n, sizeof(double)),
-        .direction = calloc(d, sizeof(double)),
-        .factor = {.lower = calloc(n * n, sizeof(double)), .pivots = calloc(n, sizeof(size_t))},
+        .moved = calloc(d, sizeof(double)),
     };
-    if (w->gram && w->right && w->x && w->diagonal && w->direction && w->factor.lower &&
-        w->factor.pivots)
+    if (w->target && w->conditions && w->gram && w->r && w->right && w->x && w->moved)
         return 0;
     workspace_free(w);
     return error_set(err, E_MEMORY, "no memory for a projection on %zu conditions", k);
 }
 
-/* direction ← t − Cᵀ G⁻¹ Λ r, not normalised. */
-static void project(struct workspace *w, const float *target, size_t d, const float *conditions,
-                    size_t k, const double *discounts)
+static int take_unit(const double *from, size_t d, const char *what, size_t which, double *to,
+                     struct error *err)
 {
-    for (size_t i = 0; i < k; i++) {
-        w->right[i] = discounts[i] * dot(conditions + i * d, target, d);
-        for (size_t j = 0; j <= i; j++)
-            w->gram[i * k + j] = w->gram[j * k + i] = dot(conditions + i * d, conditions + j * d, d);
-    }
-    factorise(w->gram, k, w->diagonal, &w->factor);
-    solve(&w->factor, k, w->right, w->x);
+    double norm = sqrt(dot(from, from, d));
+    if (!(fabs(norm - 1) <= UNIT_TOLERANCE))
+        return error_set(err, E_INVALID, "%s %zu has norm %g, expected a unit vector", what, which,
+                         norm);
     for (size_t c = 0; c < d; c++)
-        w->direction[c] = target[c];
-    for (size_t i = 0; i < w->factor.rank; i++) {
-        const float *condition = conditions + w->factor.pivots[i] * d;
-        for (size_t c = 0; c < d; c++)
-            w->direction[c] -= w->x[i] * condition[c];
+        to[c] = from[c] / norm;
+    return 0;
+}
+
+/* Vectors, G and r. */
+static int fill(struct workspace *w, const struct projection *p, struct error *err)
+{
+    size_t d = p->d, k = p->k;
+    int rc = take_unit(p->target, d, "target", 0, w->target, err);
+    for (size_t i = 0; !rc && i < k; i++) {
+        rc = take_unit(p->conditions + i * d, d, "condition", i, w->conditions + i * d, err);
+        w->r[i] = dot(w->conditions + i * d, w->target, d);
+        for (size_t j = 0; j <= i; j++)
+            w->gram[i * k + j] = w->gram[j * k + i] =
+                dot(w->conditions + i * d, w->conditions + j * d, d);
+    }
+    return rc;
+}
+
+static int open_workspace(const struct projection *p, struct workspace *w, struct error *err)
+{
+    if (p->d == 0)
+        return error_set(err, E_INVALID, "dimension is 0, expected at least 1");
+    int rc = workspace_make(w, p->d, p->k, err);
+    if (rc)
+        return rc;
+    rc = fill(w, p, err);
+    if (rc)
+        workspace_free(w);
+    return rc;
+}
+
+static int check_weights(const struct projection *p, struct error *err)
+{
+    double most = p->method == PROJECTION_SOFT ? PROJECTION_STRENGTH_MAX : 1;
+    if (p->method == PROJECTION_CORRELATION)
+        return 0;
+    for (size_t i = 0; i < p->k; i++)
+        if (!(p->weights[i] >= 0 && p->weights[i] <= most))
+            return error_set(err, E_INVALID, "%s %zu is %g, expected 0 to %g",
+                             p->method == PROJECTION_SOFT ? "strength" : "discount", i,
+                             p->weights[i], most);
+    return 0;
+}
+
+static double discount(const struct workspace *w, const struct projection *p, size_t i)
+{
+    return p->method == PROJECTION_CORRELATION ? fmax(1 - fabs(w->r[i]), 0) : p->weights[i];
+}
+
+/* x of the method. */
+static int find_x(struct workspace *w, const struct projection *p, struct error *err)
+{
+    switch (p->method) {
+    case PROJECTION_EXACT:
+    case PROJECTION_CORRELATION:
+        for (size_t i = 0; i < w->k; i++)
+            w->right[i] = discount(w, p, i) * w->r[i];
+        return projection_solve_gram(w->gram, w->k, w->right, w->x, err);
+    case PROJECTION_SOFT:
+        return projection_solve_soft(w->gram, w->k, p->weights, w->r, w->x, err);
+    case PROJECTION_NAIVE:
+        for (size_t i = 0; i < w->k; i++)
+            w->x[i] = p->weights[i] * w->r[i];
+        return 0;
+    }
+    return error_set(err, E_INVALID, "projection method %d", (int)p->method);
+}
+
+/* moved ← t − share · Σ x_i c_i; returns its norm. */
+static double move(struct workspace *w, double share)
+{
+    for (size_t c = 0; c < w->d; c++)
+        w->moved[c] = w->target[c];
+    for (size_t i = 0; i < w->k; i++)
+        for (size_t c = 0; c < w->d; c++)
+            w->moved[c] -= share * w->x[i] * w->conditions[i * w->d + c];
+    return sqrt(dot(w->moved, w->moved, w->d));
+}
+
+static void judge(const struct workspace *w, double norm, struct projection_result *result)
+{
+    *result = (struct projection_result){
+        .gain = dot(w->target, w->moved, w->d) / norm,
+        .norm = norm,
+    };
+    for (size_t i = 0; i < w->k; i++) {
+        double leak = fabs(dot(w->conditions + i * w->d, w->moved, w->d)) / norm;
+        if (leak <= result->leak)
+            continue;
+        result->leak = leak;
+        result->leaking = i;
     }
 }
 
-static int finish(const struct workspace *w, const float *target, size_t d, const float *conditions,
-                  size_t k, float *direction, struct projection_result *result, struct error *err)
+static double find_residual(const struct workspace *w, const struct projection *p)
 {
-    double square = 0;
-    for (size_t c = 0; c < d; c++)
-        square += w->direction[c] * w->direction[c];
-    double norm = sqrt(square);
+    double most = 0;
+    if (p->method != PROJECTION_EXACT && p->method != PROJECTION_CORRELATION)
+        return 0;
+    for (size_t i = 0; i < w->k; i++)
+        most = fmax(most, fabs(dot(w->conditions + i * w->d, w->moved, w->d) -
+                               (1 - discount(w, p, i)) * w->r[i]));
+    return most;
+}
+
+static int finish(struct workspace *w, const struct projection *p, double *direction,
+                  struct projection_result *result, struct error *err)
+{
+    double norm = move(w, 1);
     if (!(norm > NOTHING_LEFT))
         return error_set(err, E_INVALID,
                          "nothing is left of the target: it lies in the span of the %zu conditions "
                          "(the projection's norm is %g)",
-                         k, norm);
-    for (size_t c = 0; c < d; c++)
-        direction[c] = (float)(w->direction[c] / norm);
-    result->gain = dot(target, direction, d);
-    result->leak = 0;
-    for (size_t i = 0; i < k; i++) {
-        double leak = fabs(dot(conditions + i * d, direction, d));
-        if (leak > result->leak)
-            result->leak = leak;
-    }
+                         w->k, norm);
+    judge(w, norm, result);
+    result->residual = find_residual(w, p);
+    for (size_t c = 0; c < w->d; c++)
+        direction[c] = w->moved[c] / norm;
     return 0;
 }
 
-static int check(const float *target, size_t d, const float *conditions, size_t k,
-                 const double *discounts, struct error *err)
-{
-    int rc = d ? check_unit(target, d, "target", 0, err)
-               : error_set(err, E_INVALID, "dimension is 0, expected at least 1");
-    for (size_t i = 0; !rc && i < k; i++) {
-        rc = check_unit(conditions + i * d, d, "condition", i, err);
-        if (!rc && !(discounts[i] >= 0 && discounts[i] <= 1))
-            rc = error_set(err, E_INVALID, "discount %zu is %g, expected 0 to 1", i, discounts[i]);
-    }
-    return rc;
-}
-
-int projection_discounted(const float *target, size_t d, const float *conditions, size_t k,
-                          const double *discounts, float *direction,
-                          struct projection_result *result, struct error *err)
+int projection_solve(const struct projection *p, double *direction,
+                     struct projection_result *result, struct error *err)
 {
     struct workspace w;
-    int rc = check(target, d, conditions, k, discounts, err);
+    int rc = check_weights(p, err);
     if (!rc)
-        rc = workspace_make(&w, d, k, err);
+        rc = open_workspace(p, &w, err);
     if (rc)
         return rc;
-    project(&w, target, d, conditions, k, discounts);
-    rc = finish(&w, target, d, conditions, k, direction, result, err);
+    rc = find_x(&w, p, err);
+    if (!rc)
+        rc = finish(&w, p, direction, result, err);
     workspace_free(&w);
     return rc;
 }
 
-/* ---- directions written as sums ---- */
+/* ---- the gain–leak curve ---- */
 
-static int unknown_name(const char *name, size_t length, const char *const *names, size_t k,
-                        struct error *err)
+#define CURVE_STEPS 20 /* of λ from 0 to 1 */
+static const double curve_strengths[] = {.01, .03, .1, .3, 1, 3, 10, 30, 100};
+
+struct curve {
+    struct workspace *w;
+    struct projection_point *points;
+    size_t count;
+};
+
+static void add_point(struct curve *curve, enum projection_method method, double weight,
+                      double share)
 {
-    struct buffer list;
-    buffer_init(&list, 600);
-    for (size_t i = 0; i < k; i++)
-        if (buffer_printf(&list, NULL, "%s%s", i ? ", " : "", names[i]))
-            break;
-    int rc = error_set(err, E_NOT_FOUND, "no boundary is called \"%.*s\"; there are: %s",
-                       (int)length, name, list.data ? (char *)list.data : "none");
-    buffer_free(&list);
+    struct projection_result result;
+    double norm = move(curve->w, share);
+    if (!(norm > NOTHING_LEFT))
+        return;
+    judge(curve->w, norm, &result);
+    curve->points[curve->count++] =
+        (struct projection_point){method, weight, result.gain, result.leak};
+}
+
+/* All of one method, which needs only x for weights of `ones`. */
+static int add_method(struct curve *curve, enum projection_method method, double *ones,
+                      struct error *err)
+{
+    struct projection p = {.method = method, .k = curve->w->k, .weights = ones};
+    int rc = 0;
+    if (method != PROJECTION_SOFT) {
+        rc = find_x(curve->w, &p, err);
+        if (!rc && method == PROJECTION_CORRELATION)
+            add_point(curve, method, 0, 1);
+        for (int i = 0; !rc && method != PROJECTION_CORRELATION && i <= CURVE_STEPS; i++)
+            add_point(curve, method, i / (double)CURVE_STEPS, i / (double)CURVE_STEPS);
+        return rc;
+    }
+    for (size_t i = 0; !rc && i < sizeof curve_strengths / sizeof *curve_strengths; i++) {
+        for (size_t c = 0; c < p.k; c++)
+            ones[c] = curve_strengths[i];
+        rc = find_x(curve->w, &p, err);
+        if (!rc)
+            add_point(curve, method, curve_strengths[i], 1);
+    }
     return rc;
 }
 
-static int find_name(const char *name, size_t length, const char *const *names, size_t k,
-                     size_t *which, struct error *err)
-{
-    for (size_t i = 0; i < k; i++)
-        if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0) {
-            *which = i;
-            return 0;
-        }
-    return unknown_name(name, length, names, k, err);
-}
+_Static_assert(2 * (CURVE_STEPS + 1) + 1 + sizeof curve_strengths / sizeof *curve_strengths <=
+                   PROJECTION_POINTS,
+               "PROJECTION_POINTS holds the curve");
 
-static bool name_character(char c)
+int projection_curve(const struct projection *p, struct projection_point points[PROJECTION_POINTS],
+                     size_t *count, struct error *err)
 {
-    return isalnum((unsigned char)c) || c == '_';
-}
-
-/* One term, [sign] [factor *] name, at *text. The first needs no sign. */
-static int parse_term(const char **text, bool first, const char *const *names, size_t k,
-                      double *factor, size_t *which, struct error *err)
-{
-    const char *at = *text;
-    *factor = *at == '-' ? -1 : 1;
-    if (*at == '-' || *at == '+')
-        at++;
-    else if (!first)
-        return error_set(err, E_PARSE, "\"%s\": expected + or - between names", at);
-    const char *end = at;
-    while (name_character(*end) || *end == '.')
-        end++;
-    if (*end == '*') {
-        char *stop;
-        *factor *= strtod(at, &stop);
-        if (stop != end || !isfinite(*factor))
-            return error_set(err, E_PARSE, "\"%.*s\" is no factor", (int)(end - at), at);
-        at = ++end;
-        while (name_character(*end))
-            end++;
+    struct workspace w;
+    *count = 0;
+    if (p->k == 0)
+        return 0;
+    int rc = open_workspace(p, &w, err);
+    if (rc)
+        return rc;
+    struct curve curve = {.w = &w, .points = points};
+    double *ones = malloc(p->k * sizeof *ones);
+    if (!ones)
+        rc = error_set(err, E_MEMORY, "no memory for %zu conditions", p->k);
+    for (int method = 0; !rc && method < PROJECTION_METHODS; method++) {
+        for (size_t i = 0; i < p->k; i++)
+            ones[i] = 1;
+        rc = add_method(&curve, (enum projection_method)method, ones, err);
     }
-    if (end == at)
-        return error_set(err, E_PARSE, "expected the name of a boundary at \"%s\"", at);
-    *text = end;
-    return find_name(at, (size_t)(end - at), names, k, which, err);
-}
-
-static int normalise(const double *sum, size_t d, const char *expression, float *direction,
-                     struct error *err)
-{
-    double square = 0;
-    for (size_t c = 0; c < d; c++)
-        square += sum[c] * sum[c];
-    double norm = sqrt(square);
-    if (!(norm > NOTHING_LEFT))
-        return error_set(err, E_INVALID, "direction \"%s\" adds up to nothing", expression);
-    for (size_t c = 0; c < d; c++)
-        direction[c] = (float)(sum[c] / norm);
-    return 0;
-}
-
-int projection_direction(const char *expression, const char *const *names, size_t k,
-                         const float *normals, size_t d, float *direction, struct error *err)
-{
-    double *sum = calloc(d ? d : 1, sizeof *sum);
-    if (!sum)
-        return error_set(err, E_MEMORY, "no memory for a direction of %zu dimensions", d);
-    const char *at = expression;
-    int rc = 0;
-    do {
-        double factor = 0;
-        size_t which = 0;
-        rc = parse_term(&at, at == expression, names, k, &factor, &which, err);
-        for (size_t c = 0; !rc && c < d; c++)
-            sum[c] += factor * normals[which * d + c];
-    } while (!rc && *at);
+    free(ones);
+    workspace_free(&w);
     if (!rc)
-        rc = normalise(sum, d, expression, direction, err);
-    else
-        error_prefix(err, rc, "direction \"%s\"", expression);
-    free(sum);
+        *count = curve.count;
     return rc;
 }

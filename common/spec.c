@@ -15,6 +15,10 @@ static const cyaml_strval_t kind_names[SPEC_KINDS] = {{"sample", SPEC_SAMPLE},
                                                       {"edit", SPEC_EDIT},
                                                       {"evaluate", SPEC_EVALUATE}};
 static const cyaml_strval_t output_names[] = {{"png", SPEC_PNG}, {"tar", SPEC_TAR}};
+static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
+                                                  {"soft", PROJECTION_SOFT},
+                                                  {"correlation", PROJECTION_CORRELATION},
+                                                  {"naive", PROJECTION_NAIVE}};
 static const cyaml_strval_t weight_names[] = {{"balanced", SPEC_BALANCED},
                                               {"none", SPEC_UNWEIGHTED}};
 
@@ -29,6 +33,14 @@ static const cyaml_strval_t weight_names[] = {{"balanced", SPEC_BALANCED},
 
 static const cyaml_schema_value_t expression = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, LIMIT_PATH_BYTES)};
+
+static const cyaml_schema_field_t condition_fields[] = {
+    TEXT_FIELD(name, CYAML_FLAG_POINTER, raw_condition, LIMIT_PATH_BYTES),
+    REAL_FIELD(discount, raw_condition), REAL_FIELD(strength, raw_condition),
+    CYAML_FIELD_BOOL_PTR("free", OPTIONAL, struct raw_condition, free), CYAML_FIELD_END};
+
+static const cyaml_schema_value_t condition = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_condition, condition_fields)};
 
 static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
                                                     REAL_FIELD(to, raw_sweep),
@@ -46,11 +58,13 @@ static const cyaml_schema_field_t stage_fields[] = {
     ENUM_FIELD(weights, raw_stage, weight_names),
     REAL_FIELD(train_share, raw_stage),
     REAL_FIELD(cost, raw_stage),
+    ENUM_FIELD(projection, raw_stage, projection_names),
     REAL_FIELD(discount, raw_stage),
+    REAL_FIELD(strength, raw_stage),
     REAL_FIELD(distance, raw_stage),
     CYAML_FIELD_SEQUENCE("targets", OPTIONAL, struct raw_stage, targets, &expression, 0,
                          LIMIT_TARGETS),
-    CYAML_FIELD_SEQUENCE("conditions", OPTIONAL, struct raw_stage, conditions, &expression, 0,
+    CYAML_FIELD_SEQUENCE("conditions", OPTIONAL, struct raw_stage, conditions, &condition, 0,
                          LIMIT_TARGETS),
     CYAML_FIELD_MAPPING_PTR("distances", OPTIONAL, struct raw_stage, distances, sweep_fields),
     CYAML_FIELD_END};
@@ -71,13 +85,30 @@ static const cyaml_schema_field_t spec_fields[] = {
 static const cyaml_schema_value_t spec_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_spec, spec_fields)};
 
+static int load(const char *yaml, size_t size, void **raw, struct error *err)
+{
+    struct buffer expanded, insertions;
+    buffer_init(&expanded, SPEC_SHORT_MAX);
+    buffer_init(&insertions, SPEC_SHORT_MAX);
+    int rc = spec_short_expand(yaml, size, &expanded, &insertions, err);
+    if (!rc) {
+        const char *text = expanded.data ? (const char *)expanded.data : "";
+        rc = document_load(text, expanded.size, &spec_schema, raw, err);
+        if (rc)
+            spec_short_place(&insertions, rc, err);
+    }
+    buffer_free(&expanded);
+    buffer_free(&insertions);
+    return rc;
+}
+
 int spec_parse(const char *yaml, size_t size, struct spec **spec, struct error *err)
 {
     if (size > LIMIT_SPEC_BYTES)
         return error_set(err, E_LIMIT, "spec has %zu bytes, at most %d are allowed", size,
                          LIMIT_SPEC_BYTES);
     void *raw = NULL;
-    int rc = document_load(yaml, size, &spec_schema, &raw, err);
+    int rc = load(yaml, size, &raw, err);
     if (rc)
         return rc;
     struct spec *complete = calloc(1, sizeof *complete);
@@ -109,6 +140,7 @@ void spec_free(struct spec **spec)
         free(stage->from);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
+        free(stage->condition_weights);
     }
     free(s->stages);
     free(s->format);
@@ -120,13 +152,11 @@ void spec_free(struct spec **spec)
 
 /* ---- printing ---- */
 
-#define NUMBER_BYTES 32
-
-/* As few digits as read back as the same double: 15 do for what people write. */
-static const char *print_number(double value, char text[NUMBER_BYTES])
+/* 15 digits do for what people write. */
+const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES])
 {
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, NUMBER_BYTES, "%.*g", digits, value);
+        snprintf(text, SPEC_NUMBER_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;
     }
@@ -148,47 +178,77 @@ static int print_range(struct buffer *out, const struct spec_stage *stage, struc
                          (unsigned long long)stage->start, (unsigned long long)stage->count);
 }
 
+static int print_conditions(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    char value[SPEC_NUMBER_BYTES];
+    int rc = buffer_printf(out, err, "    conditions: [");
+    for (uint32_t i = 0; !rc && i < stage->conditions_count; i++) {
+        const struct spec_weight *own = stage->condition_weights ? &stage->condition_weights[i] : NULL;
+        const char *comma = i ? ", " : "", *name = stage->conditions[i];
+        if (own && own->is_free)
+            rc = buffer_printf(out, err, "%s{name: \"%s\", free: true}", comma, name);
+        else if (own && own->given)
+            rc = buffer_printf(out, err, "%s{name: \"%s\", %s: %s}", comma, name,
+                               stage->projection == PROJECTION_SOFT ? "strength" : "discount",
+                               spec_print_number(own->value, value));
+        else
+            rc = buffer_printf(out, err, "%s\"%s\"", comma, name);
+    }
+    return rc ? rc : buffer_printf(out, err, "]\n");
+}
+
+/* Only the method's own number: the other is no key that it takes. */
+static int print_projection(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    char value[SPEC_NUMBER_BYTES];
+    int rc = buffer_printf(out, err, "    projection: %s\n",
+                           projection_method_name(stage->projection));
+    if (rc || stage->projection == PROJECTION_CORRELATION)
+        return rc;
+    bool soft = stage->projection == PROJECTION_SOFT;
+    return buffer_printf(out, err, "    %s: %s\n", soft ? "strength" : "discount",
+                         spec_print_number(soft ? stage->strength : stage->discount, value));
+}
+
 static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    char discount[NUMBER_BYTES];
     int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
     if (!rc)
         rc = print_names(out, "targets", stage->targets, stage->targets_count, err);
     if (!rc)
-        rc = print_names(out, "conditions", stage->conditions, stage->conditions_count, err);
-    return rc ? rc : buffer_printf(out, err, "    discount: %s\n",
-                                   print_number(stage->discount, discount));
+        rc = print_conditions(out, stage, err);
+    return rc ? rc : print_projection(out, stage, err);
 }
 
 static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    char from[NUMBER_BYTES], to[NUMBER_BYTES];
+    char from[SPEC_NUMBER_BYTES], to[SPEC_NUMBER_BYTES];
     int rc = buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
                            (unsigned long long)stage->start, stage->faces);
     if (!rc)
         rc = print_direction(out, stage, err);
     return rc ? rc
               : buffer_printf(out, err, "    distances: {from: %s, to: %s, steps: %u}\n",
-                              print_number(stage->distances.from, from),
-                              print_number(stage->distances.to, to), stage->distances.steps);
+                              spec_print_number(stage->distances.from, from),
+                              spec_print_number(stage->distances.to, to), stage->distances.steps);
 }
 
 static int print_evaluate(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    char distance[NUMBER_BYTES];
+    char distance[SPEC_NUMBER_BYTES];
     int rc = print_range(out, stage, err);
     if (!rc)
         rc = print_direction(out, stage, err);
     return rc ? rc : buffer_printf(out, err, "    distance: %s\n",
-                                   print_number(stage->distance, distance));
+                                   spec_print_number(stage->distance, distance));
 }
 
 static int print_fit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    char share[NUMBER_BYTES], cost[NUMBER_BYTES];
+    char share[SPEC_NUMBER_BYTES], cost[SPEC_NUMBER_BYTES];
     return buffer_printf(
         out, err, "    from: %s\n    train_share: %s\n    cost: %s\n    weights: %s\n",
-        stage->from, print_number(stage->train_share, share), print_number(stage->cost, cost),
+        stage->from, spec_print_number(stage->train_share, share), spec_print_number(stage->cost, cost),
         weight_names[stage->weights].str);
 }
 

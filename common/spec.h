@@ -13,6 +13,11 @@
  *          distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
  *       - {kind: evaluate, name: ageing,     from: boundaries, start: 1000000, count: 10000,
  *          targets: [age], distance: 3, conditions: [Male], discount: 1}
+ *
+ * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
+ * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
+ * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
+ * common/projection.h.
  */
 #ifndef COMMON_SPEC_H
 #define COMMON_SPEC_H
@@ -23,10 +28,11 @@
 
 #include "common/buffer.h"
 #include "common/error.h"
+#include "common/projection.h"
 
 #define SPEC_FORMAT "facefarm-job/1"
 #define SPEC_AGE "age" /* the boundary fitted on ages, beside the attributes */
-#define SPEC_ALL "all" /* as the only target: every boundary; as the only condition: every other */
+#define SPEC_ALL "all" /* as the only target: every boundary; as a condition: every other */
 
 enum spec_kind {
     SPEC_SAMPLE,
@@ -45,6 +51,13 @@ enum spec_output {
 enum spec_weights {
     SPEC_BALANCED, /* each class weighs half */
     SPEC_UNWEIGHTED,
+};
+
+/* What a condition says of itself beside its name. */
+struct spec_weight {
+    bool given;   /* else the stage's discount or strength */
+    bool is_free; /* not held after all: taken out of "all" */
+    double value; /* λ, of the soft projection μ */
 };
 
 struct spec_sweep {
@@ -69,7 +82,10 @@ struct spec_stage {
     uint32_t targets_count;
     char **conditions; /* edit, evaluate: boundaries to leave alone; none = the plain edit only */
     uint32_t conditions_count;
+    struct spec_weight *condition_weights; /* edit, evaluate: [conditions_count], or NULL: none is given */
+    enum projection_method projection; /* edit, evaluate: how conditions are held */
     double discount;             /* edit, evaluate: λ of every condition, in [0, 1] */
+    double strength;             /* edit, evaluate: μ of every condition, of the soft projection */
     uint32_t faces;              /* edit: faces (rows) of each target's sheet */
     struct spec_sweep distances; /* edit: α of each column */
     double distance;             /* evaluate: α */
@@ -94,6 +110,15 @@ MUST_CHECK int spec_print(const struct spec *spec, struct buffer *yaml, struct e
 const char *spec_kind_name(enum spec_kind kind); /* "sample", … */
 /* Index of the stage called `name`, or -1. */
 int spec_find(const struct spec *spec, const char *name);
+
+/* The weight (λ or μ) of condition `i` in the stage's own list. */
+double spec_condition_weight(const struct spec_stage *stage, uint32_t i);
+/* How the stage's projected edit holds its conditions, in words: "exact: Male, Eyeglasses (discount 0.5)". */
+MUST_CHECK int spec_describe_conditions(const struct spec_stage *stage, struct buffer *text,
+                                        struct error *err);
+/* A number in as few digits as read back as the same double. */
+#define SPEC_NUMBER_BYTES 32
+const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
 
 /* How many indices the stage covers: samples; fit: boundaries (attributes + the age, if any); edit:
  * targets × faces. `attributes` and `has_age` describe the bundle. */

@@ -15,7 +15,6 @@
 #define DEFAULT_ATTEMPTS 3
 #define DEFAULT_TRAIN_SHARE 0.8
 #define DEFAULT_COST 1
-#define DEFAULT_DISCOUNT 1
 #define DEFAULT_FACES 3
 #define DEFAULT_DISTANCE 3
 #define DEFAULT_STEPS 7
@@ -44,7 +43,9 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"weights", OF(SPEC_FIT), raw->weights},
         {"targets", EDITED, raw->targets},
         {"conditions", EDITED, raw->conditions},
+        {"projection", EDITED, raw->projection},
         {"discount", EDITED, raw->discount},
+        {"strength", EDITED, raw->strength},
         {"faces", OF(SPEC_EDIT), raw->faces},
         {"distances", OF(SPEC_EDIT), raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
@@ -105,7 +106,7 @@ static int take_name(const char *key, const char *raw, const char *absent, char 
 }
 
 /* Only characters that a direction can be made of, so that a spec prints without escapes. */
-static bool is_expression(const char *text)
+bool spec_is_expression(const char *text)
 {
     for (; *text; text++)
         if (!isalnum((unsigned char)*text) && !strchr("_+-*.", *text))
@@ -121,7 +122,7 @@ static int take_names(const char *key, const char *const *raw, uint32_t count, c
         return error_set(err, E_MEMORY, "no memory for %u names", count);
     for (*names_count = 0; *names_count < count; (*names_count)++) {
         const char *name = raw[*names_count];
-        if (!is_expression(name))
+        if (!spec_is_expression(name))
             return error_set(err, E_INVALID, "%s: \"%s\": expected names joined by + - *", key,
                              name);
         if (strcmp(name, SPEC_ALL) == 0 && count > 1)
@@ -196,10 +197,7 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
                         given ? raw->targets_count : 1, &stage->targets, &stage->targets_count,
                         err);
     if (!rc)
-        rc = take_names("conditions", (const char *const *)raw->conditions, raw->conditions_count, &stage->conditions,
-                        &stage->conditions_count, err);
-    if (!rc)
-        rc = take_real("discount", raw->discount, DEFAULT_DISCOUNT, 0, 1, &stage->discount, err);
+        rc = spec_complete_conditions(raw, stage, err);
     if (!rc)
         rc = complete_range(raw, (int64_t)fresh_start(spec, stage), stage, err);
     return rc;

@@ -9,14 +9,22 @@ struct raw_sweep {
     int64_t *steps;
 };
 
+struct raw_condition {
+    char *name;
+    double *discount, *strength;
+    bool *free;
+};
+
 struct raw_stage {
     enum spec_kind kind;
     char *name, *from;
     int64_t *start, *count, *task_size, *faces;
     enum spec_output *output;
     enum spec_weights *weights;
-    double *train_share, *cost, *discount, *distance;
-    char **targets, **conditions;
+    enum projection_method *projection;
+    double *train_share, *cost, *discount, *strength, *distance;
+    char **targets;
+    struct raw_condition *conditions;
     uint32_t targets_count, conditions_count;
     struct raw_sweep *distances;
 };
@@ -30,5 +38,22 @@ struct raw_spec {
 
 /* Fills `spec` (zeroed; freed by the caller also on failure) from `raw`. */
 MUST_CHECK int spec_complete(const struct raw_spec *raw, struct spec *spec, struct error *err);
+
+/*
+ * `text` with every plain name in a sequence called conditions written out, Male as {name: Male}. The
+ * caller frees both buffers, made with SPEC_SHORT_MAX; `insertions` is for spec_short_place.
+ */
+#define SPEC_SHORT_MAX ((size_t)64 << 20)
+MUST_CHECK int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
+                                 struct buffer *insertions, struct error *err);
+/* Moves the place in an error about the expanded text to that of the original. Returns `code`. */
+int spec_short_place(const struct buffer *insertions, int code, struct error *err);
+
+/* Fills what the stage says about its conditions: names, projection and weights. */
+MUST_CHECK int spec_complete_conditions(const struct raw_stage *raw, struct spec_stage *stage,
+                                        struct error *err);
+
+/* Whether a text has only characters that a direction can be made of. */
+bool spec_is_expression(const char *text);
 
 #endif

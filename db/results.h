@@ -113,8 +113,14 @@ MUST_CHECK int results_insert_fault(struct database *db, int64_t stage, uint64_t
                                     uint64_t count, int64_t worker, const char *expected,
                                     const char *found, int64_t now_ms, struct error *err);
 
+/* `method`: plain or a projection's; `description`: the exact edit, for captions. */
 MUST_CHECK int results_insert_direction(struct database *db, int64_t stage,
-                                        const struct wire_direction *direction, struct error *err);
+                                        const struct wire_direction *direction, const char *method,
+                                        const char *description, struct error *err);
+/* A point of a target's gain–leak curve. */
+MUST_CHECK int results_insert_gain_leak(struct database *db, int64_t stage, int64_t position,
+                                        const char *method, double weight, double gain, double leak,
+                                        struct error *err);
 /* All directions of a stage, by target, plain before projected. The caller frees with
  * results_directions_free. */
 MUST_CHECK int results_directions(struct database *db, int64_t stage,

@@ -151,7 +151,8 @@ int results_each_boundary(struct database *db, int64_t stage,
 /* ---- directions ---- */
 
 int results_insert_direction(struct database *db, int64_t stage,
-                             const struct wire_direction *direction, struct error *err)
+                             const struct wire_direction *direction, const char *method,
+                             const char *description, struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "direction_insert", &q, err);
@@ -164,6 +165,25 @@ int results_insert_direction(struct database *db, int64_t stage,
     statement_bind_blob(q, 5, direction->vector.data, direction->vector.size);
     statement_bind_real(q, 6, direction->gain);
     statement_bind_real(q, 7, direction->leak);
+    statement_bind_text(q, 8, method);
+    statement_bind_text(q, 9, description);
+    return statement_run(q, err);
+}
+
+int results_insert_gain_leak(struct database *db, int64_t stage, int64_t position,
+                             const char *method, double weight, double gain, double leak,
+                             struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "gain_leak_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, position);
+    statement_bind_text(q, 3, method);
+    statement_bind_real(q, 4, weight);
+    statement_bind_real(q, 5, gain);
+    statement_bind_real(q, 6, leak);
     return statement_run(q, err);
 }
 

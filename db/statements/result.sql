@@ -68,7 +68,11 @@ INSERT INTO determinism_fault (stage_id, start, count, worker_id, expected, foun
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: direction_insert
-INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
+INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, method, description)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+
+-- name: gain_leak_insert
+INSERT INTO gain_leak (stage_id, position, method, weight, gain, leak) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: direction_list
 SELECT position, projected, name, vector, gain, leak FROM direction WHERE stage_id = ?1 ORDER BY position, projected;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,66 @@ static void conditions_in_the_target_do_not_apply(void **state)
     results_directions_free(d, 4);
 }
 
+static char *ask(struct bench *b, const char *sql)
+{
+    static char answer[256];
+    sqlite3 *db;
+    sqlite3_stmt *q;
+    assert_int_equal(sqlite3_open(b->file, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+    snprintf(answer, sizeof answer, "%s", (const char *)sqlite3_column_text(q, 0));
+    sqlite3_finalize(q);
+    sqlite3_close(db);
+    return answer;
+}
+
+static void conditions_have_discounts_of_their_own(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {smiling}, *conditions[] = {all, male};
+    struct spec_weight weights[2] = {{0}, {.given = true, .value = 0}};
+    struct spec_stage spec = edit(targets, 1, conditions, 2, 1);
+    spec.condition_weights = weights;
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 2);
+    expect_vector(&d[1], 1, 0, 0); /* Male is held where it goes by itself, age goes nowhere */
+    assert_true(fabs(d[1].leak - 0.6) < 1e-6);
+    results_directions_free(d, 2);
+    put(database_commit(b->db, &err), &err);
+    assert_string_equal(ask(b, "SELECT method || ': ' || description FROM direction WHERE projected"),
+                        "exact: Smiling, exact projection: every other boundary (discount 1), "
+                        "Male (discount 0)");
+    assert_string_equal(ask(b, "SELECT count(*) FROM gain_leak_curve WHERE target = 'Smiling'"), "52");
+    assert_string_equal(ask(b, "SELECT round(gain, 6) || ' ' || round(leak, 6) FROM gain_leak_curve "
+                               "WHERE method = 'exact' AND weight = 1"),
+                        "0.8 0.0");
+}
+
+static void a_condition_can_be_free(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {smiling}, *conditions[] = {male, all};
+    struct spec_weight weights[2] = {{.is_free = true}, {0}};
+    struct spec_stage spec = edit(targets, 1, conditions, 2, 1);
+    spec.condition_weights = weights;
+    spec.projection = PROJECTION_NAIVE;
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 2);
+    assert_true(d[0].leak == 0 && d[1].leak == 0); /* age alone is a condition */
+    results_directions_free(d, 2);
+    put(database_commit(b->db, &err), &err);
+    assert_string_equal(ask(b, "SELECT description FROM direction WHERE projected"),
+                        "Smiling, naive projection (for comparison only): Male free, every other "
+                        "boundary (discount 1)");
+}
+
 static void says_what_cannot_be(void **state)
 {
     struct bench *b = *state;
@@ -209,6 +270,8 @@ int main(void)
         TEST(plain_directions_have_gain_one),
         TEST(all_means_every_boundary_and_every_other),
         TEST(conditions_in_the_target_do_not_apply),
+        TEST(conditions_have_discounts_of_their_own),
+        TEST(a_condition_can_be_free),
         TEST(says_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,9 +42,13 @@ INSERT INTO boundary SELECT 3, position, name, x'0000003f0000003f0000003f000000b
 -- One class is missing in the test set: F1 and balanced accuracy are NULL.
 UPDATE boundary SET test_tp = 0, test_fp = 0, test_fn = 0, test_tn = 400 WHERE position = 4;
 
-INSERT INTO direction SELECT 4, position, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.9 - position / 100.0 END, CASE p WHEN 0 THEN 0.6 ELSE 0 END
+INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, method, description)
+  SELECT 4, position, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.9 - position / 100.0 END, CASE p WHEN 0 THEN 0.6 ELSE 0 END,
+  CASE p WHEN 0 THEN 'plain' ELSE 'exact' END, name
   FROM boundary, (SELECT 0 AS p UNION ALL SELECT 1) WHERE stage_id = 3;
-INSERT INTO direction SELECT 5, 0, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.88 END, CASE p WHEN 0 THEN 0.45 ELSE 0 END
+INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, method, description)
+  SELECT 5, 0, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.88 END, CASE p WHEN 0 THEN 0.45 ELSE 0 END,
+  CASE p WHEN 0 THEN 'plain' ELSE 'exact' END, name
   FROM boundary, (SELECT 0 AS p UNION ALL SELECT 1) WHERE stage_id = 3 AND name = 'age';
 INSERT INTO variant VALUES (2, 0, 0, 0), (5, 0, 0, 0), (5, 1, 3, 0), (5, 2, 3, 1);
 INSERT INTO variant SELECT 4, i, i % 7 - 3, i / 7 FROM n WHERE i < 14;

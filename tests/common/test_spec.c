@@ -44,6 +44,52 @@ static void absent_keys_get_defaults(void **state)
     assert_null(spec);
 }
 
+static void conditions_have_a_short_and_a_long_form(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse("format: facefarm-job/1\n"
+                              "name: job # λ, μ: two bytes each, before what is written out\n"
+                              "stages:\n"
+                              "  - {kind: label, count: 9}\n"
+                              "  - {kind: fit}\n"
+                              "  - kind: edit\n"
+                              "    discount: 0.5\n"
+                              "    conditions:\n"
+                              "      - all\n"
+                              "      - {name: Male, discount: 0.8}\n"
+                              "      - name: Bald\n"
+                              "        free: true\n"
+                              "  - {kind: edit, name: soft, projection: soft, strength: 3,\n"
+                              "     conditions: [\"Male\", {name: Bald, strength: 0}, 'Hat']}\n"
+                              "  - {kind: edit, name: none}\n"
+                              "  - {kind: edit, name: c, projection: correlation, conditions: [all]}\n");
+    const struct spec_stage *s = spec->stages;
+    assert_int_equal(s[2].projection, PROJECTION_EXACT);
+    assert_int_equal(s[2].conditions_count, 3);
+    assert_true(spec_condition_weight(&s[2], 0) == 0.5 && spec_condition_weight(&s[2], 1) == 0.8);
+    assert_true(s[2].condition_weights[2].is_free && !s[2].condition_weights[0].given);
+    buffer_init(&text, 10000);
+    assert_ok(spec_describe_conditions(&s[2], &text, &err));
+    assert_string_equal((char *)text.data, "exact projection: every other boundary (discount 0.5), "
+                                           "Male (discount 0.8), Bald free");
+    buffer_clear(&text);
+    assert_ok(spec_describe_conditions(&s[3], &text, &err));
+    assert_string_equal((char *)text.data,
+                        "soft projection: Male (strength 3), Bald (strength 0), Hat (strength 3)");
+    buffer_clear(&text);
+    assert_int_equal(s[4].conditions_count, 0);
+    assert_ok(spec_print(spec, &text, &err));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    assert_true(spec->stages[2].condition_weights[1].value == 0.8);
+    assert_true(spec->stages[3].condition_weights[1].value == 0);
+    assert_string_equal(spec->stages[3].conditions[2], "Hat");
+    assert_int_equal(spec->stages[5].projection, PROJECTION_CORRELATION);
+    spec_free(&spec);
+    buffer_free(&text);
+}
+
 static void totals_follow_from_the_bundle(void **state)
 {
     (void)state;
@@ -117,6 +163,27 @@ static const struct {
     {HEAD LABEL FIT "  - {kind: edit, targets: [all, b]}\n", E_INVALID, "expected alone"},
     {HEAD LABEL FIT "  - {kind: edit, targets: ['a\"b']}\n", E_INVALID, "expected names joined"},
     {HEAD LABEL FIT "  - {kind: edit, discount: 1.5}\n", E_LIMIT, "discount: is 1.5"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [{name: Male, discount: 1.5}]}\n", E_LIMIT,
+     "stage 3 (edit): conditions: Male: discount: is 1.5"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [Male, Male]}\n", E_EXISTS,
+     "conditions: \"Male\" stands there twice"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: ['a\"b']}\n", E_INVALID, "expected the name"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [a, {name: b, colour: 1}]}\n", E_PARSE,
+     "line 5, column 44: Unexpected key: colour"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [a, b], colour: 1}\n", E_PARSE,
+     "line 5, column 38: Unexpected key: colour"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [[a]]}\n", E_PARSE, "line 5"},
+    {HEAD LABEL FIT "  - {kind: edit, conditions: [{name: a, free: true, discount: 1}]}\n", E_INVALID,
+     "free: a condition that is held"},
+    {HEAD LABEL FIT "  - {kind: edit, projection: soft, discount: 1}\n", E_INVALID,
+     "discount: the soft projection does not take it, expected strength"},
+    {HEAD LABEL FIT "  - {kind: edit, strength: 1}\n", E_INVALID,
+     "strength: the exact projection does not take it, expected discount"},
+    {HEAD LABEL FIT "  - {kind: edit, projection: correlation, discount: 1}\n", E_INVALID,
+     "discount: the correlation projection does not take it"},
+    {HEAD LABEL FIT "  - {kind: edit, projection: soft, conditions: [{name: a, strength: -1}]}\n",
+     E_LIMIT, "strength: is -1"},
+    {HEAD LABEL FIT "  - {kind: edit, projection: oblique}\n", E_PARSE, "line 5"},
     {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
     {"a: &x 1\nb: *x\n", E_PARSE, "line 1"},
 };
@@ -141,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_get_defaults),
+        cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(totals_follow_from_the_bundle),
         cmocka_unit_test(a_printed_spec_reads_back_equal),
         cmocka_unit_test(what_is_wrong_is_said),

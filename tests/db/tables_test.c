@@ -90,7 +90,8 @@ static void views_have_a_column_an_attribute(void **state)
                 db, edit,
                 &(struct wire_direction){
                     target, projected, target ? "b" : "a", {(uint8_t *)unit, sizeof unit}, 1, 0},
-                err));
+                projected ? "exact" : "plain", target ? "b" : "a", err));
+    CHECK(results_insert_gain_leak(db, edit, 1, "exact", 0.5, 0.95, 0.6, err));
     CHECK(results_summarise(db, label, bundle, err));
     CHECK(results_summarise(db, evaluate, bundle, err));
     CHECK(database_commit(db, err));
@@ -106,6 +107,9 @@ static void views_have_a_column_an_attribute(void **state)
                "AND projected = 1 AND face = 1 AND sample = 1001 AND distance = 2"),
         "1");
     assert_string_equal(ask(p, "SELECT count(*) FROM default_edits"), "12");
+    assert_string_equal(ask(p, "SELECT target || ' ' || method || ' ' || weight || ' ' || gain || ' ' || "
+                               "leak FROM gain_leak_curve"),
+                        "b exact 0.5 0.95 0.6");
     assert_string_equal(ask(p, "SELECT avg(age_after - age_before) FROM default_evaluation"),
                         "10.0");
     assert_string_equal(

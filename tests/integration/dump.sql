@@ -22,6 +22,8 @@ SELECT * FROM face_attributes_1 ORDER BY stage_id, idx, variant;
 SELECT * FROM boundary ORDER BY stage_id, position;
 .print direction
 SELECT * FROM direction ORDER BY stage_id, position, projected;
+.print gain_leak
+SELECT * FROM gain_leak ORDER BY stage_id, position, method, weight;
 .print file
 SELECT * FROM file ORDER BY stage_id, path;
 .print attribute_summary
