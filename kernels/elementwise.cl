@@ -49,6 +49,15 @@ static inline float activate(float x)
 #endif
 }
 
+/* The nearest number of float16, ties to even, without needing that type of the device. */
+static inline float to_float16(float x)
+{
+    if (fabs(x) < 0x1p-14f)
+        return rint(x * 0x1p24f) * 0x1p-24f;
+    float rounded = as_float((as_uint(x) + 0xfff + (as_uint(x) >> 13 & 1)) & ~0x1fffu);
+    return isnan(x) ? x : fabs(rounded) < 65536.0f ? rounded : copysign(INFINITY, x);
+}
+
 static inline float apply(float x)
 {
     const float a = UNARY_A, b = UNARY_B;
@@ -90,9 +99,10 @@ static inline float apply(float x)
     case 35: return fmax(x, 0.0f) + fmin(a * expm1(x / a), 0.0f);
     case 36: return x < -a ? x + b : x > a ? x - b : 0.0f;
     case 37: return x * tanh(fmax(x, 0.0f) + log1p(exp(-fabs(x))));
-    case 38: return x == 0.0f ? 1.0f : 0.0f;
-    case 39: return isnan(x) ? 1.0f : 0.0f;
-    case 40: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
+    case 38: return to_float16(x);
+    case 39: return x == 0.0f ? 1.0f : 0.0f;
+    case 40: return isnan(x) ? 1.0f : 0.0f;
+    case 41: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
     default: return x;
     }
 }

@@ -2,11 +2,11 @@
  * Published architectures as PyTorch exports them, randomly initialised: 1e-4 of the output's range to
  * PyTorch's own outputs, and the same bits for a row in batches of 1, 3, 8 and 64.
  *
- *     test_architectures [full]
+ *     test_architectures [small|full [NAME]]
  *
  * The networks come from tests/oracles/export_networks.py, run here by Debian's python3; without
  * python3-torch and python3-torchvision the test is skipped. `full` has the published sizes and small
- * batches.
+ * batches; NAME is one of its networks.
  */
 #include "tests/engine/harness.h"
 
@@ -105,15 +105,15 @@ static void test_batches(void **state)
 }
 
 /* Lets PyTorch write the networks and notes their names. Returns false if it cannot. */
-static bool export_networks(const char *size)
+static bool export_networks(const char *size, const char *name)
 {
     char command[2048];
     const char *build = getenv("FACEFARM_BUILD");
     snprintf(exported.folder, sizeof exported.folder, "%s/tests/architectures-%s",
              build ? build : "build", size);
     snprintf(command, sizeof command,
-             "/usr/bin/python3 -W ignore tests/oracles/export_networks.py %s '%s' 2>&1", size,
-             exported.folder);
+             "/usr/bin/python3 -W ignore tests/oracles/export_networks.py %s '%s' %s 2>&1", size,
+             exported.folder, name);
     FILE *names = popen(command, "r");
     char line[256];
     while (names && fgets(line, sizeof line, names)) {
@@ -136,7 +136,7 @@ int main(int argc, char **argv)
         printf("skipped: python3-torch and python3-torchvision are not installed\n");
         return 77;
     }
-    if (!export_networks(argc > 1 ? argv[1] : "small")) {
+    if (!export_networks(argc > 1 ? argv[1] : "small", argc > 2 ? argv[2] : "")) {
         printf("cannot export the networks\n");
         return 1;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/engine/harness.h"
+#include "worker/engine/element.h"
 #include "worker/engine/onnx.h"
 #include "worker/engine/passes.h"
 
@@ -38,6 +39,16 @@ static size_t read_tensors(const char *folder, const char *kind, Onnx__TensorPro
     return count;
 }
 
+/* The suite writes bfloat16 as uint16; the model says what it is. */
+static void name_bfloat16(Onnx__TensorProto *tensor, const Onnx__ValueInfoProto *info)
+{
+    const Onnx__TypeProto *type = info->type;
+    if (type && type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE && type->tensor_type &&
+        type->tensor_type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16 &&
+        tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT16)
+        tensor->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__BFLOAT16;
+}
+
 bool vector_open(const char *folder, struct vector *vector)
 {
     char path[600];
@@ -49,6 +60,11 @@ bool vector_open(const char *folder, struct vector *vector)
         return false;
     vector->input_count = read_tensors(folder, "input", vector->inputs);
     vector->output_count = read_tensors(folder, "output", vector->outputs);
+    const Onnx__GraphProto *graph = vector->model->graph;
+    for (size_t i = 0; i < vector->input_count && i < graph->n_input; i++)
+        name_bfloat16(vector->inputs[i], graph->input[i]);
+    for (size_t i = 0; i < vector->output_count && i < graph->n_output; i++)
+        name_bfloat16(vector->outputs[i], graph->output[i]);
     return true;
 }
 
@@ -224,6 +240,11 @@ static enum vector_outcome compare_folded(const struct vector *vector, const str
                        err);
             return VECTOR_REFUSED;
         }
+        if (element_code(vector->outputs[i]->data_type) != value->element) {
+            error_set(err, E_INVALID, "output %zu has element type %d (expected %d)", i,
+                      value->element, vector->outputs[i]->data_type);
+            return VECTOR_WRONG;
+        }
         if (!compare(vector, i, value, err))
             return VECTOR_WRONG;
     }
@@ -246,11 +267,34 @@ static enum vector_outcome try_fold(const struct vector *vector, struct error *e
     return outcome;
 }
 
+/* The engine's inputs are float, whichever floating type the file gives them. */
+static bool is_floating(int element)
+{
+    enum value_type held = VALUE_BOOL;
+    struct error ignored;
+    return element_held_as(element, &held, &ignored) == 0 && held == VALUE_FLOAT;
+}
+
+/* Sequences and optional values stand in other messages than tensors. */
+static bool only_tensors(const struct vector *vector, struct error *err)
+{
+    const Onnx__GraphProto *graph = vector->model->graph;
+    for (size_t i = 0; i < graph->n_input; i++)
+        if (graph->input[i]->type &&
+            graph->input[i]->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE) {
+            error_set(err, E_UNSUPPORTED, "input %zu is a sequence or an optional value", i);
+            return false;
+        }
+    return true;
+}
+
 enum vector_outcome vector_try(const struct vector *vector, struct error *text)
 {
+    if (!only_tensors(vector, text))
+        return VECTOR_REFUSED;
     unsigned floats = 0;
     for (size_t i = 0; i < vector->input_count && i < vector->model->graph->n_input; i++)
-        if (vector->inputs[i]->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
+        if (is_floating(vector->inputs[i]->data_type))
             floats |= 1u << i;
     *text = (struct error){0};
     const unsigned ways[] = {floats, floats & 1u, 0};

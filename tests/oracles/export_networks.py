@@ -54,9 +54,11 @@ def write(name: str, kind: str, options: dict, folder: pathlib.Path, small: bool
 
 
 def main() -> None:
-    size, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    size, folder, names = sys.argv[1], pathlib.Path(sys.argv[2]), sys.argv[3:]
     folder.mkdir(parents=True, exist_ok=True)
     for name, (kind, options) in (SMALL if size == "small" else FULL).items():
+        if names and name not in names:
+            continue
         write(name, kind, options, folder, size == "small")
         print(name, flush=True)
 

@@ -44,13 +44,12 @@ int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
     if (elements < 0)
         return error_set(err, E_LIMIT, "the result has a negative dimension or more than %lld "
                          "elements", (long long)GRAPH_ELEMENTS_MAX);
-    if (elements == 0)
-        return error_set(err, E_UNSUPPORTED, "the result is empty");
     if (batched && (rank == 0 || dims[0] != graph->batch))
         return error_set(err, E_UNSUPPORTED, "the result's first dimension is %lld where the "
                          "batch (%lld) is expected: samples would mix",
                          (long long)(rank ? dims[0] : 0), (long long)graph->batch);
     value->type = VALUE_FLOAT;
+    value->element = 0;
     value->rank = rank;
     memcpy(value->dims, dims, rank * sizeof *dims);
     value->batched = batched;
@@ -162,6 +161,18 @@ int graph_add_problem(struct graph *graph, size_t node, const struct error *erro
     graph->problems = grown;
     grown[graph->problem_count++] = (struct problem){node, *error};
     return 0;
+}
+
+bool graph_names(const struct graph *graph, int value)
+{
+    for (size_t i = 0; i < graph->output_count; i++)
+        if (graph->outputs[i] == value)
+            return true;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t i = 0; i < graph->nodes[n].input_count; i++)
+            if (graph->nodes[n].inputs[i] == value)
+                return true;
+    return false;
 }
 
 static void count_node(struct graph *graph, struct node *node)

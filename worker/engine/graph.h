@@ -26,7 +26,8 @@ enum value_type {
 struct value {
     char *name;
     enum value_type type;
-    bool known; /* type, rank and dims are set */
+    int element; /* the file's type where it is another (element.h); 0: the type's own */
+    bool known;  /* type, rank and dims are set */
     bool batched;
     size_t rank;
     int64_t dims[ENGINE_RANK_MAX];
@@ -119,7 +120,7 @@ int64_t dims_elements(size_t rank, const int64_t *dims);
 MUST_CHECK int value_allocate(struct value *value, struct error *err);
 
 /* Sets type float and the shape, which is checked for size; `batched` values must keep the batch
- * in dimension 0. */
+ * in dimension 0. An empty result is a constant once its node is inferred (infer.c). */
 MUST_CHECK int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
                                const int64_t *dims, bool batched, struct error *err);
 
@@ -148,6 +149,9 @@ MUST_CHECK int attribute_tensor(const struct node *node, const char *name, struc
 /* Notes that node `node` does not run, because of `error`. */
 MUST_CHECK int graph_add_problem(struct graph *graph, size_t node, const struct error *error,
                                  struct error *err);
+
+/* Whether a node or the graph's outputs name the value, before uses are counted. */
+bool graph_names(const struct graph *graph, int value);
 
 /* Counts uses anew and marks nodes dead none of whose outputs is used. */
 void graph_count_uses(struct graph *graph);

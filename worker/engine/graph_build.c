@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/element.h"
 #include "worker/engine/graph.h"
 #include "worker/engine/onnx.h"
 #include "worker/engine/ops.h"
@@ -125,15 +126,19 @@ static int add_input(struct builder *builder, const Onnx__ValueInfoProto *info, 
     if (!info->type || info->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE ||
         !info->type->tensor_type)
         return error_set(err, E_UNSUPPORTED, "input %.120s is not a tensor", info->name);
-    if (info->type->tensor_type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
-        return error_set(err, E_UNSUPPORTED, "input %.120s: element type %d (expected 1, float)",
-                         info->name, info->type->tensor_type->elem_type);
+    int element = info->type->tensor_type->elem_type;
+    enum value_type held = VALUE_INT64;
+    if (element_held_as(element, &held, err) || held != VALUE_FLOAT)
+        return error_set(err, E_UNSUPPORTED,
+                         "input %.120s: element type %d (expected 1, float, or 10, 11 or 16, which "
+                         "are given as float)", info->name, element);
     failed = input_dims(builder, info->type->tensor_type, &rank, dims, err);
     if (!failed)
         failed = value_set_shape(graph, &graph->values[value], rank, dims,
                                  !graph->fixed && rank > 0, err);
     if (failed)
         return error_prefix(err, failed, "input %.120s", info->name);
+    graph->values[value].element = element_code(element);
     graph->inputs[graph->input_count++] = value;
     return 0;
 }

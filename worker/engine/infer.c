@@ -1,4 +1,10 @@
-/* Shape inference and constant folding, in one walk, on which modulation is rewritten. No state. */
+/*
+ * Shape inference and constant folding, in one walk, on which modulation is rewritten. No state.
+ *
+ * A tensor without elements (a slice of a shape that leaves nothing) is a constant whatever it comes from:
+ * devices have no empty buffers.
+ */
+#include "worker/engine/element.h"
 #include "worker/engine/modulate.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
@@ -25,6 +31,19 @@ static int check_known(const struct graph *graph, const struct node *node, struc
     return 0;
 }
 
+static int settle_empty(struct graph *graph, const struct node *node, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < node->output_count; i++) {
+        struct value *out = node_output(graph, node, i);
+        if (!out || !out->known || value_elements(out) > 0)
+            continue;
+        out->batched = false;
+        failed = out->data ? 0 : value_allocate(out, err);
+    }
+    return failed;
+}
+
 static int infer_node(struct graph *graph, struct node *node, struct error *err)
 {
     int failed = check_known(graph, node, err);
@@ -32,6 +51,10 @@ static int infer_node(struct graph *graph, struct node *node, struct error *err)
         failed = node->op->infer(graph, node, err);
     if (!failed && node->op->fold && all_constant(graph, node))
         failed = node->op->fold(graph, node, err);
+    if (!failed)
+        failed = settle_empty(graph, node, err);
+    if (!failed)
+        failed = element_pass_on(graph, node, err);
     return failed ? node_error(graph, node, failed, err) : 0;
 }
 
@@ -42,6 +65,8 @@ int pass_check_outputs(const struct graph *graph, struct error *err)
         if (output->type != VALUE_FLOAT)
             return error_set(err, E_UNSUPPORTED, "output %.120s is not a float tensor",
                              output->name);
+        if (output->known && value_elements(output) == 0)
+            return error_set(err, E_UNSUPPORTED, "output %.120s is empty", output->name);
         if (!output->batched && !graph->fixed)
             return error_set(err, E_UNSUPPORTED, "output %.120s does not depend on the input",
                              output->name);

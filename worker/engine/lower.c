@@ -239,6 +239,8 @@ static int upload(struct lowering *lowering, int value, struct error *err)
 {
     const struct value *of = &lowering->graph->values[value];
     size_t elements = (size_t)value_elements(of);
+    if (elements == 0)
+        return error_set(err, E_UNSUPPORTED, "a tensor without elements on the device");
     if (of->type == VALUE_INT64)
         return error_set(err, E_UNSUPPORTED, "an integer tensor where float is expected");
     float *host = malloc(elements * sizeof *host + 1);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "common/limits.h"
+#include "worker/engine/element.h"
 
 int onnx_unpack(const void *data, size_t size, Onnx__ModelProto **model, struct error *err)
 {
@@ -96,97 +97,94 @@ static int wrong_count(const struct source *source, const char *field, size_t fo
                      source->count);
 }
 
-/* Raw bytes of `width` an element, or NULL with *failed set if there are none of the right size. */
-static const uint8_t *raw_bytes(const struct source *source, size_t width, int *failed,
-                                struct error *err)
-{
-    const Onnx__TensorProto *tensor = source->tensor;
-    if (tensor->raw_data.len != source->count * width) {
-        *failed = wrong_count(source, "raw_data (bytes)", tensor->raw_data.len, err);
-        return NULL;
-    }
-    return tensor->raw_data.data;
-}
-
+/* The entries of raw_data or of a typed field, by what TensorProto says: double_data and uint64_data (with uint32)
+ * hold their types, int32_data all other integers, bool, and the bits of float16 and bfloat16. */
 static int read_floats(const struct source *source, float *out, struct error *err)
 {
-    int failed = 0;
-    if (source->tensor->has_raw_data) {
-        const uint8_t *raw = raw_bytes(source, sizeof *out, &failed, err);
-        if (raw)
-            memcpy(out, raw, source->count * sizeof *out);
-        return failed;
+    const Onnx__TensorProto *tensor = source->tensor;
+    int type = tensor->data_type;
+    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE) {
+        if (tensor->n_double_data != source->count)
+            return wrong_count(source, "double_data", tensor->n_double_data, err);
+        for (size_t i = 0; i < source->count; i++)
+            out[i] = (float)tensor->double_data[i];
+        return 0;
     }
-    if (source->tensor->n_float_data != source->count)
-        return wrong_count(source, "float_data", source->tensor->n_float_data, err);
-    if (source->count)
-        memcpy(out, source->tensor->float_data, source->count * sizeof *out);
+    if (type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) {
+        if (tensor->n_float_data != source->count)
+            return wrong_count(source, "float_data", tensor->n_float_data, err);
+        if (source->count)
+            memcpy(out, tensor->float_data, source->count * sizeof *out);
+        return 0;
+    }
+    if (tensor->n_int32_data != source->count)
+        return wrong_count(source, "int32_data", tensor->n_int32_data, err);
+    for (size_t i = 0; i < source->count; i++) {
+        uint32_t bits = (uint32_t)tensor->int32_data[i];
+        out[i] = element_read_float(type, (const uint8_t[]){(uint8_t)bits, (uint8_t)(bits >> 8)});
+    }
     return 0;
 }
 
-static int read_int64(const struct source *source, int64_t *out, struct error *err)
+static int read_integers(const struct source *source, int64_t *out, bool *fits, struct error *err)
 {
-    int failed = 0;
-    if (source->tensor->has_raw_data) {
-        const uint8_t *raw = raw_bytes(source, sizeof *out, &failed, err);
-        if (raw)
-            memcpy(out, raw, source->count * sizeof *out);
-        return failed;
+    const Onnx__TensorProto *tensor = source->tensor;
+    int type = tensor->data_type;
+    bool wide = type == ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+    bool is_unsigned = type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT32 ||
+                       type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT64;
+    size_t found = wide          ? tensor->n_int64_data
+                   : is_unsigned ? tensor->n_uint64_data
+                                 : tensor->n_int32_data;
+    if (found != source->count)
+        return wrong_count(source, wide ? "int64_data" : is_unsigned ? "uint64_data" : "int32_data",
+                           found, err);
+    for (size_t i = 0; i < source->count; i++) {
+        int64_t x = wide          ? tensor->int64_data[i]
+                    : is_unsigned ? (int64_t)tensor->uint64_data[i]
+                                  : tensor->int32_data[i];
+        out[i] = element_wrap(type, x, fits);
     }
-    if (source->tensor->n_int64_data != source->count)
-        return wrong_count(source, "int64_data", source->tensor->n_int64_data, err);
-    if (source->count)
-        memcpy(out, source->tensor->int64_data, source->count * sizeof *out);
     return 0;
 }
 
-/* int32 and bool; `width` is their size as raw bytes. */
-static int read_int32(const struct source *source, size_t width, int64_t *out, struct error *err)
+static int read_raw(const struct source *source, struct value *value, bool *fits, struct error *err)
 {
-    int failed = 0;
-    if (source->tensor->has_raw_data) {
-        const uint8_t *raw = raw_bytes(source, width, &failed, err);
-        for (size_t i = 0; raw && i < source->count; i++) {
-            int32_t element = raw[i * width];
-            if (width == sizeof element)
-                memcpy(&element, raw + i * width, sizeof element);
-            out[i] = element;
-        }
-        return failed;
+    const Onnx__TensorProto *tensor = source->tensor;
+    size_t width = element_bytes(tensor->data_type);
+    const uint8_t *raw = tensor->raw_data.data;
+    if (tensor->raw_data.len != source->count * width)
+        return wrong_count(source, "raw_data (bytes)", tensor->raw_data.len, err);
+    if (tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT) { /* weights: the many */
+        if (source->count)
+            memcpy(value->data, raw, source->count * width);
+        return 0;
     }
-    if (source->tensor->n_int32_data != source->count)
-        return wrong_count(source, "int32_data", source->tensor->n_int32_data, err);
     for (size_t i = 0; i < source->count; i++)
-        out[i] = source->tensor->int32_data[i];
+        if (value->type == VALUE_FLOAT)
+            ((float *)value->data)[i] = element_read_float(tensor->data_type, raw + i * width);
+        else
+            ((int64_t *)value->data)[i] =
+                element_read_integer(tensor->data_type, raw + i * width, fits);
     return 0;
 }
 
 static int read_elements(const struct source *source, struct value *value, struct error *err)
 {
-    switch (source->tensor->data_type) {
-    case ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT:
-        return read_floats(source, value->data, err);
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT64:
-        return read_int64(source, value->data, err);
-    case ONNX__TENSOR_PROTO__DATA_TYPE__INT32:
-        return read_int32(source, 4, value->data, err);
-    case ONNX__TENSOR_PROTO__DATA_TYPE__BOOL:
-        return read_int32(source, 1, value->data, err);
-    default: /* check_tensor lets no other pass */
-        return error_set(err, E_UNSUPPORTED, "element type %d", source->tensor->data_type);
-    }
+    bool fits = true;
+    int failed = source->tensor->has_raw_data ? read_raw(source, value, &fits, err)
+                 : value->type == VALUE_FLOAT ? read_floats(source, value->data, err)
+                                              : read_integers(source, value->data, &fits, err);
+    return failed || fits ? failed : error_set(err, E_UNSUPPORTED, "tensor %.80s: a uint64 beyond int64",
+                                               source->tensor->name ? source->tensor->name : "");
 }
 
-static int check_tensor(const Onnx__TensorProto *tensor, struct error *err)
+static int check_tensor(const Onnx__TensorProto *tensor, enum value_type *held, struct error *err)
 {
     const char *name = tensor->name ? tensor->name : "";
-    int type = tensor->data_type;
-    if (type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT &&
-        type != ONNX__TENSOR_PROTO__DATA_TYPE__INT64 &&
-        type != ONNX__TENSOR_PROTO__DATA_TYPE__INT32 && type != ONNX__TENSOR_PROTO__DATA_TYPE__BOOL)
-        return error_set(err, E_UNSUPPORTED,
-                         "tensor %.80s: element type %d (known: float, int64, int32, bool)", name,
-                         type);
+    int failed = element_held_as(tensor->data_type, held, err);
+    if (failed)
+        return error_prefix(err, failed, "tensor %.80s", name);
     if (tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file", name);
     if (tensor->segment)
@@ -201,30 +199,28 @@ static int check_tensor(const Onnx__TensorProto *tensor, struct error *err)
 
 int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value, struct error *err)
 {
-    int failed = check_tensor(tensor, err);
+    struct value made = {.rank = tensor->n_dims, .element = element_code(tensor->data_type)};
+    int failed = check_tensor(tensor, &made.type, err);
     if (failed)
         return failed;
     struct source source = {tensor, (size_t)dims_elements(tensor->n_dims, tensor->dims)};
     /* Every element needs at least a byte of the file, so this allocates at most 8 times that. */
     size_t bytes_there = tensor->raw_data.len + tensor->n_float_data + tensor->n_int64_data +
-                         tensor->n_int32_data;
+                         tensor->n_int32_data + tensor->n_double_data + tensor->n_uint64_data;
     if (bytes_there < source.count)
         return wrong_count(&source, "the file", bytes_there, err);
-    bool is_float = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
-    bool is_bool = tensor->data_type == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL;
-    struct value made = {.type = is_float ? VALUE_FLOAT : is_bool ? VALUE_BOOL : VALUE_INT64,
-                         .rank = tensor->n_dims};
     for (size_t i = 0; i < tensor->n_dims; i++)
         made.dims[i] = tensor->dims[i];
-    made.data = malloc((source.count ? source.count : 1) * (is_float ? sizeof(float) : sizeof(int64_t)));
-    if (!made.data)
-        return error_set(err, E_MEMORY, "no memory for a tensor of %zu elements", source.count);
+    failed = value_allocate(&made, err);
+    if (failed)
+        return failed;
     failed = read_elements(&source, &made, err);
     if (failed) {
         free(made.data);
         return failed;
     }
     value->type = made.type;
+    value->element = made.element;
     value->rank = made.rank;
     memcpy(value->dims, made.dims, sizeof made.dims);
     value->data = made.data;

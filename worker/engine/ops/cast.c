@@ -1,34 +1,29 @@
 /*
- * Cast and CastLike. Integers and what comes of them exist at load only; on the device float stays
- * float, and a truth value, which is 0 or 1 there, becomes the number.
+ * Cast and CastLike. Integers and what comes of them exist at load only; on the device float and double
+ * stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes the number.
  */
 #include <math.h>
 #include <string.h>
 
+#include "worker/engine/element.h"
 #include "worker/engine/lower.h"
-#include "worker/engine/ops.h"
+#include "worker/engine/ops/elementwise.h"
 
-/* TensorProto.DataType */
-enum { TYPE_FLOAT = 1, TYPE_INT32 = 6, TYPE_INT64 = 7, TYPE_BOOL = 9 };
-
-/* CastLike takes the type of its second operand; int32 and int64 are one type of ours. */
+/* CastLike takes the type of its second operand, which may be computed. */
 static int target_type(const struct graph *graph, const struct node *node, enum value_type *type,
-                       struct error *err)
+                       int *element, struct error *err)
 {
     const struct value *like = node_input(graph, node, 1);
     int64_t to = attribute_int(node, "to", 0);
+    if (!like && (to < 0 || to > INT32_MAX || element_held_as((int)to, type, err)))
+        return error_set(err, E_UNSUPPORTED, "a cast to type %lld (known: " ELEMENT_KNOWN ")",
+                         (long long)to);
     if (like)
         *type = like->type;
-    else if (to == TYPE_FLOAT)
-        *type = VALUE_FLOAT;
-    else if (to == TYPE_INT32 || to == TYPE_INT64)
-        *type = VALUE_INT64;
-    else if (to == TYPE_BOOL)
-        *type = VALUE_BOOL;
-    else
+    *element = like ? like->element : element_code((int)to);
+    if (*element == ELEMENT_BFLOAT16 && node_input(graph, node, 0)->element != ELEMENT_BFLOAT16)
         return error_set(err, E_UNSUPPORTED,
-                         "a cast to type %lld (expected 1 float, 6 int32, 7 int64 or 9 bool)",
-                         (long long)to);
+                         "a cast to bfloat16, for which ONNX's releases truncate or round");
     return 0;
 }
 
@@ -36,8 +31,10 @@ static int convert_one(const struct value *in, int64_t i, struct value *out, str
 {
     double x = in->type == VALUE_FLOAT ? (double)((const float *)in->data)[i] : 0;
     int64_t whole = in->type == VALUE_FLOAT ? 0 : ((const int64_t *)in->data)[i];
+    bool fits = true;
     if (out->type == VALUE_FLOAT) {
-        ((float *)out->data)[i] = in->type == VALUE_FLOAT ? (float)x : (float)whole;
+        float number = in->type == VALUE_FLOAT ? (float)x : (float)whole;
+        ((float *)out->data)[i] = element_round(out->element, number);
         return 0;
     }
     if (out->type == VALUE_BOOL) {
@@ -46,8 +43,9 @@ static int convert_one(const struct value *in, int64_t i, struct value *out, str
     }
     if (!(fabs(x) < 9e18)) /* an infinity, or no number */
         return error_set(err, E_UNSUPPORTED, "element %lld, %g, is no integer", (long long)i, x);
-    ((int64_t *)out->data)[i] = in->type == VALUE_FLOAT ? (int64_t)x : whole;
-    return 0;
+    whole = element_wrap(out->element, in->type == VALUE_FLOAT ? (int64_t)x : whole, &fits);
+    ((int64_t *)out->data)[i] = whole;
+    return fits ? 0 : error_set(err, E_UNSUPPORTED, "element %lld is beyond int64", (long long)i);
 }
 
 static int fold_cast(struct graph *graph, struct node *node, struct error *err)
@@ -64,7 +62,8 @@ static int infer_cast(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
     enum value_type type = VALUE_FLOAT;
-    int failed = target_type(graph, node, &type, err);
+    int element = 0;
+    int failed = target_type(graph, node, &type, &element, err);
     if (!failed && !in->data && type != in->type && type != VALUE_FLOAT)
         failed = error_set(err, E_UNSUPPORTED, "a cast of computed numbers to %s",
                            type == VALUE_BOOL ? "bool" : "integers");
@@ -74,13 +73,16 @@ static int infer_cast(struct graph *graph, struct node *node, struct error *err)
     if (failed)
         return failed;
     node_output(graph, node, 0)->type = type;
-    /* CastLike needs but the type of its second operand, which may be computed. */
+    node_output(graph, node, 0)->element = element;
     return in->data ? fold_cast(graph, node, err) : 0;
 }
 
 static int lower_cast(struct lowering *lowering, struct node *node, struct error *err)
 {
-    int in;
+    const struct value *from = node_input(lowering->graph, node, 0);
+    int element = node_output(lowering->graph, node, 0)->element, in;
+    if (element == ELEMENT_FLOAT16 && from->type == VALUE_FLOAT && from->element != element)
+        return unary_step(lowering, node, UNARY_TO_FLOAT16, err);
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
     return failed ? failed : lower_view(lowering, node->outputs[0], in, err);
 }

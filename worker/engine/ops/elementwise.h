@@ -43,7 +43,8 @@ enum unary {
     UNARY_CELU,
     UNARY_SHRINK,
     UNARY_MISH,
-    UNARY_NOT,
+    UNARY_TO_FLOAT16, /* the nearest that it has, ties to even */
+    UNARY_NOT, /* from here on the result is boolean */
     UNARY_IS_NAN,
     UNARY_IS_INFINITE,
 };
@@ -75,6 +76,11 @@ struct unary_parameters {
 };
 MUST_CHECK int unary_read(const struct graph *graph, const struct node *node,
                           struct unary_parameters *parameters, struct error *err);
+
+/* One step that applies `which`, without parameters, to the node's first input, in its layout. */
+struct lowering;
+MUST_CHECK int unary_step(struct lowering *lowering, struct node *node, enum unary which,
+                          struct error *err);
 
 /* True and *activation if the node is a unary function that kernels can apply on their way out. */
 bool unary_activation(const struct graph *graph, const struct node *node,

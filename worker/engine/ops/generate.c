@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/element.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/lists.h"
 
@@ -143,15 +144,17 @@ static int infer_one_hot(struct graph *graph, struct node *node, struct error *e
 static int infer_eye(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
-    int64_t k = attribute_int(node, "k", 0), type = attribute_int(node, "dtype", 0);
-    enum value_type made = type == 1 ? VALUE_FLOAT : type == 0 ? in->type : VALUE_INT64;
-    if (in->rank != 2 || (type != 0 && type != 1 && type != 6 && type != 7))
-        return error_set(err, E_UNSUPPORTED, "rank %zu and type %lld (expected 2, and 1 float, 6 "
-                         "int32 or 7 int64)", in->rank, (long long)type);
+    int64_t k = attribute_int(node, "k", 0), dtype = attribute_int(node, "dtype", 0);
+    int element = dtype ? element_code((int)(dtype % INT32_MAX)) : in->element;
+    enum value_type made = in->type;
+    if (in->rank != 2 || (dtype && element_held_as((int)(dtype % INT32_MAX), &made, err)))
+        return error_set(err, E_UNSUPPORTED, "rank %zu and type %lld (expected 2, and " ELEMENT_KNOWN
+                         ")", in->rank, (long long)dtype);
     if (in->batched)
         return error_set(err, E_UNSUPPORTED, "each sample would get another row");
     int64_t columns = in->dims[1];
     int failed = make_constant(graph, node, 0, made, 2, in->dims, err);
+    node_output(graph, node, 0)->element = element;
     for (int64_t i = 0; !failed && i < value_elements(node_output(graph, node, 0)); i++)
         set_number(node_output(graph, node, 0), i, i % columns - i / columns == k);
     return failed;

@@ -36,12 +36,11 @@ static struct value row_of(const struct graph *graph, const struct node *node, s
 static int start_table(struct pick *pick, size_t rank, const int64_t *dims, struct error *err)
 {
     int64_t elements = dims_elements(rank, dims);
-    if (rank > ENGINE_RANK_MAX || elements < 1)
-        return error_set(err, E_UNSUPPORTED, "a result that is empty, too large or of rank %zu",
-                         rank);
+    if (rank > ENGINE_RANK_MAX || elements < 0)
+        return error_set(err, E_UNSUPPORTED, "a result that is too large or of rank %zu", rank);
     pick->rank = rank;
     memcpy(pick->dims, dims, rank * sizeof *dims);
-    pick->table = malloc((size_t)elements * sizeof *pick->table);
+    pick->table = malloc(((size_t)elements + 1) * sizeof *pick->table);
     return pick->table ? 0 : error_set(err, E_MEMORY, "no memory for a table");
 }
 

@@ -2,6 +2,7 @@
  * MaxPool, AveragePool and LpPool. Largest and mean over one or two axes have a kernel of constant
  * shapes, for either layout; three axes and norms take one whose shapes are arguments, plain.
  */
+#include <math.h>
 #include <string.h>
 
 #include "worker/engine/lower.h"
@@ -77,8 +78,6 @@ static int read_pool(const struct graph *graph, const struct node *node, struct 
     pool->ceil = attribute_int(node, "ceil_mode", 0) != 0;
     if (!attribute_present(node, "kernel_shape"))
         return error_set(err, E_PARSE, "kernel_shape is missing");
-    if (attribute_int(node, "storage_order", 0))
-        return error_set(err, E_UNSUPPORTED, "storage_order 1");
     int failed = read_list(node, "kernel_shape", axes, 1, pool->kernel + first, err);
     if (!failed)
         failed = read_list(node, "strides", axes, 1, pool->stride + first, err);
@@ -96,6 +95,25 @@ static int read_pool(const struct graph *graph, const struct node *node, struct 
     return failed;
 }
 
+/* MaxPool's second output: where in the input each result stands, known where the input is. */
+static int infer_indices(struct graph *graph, struct node *node, struct error *err)
+{
+    struct value *indices = node_output(graph, node, 1);
+    const struct value *out = node_output(graph, node, 0);
+    if (!indices)
+        return 0;
+    if (!graph_names(graph, node->outputs[1])) {
+        node->output_count = 1;
+        return 0;
+    }
+    if (!node_input(graph, node, 0)->data)
+        return error_set(err, E_UNSUPPORTED,
+                         "its indices are used, which would be integers computed from samples");
+    int failed = value_set_shape(graph, indices, out->rank, out->dims, false, err);
+    indices->type = VALUE_INT64;
+    return failed;
+}
+
 static int infer_pool(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
@@ -105,7 +123,8 @@ static int infer_pool(struct graph *graph, struct node *node, struct error *err)
         return failed;
     int64_t dims[2 + AXES] = {in->dims[0], in->dims[1]};
     memcpy(dims + 2, pool.out + AXES + 2 - in->rank, (in->rank - 2) * sizeof *dims);
-    return value_set_shape(graph, node_output(graph, node, 0), in->rank, dims, in->batched, err);
+    failed = value_set_shape(graph, node_output(graph, node, 0), in->rank, dims, in->batched, err);
+    return failed ? failed : infer_indices(graph, node, err);
 }
 
 static void define_pool(struct step *step, const struct pool *pool)
@@ -227,14 +246,84 @@ static int lower_pool(struct lowering *lowering, struct node *node, struct error
     return lower_image_pool(lowering, node, &pool, err);
 }
 
+/* One window of a constant: its result, and in *at the position of its largest element in the plane. */
+static float fold_window(const struct node *node, const struct pool *pool, const float *plane,
+                         const int64_t position[AXES], int64_t *at)
+{
+    bool largest = node->op->variant == POOL_MAX, padded = attribute_int(node, "count_include_pad", 0);
+    double p = (double)attribute_int(node, "p", 2), sum = 0;
+    float best = -INFINITY;
+    int64_t count = 0, tap[AXES];
+    for (tap[0] = 0; tap[0] < pool->kernel[0]; tap[0]++)
+        for (tap[1] = 0; tap[1] < pool->kernel[1]; tap[1]++)
+            for (tap[2] = 0; tap[2] < pool->kernel[2]; tap[2]++) {
+                bool inside = true, within = true;
+                int64_t index = 0;
+                for (int a = 0; a < AXES; a++) {
+                    int64_t from = position[a] * pool->stride[a] - pool->begin[a] +
+                                   tap[a] * pool->dilation[a];
+                    inside &= from >= 0 && from < pool->in[a];
+                    within &= from < pool->in[a] + pool->end[a];
+                    index = index * pool->in[a] + from;
+                }
+                count += padded ? within : inside;
+                if (!inside)
+                    continue;
+                float x = plane[index];
+                if (largest && (x > best || *at < 0)) {
+                    best = x;
+                    *at = index;
+                }
+                sum += node->op->variant == POOL_NORM ? pow(fabs((double)x), p) : (double)x;
+            }
+    return largest                             ? best
+           : node->op->variant == POOL_NORM ? (float)pow(sum, 1 / p)
+           : count                             ? (float)(sum / (double)count)
+                                               : 0.0f;
+}
+
+/* `at` counts a plane row by row; ONNX's storage_order 1 counts it column by column. */
+static int64_t stored_at(const struct node *node, const struct pool *pool, int64_t at)
+{
+    int64_t x = at % pool->in[2], y = at / pool->in[2] % pool->in[1];
+    int64_t z = at / (pool->in[2] * pool->in[1]);
+    return attribute_int(node, "storage_order", 0) ? (x * pool->in[1] + y) * pool->in[0] + z : at;
+}
+
+static int fold_pool(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct value *out = node_output(graph, node, 0), *indices = node_output(graph, node, 1);
+    struct pool pool;
+    int failed = read_pool(graph, node, &pool, err);
+    if (!failed)
+        failed = value_allocate(out, err);
+    if (!failed && indices)
+        failed = value_allocate(indices, err);
+    int64_t plane = pool.in[0] * pool.in[1] * pool.in[2];
+    int64_t windows = pool.out[0] * pool.out[1] * pool.out[2];
+    for (int64_t i = 0; !failed && i < value_elements(out); i++) {
+        const int64_t position[AXES] = {i % windows / (pool.out[2] * pool.out[1]),
+                                        i / pool.out[2] % pool.out[1], i % pool.out[2]};
+        int64_t start = i / windows * plane, at = -1;
+        ((float *)out->data)[i] =
+            fold_window(node, &pool, (const float *)in->data + start, position, &at);
+        if (indices)
+            ((int64_t *)indices->data)[i] = start + stored_at(node, &pool, at);
+    }
+    return failed;
+}
+
 #define POOL_ATTRIBUTES "auto_pad:s kernel_shape:I pads:I strides:I"
-#define POOL(name, first, last, attributes, variant)                                               \
-    {name, first, last, POOL_ATTRIBUTES attributes, 1, 1, 1, variant, infer_pool, NULL, lower_pool}
+#define POOL(name, first, last, attributes, outputs, variant)                                      \
+    {name,      first,     last,      POOL_ATTRIBUTES attributes, 1, 1, outputs, variant,          \
+     infer_pool, fold_pool, lower_pool}
 
 const struct op ops_pool[] = {
-    POOL("MaxPool", 1, 18, " ceil_mode:i dilations:I storage_order:i", POOL_MAX),
-    POOL("AveragePool", 1, 18, " ceil_mode:i count_include_pad:i", POOL_AVERAGE),
-    POOL("LpPool", 2, 17, " p:i", POOL_NORM),
-    POOL("LpPool", 18, 18, " p:i ceil_mode:i dilations:I", POOL_NORM),
+    POOL("MaxPool", 1, 7, "", 1, POOL_MAX),
+    POOL("MaxPool", 8, 18, " ceil_mode:i dilations:I storage_order:i", 2, POOL_MAX),
+    POOL("AveragePool", 1, 18, " ceil_mode:i count_include_pad:i", 1, POOL_AVERAGE),
+    POOL("LpPool", 2, 17, " p:i", 1, POOL_NORM),
+    POOL("LpPool", 18, 18, " p:i ceil_mode:i dilations:I", 1, POOL_NORM),
     {0},
 };

@@ -100,8 +100,8 @@ static int slice_axis(const struct value *in, struct move *move, size_t axis, in
         start = 0;
     end = end < least ? least : end > most + (step < 0) ? most + (step < 0) : end;
     int64_t count = step > 0 ? (end - start + step - 1) / step : (start - end - step - 1) / -step;
-    if (count < 1)
-        return error_set(err, E_UNSUPPORTED, "an empty slice of axis %zu", axis);
+    if (count < 1 || size == 0)
+        start = count = 0;
     if (axis == 0 && in->batched && (start != 0 || count != size || step != 1))
         return error_set(err, E_UNSUPPORTED, "it slices the batch");
     slice_piece(move, axis, start, step, count);
@@ -167,7 +167,7 @@ static int split_sizes(const struct graph *graph, const struct node *node, int64
     int64_t part = (whole + (int64_t)outputs - 1) / (int64_t)outputs;
     for (size_t i = 0; i < outputs; i++) {
         sizes[i] = count ? list[i] : i + 1 < outputs ? part : whole - sum;
-        if (sizes[i] < 1 || sizes[i] > whole - sum)
+        if (sizes[i] < 0 || sizes[i] > whole - sum)
             return error_set(err, E_PARSE, "part %zu is %lld of %lld", i, (long long)sizes[i],
                              (long long)(whole - sum));
         sum += sizes[i];
@@ -273,9 +273,9 @@ static int describe_expand(const struct graph *graph, const struct node *node,
     failed = broadcast_dims(&move->rank, move->dims, &shape, err);
     if (failed)
         return failed;
-    if (dims_elements(move->rank, move->dims) < 1 ||
+    if (dims_elements(move->rank, move->dims) < 0 ||
         (in->batched && !broadcast_keeps_rows(in, move->rank)))
-        return error_set(err, E_UNSUPPORTED, "a shape that is empty, too large or mixes samples");
+        return error_set(err, E_UNSUPPORTED, "a shape that is too large or mixes samples");
     broadcast_strides(in, move->rank, move->dims, strides);
     for (size_t r = 0; r < move->rank; r++)
         move->in_strides[r] = strides[r];
@@ -388,7 +388,7 @@ static int lower_piece(struct lowering *lowering, struct node *node, const struc
 {
     const struct value *out = node_output(lowering->graph, node, piece->output);
     int in;
-    if (!out)
+    if (!out || dims_elements(piece->move.rank, piece->move.dims) == 0)
         return 0;
     int failed = lower_input(lowering, node->inputs[piece->input], LAYOUT_PLAIN, &in, err);
     return failed ? failed

@@ -35,9 +35,9 @@ static int infer_shape(struct graph *graph, struct node *node, struct error *err
     int64_t rank = (int64_t)in->rank;
     int64_t start = attribute_int(node, "start", 0), end = attribute_int(node, "end", rank);
     start = start < 0 ? start + rank : start;
-    end = end < 0 ? end + rank : end > rank ? rank : end;
-    if (start < 0 || start >= end)
-        return error_set(err, E_UNSUPPORTED, "an empty shape");
+    end = end < 0 ? end + rank : end;
+    start = start < 0 ? 0 : start > rank ? rank : start;
+    end = end < start ? start : end > rank ? rank : end;
     int64_t count = end - start;
     int failed = value_set_shape(graph, out, 1, &count, false, err);
     if (failed)
@@ -60,6 +60,7 @@ static int infer_constant_of_shape(struct graph *graph, struct node *node, struc
     if (!failed)
         failed = value_set_shape(graph, out, (size_t)in->dims[0], in->data, false, err);
     out->type = fill.type;
+    out->element = fill.element;
     if (!failed)
         failed = value_allocate(out, err);
     if (!failed && fill.data && value_elements(&fill) != 1)

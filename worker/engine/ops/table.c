@@ -33,7 +33,7 @@ static const struct {
     {"MatMulInteger", "quantised types are not run"},
     {"QLinearConv", "quantised types are not run"},
     {"QLinearMatMul", "quantised types are not run"},
-    {"BitShift", "unsigned integers are not run"},
+    {"BitShift", "shifts of bits are not run"},
     {"NonMaxSuppression", "the size of its result depends on the data"},
     {"Unique", "the size of its result depends on the data"},
     {"TopK", "its indices would be integers computed from samples"},

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "worker/engine/element.h"
 #include "worker/engine/lower.h"
 #include "worker/engine/ops/elementwise.h"
 
@@ -60,7 +61,7 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_HARD_SWISH: case UNARY_SIN: case UNARY_COS: case UNARY_TAN: case UNARY_ASIN:
     case UNARY_ACOS: case UNARY_ATAN: case UNARY_SINH: case UNARY_COSH: case UNARY_ASINH:
     case UNARY_ACOSH: case UNARY_ATANH: case UNARY_SIGN: case UNARY_ROUND:
-    case UNARY_MISH: case UNARY_NOT: case UNARY_IS_NAN:
+    case UNARY_MISH: case UNARY_TO_FLOAT16: case UNARY_NOT: case UNARY_IS_NAN:
         break;
     }
     if (!failed)
@@ -127,30 +128,41 @@ static void define_parameter(struct step *step, const char *name, float number)
         step_define(step, "-D%s=(%sINFINITY)", name, number < 0 ? "-" : "");
 }
 
-static int lower_unary(struct lowering *lowering, struct node *node, struct error *err)
+static int emit(struct lowering *lowering, struct node *node, enum unary which,
+                const struct unary_parameters *parameters, struct error *err)
 {
-    struct unary_parameters parameters;
     enum layout layout = lower_is_channels_last(lowering, node->inputs[0]) ? LAYOUT_CHANNELS_LAST
                                                                            : LAYOUT_PLAIN;
     int in, out;
     struct step *step;
-    int failed = unary_read(lowering->graph, node, &parameters, err);
-    if (!failed)
-        failed = lower_input(lowering, node->inputs[0], layout, &in, err);
+    int failed = lower_input(lowering, node->inputs[0], layout, &in, err);
     if (!failed)
         failed = lower_output(lowering, node->outputs[0], layout, &out, err);
     if (!failed)
         failed = lower_step(lowering, "elementwise.cl", "unary", out, &step, err);
     if (failed)
         return failed;
-    step_define(step, "-DUNARY=%d", node->op->variant);
-    define_parameter(step, "UNARY_A", parameters.a);
-    define_parameter(step, "UNARY_B", parameters.b);
+    step_define(step, "-DUNARY=%d", (int)which);
+    define_parameter(step, "UNARY_A", parameters->a);
+    define_parameter(step, "UNARY_B", parameters->b);
     step_tensor(step, in);
     step_tensor(step, out);
     step_count(step, lowering->tensors[out].elements);
     step_linear(step, lowering->tensors[out].elements);
     return 0;
+}
+
+int unary_step(struct lowering *lowering, struct node *node, enum unary which, struct error *err)
+{
+    return emit(lowering, node, which, &(struct unary_parameters){0, 0}, err);
+}
+
+static int lower_unary(struct lowering *lowering, struct node *node, struct error *err)
+{
+    struct unary_parameters parameters;
+    int failed = unary_read(lowering->graph, node, &parameters, err);
+    return failed ? failed
+                  : emit(lowering, node, (enum unary)node->op->variant, &parameters, err);
 }
 
 static float apply(enum unary which, float x, const struct unary_parameters *p)
@@ -194,6 +206,7 @@ static float apply(enum unary which, float x, const struct unary_parameters *p)
     case UNARY_CELU: return fmaxf(x, 0) + fminf(p->a * expm1f(x / p->a), 0);
     case UNARY_SHRINK: return x < -p->a ? x + p->b : x > p->a ? x - p->b : 0;
     case UNARY_MISH: return x * tanhf(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
+    case UNARY_TO_FLOAT16: return element_round(ELEMENT_FLOAT16, x);
     case UNARY_NOT: return x == 0;
     case UNARY_IS_NAN: return isnan(x);
     case UNARY_IS_INFINITE: return !isinf(x) ? 0 : x < 0 ? p->a : p->b;

@@ -49,11 +49,13 @@ static int reshape_dims(const struct graph *graph, const struct node *node,
             dims[i] = graph->batch; /* the file speaks of one row, and each is like it */
         if (dims[i] == -1 && open == ENGINE_RANK_MAX)
             open = i;
-        else if (dims[i] <= 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
+        else if (dims[i] < 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
                  (known *= dims[i]) > GRAPH_ELEMENTS_MAX)
             return error_set(err, E_PARSE, "entry %zu of the shape is %lld", i,
                              (long long)shape[i]);
     }
+    if (open < ENGINE_RANK_MAX && known == 0)
+        return error_set(err, E_PARSE, "a shape with -1 and 0 is of any size");
     if (open < ENGINE_RANK_MAX)
         dims[open] = value_elements(in) / known;
     *rank = count;
@@ -137,42 +139,55 @@ static int unsqueeze_dims(const struct graph *graph, const struct node *node,
     return 0;
 }
 
+/* Whether Dropout is what it is in inference, or drops none of the elements. */
+static bool drops_nothing(const struct graph *graph, const struct node *node)
+{
+    const struct value *ratio = node_input(graph, node, 1), *training = node_input(graph, node, 2);
+    if (!training) /* since opset 12 */
+        return true;
+    bool off = training->data && training->type == VALUE_BOOL && value_elements(training) == 1 &&
+               *(const int64_t *)training->data == 0;
+    bool none = ratio && ratio->data && ratio->type == VALUE_FLOAT && value_elements(ratio) == 1 &&
+                *(const float *)ratio->data == 0;
+    return off || none;
+}
+
 static int same_dims(const struct graph *graph, const struct node *node, const struct value *in,
                      size_t *rank, int64_t *dims, struct error *err)
 {
     if (attribute_int(node, "is_test", 1) == 0 && attribute_present(node, "is_test"))
         return error_set(err, E_UNSUPPORTED, "is_test 0");
-    const struct value *training = node_input(graph, node, 2); /* of Dropout, since opset 12 */
-    bool off = training && training->data && training->type == VALUE_BOOL &&
-               value_elements(training) == 1 && *(const int64_t *)training->data == 0;
-    if (training && !off)
-        return error_set(err, E_UNSUPPORTED, "training_mode 1");
+    if (!drops_nothing(graph, node))
+        return error_set(err, E_UNSUPPORTED, "training_mode 1 (expected 0, or a ratio of 0)");
     *rank = in->rank;
     memcpy(dims, in->dims, in->rank * sizeof *dims);
     return 0;
 }
 
-static bool is_used(const struct graph *graph, int value)
+/* Dropout's mask, which keeps everything. Most files name it and never read it. */
+static int make_mask(struct graph *graph, struct node *node, struct error *err)
 {
-    for (size_t i = 0; i < graph->output_count; i++)
-        if (graph->outputs[i] == value)
-            return true;
-    for (size_t n = 0; n < graph->node_count; n++)
-        for (size_t i = 0; i < graph->nodes[n].input_count; i++)
-            if (graph->nodes[n].inputs[i] == value)
-                return true;
-    return false;
-}
-
-/* Dropout's mask, which files name and nobody reads. */
-static int drop_mask(const struct graph *graph, struct node *node, struct error *err)
-{
-    if (node->output_count < 2)
+    const struct value *in = node_input(graph, node, 0);
+    struct value *mask = node_output(graph, node, 1);
+    if (!mask)
         return 0;
-    if (is_used(graph, node->outputs[1]))
-        return error_set(err, E_UNSUPPORTED, "its mask is used (expected the first output alone)");
-    node->output_count = 1;
-    return 0;
+    if (!graph_names(graph, node->outputs[1])) {
+        node->output_count = 1;
+        return 0;
+    }
+    if (graph->opset < 7)
+        return error_set(err, E_UNSUPPORTED, "its mask, which opset %d does not define", graph->opset);
+    int failed = value_set_shape(graph, mask, in->rank, in->dims, false, err);
+    if (!failed && graph->opset >= 10)
+        mask->type = VALUE_BOOL;
+    if (!failed)
+        failed = value_allocate(mask, err);
+    for (int64_t i = 0; !failed && i < value_elements(mask); i++)
+        if (mask->type == VALUE_BOOL)
+            ((int64_t *)mask->data)[i] = 1;
+        else
+            ((float *)mask->data)[i] = 1;
+    return failed;
 }
 
 static int infer_view(struct graph *graph, struct node *node, struct error *err)
@@ -184,9 +199,9 @@ static int infer_view(struct graph *graph, struct node *node, struct error *err)
     int failed = 0;
     switch ((enum view)node->op->variant) {
     case VIEW_SAME:
-        failed = drop_mask(graph, node, err);
+        failed = same_dims(graph, node, in, &rank, dims, err);
         if (!failed)
-            failed = same_dims(graph, node, in, &rank, dims, err);
+            failed = make_mask(graph, node, err);
         break;
     case VIEW_RESHAPE:
         failed = reshape_dims(graph, node, in, &rank, dims, err);
