@@ -2,20 +2,16 @@
 #include "worker/quality.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-struct quality_counts quality_count(const float *scores, const signed char *labels, size_t count,
-                                    size_t stride)
+void quality_add(struct quality_counts *counts, float score, signed char label)
 {
-    struct quality_counts counts = {0};
-    for (size_t i = 0; i < count; i++) {
-        int says = scores[i * stride] > 0, is = labels[i * stride];
-        counts.true_positives += says && is > 0;
-        counts.false_positives += says && is < 0;
-        counts.true_negatives += !says && is < 0;
-        counts.false_negatives += !says && is > 0;
-    }
-    return counts;
+    bool says = score > 0;
+    counts->true_positives += says && label > 0;
+    counts->false_positives += says && label < 0;
+    counts->true_negatives += !says && label < 0;
+    counts->false_negatives += !says && label > 0;
 }
 
 struct scored {

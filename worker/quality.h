@@ -13,9 +13,8 @@ struct quality_counts {
     uint64_t true_positives, false_positives, true_negatives, false_negatives;
 };
 
-/* Confusion counts; a score above 0 says 1. */
-struct quality_counts quality_count(const float *scores, const signed char *labels, size_t count,
-                                    size_t stride);
+/* Counts a sample; a score above 0 says 1. */
+void quality_add(struct quality_counts *counts, float score, signed char label);
 
 /* Area under the ROC curve: the probability that a positive scores above a negative, ties counting
  * half (Mann–Whitney U, by ranks). −1 where one class is missing. */

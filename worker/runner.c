@@ -303,6 +303,7 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
         return lost(failed, err);
     failed = find_pipeline(runner, assignment->bundle, &task.pipeline, err);
     task.device = runner->device;
+    task.memory = runner->memory - kept_bytes(runner);
     if (!failed)
         failed = check_range(&task, err);
     bool directed = task.stage->kind == SPEC_EDIT || task.stage->kind == SPEC_EVALUATE;

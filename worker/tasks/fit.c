@@ -15,25 +15,26 @@
 #include "worker/quality.h"
 #include "worker/tasks/task.h"
 
-/* One side of the split: its samples on the device, its labels. */
-struct side {
-    size_t rows;
-    struct fit_set *set;
-    float *values;       /* [rows][columns]: the scores that labels are made of */
-    signed char *labels; /* [rows][columns] */
-    size_t filled;
-    float *scores; /* [rows][columns]: of the fitted boundaries */
-};
+/* Which samples are scored together. */
+enum part { PART_TRAIN, PART_TEST, PARTS };
 
 struct fit {
     struct task *task;
     const struct spec_stage *from; /* the label stage */
-    size_t columns;                /* boundaries of this task */
-    size_t first;                  /* position of the first */
-    struct side train, test;
+    size_t rows;
+    size_t columns; /* boundaries of this task */
+    size_t first;   /* position of the first */
+    float *values;  /* [rows][columns]: the scores that labels are made of */
+    uint8_t *parts; /* [rows] */
+    size_t counts[PARTS];
     double thresholds[LIMIT_ATTRIBUTES + 1];
+    struct fit_lane *lanes;
     struct fit_boundary *boundaries;
     float *normals;
+    struct quality_counts (*quality)[PARTS]; /* [columns] */
+    float *scores;                           /* [counts[PART_TEST]][columns] */
+    signed char *labels;                     /* the same samples' */
+    size_t scored;                           /* test samples so far */
 };
 
 #define CHUNK_ROWS 4096 /* samples of one request for scores */
@@ -43,44 +44,27 @@ static const struct bundle *fit_bundle(const struct fit *fit)
     return pipeline_bundle(fit->task->pipeline);
 }
 
-static bool held_out(const struct fit *fit, uint64_t index)
-{
-    return latent_held_out(fit->task->spec->seed, fit->from->start + index,
-                           1 - fit->task->stage->train_share);
-}
-
 /* ---- samples ---- */
-
-static int open_side(struct fit *fit, struct side *side, struct error *err)
-{
-    if (side->rows == 0)
-        return 0;
-    side->values = malloc(side->rows * fit->columns * sizeof *side->values);
-    side->labels = malloc(side->rows * fit->columns * sizeof *side->labels);
-    side->scores = malloc(side->rows * fit->columns * sizeof *side->scores);
-    if (!side->values || !side->labels || !side->scores)
-        return error_set(err, E_MEMORY, "no memory for %zu samples", side->rows);
-    return fit_set_open(fit->task->device, side->rows, fit_bundle(fit)->generator.latent.dimension,
-                        &side->set, err);
-}
-
-static void close_side(struct side *side)
-{
-    fit_set_close(&side->set);
-    free(side->values);
-    free(side->labels);
-    free(side->scores);
-}
 
 static int split(struct fit *fit, struct error *err)
 {
-    for (uint64_t i = 0; i < fit->from->count; i++)
-        (held_out(fit, i) ? &fit->test : &fit->train)->rows++;
-    if (fit->train.rows == 0)
-        return error_set(err, E_INVALID, "no training samples in %llu faces at train_share %g",
-                         (unsigned long long)fit->from->count, fit->task->stage->train_share);
-    int failed = open_side(fit, &fit->train, err);
-    return failed ? failed : open_side(fit, &fit->test, err);
+    const struct spec *spec = fit->task->spec;
+    double held_out = 1 - fit->task->stage->train_share;
+    fit->rows = fit->from->count;
+    fit->parts = malloc(fit->rows);
+    fit->values = malloc(fit->rows * fit->columns * sizeof *fit->values);
+    if (!fit->parts || !fit->values)
+        return error_set(err, E_MEMORY, "no memory for %zu samples of %zu columns", fit->rows,
+                         fit->columns);
+    for (size_t i = 0; i < fit->rows; i++) {
+        fit->parts[i] =
+            latent_held_out(spec->seed, fit->from->start + i, held_out) ? PART_TEST : PART_TRAIN;
+        fit->counts[fit->parts[i]]++;
+    }
+    if (fit->counts[PART_TRAIN] == 0)
+        return error_set(err, E_INVALID, "no training samples in %zu faces at train_share %g",
+                         fit->rows, fit->task->stage->train_share);
+    return 0;
 }
 
 /* Column of a row of scores that boundary `position` is fitted on. */
@@ -91,50 +75,45 @@ static int score_column(const struct fit *fit, size_t position)
                : bundle_age_column(fit_bundle(fit), BUNDLE_FIT);
 }
 
-static int add_sample(struct fit *fit, uint64_t index, const float *z, const float *scores,
-                      struct error *err)
-{
-    struct side *side = held_out(fit, index) ? &fit->test : &fit->train;
-    float *values = side->values + side->filled * fit->columns;
-    for (size_t k = 0; k < fit->columns; k++)
-        values[k] = scores[score_column(fit, fit->first + k)];
-    side->filled++;
-    return fit_set_add(side->set, z, err);
-}
-
-static int add_chunk(struct fit *fit, uint64_t start, size_t count, float *z, float *scores,
+static int add_chunk(struct fit *fit, uint64_t start, size_t count, float *scores,
                      struct error *err)
 {
     struct task *task = fit->task;
-    const struct bundle_latent *latent = &fit_bundle(fit)->generator.latent;
     size_t columns = pipeline_columns(task->pipeline);
     int failed = task_check(task, err);
     if (!failed)
         failed = task->inputs->scores(task->inputs->state, task->outcome->assignment->input, start,
                                       count, columns, scores, err);
-    if (failed)
-        return failed;
-    int64_t since = clock_now();
-    latent_sample(task->spec->seed, fit->from->start + start, count, latent->dimension,
-                  latent->normalisation, z);
     for (size_t i = 0; !failed && i < count; i++)
-        failed = add_sample(fit, start + i, z + i * latent->dimension, scores + i * columns, err);
-    task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
+        for (size_t k = 0; k < fit->columns; k++)
+            fit->values[(start + i) * fit->columns + k] =
+                scores[i * columns + (size_t)score_column(fit, fit->first + k)];
     return failed;
 }
 
 static int load(struct fit *fit, struct error *err)
 {
-    size_t row = pipeline_columns(fit->task->pipeline);
-    float *z = malloc(CHUNK_ROWS * fit_bundle(fit)->generator.latent.dimension * sizeof *z);
-    float *scores = malloc(CHUNK_ROWS * row * sizeof *scores);
-    int failed = z && scores ? split(fit, err) : error_set(err, E_MEMORY, "no memory for a fit");
-    for (uint64_t start = 0; !failed && start < fit->from->count; start += CHUNK_ROWS) {
-        uint64_t left = fit->from->count - start;
-        failed = add_chunk(fit, start, left < CHUNK_ROWS ? left : CHUNK_ROWS, z, scores, err);
+    float *scores = malloc(CHUNK_ROWS * pipeline_columns(fit->task->pipeline) * sizeof *scores);
+    int failed = scores ? split(fit, err) : error_set(err, E_MEMORY, "no memory for a fit");
+    for (uint64_t start = 0; !failed && start < fit->rows; start += CHUNK_ROWS) {
+        uint64_t left = fit->rows - start;
+        failed = add_chunk(fit, start, left < CHUNK_ROWS ? left : CHUNK_ROWS, scores, err);
     }
-    free(z);
     free(scores);
+    return failed;
+}
+
+/* A fit_source: the samples, drawn again. */
+static int draw(void *state, uint64_t first, size_t count, float *x, struct error *err)
+{
+    const struct fit *fit = state;
+    const struct bundle_latent *latent = &fit_bundle(fit)->generator.latent;
+    int failed = task_check(fit->task, err);
+    int64_t since = clock_now();
+    if (!failed)
+        latent_sample(fit->task->spec->seed, fit->from->start + first, count, latent->dimension,
+                      latent->normalisation, x);
+    fit->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     return failed;
 }
 
@@ -145,23 +124,35 @@ static int find_threshold(struct fit *fit, size_t k, struct error *err)
     fit->thresholds[k] = 0;
     if (fit->first + k < fit_bundle(fit)->classifier.attributes_count)
         return 0;
-    float *ages = malloc(fit->train.rows * sizeof *ages);
+    float *ages = malloc(fit->counts[PART_TRAIN] * sizeof *ages);
+    size_t count = 0;
     if (!ages)
-        return error_set(err, E_MEMORY, "no memory for %zu ages", fit->train.rows);
-    for (size_t i = 0; i < fit->train.rows; i++)
-        ages[i] = fit->train.values[i * fit->columns + k];
-    fit->thresholds[k] = quality_median(ages, fit->train.rows);
+        return error_set(err, E_MEMORY, "no memory for %zu ages", fit->counts[PART_TRAIN]);
+    for (size_t i = 0; i < fit->rows; i++)
+        if (fit->parts[i] == PART_TRAIN)
+            ages[count++] = fit->values[i * fit->columns + k];
+    fit->thresholds[k] = quality_median(ages, count);
     free(ages);
     return 0;
 }
 
-static void label_side(const struct fit *fit, struct side *side)
+static signed char label_of(const struct fit *fit, size_t row, size_t k)
 {
-    for (size_t i = 0; i < side->rows * fit->columns; i++) {
-        double value = (double)side->values[i];
-        double threshold = fit->thresholds[i % fit->columns];
-        side->labels[i] = isnan(value) ? 0 : value > threshold ? 1 : -1;
-    }
+    double value = (double)fit->values[row * fit->columns + k];
+    return isnan(value) ? 0 : value > fit->thresholds[k] ? 1 : -1;
+}
+
+/* fit_labels: the training samples'. */
+static int give_labels(void *state, uint64_t first, size_t rows, size_t first_lane, size_t lanes,
+                       signed char *labels, struct error *err)
+{
+    (void)err;
+    const struct fit *fit = state;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < lanes; k++)
+            labels[i * lanes + k] =
+                fit->parts[first + i] == PART_TRAIN ? label_of(fit, first + i, first_lane + k) : 0;
+    return 0;
 }
 
 /* ---- results ---- */
@@ -173,25 +164,44 @@ static const char *boundary_name(const struct fit *fit, size_t k)
     return position < classifier->attributes_count ? classifier->attributes[position] : SPEC_AGE;
 }
 
+/* fit_sink: counts, and keeps what the test set's area under the curve is made of. */
+static int take_scores(void *state, uint64_t first, size_t rows, size_t first_lane, size_t lanes,
+                       const float *scores, struct error *err)
+{
+    (void)err;
+    struct fit *fit = state;
+    size_t scored = first == 0 ? 0 : fit->scored;
+    for (size_t i = 0; i < rows; i++) {
+        enum part part = fit->parts[first + i];
+        for (size_t k = 0; k < lanes; k++) {
+            signed char label = label_of(fit, first + i, first_lane + k);
+            quality_add(&fit->quality[first_lane + k][part], scores[i * lanes + k], label);
+            if (part == PART_TEST) {
+                fit->scores[scored * fit->columns + first_lane + k] = scores[i * lanes + k];
+                fit->labels[scored * fit->columns + first_lane + k] = label;
+            }
+        }
+        scored += part == PART_TEST;
+    }
+    fit->scored = scored;
+    return 0;
+}
+
 static int report(struct fit *fit, size_t k, struct error *err)
 {
-    const struct side *train = &fit->train, *test = &fit->test;
     const struct fit_boundary *boundary = &fit->boundaries[k];
+    const struct quality_counts on_train = fit->quality[k][PART_TRAIN],
+                                on_test = fit->quality[k][PART_TEST];
     if (boundary->degenerate)
         log_warning(
             "boundary %s: one class only in %zu training samples; its direction says nothing",
-            boundary_name(fit, k), train->rows);
+            boundary_name(fit, k), fit->counts[PART_TRAIN]);
     double auc = -1;
-    int failed = test->rows == 0 ? 0
-                                 : quality_auc(test->scores + k, test->labels + k, test->rows,
-                                               fit->columns, &auc, err);
+    int failed = fit->scored == 0 ? 0
+                                  : quality_auc(fit->scores + k, fit->labels + k, fit->scored,
+                                                fit->columns, &auc, err);
     if (failed)
         return failed;
-    struct quality_counts on_train =
-        quality_count(train->scores + k, train->labels + k, train->rows, fit->columns);
-    struct quality_counts on_test = {0};
-    if (test->rows > 0)
-        on_test = quality_count(test->scores + k, test->labels + k, test->rows, fit->columns);
     const struct wire_boundary message = {
         .position = fit->first + k,
         .name = boundary_name(fit, k),
@@ -216,35 +226,44 @@ static int report(struct fit *fit, size_t k, struct error *err)
 
 static int solve(struct fit *fit, struct error *err)
 {
-    const struct fit_options options = {
-        .cost = fit->task->stage->cost,
-        .balanced = fit->task->stage->weights == SPEC_BALANCED,
-    };
+    const struct fit_source source = {fit, draw};
+    const struct fit_labels labels = {fit, give_labels};
+    const struct fit_sink sink = {fit, take_scores};
+    struct fit_set *set = NULL;
     int failed = 0;
     for (size_t k = 0; !failed && k < fit->columns; k++)
         failed = find_threshold(fit, k, err);
-    if (failed)
-        return failed;
-    label_side(fit, &fit->train);
-    label_side(fit, &fit->test);
-    failed = fit_solve(fit->train.set, fit->train.labels, fit->columns, fit->first, &options,
-                       fit->boundaries, err);
     if (!failed)
-        failed = fit_scores(fit->train.set, fit->boundaries, fit->columns, fit->train.scores, err);
-    if (!failed && fit->test.rows > 0)
-        failed = fit_scores(fit->test.set, fit->boundaries, fit->columns, fit->test.scores, err);
+        failed = fit_set_open(fit->task->device, &source, fit->rows,
+                              fit_bundle(fit)->generator.latent.dimension, fit->columns,
+                              fit->task->memory, &set, err);
+    if (!failed)
+        failed = fit_solve(set, &labels, fit->lanes, fit->columns, fit->boundaries, err);
+    if (!failed)
+        failed = fit_scores(set, fit->boundaries, fit->columns, &sink, err);
+    fit_set_close(&set);
     return failed;
 }
 
-static int make_boundaries(struct fit *fit, struct error *err)
+static int make_room(struct fit *fit, struct error *err)
 {
-    size_t dimension = fit_bundle(fit)->generator.latent.dimension;
+    size_t dimension = fit_bundle(fit)->generator.latent.dimension,
+           tests = fit->counts[PART_TEST] * fit->columns;
+    fit->lanes = calloc(fit->columns, sizeof *fit->lanes);
     fit->boundaries = calloc(fit->columns, sizeof *fit->boundaries);
     fit->normals = calloc(fit->columns * dimension, sizeof *fit->normals);
-    if (!fit->boundaries || !fit->normals)
+    fit->quality = calloc(fit->columns, sizeof *fit->quality);
+    fit->scores = calloc(tests + 1, sizeof *fit->scores);
+    fit->labels = calloc(tests + 1, sizeof *fit->labels);
+    if (!fit->lanes || !fit->boundaries || !fit->normals || !fit->quality || !fit->scores ||
+        !fit->labels)
         return error_set(err, E_MEMORY, "no memory for %zu boundaries", fit->columns);
-    for (size_t k = 0; k < fit->columns; k++)
+    for (size_t k = 0; k < fit->columns; k++) {
         fit->boundaries[k].normal = fit->normals + k * dimension;
+        fit->lanes[k] = (struct fit_lane){.cost = fit->task->stage->cost,
+                                          .balanced = fit->task->stage->weights == SPEC_BALANCED,
+                                          .axis = fit->first + k};
+    }
     return 0;
 }
 
@@ -258,18 +277,22 @@ int task_fit(struct task *task, struct error *err)
                       .from = &task->spec->stages[from],
                       .columns = range->count,
                       .first = range->start};
-    int failed = make_boundaries(&fit, err);
+    int failed = load(&fit, err);
     if (!failed)
-        failed = load(&fit, err);
+        failed = make_room(&fit, err);
     int64_t since = clock_now();
     if (!failed)
         failed = solve(&fit, err);
     for (size_t k = 0; !failed && k < fit.columns; k++)
         failed = report(&fit, k, err);
     task->outcome->metrics.solve_ms += task_elapsed_ms(&since);
-    close_side(&fit.train);
-    close_side(&fit.test);
+    free(fit.values);
+    free(fit.parts);
+    free(fit.lanes);
     free(fit.boundaries);
     free(fit.normals);
+    free(fit.quality);
+    free(fit.scores);
+    free(fit.labels);
     return failed;
 }

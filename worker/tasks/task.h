@@ -29,6 +29,7 @@ struct inputs {
 
 struct task {
     struct device *device;
+    uint64_t memory; /* bytes of the device that no network has */
     struct pipeline *pipeline; /* of the task's bundle */
     const struct spec *spec;
     const struct spec_stage *stage;
