@@ -1,13 +1,11 @@
-/*
- * Directions. Which boundaries occur in a target is asked of the parser itself: with the unit
- * vectors of name space as normals, a target's direction has a component for every name in it.
- */
+/* Directions: boundaries out of the database, projected (common), and back into it. */
 #include "broker/directions.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/conditions.h"
 #include "common/projection.h"
 #include "db/results.h"
 
@@ -15,13 +13,11 @@ struct frame { /* what all directions of a stage are made from */
     const struct spec_stage *spec;
     const char *const *names;
     size_t count, dimension;
-    double *normals;           /* [count][dimension] */
-    double *unit;              /* [count][count]: name space */
-    double *occurs;            /* [count]: of the present target */
-    bool *held;                /* [count]: by the stage's conditions, whatever the target */
-    double *held_weights;      /* [count] */
-    double *conditions;        /* [count][dimension]: of the present target */
-    double *weights;           /* [count] */
+    double *normals; /* [count][dimension] */
+    struct conditions held;
+    size_t *which;             /* [count]: the conditions of the present target, */
+    double *conditions;        /* [count][dimension]: their normals */
+    double *weights;           /* [count]: and weights */
     double *plain, *projected; /* [dimension] */
     size_t found;              /* boundaries read */
 };
@@ -31,11 +27,9 @@ struct frame { /* what all directions of a stage are made from */
 static void frame_free(struct frame *f)
 {
     free(f->normals);
-    free(f->unit);
-    free(f->occurs);
+    conditions_close(&f->held);
+    free(f->which);
     free(f->conditions);
-    free(f->held);
-    free(f->held_weights);
     free(f->weights);
     free(f->plain);
     free(f->projected);
@@ -50,23 +44,21 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .count = count,
         .dimension = dimension,
         .normals = calloc(count * dimension, sizeof(double)),
-        .unit = calloc(count * count, sizeof(double)),
-        .occurs = calloc(count, sizeof(double)),
-        .held = calloc(count, sizeof(bool)),
-        .held_weights = calloc(count, sizeof(double)),
+        .which = calloc(count, sizeof(size_t)),
         .conditions = calloc(count * dimension, sizeof(double)),
         .weights = calloc(count, sizeof(double)),
         .plain = calloc(dimension, sizeof(double)),
         .projected = calloc(dimension, sizeof(double)),
     };
-    if (!f->normals || !f->unit || !f->occurs || !f->held || !f->held_weights || !f->conditions ||
-        !f->weights || !f->plain || !f->projected) {
+    int rc = conditions_open(spec, names, count, &f->held, err);
+    if (rc == 0 &&
+        !(f->normals && f->which && f->conditions && f->weights && f->plain && f->projected))
+        rc = error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
+    else if (rc < 0)
+        error_prefix(err, rc, "stage %s", spec->name);
+    if (rc < 0)
         frame_free(f);
-        return error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
-    }
-    for (size_t i = 0; i < count; i++)
-        f->unit[i * count + i] = 1;
-    return 0;
+    return rc;
 }
 
 static bool is_all(char *const *names, uint32_t count)
@@ -84,56 +76,17 @@ static const char *target(const struct frame *f, size_t i)
     return is_all(f->spec->targets, f->spec->targets_count) ? f->names[i] : f->spec->targets[i];
 }
 
-static int mark_occurring(struct frame *f, const char *expression, struct error *err)
-{
-    return projection_direction(expression, f->names, f->count, f->unit, f->count, f->occurs, err);
-}
-
-static int find_name(const struct frame *f, const char *name, size_t *which, struct error *err)
-{
-    for (size_t i = 0; i < f->count; i++)
-        if (strcmp(f->names[i], name) == 0) {
-            *which = i;
-            return 0;
-        }
-    /* Its error lists what there is. */
-    int rc = projection_direction(name, f->names, f->count, f->unit, f->count, f->occurs, err);
-    return rc < 0 ? rc
-                  : error_set(err, E_INVALID, "\"%s\": expected the name of one boundary", name);
-}
-
 /* ---- before anything is fitted ---- */
 
-/* Which boundaries the stage holds, and with what weight: first "all", then what is said of one. */
-static int hold_conditions(struct frame *f, struct error *err)
+static int check_targets(struct frame *f, struct error *err)
 {
-    const struct spec_stage *spec = f->spec;
-    for (uint32_t i = 0; i < spec->conditions_count; i++)
-        for (size_t b = 0; strcmp(spec->conditions[i], SPEC_ALL) == 0 && b < f->count; b++) {
-            f->held[b] = true;
-            f->held_weights[b] = spec_condition_weight(spec, i);
-        }
-    for (uint32_t i = 0; i < spec->conditions_count; i++) {
-        size_t which = 0;
-        if (strcmp(spec->conditions[i], SPEC_ALL) == 0)
-            continue;
-        int rc = find_name(f, spec->conditions[i], &which, err);
+    size_t k;
+    for (size_t i = 0; i < target_count(f); i++) {
+        int rc = conditions_of(&f->held, target(f, i), f->which, &k, err);
         if (rc < 0)
-            return error_prefix(err, rc, "stage %s: conditions", spec->name);
-        f->held[which] = !(spec->condition_weights && spec->condition_weights[i].is_free);
-        f->held_weights[which] = spec_condition_weight(spec, i);
+            return error_prefix(err, rc, "stage %s: targets", f->spec->name);
     }
     return 0;
-}
-
-static int check_names(struct frame *f, struct error *err)
-{
-    const struct spec_stage *spec = f->spec;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < target_count(f); i++)
-        if ((rc = mark_occurring(f, target(f, i), err)) < 0)
-            return error_prefix(err, rc, "stage %s: targets", spec->name);
-    return hold_conditions(f, err);
 }
 
 int directions_check(const struct spec_stage *stage, const char *const *names, size_t count,
@@ -143,7 +96,7 @@ int directions_check(const struct spec_stage *stage, const char *const *names, s
     int rc = frame_make(&f, stage, names, count, 1, err);
     if (rc < 0)
         return rc;
-    rc = check_names(&f, err);
+    rc = check_targets(&f, err);
     frame_free(&f);
     return rc;
 }
@@ -169,18 +122,14 @@ static int take_boundary(void *context, const struct results_boundary *boundary,
     return 0;
 }
 
-/* The conditions of the present target, whose names are in f->occurs. */
-static size_t gather_conditions(struct frame *f)
+/* Normals and weights of the present target's conditions. */
+static void gather_conditions(struct frame *f, size_t k)
 {
-    size_t k = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        if (!f->held[i] || f->occurs[i] != 0)
-            continue;
-        memcpy(f->conditions + k * f->dimension, f->normals + i * f->dimension,
+    for (size_t i = 0; i < k; i++) {
+        memcpy(f->conditions + i * f->dimension, f->normals + f->which[i] * f->dimension,
                f->dimension * sizeof(double));
-        f->weights[k++] = f->held_weights[i];
+        f->weights[i] = f->held.weights[f->which[i]];
     }
-    return k;
 }
 
 /* The plain direction's gain is 1; its leak is that of a projection which discounts nothing. */
@@ -262,12 +211,12 @@ static int make_target(struct database *db, struct frame *f, int64_t stage, size
                                     .conditions = f->conditions,
                                     .weights = f->weights};
     bool conditions = f->spec->conditions_count > 0;
-    int rc = mark_occurring(f, target(f, position), err);
+    int rc = conditions_of(&f->held, target(f, position), f->which, &projection.k, err);
     if (rc == 0)
         rc = projection_direction(target(f, position), f->names, f->count, f->normals, f->dimension,
                                   f->plain, err);
     if (rc == 0) {
-        projection.k = gather_conditions(f);
+        gather_conditions(f, projection.k);
         rc = plain_leak(f, &projection, &plain, err);
     }
     if (rc == 0 && conditions)
@@ -288,12 +237,11 @@ int directions_make(struct database *db, const struct directions_order *order, b
     struct frame f;
     *refused = false;
     int rc = frame_make(&f, order->spec, order->names, order->count, order->dimension, err);
-    if (rc < 0)
+    if (rc < 0) {
+        *refused = rc != E_MEMORY;
         return rc;
-    rc = hold_conditions(&f, err);
-    *refused = rc < 0;
-    if (rc == 0)
-        rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
+    }
+    rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
     if (rc == 0 && f.found != f.count)
         rc = error_set(err, E_DATABASE, "stage %lld has %zu of %zu boundaries",
                        (long long)order->fit, f.found, f.count);

@@ -76,6 +76,22 @@ static const struct cli_option bundle_plan_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option direction_options[] = {
+    {"target", CLI_TEXT, "EXPR", 0, "age", "what is edited, e.g. Young, -Young, Smiling+0.5*Eyeglasses"},
+    {"conditions", CLI_TEXT, "A,B=L", 0, "all",
+     "boundaries that are held, each with a number of its own, or =free; all: every other; none"},
+    {"projection", CLI_TEXT, "HOW", 0, "exact",
+     "exact, soft, correlation, or naive (for comparison with published code only)"},
+    {"discount", CLI_REAL, "L", 1, "1", "share of each condition's drift that is taken away, 0 to 1"},
+    {"strength", CLI_REAL, "M", 1e9, "1", "of each condition in the soft projection, 0 to 1e9"},
+    {"sweep", CLI_FLAG, NULL, 0, NULL, "also what other discounts and strengths would give"},
+    {"boundaries", CLI_FILE, "DIR", 0, NULL, "take boundaries from .npy files instead of a job"},
+    {"stage", CLI_TEXT, "NAME", 0, NULL, "the job's fit stage [the last one]"},
+    {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
+    {"output", CLI_FILE, "FILE", 0, NULL, "write the direction as .npy, (1, d) float32"},
+    OPTION_END,
+};
+
 static const struct cli_option export_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
     {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
@@ -149,6 +165,14 @@ const struct cli_command cli_commands[] = {
      bundle_plan_options, 0, command_bundle_plan},
     {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
      command_bundle_add},
+    {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
+     "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy files, "
+     "and what it does: the gain is the share of a step that still goes where it was meant to, the "
+     "leak the largest share that goes along a condition, and each condition is listed with the "
+     "drift it has by itself and the one that is left. A negative gain is an edit that went round.\n"
+     "\nExample: facefarm direction 1 --target Young --conditions all,Gray_Hair=free --discount 0.75 "
+     "--sweep",
+     direction_options, 0, command_direction},
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",
      "Writes rows of a job: labels (scores of every labelled face), evaluation (scores and ages "
      "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "

@@ -17,6 +17,7 @@ int command_worker_list(struct cli *cli);
 int command_bundle_check(struct cli *cli);
 int command_bundle_plan(struct cli *cli);
 int command_bundle_add(struct cli *cli);
+int command_direction(struct cli *cli);
 int command_export(struct cli *cli);
 int command_report(struct cli *cli);
 int command_db_check(struct cli *cli);
