@@ -85,9 +85,10 @@ void results_failures_free(struct wire_failure_info *failures, size_t count)
 
 int results_forgive(struct database *db, int64_t stage, bool restart, struct error *err)
 {
-    static const char *const names[] = {"poison_forgive", "stage_forgive", "direction_forget"};
+    static const char *const names[] = {"poison_forgive", "stage_forgive", "direction_forget",
+                                        "gain_leak_forget"};
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < (restart ? 3 : 2); i++) {
+    for (size_t i = 0; rc == 0 && i < (restart ? 4 : 2); i++) {
         struct statement *q;
         rc = database_query(db, names[i], &q, err);
         if (rc < 0)

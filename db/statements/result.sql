@@ -51,6 +51,9 @@ DELETE FROM poison WHERE stage_id = ?1;
 -- name: direction_forget
 DELETE FROM direction WHERE stage_id = ?1;
 
+-- name: gain_leak_forget
+DELETE FROM gain_leak WHERE stage_id = ?1;
+
 -- name: failure_last
 SELECT code, text FROM failure WHERE stage_id = ?1 AND start = ?2 ORDER BY id DESC LIMIT 1;
 

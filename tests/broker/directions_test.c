@@ -216,6 +216,22 @@ static void conditions_have_discounts_of_their_own(void **state)
                         "0.8 0.0");
 }
 
+/* A stage that is tried again begins again: what it wrote when it began is forgotten first. */
+static void a_retried_stage_makes_them_again(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char *targets[] = {smiling}, *conditions[] = {all};
+    struct spec_stage spec = edit(targets, 1, conditions, 1, 1);
+    put(make(b, &spec, &refused, &err), &err);
+    put(results_forgive(b->db, b->edit, true, &err), &err);
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 2);
+    results_directions_free(d, 2);
+}
+
 static void a_condition_can_be_free(void **state)
 {
     struct bench *b = *state;
@@ -271,6 +287,7 @@ int main(void)
         TEST(all_means_every_boundary_and_every_other),
         TEST(conditions_in_the_target_do_not_apply),
         TEST(conditions_have_discounts_of_their_own),
+        TEST(a_retried_stage_makes_them_again),
         TEST(a_condition_can_be_free),
         TEST(says_what_cannot_be),
     };
