@@ -17,17 +17,16 @@ static int insert_variants(struct broker *b, const struct farm_stage *stage, str
     uint32_t steps = spec->kind == SPEC_EDIT ? spec->distances.steps : 0;
     int rc = 0;
     for (uint32_t v = 0; rc == 0 && v < stage->variants; v++) {
-        double distance = 0;
-        bool projected = false;
+        struct spec_variant variant = {.target = -1};
         if (spec->kind == SPEC_EVALUATE) {
-            distance = v > 0 ? spec->distance : 0;
-            projected = v == 2;
+            variant = spec_stage_variant(spec, v);
         } else if (steps) {
             double share = steps > 1 ? (double)(v % steps) / (steps - 1) : 0;
-            distance = spec->distances.from + (spec->distances.to - spec->distances.from) * share;
-            projected = v >= steps;
+            variant.distance =
+                spec->distances.from + (spec->distances.to - spec->distances.from) * share;
+            variant.projected = v >= steps;
         }
-        rc = jobs_insert_variant(b->db, stage->id, v, distance, projected, err);
+        rc = jobs_insert_variant(b->db, stage->id, v, &variant, err);
     }
     return rc;
 }

@@ -75,7 +75,7 @@ static int make_stage(struct farm_job *job, uint32_t position, struct error *err
     stage->position = position;
     stage->spec = &job->spec->stages[position];
     stage->state = STATES_STAGE_WAITING;
-    stage->variants = spec_stage_variants(stage->spec);
+    stage->variants = spec_stage_variants(stage->spec, job->bundle->boundary_count);
     if (stage->spec->from) {
         int input = spec_find(job->spec, stage->spec->from);
         if (input < 0 || (uint32_t)input >= position)

@@ -3,6 +3,7 @@
  * done or set aside, and the job ends with its stages. All of it in the round's transaction; memory
  * follows what was written, and where a write fails the broker ends, so that the two cannot differ.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "broker/broker_priv.h"
@@ -10,6 +11,7 @@
 #include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "db/measures.h"
 
 static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_stage_event event,
                        const char *text, struct error *err)
@@ -112,12 +114,35 @@ static int start_stage(struct broker *b, struct farm_stage *stage, bool *failed,
     return apply_stage(b, stage, STATES_STAGE_FAIL, told.text, err);
 }
 
+/* The judging estimator's range: where it answers in bins, their first and last year. */
+static void age_range(const struct bundle *bundle, double *least, double *most)
+{
+    int column = bundle_age_column(bundle, BUNDLE_JUDGE);
+    const struct bundle_bins *bins =
+        column < 0 ? NULL
+                   : bundle->age_estimators[(uint32_t)column - bundle->classifier.attributes_count]
+                         .bins;
+    *least = bins ? bins->first : NAN;
+    *most = bins ? bins->last : NAN;
+}
+
+static int measure(struct broker *b, const struct farm_stage *stage, struct error *err)
+{
+    struct measures_order order = {.stage = stage->id,
+                                   .bundle = stage->job->bundle->id,
+                                   .seed = stage->job->spec->seed};
+    age_range(stage->job->bundle->bundle, &order.age_least, &order.age_most);
+    return measures_make(b->db, &order, err);
+}
+
 static int complete_stage(struct broker *b, struct farm_stage *stage, struct error *err)
 {
     int rc = 0;
     revoke(b, stage);
     if (stage->variants > 0)
         rc = results_summarise(b->db, stage->id, stage->job->bundle->id, err);
+    if (rc == 0 && stage->spec->kind == SPEC_EVALUATE)
+        rc = measure(b, stage, err);
     return rc < 0 ? rc : apply_stage(b, stage, STATES_STAGE_COMPLETE, NULL, err);
 }
 

@@ -37,7 +37,8 @@ static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle 
 {
     if (stage->kind == SPEC_FIT)
         return (uint64_t)bundle->generator.latent.dimension * sizeof(float);
-    return (uint64_t)spec_stage_variants(stage) * bundle_score_columns(bundle) * sizeof(float);
+    uint64_t boundaries = bundle->classifier.attributes_count + (bundle->age_estimators_count > 0);
+    return spec_stage_variants(stage, boundaries) * bundle_score_columns(bundle) * sizeof(float);
 }
 
 static uint64_t most_indices(const struct spec_stage *stage, const struct bundle *bundle)

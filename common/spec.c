@@ -1,6 +1,7 @@
 /* The YAML form of a spec, in and out, and what follows from a stage's numbers. */
 #include "common/spec.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,17 +221,21 @@ static int print_direction(struct buffer *out, const struct spec_stage *stage, s
     return rc ? rc : print_projection(out, stage, err);
 }
 
-static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
+static int print_sweep(struct buffer *out, const struct spec_sweep *sweep, struct error *err)
 {
     char from[SPEC_NUMBER_BYTES], to[SPEC_NUMBER_BYTES];
+    return buffer_printf(out, err, "    distances: {from: %s, to: %s, steps: %u}\n",
+                         spec_print_number(sweep->from, from), spec_print_number(sweep->to, to),
+                         sweep->steps);
+}
+
+static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
     int rc = buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
                            (unsigned long long)stage->start, stage->faces);
     if (!rc)
         rc = print_direction(out, stage, err);
-    return rc ? rc
-              : buffer_printf(out, err, "    distances: {from: %s, to: %s, steps: %u}\n",
-                              spec_print_number(stage->distances.from, from),
-                              spec_print_number(stage->distances.to, to), stage->distances.steps);
+    return rc ? rc : print_sweep(out, &stage->distances, err);
 }
 
 static int print_evaluate(struct buffer *out, const struct spec_stage *stage, struct error *err)
@@ -239,8 +244,10 @@ static int print_evaluate(struct buffer *out, const struct spec_stage *stage, st
     int rc = print_range(out, stage, err);
     if (!rc)
         rc = print_direction(out, stage, err);
-    return rc ? rc : buffer_printf(out, err, "    distance: %s\n",
-                                   spec_print_number(stage->distance, distance));
+    if (!rc)
+        rc = buffer_printf(out, err, "    distance: %s\n",
+                           spec_print_number(stage->distance, distance));
+    return rc || stage->distances.steps == 0 ? rc : print_sweep(out, &stage->distances, err);
 }
 
 static int print_fit(struct buffer *out, const struct spec_stage *stage, struct error *err)
@@ -305,6 +312,12 @@ int spec_find(const struct spec *spec, const char *name)
     return -1;
 }
 
+static uint32_t target_count(const struct spec_stage *stage, size_t boundaries)
+{
+    bool all = stage->targets_count == 1 && strcmp(stage->targets[0], SPEC_ALL) == 0;
+    return all ? (uint32_t)boundaries : stage->targets_count;
+}
+
 uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, bool has_age)
 {
     uint64_t boundaries = attributes + (has_age ? 1 : 0);
@@ -315,10 +328,8 @@ uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, boo
         return stage->count;
     case SPEC_FIT:
         return boundaries;
-    case SPEC_EDIT: {
-        bool all = stage->targets_count == 1 && strcmp(stage->targets[0], SPEC_ALL) == 0;
-        return (all ? boundaries : stage->targets_count) * stage->faces;
-    }
+    case SPEC_EDIT:
+        return (uint64_t)target_count(stage, boundaries) * stage->faces;
     }
     return 0;
 }
@@ -328,16 +339,57 @@ uint64_t spec_stage_unit(const struct spec_stage *stage)
     return stage->kind == SPEC_EDIT ? stage->faces : 1;
 }
 
-uint32_t spec_stage_variants(const struct spec_stage *stage)
+/* ---- the rows of an evaluated face ---- */
+
+/* The k-th step of the sweep, 0 where it is rounding's rest of 0. */
+static double sweep_step(const struct spec_sweep *sweep, uint32_t k)
 {
-    bool projected = stage->conditions_count > 0;
+    double span = sweep->to - sweep->from;
+    double step = sweep->from + (sweep->steps > 1 ? span * k / (sweep->steps - 1) : 0);
+    return fabs(step) <= 1e-9 * fabs(span) ? 0 : step;
+}
+
+/* The distances of every target: `distance`, then the steps that are neither it nor 0. Writes the
+ * one called for, if any, and returns how many there are. */
+static uint32_t distances_of(const struct spec_stage *stage, uint32_t wanted, double *distance)
+{
+    uint32_t n = 1;
+    if (wanted == 0)
+        *distance = stage->distance;
+    for (uint32_t k = 0; k < stage->distances.steps; k++) {
+        double step = sweep_step(&stage->distances, k);
+        if (step == 0 || step == stage->distance)
+            continue;
+        if (n++ == wanted)
+            *distance = step;
+    }
+    return n;
+}
+
+struct spec_variant spec_stage_variant(const struct spec_stage *stage, uint32_t v)
+{
+    struct spec_variant found = {.target = -1};
+    uint32_t kinds = stage->conditions_count > 0 ? 2 : 1;
+    uint32_t each = kinds * distances_of(stage, UINT32_MAX, NULL);
+    if (v == 0)
+        return found;
+    v--;
+    found.target = v / each;
+    found.projected = v % kinds == 1;
+    distances_of(stage, v % each / kinds, &found.distance);
+    return found;
+}
+
+uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries)
+{
+    uint32_t kinds = stage->conditions_count > 0 ? 2 : 1;
     switch (stage->kind) {
     case SPEC_LABEL:
         return 1;
     case SPEC_EDIT:
-        return stage->distances.steps * (projected ? 2 : 1);
+        return stage->distances.steps * kinds;
     case SPEC_EVALUATE:
-        return projected ? 3 : 2;
+        return 1 + target_count(stage, boundaries) * kinds * distances_of(stage, UINT32_MAX, NULL);
     case SPEC_SAMPLE:
     case SPEC_FIT:
         return 0;

@@ -12,7 +12,7 @@
  *       - {kind: edit,     name: sheets,     from: boundaries, faces: 3, targets: [Smiling, -Young],
  *          distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
  *       - {kind: evaluate, name: ageing,     from: boundaries, start: 1000000, count: 10000,
- *          targets: [age], distance: 3, conditions: [Male], discount: 1}
+ *          targets: [age], distance: 3, distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
  *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
@@ -87,8 +87,8 @@ struct spec_stage {
     double discount;             /* edit, evaluate: λ of every condition, in [0, 1] */
     double strength;             /* edit, evaluate: μ of every condition, of the soft projection */
     uint32_t faces;              /* edit: faces (rows) of each target's sheet */
-    struct spec_sweep distances; /* edit: α of each column */
-    double distance;             /* evaluate: α */
+    struct spec_sweep distances; /* edit: α of each column; evaluate: a sweep besides `distance`, or 0 steps */
+    double distance;             /* evaluate: α of the edit that is measured first */
 };
 
 struct spec {
@@ -125,8 +125,21 @@ const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
 uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, bool has_age);
 /* Indices that one task may not be cut inside of (edit: the faces of a sheet; else 1). */
 uint64_t spec_stage_unit(const struct spec_stage *stage);
-/* How many score rows a face of this stage has: label 1; edit: 1 a step, twice with conditions;
- * evaluate: before, after, and after the projected edit with conditions; else 0. */
-uint32_t spec_stage_variants(const struct spec_stage *stage);
+/* How many score rows a face of this stage has: label 1; edit: 1 a step, twice with conditions; evaluate: as
+ * spec_stage_variant says; else 0. `boundaries` of the bundle are what the target "all" stands for. */
+uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries);
+
+/* What a score row of an evaluated face shows. */
+struct spec_variant {
+    int64_t target;  /* position among the targets; -1: the face as sampled */
+    double distance; /* α, 0 where it is as sampled */
+    bool projected;
+};
+/*
+ * Row v of a face of an evaluate stage: 0 is the face as sampled; then, target by target, the edit by
+ * `distance`, then by each other step of `distances` but 0. Each edit is plain, and with conditions
+ * followed by its projected partner. So 1 and 2 are the first target's, whatever the sweep.
+ */
+struct spec_variant spec_stage_variant(const struct spec_stage *stage, uint32_t v);
 
 #endif

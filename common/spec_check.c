@@ -47,7 +47,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"discount", EDITED, raw->discount},
         {"strength", EDITED, raw->strength},
         {"faces", OF(SPEC_EDIT), raw->faces},
-        {"distances", OF(SPEC_EDIT), raw->distances},
+        {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
@@ -203,6 +203,18 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
     return rc;
 }
 
+static int take_sweep(const struct raw_sweep *raw, struct spec_sweep *sweep, struct error *err)
+{
+    int rc = take_real("distances: from", raw->from, -DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+                       &sweep->from, err);
+    if (!rc)
+        rc = take_real("distances: to", raw->to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+                       &sweep->to, err);
+    return rc ? rc
+              : take_small("distances: steps", raw->steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
+                           &sweep->steps, err);
+}
+
 static int complete_edit(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
                          struct spec_stage *stage, struct error *err)
 {
@@ -210,16 +222,7 @@ static int complete_edit(const struct spec *spec, uint32_t position, const struc
     int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
     if (!rc)
         rc = take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
-    if (!rc)
-        rc = take_real("distances: from", sweep.from, -DEFAULT_DISTANCE, -DISTANCE_MAX,
-                       DISTANCE_MAX, &stage->distances.from, err);
-    if (!rc)
-        rc = take_real("distances: to", sweep.to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
-                       &stage->distances.to, err);
-    if (!rc)
-        rc = take_small("distances: steps", sweep.steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
-                        &stage->distances.steps, err);
-    return rc;
+    return rc ? rc : take_sweep(&sweep, &stage->distances, err);
 }
 
 static int complete_evaluate(const struct spec *spec, uint32_t position,
@@ -227,13 +230,12 @@ static int complete_evaluate(const struct spec *spec, uint32_t position,
                              struct error *err)
 {
     int rc = complete_edited(spec, position, raw, SPEC_AGE, stage, err);
-    if (!rc && (stage->targets_count != 1 || strcmp(stage->targets[0], SPEC_ALL) == 0))
-        rc = error_set(err, E_INVALID, "targets: expected one direction, found %s",
-                       stage->targets_count == 1 ? SPEC_ALL : "several");
-    if (!rc)
-        rc = take_real("distance", raw->distance, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
-                       &stage->distance, err);
-    return rc;
+    if (!rc && raw->distances)
+        rc = take_sweep(raw->distances, &stage->distances, err);
+    return rc ? rc
+              : take_real("distance", raw->distance,
+                          raw->distances ? stage->distances.to : DEFAULT_DISTANCE, -DISTANCE_MAX,
+                          DISTANCE_MAX, &stage->distance, err);
 }
 
 static int complete_kind(const struct spec *spec, uint32_t position, const struct raw_stage *raw,

@@ -66,6 +66,26 @@ static int insert_attributes(struct database *db, const struct bundle *bundle, i
     return rc;
 }
 
+int bundles_remake_views(struct database *db, struct error *err)
+{
+    struct statement *q;
+    int64_t id = 0;
+    /* One at a time: what runs in between must not change what the query reads. */
+    int rc = database_query(db, "bundle_next", &q, err);
+    while (rc == 0) {
+        statement_bind_int(q, 1, id);
+        rc = statement_step(q, err);
+        if (rc <= 0)
+            return rc;
+        id = statement_int(q, 0);
+        statement_reset(q);
+        rc = database_execute_made(db, "bundle_drop_views", id, err);
+        if (rc == 0)
+            rc = database_execute_made(db, "bundle_make_views", id, err);
+    }
+    return rc;
+}
+
 int bundles_insert(struct database *db, const struct bundle *bundle, const char *hash,
                    const char *yaml, int64_t now_ms, int64_t *id, struct error *err)
 {

@@ -23,6 +23,9 @@ MUST_CHECK int bundles_check_names(const struct bundle *bundle, struct error *er
 MUST_CHECK int bundles_insert(struct database *db, const struct bundle *bundle, const char *hash,
                               const char *yaml, int64_t now_ms, int64_t *id, struct error *err);
 
+/* Makes the views of all bundles anew. In a transaction. */
+MUST_CHECK int bundles_remake_views(struct database *db, struct error *err);
+
 /* The bundle with that hash, or the newest of that name; E_NOT_FOUND. The caller frees the row. */
 MUST_CHECK int bundles_find(struct database *db, const char *hash_or_name, struct bundles_row *row,
                             struct error *err);

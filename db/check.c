@@ -19,7 +19,8 @@
 
 static const char *const invariants[] = {"integrity", "references", "ends",   "jobs",
                                          "inputs",    "audit",      "ranges", "progress",
-                                         "faces",     "boundaries", "files",  "summaries"};
+                                         "faces",     "boundaries", "files",  "summaries",
+                                         "measures"};
 #define INVARIANTS (sizeof invariants / sizeof *invariants)
 
 struct check {

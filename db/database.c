@@ -16,6 +16,7 @@
 
 #include "common/buffer.h"
 #include "common/limits.h"
+#include "db/bundles.h"
 #include "db/database_priv.h"
 
 /* Readers that recover the WAL of a killed broker hold the file for a moment. */
@@ -180,6 +181,8 @@ static int migrate_one(struct database *db, const struct embedded_file *file, st
         return rc;
     int code = sqlite3_exec(db->sqlite, file->text, NULL, NULL, NULL);
     rc = code == SQLITE_OK ? 0 : database_failed(db, code, file->name, err);
+    if (rc == 0)
+        rc = bundles_remake_views(db, err);
     if (rc == 0)
         rc = read_int(db, "user_version", &version, err);
     if (rc == 0 && version != atoi(file->name))

@@ -45,8 +45,8 @@ int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64
     return rc;
 }
 
-int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant, double distance,
-                        bool projected, struct error *err)
+int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
+                        const struct spec_variant *shows, struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "variant_insert", &q, err);
@@ -54,8 +54,12 @@ int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant, do
         return rc;
     statement_bind_int(q, 1, stage);
     statement_bind_int(q, 2, variant);
-    statement_bind_real(q, 3, distance);
-    statement_bind_int(q, 4, projected);
+    statement_bind_real(q, 3, shows->distance);
+    statement_bind_int(q, 4, shows->projected);
+    if (shows->target < 0)
+        statement_bind_null(q, 5);
+    else
+        statement_bind_int(q, 5, shows->target);
     return statement_run(q, err);
 }
 

@@ -3,6 +3,7 @@
 #ifndef DB_JOBS_H
 #define DB_JOBS_H
 
+#include "common/spec.h"
 #include "common/wire.h"
 #include "db/database.h"
 
@@ -27,8 +28,9 @@ struct jobs_stage {
 
 MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64_t *id,
                                  struct error *err);
+/* What row `variant` of a face shows, see the table. */
 MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
-                                   double distance, bool projected, struct error *err);
+                                   const struct spec_variant *shows, struct error *err);
 
 MUST_CHECK int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
                               struct error *err);

@@ -81,10 +81,19 @@ SELECT printf('CREATE VIEW "%w_evaluation" AS
   JOIN face_attributes_%d b ON b.stage_id = s.id AND b.idx = a.idx AND b.variant = 1
   JOIN face f ON f.stage_id = s.id AND f.idx = a.idx AND f.variant = 0
   JOIN face g ON g.stage_id = s.id AND g.idx = a.idx AND g.variant = 1
-  LEFT JOIN face p ON p.stage_id = s.id AND p.idx = a.idx AND p.variant = 2
+  LEFT JOIN variant v ON v.stage_id = s.id AND v.variant = 2 AND v.projected = 1
+  LEFT JOIN face p ON p.stage_id = s.id AND p.idx = a.idx AND p.variant = v.variant
   WHERE s.kind = ''evaluate''', b.view_prefix,
   (SELECT group_concat(printf(', a."%w"', name), '')
    FROM (SELECT name FROM bundle_attribute WHERE bundle_id = b.id ORDER BY position)),
   (SELECT group_concat(printf(', b."%w" - a."%w" AS "%w_change"', name, name, name), '')
    FROM (SELECT name FROM bundle_attribute WHERE bundle_id = b.id ORDER BY position)), b.id, b.id)
 FROM bundle b WHERE b.id = ?1;
+
+-- After a migration the views are made anew, as this version writes them.
+-- name: bundle_drop_views
+SELECT printf('DROP VIEW IF EXISTS "%w_%s"', b.view_prefix, k.value)
+FROM bundle b, json_each('["labels", "edits", "evaluation"]') k WHERE b.id = ?1;
+
+-- name: bundle_next
+SELECT id FROM bundle WHERE id > ?1 ORDER BY id LIMIT 1;

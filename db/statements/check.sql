@@ -136,3 +136,14 @@ FROM stage s WHERE s.state = 'done' AND s.variants > 0 AND NOT EXISTS (SELECT 1 
 -- Of a store beside the database: what should be in it.
 -- name: check_stored
 SELECT path, kind, bytes, sha256 FROM file ORDER BY stage_id, path;
+
+-- Measures are those of an evaluation that has ended well, of its own edits.
+-- name: check_measures
+SELECT printf('stage %d is %s and %s, and has measures', s.id, s.kind, s.state)
+FROM stage s WHERE EXISTS (SELECT 1 FROM measure m WHERE m.stage_id = s.id) AND (s.kind <> 'evaluate' OR s.state <> 'done')
+UNION ALL
+SELECT printf('stage %d: %s is measured of variant %d, which it has not', m.stage_id, m.name, m.variant)
+FROM measure m WHERE NOT EXISTS (SELECT 1 FROM variant v WHERE v.stage_id = m.stage_id AND v.variant = m.variant)
+UNION ALL
+SELECT printf('stage %d: the interval of %s of variant %d is %g to %g', stage_id, name, variant, low, high)
+FROM measure WHERE (low IS NULL) <> (high IS NULL) OR low > high;

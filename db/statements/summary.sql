@@ -10,7 +10,11 @@ SELECT printf('SELECT variant%s FROM face_attributes_%d WHERE stage_id = ?1 ORDE
 SELECT (SELECT max(variant) + 1 FROM variant WHERE stage_id = ?1),
        (SELECT count(*) FROM bundle_attribute WHERE bundle_id = ?2);
 
+-- An evaluation's projected variants; the plain partner of each stands before it.
+-- name: summary_projected
+SELECT variant FROM variant WHERE stage_id = ?1 AND projected = 1 AND target IS NOT NULL;
+
 -- name: summary_insert
 INSERT INTO attribute_summary (stage_id, variant, position, attribute, faces, positives, mean_logit, sd_logit,
-  mean_change, flipped)
-SELECT ?1, ?2, ?3, name, ?4, ?5, ?6, ?7, ?8, ?9 FROM bundle_attribute WHERE bundle_id = ?10 AND position = ?3;
+  mean_change, flipped, sd_change, difference, sd_difference)
+SELECT ?1, ?2, ?3, name, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?12, ?13 FROM bundle_attribute WHERE bundle_id = ?10 AND position = ?3;

@@ -27,7 +27,7 @@ static char hash[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789
 
 static struct farm_stage stage_of(const struct spec_stage *spec)
 {
-    struct farm_stage stage = {.job = &job, .spec = spec, .variants = spec_stage_variants(spec)};
+    struct farm_stage stage = {.job = &job, .spec = spec, .variants = spec_stage_variants(spec, 3)};
     stage.plan.total = spec_stage_total(spec, 2, true);
     return stage;
 }

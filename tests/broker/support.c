@@ -176,6 +176,7 @@ static const char *const dumped[] = {
     "SELECT *, hex(vector) FROM direction ORDER BY stage_id, position, projected",
     "SELECT * FROM file ORDER BY stage_id, path",
     "SELECT * FROM attribute_summary ORDER BY stage_id, variant, position",
+    "SELECT * FROM measure ORDER BY stage_id, variant, name, part",
     "SELECT * FROM poison",
     "SELECT stage_id, start FROM determinism_fault",
 };
@@ -404,7 +405,7 @@ void worker_result(struct worker *worker, const struct wire_lease *lease,
     else if (stage->kind == SPEC_SAMPLE)
         send_file(worker, &result, task);
     else
-        send_scores(worker, &result, task, spec_stage_variants(stage), twist);
+        send_scores(worker, &result, task, spec_stage_variants(stage, SUPPORT_ATTRIBUTES + 1), twist);
     spec_free(&spec);
 }
 

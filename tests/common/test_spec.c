@@ -12,7 +12,8 @@ static const char study[] = "format: facefarm-job/1\n"
                             "  - {kind: label, name: labels, start: 5, count: 100}\n"
                             "  - {kind: fit, name: planes}\n"
                             "  - {kind: edit, conditions: [Male], distances: {to: 2.5}}\n"
-                            "  - {kind: evaluate, count: 20, conditions: [all], discount: 0.1}\n";
+                            "  - {kind: evaluate, count: 20, conditions: [all], discount: 0.1,\n"
+                            "     distance: 3, distances: {from: 1}}\n";
 
 static struct spec *parse(const char *yaml)
 {
@@ -100,9 +101,46 @@ static void totals_follow_from_the_bundle(void **state)
     assert_int_equal(spec_stage_total(&s[2], 40, false), 40);
     assert_int_equal(spec_stage_total(&s[3], 40, true), 41 * 3);
     assert_int_equal(spec_stage_unit(&s[3]), 3);
-    assert_int_equal(spec_stage_variants(&s[3]), 14);
-    assert_int_equal(spec_stage_variants(&s[4]), 3);
-    assert_int_equal(spec_stage_variants(&s[1]), 1);
+    assert_int_equal(spec_stage_variants(&s[3], 41), 14);
+    assert_int_equal(spec_stage_variants(&s[4], 41), 1 + 2 * 7);
+    assert_int_equal(spec_stage_variants(&s[1], 41), 1);
+    spec_free(&spec);
+}
+
+static void check_variant(const struct spec_stage *stage, uint32_t v, int64_t target,
+                          double distance, bool projected)
+{
+    struct spec_variant found = spec_stage_variant(stage, v);
+    assert_int_equal(found.target, target);
+    assert_true(found.distance == distance);
+    assert_int_equal(found.projected, projected);
+}
+
+/* The headline edit comes first, 0 and its own distance are not rendered twice. */
+static void an_evaluation_has_a_row_an_edit(void **state)
+{
+    (void)state;
+    struct spec *spec = parse(
+        "format: facefarm-job/1\nstages:\n  - {kind: label, count: 9}\n  - {kind: fit}\n"
+        "  - {kind: evaluate, name: a, count: 2, targets: [age, Male], conditions: [Bald],\n"
+        "     distances: {from: -3, to: 3, steps: 7}}\n"
+        "  - {kind: evaluate, name: b, count: 2, targets: [all], distance: 2,\n"
+        "     distances: {from: 0.5, to: 1.5, steps: 3}}\n");
+    const struct spec_stage *a = &spec->stages[2], *b = &spec->stages[3];
+    assert_true(a->distance == 3); /* the sweep's end where nothing else is said */
+    assert_int_equal(spec_stage_total(a, 40, true), 2);
+    assert_int_equal(spec_stage_variants(a, 41), 1 + 2 * 6 * 2);
+    check_variant(a, 0, -1, 0, false);
+    check_variant(a, 1, 0, 3, false);
+    check_variant(a, 2, 0, 3, true);
+    check_variant(a, 3, 0, -3, false);
+    check_variant(a, 12, 0, 2, true);
+    check_variant(a, 13, 1, 3, false);
+    check_variant(a, 24, 1, 2, true);
+    assert_int_equal(spec_stage_variants(b, 41), 1 + 41 * 4);
+    check_variant(b, 1, 0, 2, false);
+    check_variant(b, 2, 0, 0.5, false);
+    check_variant(b, 164, 40, 1.5, false);
     spec_free(&spec);
 }
 
@@ -159,7 +197,8 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, train_share: 1}\n", E_LIMIT, "train_share: is 1"},
     {HEAD LABEL "  - {kind: fit, cost: .nan}\n", E_PARSE, ""},
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
-    {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [a, b]}\n", E_INVALID, "one direction"},
+    {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},
+    {HEAD LABEL FIT "  - {kind: evaluate, count: 1, distances: {steps: 65}}\n", E_LIMIT, "is 65"},
     {HEAD LABEL FIT "  - {kind: edit, targets: [all, b]}\n", E_INVALID, "expected alone"},
     {HEAD LABEL FIT "  - {kind: edit, targets: ['a\"b']}\n", E_INVALID, "expected names joined"},
     {HEAD LABEL FIT "  - {kind: edit, discount: 1.5}\n", E_LIMIT, "discount: is 1.5"},
@@ -210,6 +249,7 @@ int main(void)
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(totals_follow_from_the_bundle),
+        cmocka_unit_test(an_evaluation_has_a_row_an_edit),
         cmocka_unit_test(a_printed_spec_reads_back_equal),
         cmocka_unit_test(what_is_wrong_is_said),
     };

@@ -39,7 +39,8 @@ static int64_t add_stage(struct database *db, int64_t job, int64_t position, con
                                .variants = variants};
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < variants; v++)
-        CHECK(jobs_insert_variant(db, id, v, v, v == 2, err));
+        CHECK(jobs_insert_variant(db, id, v,
+                                  &(struct spec_variant){v ? 0 : -1, v, v == 2}, err));
     return id;
 }
 

@@ -28,6 +28,8 @@ SELECT * FROM gain_leak ORDER BY stage_id, position, method, weight;
 SELECT * FROM file ORDER BY stage_id, path;
 .print attribute_summary
 SELECT * FROM attribute_summary ORDER BY stage_id, variant, position;
+.print measure
+SELECT * FROM measure ORDER BY stage_id, variant, name, part;
 .print poison
 SELECT * FROM poison;
 .print determinism_fault

@@ -9,7 +9,7 @@ cp "$reference/farm.db" .
 # Every face has its row and its logits under the attributes' own names.
 expect_equal "labelled faces" 1200 "$(query "SELECT count(Smiling) FROM default_labels WHERE job = 1")"
 expect_equal "boundaries" 41 "$(query "SELECT count(*) FROM boundaries WHERE job = 1")"
-expect_equal "evaluated faces" 256 "$(query "SELECT count(*) FROM evaluation WHERE job = 1")"
+expect_equal "evaluated faces" 256 "$(query "SELECT count(*) FROM evaluation WHERE job = 1 AND stage = 'ageing'")"
 expect_equal "sheets" 6 "$(query "SELECT count(*) FROM file WHERE kind = 'sheet'")"
 expect_equal "faults" 0 "$(query "SELECT count(*) FROM determinism_fault")"
 
@@ -44,12 +44,13 @@ same balanced_accuracy "SELECT avg(balanced_accuracy) $all40"
 same base_rate "SELECT avg(base_rate) $all40"
 same f1 "SELECT avg(f1) $all40"
 same auc "SELECT avg(auc) $all40"
-same 'age_shifts[0].faces' "SELECT count(*) FROM evaluation WHERE job = 1"
-same 'age_shifts[0].mean_before' "SELECT avg(age_before) FROM evaluation WHERE job = 1"
-same 'age_shifts[0].mean_after' "SELECT avg(age_after) FROM evaluation WHERE job = 1"
-same 'age_shifts[0].shift' "SELECT avg(age_after - age_before) FROM evaluation WHERE job = 1"
-same 'age_shifts[1].shift' "SELECT avg(age_after_projected - age_before) FROM evaluation WHERE job = 1"
-same 'age_shifts[0].low' "SELECT low FROM age_shift WHERE job = 1 AND NOT projected"
+of_ageing="FROM evaluation WHERE job = 1 AND stage = 'ageing'"
+same 'age_shifts[0].faces' "SELECT count(*) $of_ageing"
+same 'age_shifts[0].mean_before' "SELECT avg(age_before) $of_ageing"
+same 'age_shifts[0].mean_after' "SELECT avg(age_after) $of_ageing"
+same 'age_shifts[0].shift' "SELECT avg(age_after - age_before) $of_ageing"
+same 'age_shifts[1].shift' "SELECT avg(age_after_projected - age_before) $of_ageing"
+same 'age_shifts[0].low' "SELECT low FROM age_shift WHERE job = 1 AND stage = 'ageing' AND NOT projected"
 same 'age_shifts[1].high' "SELECT high FROM age_shift WHERE job = 1 AND projected"
 
 # The views agree with the rows that they are made from.
@@ -60,11 +61,34 @@ for attribute in Smiling Young 5_o_Clock_Shadow Wearing_Hat; do
     expect_equal "positives of $attribute in boundaries" "$positives" \
         "$(query "SELECT positives FROM boundaries WHERE job = 1 AND attribute = '$attribute'")"
 done
+# The measures agree with the rows that they are made from.
+close() { has "SELECT abs(($2) - ($3)) <= 1e-5 * max(abs(($3)), 1)" || fail "$1: $(query "SELECT ($2), ($3)")"; }
+for variant in 1 2 3 4 5 6; do
+    rows="FROM evaluated_faces WHERE stage = 'ageing' AND variant = $variant"
+    figure="FROM measures WHERE stage = 'ageing' AND part = 'all' AND variant = $variant AND measure"
+    close "age shift of variant $variant" "SELECT value $figure = 'age_shift'" "SELECT avg(age_after - age_before) $rows"
+    close "older by variant $variant" "SELECT value $figure = 'older'" "SELECT avg(age_after > age_before) $rows"
+    close "clipped at variant $variant" "SELECT value $figure = 'clipped_high'" "SELECT avg(age_after >= 84.5) $rows"
+    has "SELECT count(*) = 1 $figure = 'age_shift' AND low < value AND value < high AND resamples = 1000" ||
+        fail "variant $variant has no interval"
+    # The bootstrap of a mean is its formula but for chance.
+    close "width of variant $variant" "SELECT round((high - low) / width, 0) FROM (SELECT low, high,
+        (SELECT 2 * 1.96 * sqrt((avg(d * d) - avg(d) * avg(d)) / count(*)) FROM (SELECT age_after - age_before AS d $rows)) AS width
+        $figure = 'age_shift')" "SELECT 1.0"
+done
+expect_equal "projected edits that are compared" "2 2.0,4 -1.0,6 1.0" "$(query "SELECT group_concat(variant || ' ' || distance)
+    FROM (SELECT variant, distance FROM measures WHERE stage = 'ageing' AND measure = 'dependency_difference' ORDER BY variant)")"
+expect_equal "edits of every target" "41 41" "$(query "SELECT count(DISTINCT target) || ' ' || count(*) FROM measures
+    WHERE stage = 'effects' AND measure = 'dependency'")"
+expect_equal "cells of the re-scoring matrix" 1640 "$(query "SELECT count(*) FROM rescoring WHERE stage = 'effects' AND change IS NOT NULL")"
+close "dependency of Smiling" "SELECT value FROM measures WHERE stage = 'effects' AND target = 'Smiling' AND measure = 'target_change'" \
+    "SELECT change FROM rescoring WHERE stage = 'effects' AND target = 'Smiling' AND attribute = 'Smiling'"
+
 moved="SELECT avg(b.Smiling - a.Smiling) FROM face_attributes_1 a JOIN face_attributes_1 b
     ON b.stage_id = a.stage_id AND b.idx = a.idx AND a.variant = 0 AND b.variant = 1
-    WHERE a.stage_id = (SELECT id FROM stage WHERE kind = 'evaluate')"
+    WHERE a.stage_id = (SELECT id FROM stage WHERE name = 'ageing')"
 has "SELECT abs(mean_change - ($moved)) <= 1e-9 FROM attribute_summary WHERE attribute = 'Smiling' AND variant = 1
-    AND stage_id = (SELECT id FROM stage WHERE kind = 'evaluate')" || fail "the mean change of Smiling differs"
+    AND stage_id = (SELECT id FROM stage WHERE name = 'ageing')" || fail "the mean change of Smiling differs"
 
 # The page has the same numbers: the boundary table, cell by cell, ...
 sed -n 's/<[^>]*>/|/g; s/||*/|/g; /^|[A-Z0-9]/p' report/index.html >cells

@@ -34,8 +34,18 @@ static const char spec_text[] = //
     "  - {kind: edit, name: sheets, from: boundaries, faces: 3, targets: [Smiling, -Young],\n"
     "     distances: {from: -2, to: 2, steps: 5}, conditions: [Male], discount: 1}\n"
     "  - {kind: evaluate, name: ageing, from: boundaries, start: 2, count: 20, targets: [age],\n"
-    "     distance: 3, conditions: [Male], discount: 1}\n";
-enum { FACES_STAGE, SHARDS_STAGE, LABELS_STAGE, FIT_STAGE, EDIT_STAGE, EVALUATE_STAGE };
+    "     distance: 3, conditions: [Male], discount: 1}\n"
+    "  - {kind: evaluate, name: sweep, from: boundaries, start: 2, count: 20,\n"
+    "     targets: [Smiling, -Young], distances: {from: -2, to: 2, steps: 5}, conditions: [Male]}\n";
+enum { FACES_STAGE, SHARDS_STAGE, LABELS_STAGE, FIT_STAGE, EDIT_STAGE, EVALUATE_STAGE, SWEEP_STAGE };
+
+/* The sheets' faces and edits in an evaluation. */
+static const char sweep_of_the_sheet[] =
+    "format: facefarm-job/1\nbundle: default\nseed: 7\nstages:\n"
+    "  - {kind: label, name: labels, start: 2, count: 300}\n"
+    "  - {kind: fit, name: boundaries}\n"
+    "  - {kind: evaluate, name: sweep, count: 3, targets: [Smiling, -Young], conditions: [Male],\n"
+    "     distances: {from: -2, to: 2, steps: 5}}\n";
 
 /* ---- what the broker would answer ---- */
 
@@ -247,6 +257,26 @@ static void evaluate_has_before_after_and_projected(void **state)
     outcome_free(&rest);
 }
 
+/* Every edit of a sweep of two targets is a row, and the same edit gives the same row in any stage. */
+static void an_evaluated_sweep_has_a_row_an_edit(void **state)
+{
+    (void)state;
+    struct outcome *sweep = run(wide, SWEEP_STAGE, 0, 3);
+    assert_int_equal(sweep->variants, 1 + 2 * 2 * 4);
+    struct outcome *sheet = run(wide, EDIT_STAGE, 3, 3); /* -Young, whose first face is sample 302 */
+    struct outcome *moved = run_text(wide, sweep_of_the_sheet, 2, 0, 3);
+    const float *edited = sheet->scores, *evaluated = moved->scores;
+    /* sheet: steps −2 … 2 plain, then projected; evaluation: as sampled, then 2, −2, −1, 1 in pairs */
+    static const int step_of[] = {2, 4, 9, 0, 5, 1, 6, 3, 8};
+    for (size_t face = 0; face < 3; face++, edited += 10 * COLUMNS, evaluated += 17 * COLUMNS)
+        for (size_t v = 1; v < 9; v++)
+            assert_memory_equal(evaluated + (8 + v) * COLUMNS, edited + step_of[v] * COLUMNS,
+                                COLUMNS * sizeof(float));
+    outcome_free(&sweep);
+    outcome_free(&sheet);
+    outcome_free(&moved);
+}
+
 static void a_bad_task_fails_and_says_why(void **state)
 {
     (void)state;
@@ -257,7 +287,7 @@ static void a_bad_task_fails_and_says_why(void **state)
         const char *part;
     } cases[] = {
         {"no: yaml", 0, 0, 1, 0, ""},
-        {spec_text, 6, 0, 1, E_INVALID, "6 stages"},
+        {spec_text, 7, 0, 1, E_INVALID, "7 stages"},
         {spec_text, LABELS_STAGE, 290, 20, E_INVALID, "not within the stage's 300"},
         {spec_text, LABELS_STAGE, 0, 0, E_INVALID, "not within"},
         {spec_text, FIT_STAGE, 40, 2, E_INVALID, "not within the stage's 41"},
@@ -345,6 +375,7 @@ int main(void)
         cmocka_unit_test(fit_is_the_same_however_it_is_cut),
         cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),
         cmocka_unit_test(evaluate_has_before_after_and_projected),
+        cmocka_unit_test(an_evaluated_sweep_has_a_row_an_edit),
         cmocka_unit_test(a_bad_task_fails_and_says_why),
         cmocka_unit_test(a_batch_that_is_too_large_is_halved),
         cmocka_unit_test(leaving_interrupts),

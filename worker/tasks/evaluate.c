@@ -1,17 +1,35 @@
-/* evaluate: scores before and after the edit towards the stage's first target, and after the
- * projected edit where there are conditions. */
+/* evaluate: a row of scores of each face as sampled, and one an edit of it: every target by every
+ * distance, plain, and projected where there are conditions. */
+#include <stdlib.h>
+
 #include "worker/tasks/task.h"
 
-int task_evaluate(struct task *task, struct error *err)
+static int fill_variants(const struct task *task, struct variant *variants, uint32_t count,
+                         struct error *err)
 {
-    struct variant variants[3] = {{0}};
-    size_t count = task->stage->conditions_count > 0 ? 3 : 2;
-    for (size_t v = 1; v < count; v++) {
-        variants[v].distance = (float)task->stage->distance;
-        int failed =
-            directions_find(task->directions, 0, v == 2, &variants[v].direction, NULL, err);
+    variants[0] = (struct variant){0};
+    for (uint32_t v = 1; v < count; v++) {
+        struct spec_variant edit = spec_stage_variant(task->stage, v);
+        variants[v].distance = (float)edit.distance;
+        int failed = directions_find(task->directions, (uint64_t)edit.target, edit.projected,
+                                     &variants[v].direction, NULL, err);
         if (failed)
             return failed;
     }
-    return task_measure(task, variants, count, err);
+    return 0;
+}
+
+int task_evaluate(struct task *task, struct error *err)
+{
+    const struct bundle *bundle = pipeline_bundle(task->pipeline);
+    uint32_t count = spec_stage_variants(
+        task->stage, bundle->classifier.attributes_count + (bundle->age_estimators_count > 0));
+    struct variant *variants = calloc(count, sizeof *variants);
+    if (!variants)
+        return error_set(err, E_MEMORY, "no memory for %u variants", count);
+    int failed = fill_variants(task, variants, count, err);
+    if (!failed)
+        failed = task_measure(task, variants, count, err);
+    free(variants);
+    return failed;
 }
