@@ -17,12 +17,12 @@ static void free_bundle(struct farm_bundle *bundle)
 
 static int name_boundaries(struct farm_bundle *b, struct error *err)
 {
-    size_t attributes = b->bundle->classifier.attributes_count;
+    size_t attributes = b->bundle->attributes_count;
     b->boundaries = calloc(attributes + 1, sizeof *b->boundaries);
     if (!b->boundaries)
         return error_set(err, E_MEMORY, "no memory for the names of a bundle");
     for (size_t i = 0; i < attributes; i++)
-        b->boundaries[i] = b->bundle->classifier.attributes[i];
+        b->boundaries[i] = b->bundle->attributes[i];
     b->boundary_count = attributes;
     if (b->bundle->age_estimators_count > 0)
         b->boundaries[b->boundary_count++] = SPEC_AGE;
@@ -42,7 +42,7 @@ int farm_add_bundle(struct farm *farm, int64_t id, const char *hash, struct bund
     b->name = b->bundle->name;
     b->layout = (struct results_layout){
         .bundle = id,
-        .attributes = b->bundle->classifier.attributes_count,
+        .attributes = b->bundle->attributes_count,
         .columns = bundle_score_columns(b->bundle),
         .fit_column = bundle_age_column(b->bundle, BUNDLE_FIT),
         .judge_column = bundle_age_column(b->bundle, BUNDLE_JUDGE),

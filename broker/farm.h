@@ -20,7 +20,7 @@
 struct farm_bundle { /* kept as long as the broker lives: there are few */
     int64_t id;
     char hash[DIGEST_HEX_BYTES];
-    char *name;
+    const char *name;
     struct bundle *bundle;
     struct results_layout layout;
     const char **boundaries; /* names: the attributes, then the age if there is one */

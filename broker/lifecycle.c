@@ -95,7 +95,7 @@ static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, st
         .spec = stage->spec,
         .names = bundle->boundaries,
         .count = bundle->boundary_count,
-        .dimension = bundle->bundle->generator.latent.dimension,
+        .dimension = bundle_latent_size(bundle->bundle),
     };
     return directions_make(b->db, &order, refused, err);
 }
@@ -120,7 +120,7 @@ static void age_range(const struct bundle *bundle, double *least, double *most)
     int column = bundle_age_column(bundle, BUNDLE_JUDGE);
     const struct bundle_bins *bins =
         column < 0 ? NULL
-                   : bundle->age_estimators[(uint32_t)column - bundle->classifier.attributes_count]
+                   : bundle->age_estimators[(uint32_t)column - bundle->attributes_count]
                          .bins;
     *least = bins ? bins->first : NAN;
     *most = bins ? bins->last : NAN;

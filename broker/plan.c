@@ -36,8 +36,8 @@ static uint64_t usual_size(const struct spec_stage *stage, uint64_t total)
 static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle *bundle)
 {
     if (stage->kind == SPEC_FIT)
-        return (uint64_t)bundle->generator.latent.dimension * sizeof(float);
-    uint64_t boundaries = bundle->classifier.attributes_count + (bundle->age_estimators_count > 0);
+        return (uint64_t)bundle_latent_size(bundle) * sizeof(float);
+    uint64_t boundaries = bundle->attributes_count + (bundle->age_estimators_count > 0);
     return spec_stage_variants(stage, boundaries) * bundle_score_columns(bundle) * sizeof(float);
 }
 
@@ -56,7 +56,7 @@ int plan_init(struct plan *plan, const struct spec_stage *stage, const struct bu
     bool has_age = bundle->age_estimators_count > 0;
     uint64_t unit = spec_stage_unit(stage), most = most_indices(stage, bundle);
     *plan = (struct plan){0};
-    plan->total = spec_stage_total(stage, bundle->classifier.attributes_count, has_age);
+    plan->total = spec_stage_total(stage, bundle->attributes_count, has_age);
     if (unit > most)
         return error_set(err, E_LIMIT,
                          "stage %s: one task of %llu indices would bring back %llu "

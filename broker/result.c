@@ -52,7 +52,7 @@ static int check_scores(const struct wire_result *result, const struct farm_stag
 static int check_normal(const struct wire_boundary *boundary, const struct farm_bundle *bundle,
                         struct error *err)
 {
-    size_t size = bundle->bundle->generator.latent.dimension * sizeof(float);
+    size_t size = bundle_latent_size(bundle->bundle) * sizeof(float);
     if (boundary->normal.size != size)
         return error_set(err, E_INVALID, "normal: %zu bytes, expected %zu", boundary->normal.size,
                          size);

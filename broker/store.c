@@ -89,12 +89,8 @@ static int copy_bundle(const char *folder, const char *into, const struct bundle
                        struct error *err)
 {
     int rc = copy_file(folder, into, BUNDLE_FILE, err);
-    if (rc == 0)
-        rc = copy_file(folder, into, bundle->generator.file, err);
-    if (rc == 0)
-        rc = copy_file(folder, into, bundle->classifier.file, err);
-    for (uint32_t i = 0; rc == 0 && i < bundle->age_estimators_count; i++)
-        rc = copy_file(folder, into, bundle->age_estimators[i].file, err);
+    for (size_t i = 0; rc == 0 && i < bundle_file_count(bundle); i++)
+        rc = copy_file(folder, into, bundle_file(bundle, i)->file, err);
     return rc;
 }
 
@@ -126,13 +122,8 @@ static int check_copy(const char *path, const char *hash, struct error *err)
 static void remove_bundle(const char *path, const struct bundle *bundle)
 {
     char file[PATH_BYTES];
-    const char *names[3 + LIMIT_ESTIMATORS] = {BUNDLE_FILE, bundle->generator.file,
-                                               bundle->classifier.file};
-    size_t count = 3;
-    for (uint32_t i = 0; i < bundle->age_estimators_count && i < LIMIT_ESTIMATORS; i++)
-        names[count++] = bundle->age_estimators[i].file;
-    for (size_t i = 0; i < count; i++)
-        if (join(file, NULL, path, names[i]) == 0)
+    for (size_t i = 0; i <= bundle_file_count(bundle); i++)
+        if (join(file, NULL, path, i ? bundle_file(bundle, i - 1)->file : BUNDLE_FILE) == 0)
             unlink(file);
     rmdir(path);
 }

@@ -155,6 +155,65 @@ int document_load(const char *text, size_t size, const cyaml_schema_value_t *sch
     return 0;
 }
 
+/* ---- places ---- */
+
+/* The value of the key of `length` bytes at `key` in a mapping, or NULL. */
+static yaml_node_t *find_value(yaml_document_t *document, yaml_node_t *mapping, const char *key,
+                               size_t length)
+{
+    if (mapping->type != YAML_MAPPING_NODE)
+        return NULL;
+    for (yaml_node_pair_t *pair = mapping->data.mapping.pairs.start;
+         pair < mapping->data.mapping.pairs.top; pair++) {
+        yaml_node_t *found = yaml_document_get_node(document, pair->key);
+        if (found && found->type == YAML_SCALAR_NODE && found->data.scalar.length == length &&
+            memcmp(found->data.scalar.value, key, length) == 0)
+            return yaml_document_get_node(document, pair->value);
+    }
+    return NULL;
+}
+
+static yaml_node_t *find_item(yaml_document_t *document, yaml_node_t *list, size_t item)
+{
+    if (list->type != YAML_SEQUENCE_NODE)
+        return NULL;
+    yaml_node_item_t *found = list->data.sequence.items.start + item;
+    return found < list->data.sequence.items.top ? yaml_document_get_node(document, *found) : NULL;
+}
+
+/* One step of a place: "key" or "key[n]". */
+static yaml_node_t *find_step(yaml_document_t *document, yaml_node_t *node, const char *step)
+{
+    size_t key = strcspn(step, "[:");
+    yaml_node_t *found = find_value(document, node, step, key);
+    if (!found || step[key] != '[')
+        return found;
+    yaml_node_t *item = find_item(document, found, strtoul(step + key + 1, NULL, 10));
+    return item ? item : found;
+}
+
+void document_locate(const char *text, size_t size, const char *place, size_t *line, size_t *column)
+{
+    yaml_parser_t parser;
+    yaml_document_t document;
+    *line = *column = 1;
+    if (!yaml_parser_initialize(&parser))
+        return;
+    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+    if (yaml_parser_load(&parser, &document)) {
+        yaml_node_t *node = yaml_document_get_root_node(&document);
+        while (node) {
+            *line = node->start_mark.line + 1;
+            *column = node->start_mark.column + 1;
+            node = *place ? find_step(&document, node, place) : NULL;
+            place += strcspn(place, ":");
+            place += strspn(place, ": ");
+        }
+        yaml_document_delete(&document);
+    }
+    yaml_parser_delete(&parser);
+}
+
 void document_free(const cyaml_schema_value_t *schema, void *value)
 {
     struct report ignored = {0};

@@ -3,12 +3,13 @@
  *
  * Everything here is IEEE double +, −, ×, ÷, √ in a written order (the build forbids contraction to fused
  * multiply-add), so it gives the same bits with every compiler. The logarithm that AS 241's tails
- * need is our own for that reason.
+ * need is our own (exact.h) for that reason.
  */
 #include "common/latent.h"
 
 #include <math.h>
-#include <string.h>
+
+#include "common/exact.h"
 
 #define PHILOX_M0 0xD2511F53u
 #define PHILOX_M1 0xCD9E8D57u
@@ -40,28 +41,6 @@ void latent_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t ou
     out[1] = c1;
     out[2] = c2;
     out[3] = c3;
-}
-
-/* ln x for normal positive x: x = m·2^e with m in [√½, √2), and ln m = 2 artanh((m−1)/(m+1)), whose
- * series has converged to double precision after the term of degree 21 (|s| ≤ 0.1716). */
-static double natural_log(double x)
-{
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    int exponent = (int)(bits >> 52) - 1022;
-    bits = (bits & 0x000FFFFFFFFFFFFFu) | 0x3FE0000000000000u;
-    double m;
-    memcpy(&m, &bits, sizeof m);
-    if (m < 0.70710678118654752440) {
-        m = m * 2.0;
-        exponent--;
-    }
-    double s = (m - 1.0) / (m + 1.0);
-    double square = s * s;
-    double series = 1.0 / 21.0;
-    for (int degree = 19; degree >= 1; degree -= 2)
-        series = series * square + 1.0 / degree;
-    return exponent * 0.69314718055994530942 + 2.0 * s * series;
 }
 
 static double ratio(const double *numerator, const double *denominator, double r)
@@ -106,12 +85,20 @@ double latent_normal(uint32_t x)
     double q = u - 0.5;
     if (q >= -0.425 && q <= 0.425)
         return q * ratio(centre_n, centre_d, 0.180625 - q * q);
-    double r = sqrt(-natural_log(q < 0 ? u : 1.0 - u));
+    double r = sqrt(-exact_log(q < 0 ? u : 1.0 - u));
     double z = r <= 5.0 ? ratio(middle_n, middle_d, r - 1.6) : ratio(tail_n, tail_d, r - 5.0);
     return q < 0 ? -z : z;
 }
 
-static void draw(uint64_t seed, uint64_t index, size_t dimension, float *z)
+static float to_number(const struct latent_law *law, uint32_t word)
+{
+    if (law->prior == LATENT_UNIFORM)
+        return (float)(law->low + (law->high - law->low) * ((word + 0.5) / 4294967296.0));
+    return (float)latent_normal(word);
+}
+
+static void draw(const struct latent_law *law, uint64_t seed, uint64_t index, size_t dimension,
+                 float *z)
 {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     for (size_t lane = 0; lane < dimension; lane += 4) {
@@ -120,28 +107,42 @@ static void draw(uint64_t seed, uint64_t index, size_t dimension, float *z)
         uint32_t words[4];
         latent_philox(key, counter, words);
         for (size_t i = 0; i < 4 && lane + i < dimension; i++)
-            z[lane + i] = (float)latent_normal(words[i]);
+            z[lane + i] = to_number(law, words[i]);
     }
 }
 
-static void to_sphere(size_t dimension, float *z)
+static void to_sphere(double squared_radius, size_t dimension, float *z)
 {
     double sum = 0;
     for (size_t i = 0; i < dimension; i++)
         sum = sum + (double)z[i] * z[i];
-    double scale = sqrt((double)dimension / sum);
+    double scale = sqrt(squared_radius / sum);
     for (size_t i = 0; i < dimension; i++)
         z[i] = (float)(z[i] * scale);
+}
+
+void latent_normalise(const struct latent_law *law, size_t count, size_t dimension, float *z)
+{
+    if (law->normalisation != LATENT_SPHERE)
+        return;
+    double squared = law->radius > 0 ? law->radius * law->radius : (double)dimension;
+    for (size_t row = 0; row < count; row++)
+        to_sphere(squared, dimension, z + row * dimension);
+}
+
+void latent_draw(const struct latent_law *law, uint64_t seed, uint64_t start, size_t count,
+                 size_t dimension, float *z)
+{
+    for (size_t row = 0; row < count; row++)
+        draw(law, seed, start + row, dimension, z + row * dimension);
+    latent_normalise(law, count, dimension, z);
 }
 
 void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension,
                    enum latent_normalisation normalisation, float *z)
 {
-    for (size_t row = 0; row < count; row++, z += dimension) {
-        draw(seed, start + row, dimension, z);
-        if (normalisation == LATENT_SPHERE)
-            to_sphere(dimension, z);
-    }
+    latent_draw(&(struct latent_law){.normalisation = normalisation}, seed, start, count, dimension,
+                z);
 }
 
 bool latent_held_out(uint64_t seed, uint64_t index, double share)

@@ -24,7 +24,30 @@ enum latent_normalisation {
     LATENT_SPHERE, /* z ← √d · z/‖z‖, the norm summed in double in index order */
 };
 
-/* Samples start … start+count−1 of `seed`, row by row, into z[count][dimension]. */
+enum latent_prior {
+    LATENT_NORMAL,      /* each number N(0, 1) */
+    LATENT_UNIFORM,     /* each number uniform in [low, high] */
+    LATENT_HYPERSPHERE, /* uniform on the sphere: normal numbers, scaled */
+};
+
+/* How a latent is drawn. All zero: normal, as drawn. */
+struct latent_law {
+    enum latent_prior prior;
+    enum latent_normalisation normalisation; /* LATENT_SPHERE also for the hypersphere */
+    double low, high;                        /* uniform */
+    double radius;                           /* of the sphere; 0: √dimension */
+};
+
+/* Samples start … start+count−1 of `seed` by `law`, row by row, into z[count][dimension]. A uniform
+ * number is low + (high − low)·(x + 0.5)/2^32, x the word that gives the normal number elsewhere. */
+void latent_draw(const struct latent_law *law, uint64_t seed, uint64_t start, size_t count,
+                 size_t dimension, float *z);
+
+/* Puts each row of z[count][dimension] back onto its sphere, where the law has one: z ← radius · z/‖z‖. */
+void latent_normalise(const struct latent_law *law, size_t count, size_t dimension, float *z);
+
+/* Samples start … start+count−1 of `seed`, row by row, into z[count][dimension]:
+ * latent_draw by the normal law. */
 void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension,
                    enum latent_normalisation normalisation, float *z);
 

@@ -17,6 +17,12 @@
 #define LIMIT_STAGES 32               /* stages of a job */
 #define LIMIT_ATTRIBUTES 512          /* attributes of a classifier */
 #define LIMIT_ESTIMATORS 8            /* age estimators of a bundle */
+#define LIMIT_LABELLERS 16            /* networks that score faces in a bundle */
+#define LIMIT_OUTPUTS 16              /* outputs of a labeller that are read */
+#define LIMIT_EMBEDDERS 4             /* identity and feature networks of a bundle */
+#define LIMIT_EMBEDDING 65536         /* numbers of an embedding */
+#define LIMIT_LAYERS 64               /* vectors of a latent in w+ */
+#define LIMIT_TENSOR_BYTES 127        /* names of tensors */
 #define LIMIT_TARGETS 1024            /* targets or conditions of an edit */
 #define LIMIT_STEPS 64                /* distances of a sweep */
 #define LIMIT_LATENT_DIMENSION 65536

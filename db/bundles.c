@@ -27,8 +27,8 @@ static const char *const columns[] = {
 
 int bundles_check_names(const struct bundle *bundle, struct error *err)
 {
-    char *const *names = bundle->classifier.attributes;
-    for (uint32_t i = 0; i < bundle->classifier.attributes_count; i++) {
+    const char *const *names = bundle->attributes;
+    for (uint32_t i = 0; i < bundle->attributes_count; i++) {
         for (size_t k = 0; k < sizeof columns / sizeof *columns; k++)
             if (strcasecmp(names[i], columns[k]) == 0)
                 return error_set(err, E_INVALID,
@@ -57,10 +57,10 @@ static int insert_attributes(struct database *db, const struct bundle *bundle, i
 {
     struct statement *q;
     int rc = database_query(db, "bundle_attribute_insert", &q, err);
-    for (uint32_t i = 0; rc == 0 && i < bundle->classifier.attributes_count; i++) {
+    for (uint32_t i = 0; rc == 0 && i < bundle->attributes_count; i++) {
         statement_bind_int(q, 1, id);
         statement_bind_int(q, 2, i);
-        statement_bind_text(q, 3, bundle->classifier.attributes[i]);
+        statement_bind_text(q, 3, bundle->attributes[i]);
         rc = statement_run(q, err);
     }
     return rc;
@@ -97,7 +97,7 @@ int bundles_insert(struct database *db, const struct bundle *bundle, const char 
     statement_bind_text(q, 1, hash);
     statement_bind_text(q, 2, bundle->name);
     statement_bind_text(q, 3, yaml);
-    statement_bind_int(q, 4, bundle->generator.latent.dimension);
+    statement_bind_int(q, 4, (int64_t)bundle_latent_size(bundle));
     statement_bind_int(q, 5, now_ms);
     rc = statement_run(q, err);
     if (rc == 0) {

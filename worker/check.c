@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
-#include "worker/pipeline.h"
+#include "worker/pipeline_network.h"
 #include "worker/worker.h"
 
 static int print_json(const struct device_info *list, size_t count, FILE *out, struct error *err)
@@ -67,8 +67,10 @@ static int check_on_device(struct device *device, const char *folder,
     if (failed)
         return failed;
     engine_cost(network, &cost);
-    fprintf(out, "%s: %s -> %s, %.4f GFLOP a face, %.2f MB of weights\n", described->file,
-            described->input, described->output, cost.gflop_per_row,
+    fprintf(out, "%s: %s: %s -> ", described->name, described->file, described->input.name);
+    for (size_t i = 0; i < described->output_count; i++)
+        fprintf(out, "%s%s", i ? ", " : "", described->outputs[i].name);
+    fprintf(out, ", %.4f GFLOP a face, %.2f MB of weights\n", cost.gflop_per_row,
             (double)cost.parameter_bytes / 1e6);
     engine_free(&network);
     return 0;
@@ -135,7 +137,7 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
     }
     if (!failed)
         fprintf(out, "%s: %u attributes, %u age estimators, bundle %s\n", bundle->name,
-                bundle->classifier.attributes_count, bundle->age_estimators_count, hash);
+                bundle->attributes_count, bundle->age_estimators_count, hash);
     device_close(&device);
     bundle_free(&bundle);
     return failed;

@@ -1,10 +1,10 @@
 /*
- * A bundle at work on a device: latents become faces, faces become scores, and only scores (or
- * 8-bit pixels) leave the device.
+ * A bundle at work on a device: latents become faces, faces become scores, and only scores,
+ * embeddings or 8-bit pixels leave the device.
  *
- *     z -> generator -> (form of each labeller) -> classifier, age estimators -> one row of scores
+ *     (z -> mapping ->) latent -> generator -> (form of each reader) -> labellers, embedders
  *
- * A row is bundle_score_columns() float32: attribute logits in bundle order, then one age per
+ * A row of scores is bundle_score_columns() float32: attribute scores in bundle order, then one age per
  * estimator in bundle order. A face's row and pixels do not depend on the batch it travels in.
  */
 #ifndef WORKER_PIPELINE_H
@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #include "common/bundle.h"
+#include "common/limits.h"
 #include "common/wire.h"
 #include "worker/device.h"
-#include "worker/engine/engine.h"
 
 struct pipeline; /* opaque; belongs to the device's thread */
 
@@ -36,28 +36,37 @@ size_t pipeline_columns(const struct pipeline *pipeline);
 size_t pipeline_pixel_bytes(const struct pipeline *pipeline); /* of one face: height · width · 3 */
 
 /*
- * Makes `count` faces (any number) of z[count][dimension]. scores[count][columns] and
- * pixels[count][height][width][3] may each be NULL. Times go to metrics' latents_ms (upload),
- * generate_ms and label_ms, faces to its faces; they are added to what is there.
+ * The latents of samples start … start+count−1 of `seed`, as boundaries see them, in the generator's space:
+ * latents[count][bundle_latent_size]. In z they are drawn; in w and w+ the mapping network makes them of
+ * what is drawn (one vector that it gives becomes every layer's in w+; of several, w takes the first).
  */
-MUST_CHECK int pipeline_faces(struct pipeline *pipeline, const float *z, size_t count,
+MUST_CHECK int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start,
+                                size_t count, float *latents, struct error *err);
+
+/* What is wanted of faces; NULL: not. */
+struct pipeline_wanted {
+    float *scores;                      /* [count][pipeline_columns] */
+    uint8_t *pixels;                    /* [count][height][width][3] */
+    float *embeddings[LIMIT_EMBEDDERS]; /* of embedder i: [count][its dimension] */
+};
+
+/*
+ * Makes `count` faces (any number) of latents[count][bundle_latent_size] and reads what is wanted of
+ * them. Times go to metrics' latents_ms (upload), generate_ms and label_ms, faces to its faces; they
+ * are added to what is there.
+ */
+MUST_CHECK int pipeline_make(struct pipeline *pipeline, const float *latents, size_t count,
+                             const struct pipeline_wanted *wanted,
+                             struct wire_stage_metrics *metrics, struct error *err);
+
+/* pipeline_make of scores and pixels; either may be NULL. */
+MUST_CHECK int pipeline_faces(struct pipeline *pipeline, const float *latents, size_t count,
                               float *scores, uint8_t *pixels, struct wire_stage_metrics *metrics,
                               struct error *err);
 
-/* A network of a bundle as bundle.yaml describes it, for checking and loading: number 0 is the
- * generator, 1 the classifier, then the age estimators. */
-struct pipeline_network {
-    const char *file;
-    const char *input, *output;            /* tensor names */
-    int64_t input_dims[4], output_dims[4]; /* without the batch, ended by 0 */
-    double tolerance;                      /* the bundle's */
-};
-size_t pipeline_network_count(const struct bundle *bundle);
-void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_network *network);
-
-/* Loads network i of a bundle at `batch` and checks names and shapes. */
-MUST_CHECK int pipeline_load(struct device *device, const char *folder,
-                             const struct pipeline_network *described, size_t batch,
-                             struct engine_network **network, struct error *err);
+/* pipeline_make of rows[count][dimension] of embedder `which` (bundle_embedder finds one). */
+MUST_CHECK int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents,
+                              size_t count, float *rows, struct wire_stage_metrics *metrics,
+                              struct error *err);
 
 #endif

@@ -5,11 +5,7 @@
  */
 #include "worker/pipeline_fit.h"
 
-#include <stdio.h>
-
-#include "common/limits.h"
-#include "worker/engine/engine.h"
-#include "worker/pipeline.h"
+#include "worker/pipeline_network.h"
 
 static void add_buffer(struct pipeline_need *need, uint64_t bytes)
 {
@@ -18,31 +14,26 @@ static void add_buffer(struct pipeline_need *need, uint64_t bytes)
         need->buffer_bytes = bytes;
 }
 
-static uint64_t image_floats(const struct bundle_image *image)
-{
-    return (uint64_t)(image->channels == BUNDLE_GRAY ? 1 : 3) * image->height * image->width;
-}
-
-static bool same_image(const struct bundle_image *a, const struct bundle_image *b)
-{
-    return a->channels == b->channels && a->height == b->height && a->width == b->width &&
-           a->range[0] == b->range[0] && a->range[1] == b->range[1];
-}
-
 /* The buffers of one batch that are no network's. */
 static void add_faces(struct pipeline_need *need, const struct bundle *bundle)
 {
     const struct bundle_image *made = &bundle->generator.output;
     uint64_t floats = need->batch * sizeof(float), converted = 0;
-    for (size_t i = 1; i < pipeline_network_count(bundle); i++) {
-        const struct bundle_image *input =
-            i == 1 ? &bundle->classifier.input : &bundle->age_estimators[i - 2].input;
-        if (!same_image(input, made) && image_floats(input) > converted)
-            converted = image_floats(input);
-        add_buffer(need, floats * (i == 1 ? bundle->classifier.attributes_count : 1));
+    for (size_t i = 0; i < pipeline_network_count(bundle); i++) {
+        struct pipeline_network network;
+        pipeline_network(bundle, i, &network);
+        const struct bundle_image *input = network.picture;
+        if (input && !pipeline_takes(input, made) && pipeline_form_elements(input) > converted)
+            converted = pipeline_form_elements(input);
+        for (size_t k = 0; k < network.output_count; k++)
+            if (network.use != PIPELINE_GENERATOR)
+                add_buffer(need, floats * (uint64_t)network.outputs[k].dims[0]);
     }
-    add_buffer(need, floats * bundle->generator.latent.dimension);
-    add_buffer(need, floats * image_floats(made));
+    const struct bundle_latent *latent = &bundle->generator.latent;
+    add_buffer(need, floats * latent->dimension * latent->layers);
+    if (bundle->mapping)
+        add_buffer(need, floats * (bundle->mapping->dimension + latent->dimension * latent->layers));
+    add_buffer(need, floats * pipeline_form_elements(made));
     add_buffer(need, floats * converted);
     add_buffer(need, need->batch * made->height * made->width * 3); /* 8-bit pixels */
 }
@@ -56,11 +47,10 @@ int pipeline_measure(struct device *device, const char *folder, const struct bun
         struct pipeline_network described;
         struct engine_cost cost;
         pipeline_network(bundle, i, &described);
-        int length = snprintf(path, sizeof path, "%s/%s", folder, described.file);
-        if (length < 0 || (size_t)length >= sizeof path)
-            return error_set(err, E_LIMIT, "path too long: %s/%s", folder, described.file);
         const struct engine_options options = {.tolerance = described.tolerance};
-        int failed = engine_estimate(device, path, batch, &options, &cost, err);
+        int failed = pipeline_network_path(folder, &described, path, err);
+        if (!failed)
+            failed = engine_estimate(device, path, batch, &options, &cost, err);
         if (failed)
             return failed;
         sum.bytes += cost.parameter_bytes + cost.scratch_bytes;

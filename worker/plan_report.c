@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "worker/device_select.h"
-#include "worker/pipeline.h"
+#include "worker/pipeline_network.h"
 #include "worker/worker.h"
 
 #define TENSORS_MAX 64
@@ -66,10 +66,9 @@ static int plan_bundle(struct planned *planned, const char *folder, struct error
         char path[2 * LIMIT_PATH_BYTES];
         struct pipeline_network described;
         pipeline_network(bundle, i, &described);
-        int length = snprintf(path, sizeof path, "%s/%s", folder, described.file);
-        failed = length < 0 || (size_t)length >= sizeof path
-                     ? error_set(err, E_LIMIT, "path too long: %s/%s", folder, described.file)
-                     : plan_file(planned, path, described.tolerance, err);
+        failed = pipeline_network_path(folder, &described, path, err);
+        if (!failed)
+            failed = plan_file(planned, path, described.tolerance, err);
     }
     bundle_free(&bundle);
     return failed;

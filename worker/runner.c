@@ -252,7 +252,7 @@ static int find_directions(struct runner *runner, struct task *task, struct erro
         directions_free(&runner->directions);
         int failed = runner->inputs->directions(
             runner->inputs->state, assignment->stage,
-            pipeline_bundle(task->pipeline)->generator.latent.dimension, &runner->directions, err);
+            bundle_latent_size(pipeline_bundle(task->pipeline)), &runner->directions, err);
         if (failed)
             return failed;
         memcpy(runner->directions_spec, spec, sizeof spec);
@@ -266,7 +266,7 @@ static int check_range(const struct task *task, struct error *err)
 {
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
     const struct wire_task *range = &task->outcome->assignment->task;
-    uint64_t total = spec_stage_total(task->stage, bundle->classifier.attributes_count,
+    uint64_t total = spec_stage_total(task->stage, bundle->attributes_count,
                                       bundle_age_column(bundle, BUNDLE_FIT) >= 0);
     if (range->count > 0 && range->start < total && range->count <= total - range->start)
         return 0;

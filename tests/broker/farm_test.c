@@ -16,8 +16,8 @@ static struct farm_bundle *add_bundle(struct farm *farm)
     static const char *const names[] = {"Smiling", "Male"};
     struct farm_bundle *added = NULL;
     struct bundle *bundle = calloc(1, sizeof *bundle);
-    bundle->classifier.attributes = (char **)(uintptr_t)names;
-    bundle->classifier.attributes_count = 2;
+    bundle->attributes = (const char **)(uintptr_t)names;
+    bundle->attributes_count = 2;
     bundle->generator.latent.dimension = 8;
     assert_int_equal(farm_add_bundle(farm, 1, "hash", &bundle, &added, NULL), 0);
     assert_int_equal(added->boundary_count, 2);

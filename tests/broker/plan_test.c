@@ -11,7 +11,7 @@
 
 static struct bundle bundle = {
     .generator = {.latent = {.dimension = 128}},
-    .classifier = {.attributes_count = 40},
+    .attributes_count = 40,
     .age_estimators_count = 2,
 };
 
@@ -257,7 +257,7 @@ static void refuses_a_unit_that_fits_no_message(void **state)
     (void)state;
     struct plan plan;
     struct error err = {0};
-    struct bundle wide = {.classifier = {.attributes_count = 512}};
+    struct bundle wide = {.attributes_count = 512};
     struct spec_stage stage = {.kind = SPEC_EDIT,
                                .name = sheets,
                                .faces = 4096,

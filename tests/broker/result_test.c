@@ -10,11 +10,12 @@
 #include "broker/result.h"
 
 static char smiling[] = "Smiling", male[] = "Male";
-static char *attributes[] = {smiling, male};
+static const char *attributes[] = {smiling, male};
 static const char *boundary_names[] = {smiling, male, "age"};
 static struct bundle bundle = {
     .generator = {.latent = {.dimension = 4}},
-    .classifier = {.attributes = attributes, .attributes_count = 2},
+    .attributes = attributes,
+    .attributes_count = 2,
     .age_estimators_count = 1,
 };
 static struct farm_bundle farm_bundle = {.bundle = &bundle,

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "common/digest.h"
+#include "common/exact.h"
 #include "common/latent.h"
 
 static void philox_matches_random123(void **state)
@@ -106,6 +107,76 @@ static void moments_are_those_of_a_normal(void **state)
     assert_true(fabs(cross / n) < 5 / sqrt(n));
 }
 
+static void uniform_numbers_fill_their_range(void **state)
+{
+    (void)state;
+    enum { N = 2000, D = 30 };
+    static float z[N][D];
+    char hex[DIGEST_HEX_BYTES];
+    const struct latent_law law = {.prior = LATENT_UNIFORM, .low = -1, .high = 3};
+    double sum = 0, square = 0, low = 9, high = -9;
+    latent_draw(&law, 5, 1ull << 33, N, D, &z[0][0]);
+    for (int i = 0; i < N * D; i++) {
+        double x = (&z[0][0])[i];
+        sum += x - 1;
+        square += (x - 1) * (x - 1);
+        low = fmin(low, x);
+        high = fmax(high, x);
+    }
+    double n = (double)N * D; /* variance 16/12, of the square 16²(1/80 − 1/144) */
+    assert_true(fabs(sum / n) < 5 * sqrt(16 / 12.0 / n));
+    assert_true(fabs(square / n - 16 / 12.0) < 5 * 16 * sqrt((1 / 80.0 - 1 / 144.0) / n));
+    assert_true(low >= -1 && low < -0.999 && high <= 3 && high > 2.999);
+    digest_bytes(z, sizeof z, hex);
+    assert_string_equal(hex, "b457f4069be69e31fbd3f3bf18a838a9811e814ff765d44ef67420e46aec8bc8");
+}
+
+static void the_hypersphere_has_its_radius(void **state)
+{
+    (void)state;
+    enum { N = 9, D = 50 };
+    float on_root[N][D], by_sphere[N][D], on_two[N][D];
+    const struct latent_law root = {.prior = LATENT_HYPERSPHERE, .normalisation = LATENT_SPHERE};
+    const struct latent_law two = {
+        .prior = LATENT_HYPERSPHERE, .normalisation = LATENT_SPHERE, .radius = 2};
+    latent_draw(&root, 5, 3, N, D, &on_root[0][0]);
+    latent_sample(5, 3, N, D, LATENT_SPHERE, &by_sphere[0][0]);
+    assert_memory_equal(on_root, by_sphere, sizeof on_root);
+    latent_draw(&two, 5, 3, N, D, &on_two[0][0]);
+    for (int i = 0; i < N; i++) {
+        double norm = 0;
+        for (int j = 0; j < D; j++) {
+            norm += (double)on_two[i][j] * on_two[i][j];
+            assert_true(fabs((double)on_two[i][j] - (double)on_root[i][j] * 2 / sqrt(D)) < 1e-6);
+        }
+        assert_true(fabs(sqrt(norm) - 2) < 1e-6);
+        on_two[i][0] += 1;
+    }
+    latent_normalise(&two, N, D, &on_two[0][0]);
+    for (int i = 0; i < N; i++) {
+        double norm = 0;
+        for (int j = 0; j < D; j++)
+            norm += (double)on_two[i][j] * on_two[i][j];
+        assert_true(fabs(sqrt(norm) - 2) < 1e-6);
+    }
+}
+
+/* Against libm's, which is within a unit in the last place itself. */
+static void logarithm_and_exponential_are_exact(void **state)
+{
+    (void)state;
+    for (double x = 1e-300; x < 1e300; x *= 1.00117) {
+        double found = exact_log(x), wanted = log(x);
+        assert_true(fabs(found - wanted) <= 1e-15 * fmax(fabs(wanted), 0.1));
+    }
+    for (double x = -699; x < 699; x += 0.0137) {
+        double wanted = exp(x);
+        assert_true(fabs(exact_exp(x) - wanted) <= 1e-15 * wanted);
+    }
+    assert_true(exact_exp(0) == 1 && exact_exp(-1e9) == 0 && exact_exp(-INFINITY) == 0);
+    assert_true(isnan(exact_exp(NAN)) && exact_exp(1e9) == exact_exp(700));
+}
+
 static void the_hold_out_has_its_share(void **state)
 {
     (void)state;
@@ -126,6 +197,9 @@ int main(void)
         cmocka_unit_test(samples_do_not_depend_on_the_range),
         cmocka_unit_test(a_block_keeps_its_digest),
         cmocka_unit_test(moments_are_those_of_a_normal),
+        cmocka_unit_test(uniform_numbers_fill_their_range),
+        cmocka_unit_test(the_hypersphere_has_its_radius),
+        cmocka_unit_test(logarithm_and_exponential_are_exact),
         cmocka_unit_test(the_hold_out_has_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,8 +38,8 @@ void bundle_of(struct bundle *bundle, const char *name, const char *const *attri
 {
     *bundle = (struct bundle){.name = (char *)(uintptr_t)name};
     bundle->generator.latent.dimension = 8;
-    bundle->classifier.attributes = (char **)(uintptr_t)attributes;
-    bundle->classifier.attributes_count = count;
+    bundle->attributes = (const char **)(uintptr_t)attributes;
+    bundle->attributes_count = count;
 }
 
 const char *ask(const char *path, const char *sql)

@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     if (bundle_score_columns(bundle) !=
-        bundle->classifier.attributes_count + bundle->age_estimators_count)
+        bundle->attributes_count + bundle->age_estimators_count)
         abort();
     if (bundle->age_estimators_count > 0 && bundle_age_column(bundle, BUNDLE_JUDGE) < 0)
         abort();

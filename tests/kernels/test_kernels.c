@@ -172,13 +172,77 @@ static void test_others(void **state)
     compare(&model, NULL);
 }
 
+static struct engine_image form(enum engine_channels channels, size_t height, size_t width,
+                                float low, float high)
+{
+    return (struct engine_image){
+        .channels = channels, .height = height, .width = width, .low = low, .high = high};
+}
+
+static double lerp(double a, double b, double t)
+{
+    return a * (1 - t) + b * t;
+}
+
+/* Where pixel `i` of `to` reads in `from` pixels: the first of two, and the share of the second. */
+static size_t source(size_t i, size_t from, size_t to, double *share)
+{
+    double at = fmin(fmax(((double)i + 0.5) * (double)from / (double)to - 0.5, 0), (double)from - 1);
+    *share = at - floor(at);
+    return (size_t)at;
+}
+
+/* Channel c (of RGB) of a pixel of the part, bilinear; `from` is NCHW of 6 × 8. */
+static double sample(const float *from, const struct engine_window *part, int c, size_t y, size_t x,
+                     const struct engine_image *to)
+{
+    double fy, fx;
+    size_t y0 = source(y, part->rows, to->height, &fy), x0 = source(x, part->columns, to->width, &fx);
+    size_t y1 = y0 + 1 < part->rows ? y0 + 1 : y0, x1 = x0 + 1 < part->columns ? x0 + 1 : x0;
+    const float *p = from + c * 48 + part->top * 8 + part->left;
+    return lerp(lerp((double)p[y0 * 8 + x0], (double)p[y0 * 8 + x1], fx),
+                lerp((double)p[y1 * 8 + x0], (double)p[y1 * 8 + x1], fx), fy);
+}
+
+/* A part of an RGB image to BGR of another size and range, its channels last, normalised. */
+static void test_image_part(void **state)
+{
+    (void)state;
+    struct device *device = harness_device();
+    struct error err = {0};
+    struct engine_image rgb = form(ENGINE_RGB, 6, 8, -1, 1), bgr = form(ENGINE_BGR, 5, 9, 0, 255);
+    const struct engine_window part = {1, 2, 4, 5}, outside = {3, 0, 4, 8};
+    float in[2 * 144], out[2 * 135];
+    cl_mem a, b;
+    bgr.nhwc = true;
+    for (int c = 0; c < 3; c++) {
+        bgr.mean[c] = 100.0f + (float)c;
+        bgr.deviation[c] = 50.0f + 10.0f * (float)c;
+    }
+    harness_random(in, 2 * 144, 4);
+    assert_int_equal(device_buffer(device, sizeof in, &a, &err), 0);
+    assert_int_equal(device_buffer(device, sizeof out, &b, &err), 0);
+    assert_int_equal(device_write(device, a, 0, in, sizeof in, &err), 0);
+    assert_int_equal(engine_image_convert(device, 2, a, &rgb, &part, b, &bgr, &err), 0);
+    assert_int_equal(device_read(device, b, 0, out, sizeof out, &err), 0);
+    for (size_t i = 0; i < 2 * 135; i++) {
+        int c = (int)(i % 3);
+        double value = sample(in + i / 135 * 144, &part, 2 - c, i % 135 / 3 / 9, i % 135 / 3 % 9, &bgr);
+        double expected = ((value + 1) * 127.5 - (100 + c)) / (50 + 10 * c);
+        assert_true(fabs((double)out[i] - expected) < 1e-5);
+    }
+    assert_int_equal(engine_image_convert(device, 2, a, &rgb, &outside, b, &bgr, &err), E_INVALID);
+    clReleaseMemObject(a);
+    clReleaseMemObject(b);
+}
+
 static void test_image(void **state)
 {
     (void)state;
     struct device *device = harness_device();
     struct error err = {0};
-    struct engine_image rgb = {ENGINE_RGB, 4, 5, -1, 1}, bgr = {ENGINE_BGR, 4, 5, 0, 255},
-                        gray = {ENGINE_GRAY, 3, 7, 0, 1};
+    struct engine_image rgb = form(ENGINE_RGB, 4, 5, -1, 1), bgr = form(ENGINE_BGR, 4, 5, 0, 255),
+                        gray = form(ENGINE_GRAY, 3, 7, 0, 1);
     float in[ROWS * 60], out[ROWS * 60];
     uint8_t pixels[ROWS * 63]; /* of the larger image, 3x7 */
     cl_mem a, b, c;
@@ -187,7 +251,7 @@ static void test_image(void **state)
     assert_int_equal(device_buffer(device, sizeof out, &b, &err), 0);
     assert_int_equal(device_buffer(device, sizeof pixels, &c, &err), 0);
     assert_int_equal(device_write(device, a, 0, in, sizeof in, &err), 0);
-    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, b, &bgr, &err), 0);
+    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, NULL, b, &bgr, &err), 0);
     assert_int_equal(device_read(device, b, 0, out, sizeof out, &err), 0);
     for (int i = 0; i < ROWS * 60; i++) {
         int mirrored = i / 60 * 60 + (2 - i / 20 % 3) * 20 + i % 20;
@@ -199,9 +263,9 @@ static void test_image(void **state)
         int at = (i / 60 * 20 + i % 20) * 3 + i / 20 % 3;
         assert_true(fabsf((float)pixels[at] - (in[i] + 1) * 127.5f) <= 0.501f);
     }
-    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, b, &gray, &err), 0);
+    assert_int_equal(engine_image_convert(device, ROWS, a, &rgb, NULL, b, &gray, &err), 0);
     assert_int_equal(engine_image_pixels(device, ROWS, b, &gray, c, &err), 0);
-    assert_int_equal(engine_image_convert(device, ROWS, b, &gray, a, &rgb, &err), 0);
+    assert_int_equal(engine_image_convert(device, ROWS, b, &gray, NULL, a, &rgb, &err), 0);
     assert_int_equal(device_finish(device, &err), 0);
     rgb.high = rgb.low;
     assert_int_equal(engine_image_pixels(device, ROWS, a, &rgb, c, &err), E_INVALID);
@@ -218,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_image),
+        cmocka_unit_test(test_image_part),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

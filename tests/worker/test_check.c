@@ -45,7 +45,10 @@ static void a_bundle_that_lies_is_refused(void **state)
     assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
                  "generator.onnx: input z is [N,128], bundle.yaml says [N,64]");
     copy_bundle("file: age_fit.onnx", "file: age_judge.onnx");
-    assert_error(check_bundle(folder, NULL, stderr, &err), E_DIGEST, "age_judge.onnx");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
+                 "age_judge.onnx stands with two different sha256");
+    copy_bundle("sha256: b6cf", "sha256: b6ce");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_DIGEST, "age_fit.onnx: SHA-256 is b6cf");
     assert_int_not_equal(check_bundle("models/nothing", NULL, stderr, &err), 0);
 }
 

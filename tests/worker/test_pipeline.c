@@ -6,6 +6,7 @@
 
 #include "common/npy.h"
 #include "worker/pipeline.h"
+#include "worker/pipeline_network.h"
 
 #define BUNDLE "models/default"
 
@@ -109,19 +110,24 @@ static void says_what_is_wrong_with_a_bundle(void **state)
     struct pipeline *pipeline = NULL;
     struct engine_network *network = NULL;
     assert_int_not_equal(pipeline_open(device, "models/nothing", 8, &pipeline, &err), 0);
-    struct pipeline_network described = {.file = "generator.onnx",
-                                         .input = "w",
-                                         .output = "image",
-                                         .input_dims = {128},
-                                         .output_dims = {3, 64, 64}};
+    struct bundle *bundle = NULL;
+    struct pipeline_network described;
+    assert_ok(bundle_load(BUNDLE, &bundle, NULL, &err));
+    pipeline_network(bundle, 0, &described);
+    described.input.name = "w";
     assert_error(pipeline_load(device, BUNDLE, &described, 1, &network, &err), E_INVALID,
-                 "no input w");
-    described.input = "z";
-    described.output_dims[1] = 128;
+                 "no input w, which bundle.yaml names; it has z");
+    described.input.name = "z";
+    described.input.dims[0] = 127;
+    assert_error(pipeline_load(device, BUNDLE, &described, 1, &network, &err), E_INVALID,
+                 "input z is [N,128], bundle.yaml says [N,127]");
+    described.input.dims[0] = 128;
+    described.outputs[0].dims[1] = 128;
     assert_error(pipeline_load(device, BUNDLE, &described, 1, &network, &err), E_INVALID,
                  "[N,3,64,64], bundle.yaml says [N,3,128,64]");
-    described.output_dims[1] = 64;
+    described.outputs[0].dims[1] = 64;
     assert_ok(pipeline_load(device, BUNDLE, &described, 1, &network, &err));
+    bundle_free(&bundle);
     engine_free(&network);
 }
 

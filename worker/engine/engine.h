@@ -12,6 +12,7 @@
 #ifndef WORKER_ENGINE_ENGINE_H
 #define WORKER_ENGINE_ENGINE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "worker/device.h"
@@ -123,7 +124,8 @@ MUST_CHECK int engine_peak(struct device *device, double *gflops, struct error *
 /*
  * Image operations between networks, on the device.
  *
- * An image tensor is [N,C,H,W] float32; `low`..`high` is the range its values mean.
+ * An image tensor is [N,C,H,W] float32 (nhwc: [N,H,W,C]); `low`..`high` is the range its values mean,
+ * before mean and deviation.
  */
 enum engine_channels {
     ENGINE_RGB,
@@ -135,12 +137,22 @@ struct engine_image {
     enum engine_channels channels;
     size_t height, width;
     float low, high;
+    bool nhwc;
+    float mean[3], deviation[3]; /* of each channel of the tensor; deviation 0: 1 */
 };
 
-/* From one image form to another: bilinear resize (half-pixel centres), channel order (gray by
- * Rec. 601 luma), range. Enqueues. Where both forms are equal, callers pass the buffer on as it is. */
+/* A part of an image in pixels; zero rows: all of it. */
+struct engine_window {
+    size_t top, left, rows, columns;
+};
+
+/* From a part of an image (NULL: all of it) to another form: bilinear resize (half-pixel centres, the part's
+ * own edges repeated, no antialiasing), channel order (gray by Rec. 601 luma), range, then
+ * (x − mean)/deviation. `from_form` has no mean and deviation. Enqueues. Where both forms are equal and the
+ * part is all, callers pass the buffer on as it is. */
 MUST_CHECK int engine_image_convert(struct device *device, size_t rows, cl_mem from,
-                                    const struct engine_image *from_form, cl_mem to,
+                                    const struct engine_image *from_form,
+                                    const struct engine_window *part, cl_mem to,
                                     const struct engine_image *to_form, struct error *err);
 
 /* 8-bit interleaved pixels [N,H,W,3] (RGB) of an image tensor: round(255·(x−low)/(high−low)),

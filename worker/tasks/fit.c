@@ -70,7 +70,7 @@ static int split(struct fit *fit, struct error *err)
 /* Column of a row of scores that boundary `position` is fitted on. */
 static int score_column(const struct fit *fit, size_t position)
 {
-    return position < fit_bundle(fit)->classifier.attributes_count
+    return position < fit_bundle(fit)->attributes_count
                ? (int)position
                : bundle_age_column(fit_bundle(fit), BUNDLE_FIT);
 }
@@ -107,12 +107,11 @@ static int load(struct fit *fit, struct error *err)
 static int draw(void *state, uint64_t first, size_t count, float *x, struct error *err)
 {
     const struct fit *fit = state;
-    const struct bundle_latent *latent = &fit_bundle(fit)->generator.latent;
     int failed = task_check(fit->task, err);
     int64_t since = clock_now();
     if (!failed)
-        latent_sample(fit->task->spec->seed, fit->from->start + first, count, latent->dimension,
-                      latent->normalisation, x);
+        failed = pipeline_latents(fit->task->pipeline, fit->task->spec->seed,
+                                  fit->from->start + first, count, x, err);
     fit->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     return failed;
 }
@@ -122,7 +121,7 @@ static int draw(void *state, uint64_t first, size_t count, float *x, struct erro
 static int find_threshold(struct fit *fit, size_t k, struct error *err)
 {
     fit->thresholds[k] = 0;
-    if (fit->first + k < fit_bundle(fit)->classifier.attributes_count)
+    if (fit->first + k < fit_bundle(fit)->attributes_count)
         return 0;
     float *ages = malloc(fit->counts[PART_TRAIN] * sizeof *ages);
     size_t count = 0;
@@ -138,8 +137,11 @@ static int find_threshold(struct fit *fit, size_t k, struct error *err)
 
 static signed char label_of(const struct fit *fit, size_t row, size_t k)
 {
-    double value = (double)fit->values[row * fit->columns + k];
-    return isnan(value) ? 0 : value > fit->thresholds[k] ? 1 : -1;
+    float value = fit->values[row * fit->columns + k];
+    size_t column = (size_t)score_column(fit, fit->first + k);
+    if (isnan(value) || bundle_abstains(fit_bundle(fit), column, value))
+        return 0;
+    return (double)value > fit->thresholds[k] ? 1 : -1;
 }
 
 /* fit_labels: the training samples'. */
@@ -159,9 +161,9 @@ static int give_labels(void *state, uint64_t first, size_t rows, size_t first_la
 
 static const char *boundary_name(const struct fit *fit, size_t k)
 {
-    const struct bundle_classifier *classifier = &fit_bundle(fit)->classifier;
+    const struct bundle *bundle = fit_bundle(fit);
     size_t position = fit->first + k;
-    return position < classifier->attributes_count ? classifier->attributes[position] : SPEC_AGE;
+    return position < bundle->attributes_count ? bundle->attributes[position] : SPEC_AGE;
 }
 
 /* fit_sink: counts, and keeps what the test set's area under the curve is made of. */
@@ -206,7 +208,7 @@ static int report(struct fit *fit, size_t k, struct error *err)
         .position = fit->first + k,
         .name = boundary_name(fit, k),
         .normal = {(const uint8_t *)boundary->normal,
-                   fit_bundle(fit)->generator.latent.dimension * sizeof(float)},
+                   bundle_latent_size(fit_bundle(fit)) * sizeof(float)},
         .offset = boundary->offset,
         .threshold = fit->thresholds[k],
         .cost = fit->task->stage->cost,
@@ -235,7 +237,7 @@ static int solve(struct fit *fit, struct error *err)
         failed = find_threshold(fit, k, err);
     if (!failed)
         failed = fit_set_open(fit->task->device, &source, fit->rows,
-                              fit_bundle(fit)->generator.latent.dimension, fit->columns,
+                              bundle_latent_size(fit_bundle(fit)), fit->columns,
                               fit->task->memory, &set, err);
     if (!failed)
         failed = fit_solve(set, &labels, fit->lanes, fit->columns, fit->boundaries, err);
@@ -247,7 +249,7 @@ static int solve(struct fit *fit, struct error *err)
 
 static int make_room(struct fit *fit, struct error *err)
 {
-    size_t dimension = fit_bundle(fit)->generator.latent.dimension,
+    size_t dimension = bundle_latent_size(fit_bundle(fit)),
            tests = fit->counts[PART_TEST] * fit->columns;
     fit->lanes = calloc(fit->columns, sizeof *fit->lanes);
     fit->boundaries = calloc(fit->columns, sizeof *fit->boundaries);

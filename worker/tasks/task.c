@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/latent.h"
 
 task_handler task_handler_of(enum spec_kind kind)
 {
@@ -66,9 +65,8 @@ int task_variants(const struct task *task, uint64_t first, size_t faces,
                   const struct variant *variants, size_t variant_count, float *scores,
                   uint8_t *pixels, struct error *err)
 {
-    const struct bundle_latent *latent = &pipeline_bundle(task->pipeline)->generator.latent;
     struct wire_stage_metrics *metrics = &task->outcome->metrics;
-    size_t dimension = latent->dimension, rows = faces * variant_count;
+    size_t dimension = bundle_latent_size(pipeline_bundle(task->pipeline)), rows = faces * variant_count;
     int failed = task_check(task, err);
     if (failed)
         return failed;
@@ -76,10 +74,11 @@ int task_variants(const struct task *task, uint64_t first, size_t faces,
     float *drawn = malloc(faces * dimension * sizeof *drawn);
     float *z = malloc(rows * dimension * sizeof *z);
     if (drawn && z) {
-        latent_sample(task->spec->seed, first, faces, dimension, latent->normalisation, drawn);
+        failed = pipeline_latents(task->pipeline, task->spec->seed, first, faces, drawn, err);
         move(drawn, faces, dimension, variants, variant_count, z);
         metrics->latents_ms += task_elapsed_ms(&since);
-        failed = pipeline_faces(task->pipeline, z, rows, scores, pixels, metrics, err);
+        if (!failed)
+            failed = pipeline_faces(task->pipeline, z, rows, scores, pixels, metrics, err);
     } else {
         failed = error_set(err, E_MEMORY, "no memory for %zu latents", rows);
     }

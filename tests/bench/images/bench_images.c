@@ -150,7 +150,7 @@ static uint8_t *make_faces(struct device *device)
     uint8_t *faces = malloc(FACES * SIDE * SIDE * 3);
     if (!z || !faces)
         check(error_set(&err, E_MEMORY, "no memory for faces"), &err);
-    latent_sample(1, 0, FACES, generator->latent.dimension, generator->latent.normalisation, z);
+    check(pipeline_latents(pipeline, 1, 0, FACES, z, &err), &err);
     struct wire_stage_metrics metrics = {0};
     check(pipeline_faces(pipeline, z, FACES, NULL, faces, &metrics, &err), &err);
     pipeline_close(&pipeline);

@@ -1,0 +1,236 @@
+/* Running a pipeline, batch by batch. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "worker/pipeline_priv.h"
+
+#define OUTPUTS_MOST 64 /* of a network */
+
+static double elapsed_ms(int64_t *since)
+{
+    int64_t now = clock_now();
+    double ms = (double)(now - *since) / 1e6;
+    *since = now;
+    return ms;
+}
+
+/* Runs a network on one input and the outputs called `names`; what else it has is not wanted. */
+static int run_network(struct engine_network *network, const struct pipeline_tensor *wanted,
+                       size_t count, size_t rows, cl_mem from, const cl_mem *to, struct error *err)
+{
+    cl_mem outputs[OUTPUTS_MOST] = {0};
+    if (engine_output_count(network) > OUTPUTS_MOST)
+        return error_set(err, E_LIMIT, "a network with %zu outputs, at most %d",
+                         engine_output_count(network), OUTPUTS_MOST);
+    for (size_t i = 0; i < count; i++)
+        outputs[engine_find_output(network, wanted[i].name)] = to[i];
+    return engine_run(network, rows, &from, outputs, err);
+}
+
+/* ---- latents ---- */
+
+/* One vector becomes as many as are wanted; of several the first are taken. */
+static void spread(const float *from, size_t from_size, size_t to_size, size_t rows, float *to)
+{
+    for (size_t i = 0; i < rows; i++, from += from_size, to += to_size)
+        for (size_t done = 0; done < to_size; done += from_size)
+            memcpy(to + done, from,
+                   (to_size - done < from_size ? to_size - done : from_size) * sizeof *to);
+}
+
+static int map_batch(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t rows,
+                     float *latents, struct error *err)
+{
+    const struct bundle_mapping *mapping = pipeline->bundle->mapping;
+    const struct pipeline_tensor output = {mapping->output, {0}};
+    size_t drawn_size = rows * mapping->dimension, mapped_size = rows * pipeline->mapped;
+    float *drawn = malloc(drawn_size * sizeof *drawn);
+    float *mapped = malloc(mapped_size * sizeof *mapped);
+    int failed = drawn && mapped ? 0 : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    if (!failed) {
+        latent_draw(&mapping->law, seed, start, rows, mapping->dimension, drawn);
+        failed = device_write(pipeline->device, pipeline->drawn, 0, drawn,
+                              drawn_size * sizeof *drawn, err);
+    }
+    if (!failed)
+        failed = run_network(pipeline->mapping, &output, 1, rows, pipeline->drawn, &pipeline->w,
+                             err);
+    if (!failed)
+        failed = device_read(pipeline->device, pipeline->w, 0, mapped,
+                             mapped_size * sizeof *mapped, err);
+    if (!failed)
+        spread(mapped, pipeline->mapped, bundle_latent_size(pipeline->bundle), rows, latents);
+    free(drawn);
+    free(mapped);
+    return failed;
+}
+
+int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t count,
+                     float *latents, struct error *err)
+{
+    size_t size = bundle_latent_size(pipeline->bundle);
+    int failed = 0;
+    if (!pipeline->mapping) {
+        latent_draw(bundle_law(pipeline->bundle), seed, start, count, size, latents);
+        return 0;
+    }
+    for (size_t done = 0; !failed && done < count; done += pipeline->batch) {
+        size_t rows = count - done < pipeline->batch ? count - done : pipeline->batch;
+        failed = map_batch(pipeline, seed, start + done, rows, latents + done * size, err);
+    }
+    return failed;
+}
+
+/* The generator's input: in w with several layers, each latent as often. */
+static int write_latents(struct pipeline *pipeline, const float *latents, size_t rows,
+                         struct error *err)
+{
+    size_t size = bundle_latent_size(pipeline->bundle);
+    if (size != pipeline->taken) {
+        spread(latents, size, pipeline->taken, rows, pipeline->rows);
+        latents = pipeline->rows;
+    }
+    return device_write(pipeline->device, pipeline->latents, 0, latents,
+                        rows * pipeline->taken * sizeof *latents, err);
+}
+
+/* ---- readers ---- */
+
+static int run_reader(struct pipeline *pipeline, struct reader *reader, size_t count,
+                      struct error *err)
+{
+    cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
+    int failed = 0;
+    if (reader->convert)
+        failed = engine_image_convert(pipeline->device, count, pipeline->image, &pipeline->form,
+                                      &reader->window, image, &reader->form, err);
+    return failed ? failed
+                  : run_network(reader->network, reader->described.outputs,
+                                reader->described.output_count, count, image, reader->outputs,
+                                err);
+}
+
+static int read_output(struct pipeline *pipeline, const struct reader *reader, size_t output,
+                       size_t count, float *rows, struct error *err)
+{
+    size_t width = (size_t)reader->described.outputs[output].dims[0];
+    return device_read(pipeline->device, reader->outputs[output], 0, rows,
+                       count * width * sizeof *rows, err);
+}
+
+static int label(struct pipeline *pipeline, struct reader *reader, size_t count, float *scores,
+                 struct error *err)
+{
+    int failed = run_reader(pipeline, reader, count, err);
+    for (size_t k = 0; !failed && k < reader->described.output_count; k++) {
+        failed = read_output(pipeline, reader, k, count, pipeline->rows, err);
+        if (!failed)
+            bundle_score_rows(pipeline->bundle, reader->described.position, (uint32_t)k,
+                              pipeline->rows, count, scores);
+    }
+    return failed;
+}
+
+static int read_pixels(struct pipeline *pipeline, size_t count, uint8_t *pixels, struct error *err)
+{
+    int failed = engine_image_pixels(pipeline->device, count, pipeline->image, &pipeline->form,
+                                     pipeline->pixels, err);
+    return failed ? failed
+                  : device_read(pipeline->device, pipeline->pixels, 0, pixels,
+                                count * pipeline_pixel_bytes(pipeline), err);
+}
+
+static int read_faces(struct pipeline *pipeline, size_t count, const struct pipeline_wanted *wanted,
+                      struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
+        struct reader *reader = &pipeline->readers[i];
+        enum pipeline_use use = reader->described.use;
+        float *rows = use == PIPELINE_EMBEDDER ? wanted->embeddings[reader->described.position]
+                                               : NULL;
+        if (use == PIPELINE_LABELLER && wanted->scores)
+            failed = label(pipeline, reader, count, wanted->scores, err);
+        if (!rows)
+            continue;
+        failed = run_reader(pipeline, reader, count, err);
+        if (!failed)
+            failed = read_output(pipeline, reader, 0, count, rows, err);
+    }
+    return failed;
+}
+
+/* ---- faces ---- */
+
+/* At most a batch of faces. */
+static int make_batch(struct pipeline *pipeline, const float *latents, size_t count,
+                      const struct pipeline_wanted *wanted, struct wire_stage_metrics *metrics,
+                      struct error *err)
+{
+    const struct pipeline_tensor picture = {pipeline->bundle->generator.output.tensor, {0}};
+    int64_t since = clock_now();
+    int failed = write_latents(pipeline, latents, count, err);
+    if (failed)
+        return failed;
+    metrics->latents_ms += elapsed_ms(&since);
+    failed = run_network(pipeline->generator, &picture, 1, count, pipeline->latents,
+                         &pipeline->image, err);
+    if (!failed && wanted->pixels)
+        failed = read_pixels(pipeline, count, wanted->pixels, err);
+    if (!failed)
+        failed = device_finish(pipeline->device, err);
+    metrics->generate_ms += elapsed_ms(&since);
+    if (!failed)
+        failed = read_faces(pipeline, count, wanted, err);
+    metrics->label_ms += elapsed_ms(&since);
+    metrics->faces += count;
+    return failed;
+}
+
+/* What is wanted of the faces from number `done` on. */
+static struct pipeline_wanted behind(const struct pipeline *pipeline,
+                                     const struct pipeline_wanted *wanted, size_t done)
+{
+    struct pipeline_wanted rest = *wanted;
+    if (rest.scores)
+        rest.scores += done * pipeline->columns;
+    if (rest.pixels)
+        rest.pixels += done * pipeline_pixel_bytes(pipeline);
+    for (uint32_t i = 0; i < pipeline->bundle->embedders_count; i++)
+        if (rest.embeddings[i])
+            rest.embeddings[i] += done * pipeline->bundle->embedders[i].dimension;
+    return rest;
+}
+
+int pipeline_make(struct pipeline *pipeline, const float *latents, size_t count,
+                  const struct pipeline_wanted *wanted, struct wire_stage_metrics *metrics,
+                  struct error *err)
+{
+    size_t size = bundle_latent_size(pipeline->bundle);
+    int failed = 0;
+    for (size_t done = 0; !failed && done < count; done += pipeline->batch) {
+        size_t rows = count - done < pipeline->batch ? count - done : pipeline->batch;
+        struct pipeline_wanted rest = behind(pipeline, wanted, done);
+        failed = make_batch(pipeline, latents + done * size, rows, &rest, metrics, err);
+    }
+    return failed;
+}
+
+int pipeline_faces(struct pipeline *pipeline, const float *latents, size_t count, float *scores,
+                   uint8_t *pixels, struct wire_stage_metrics *metrics, struct error *err)
+{
+    const struct pipeline_wanted wanted = {.scores = scores, .pixels = pixels};
+    return pipeline_make(pipeline, latents, count, &wanted, metrics, err);
+}
+
+int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents, size_t count,
+                   float *rows, struct wire_stage_metrics *metrics, struct error *err)
+{
+    struct pipeline_wanted wanted = {0};
+    if (which >= pipeline->bundle->embedders_count)
+        return error_set(err, E_INVALID, "embedder %u of %u", which,
+                         pipeline->bundle->embedders_count);
+    wanted.embeddings[which] = rows;
+    return pipeline_make(pipeline, latents, count, &wanted, metrics, err);
+}
