@@ -98,6 +98,10 @@ static const char *worker_state(const struct farm_worker *worker)
 {
     switch (worker->state) {
     case FARM_ALIVE:
+        if (worker->aside)
+            return "aside";
+        if (worker->draining)
+            return "draining";
         return worker->held ? "busy" : "idle";
     case FARM_LOST:
         return "lost";
@@ -122,6 +126,7 @@ int answer_workers(struct broker *b, const struct reply *reply, struct error *er
             .device = worker->device,
             .device_kind = worker->device_kind,
             .state = worker_state(worker),
+            .reason = worker->aside ? worker->aside : "",
             .leased = worker->held,
             .tasks_done = worker->tasks_done,
             .tasks_failed = worker->tasks_failed,

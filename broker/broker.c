@@ -68,6 +68,8 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return client_job_retry(b, from, WIRE_BODY(m, job_retry), err);
     case WIRE_JOB_FAILURES:
         return ask(b, from, WIRE_FAILURES, *request, WIRE_BODY(m, job_failures)->job);
+    case WIRE_WORKER_ORDER:
+        return client_worker_order(b, from, WIRE_BODY(m, worker_order), err);
     case WIRE_WORKER_LIST:
         return ask(b, from, WIRE_WORKERS, *request, 0);
     case WIRE_FETCH_SCORES:
@@ -91,6 +93,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
     case WIRE_WORKER_LIST:
+    case WIRE_WORKER_ORDER:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:
         return handle_client(b, from, m, request, err);
@@ -105,6 +108,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_GOODBYE:
         return peer_goodbye(b, from, WIRE_BODY(m, goodbye), err);
     case WIRE_TASK:
+    case WIRE_HELD_TASK:
     case WIRE_STAGE_METRICS:
     case WIRE_BOUNDARY:
     case WIRE_FILE:
@@ -124,6 +128,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_LEASE:
     case WIRE_ACCEPTED:
     case WIRE_REVOKE:
+    case WIRE_DRAIN:
     case WIRE_SCORES:
     case WIRE_DIRECTIONS:
     case WIRE_TYPES:
@@ -187,6 +192,8 @@ static long poll_timeout(const struct broker *b)
     int64_t deadline = watch_deadline(b);
     if (b->next_expiry < deadline)
         deadline = b->next_expiry;
+    if (b->expected && b->expected_until < deadline)
+        deadline = b->expected_until;
     if (deadline == INT64_MAX)
         return -1;
     int64_t wait = deadline - clock_now();

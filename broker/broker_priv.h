@@ -24,7 +24,7 @@ struct reply {
     enum wire_type type;
     uint64_t request;
     uint64_t id;                 /* job, stage, worker or session, by type */
-    struct wire_task task;       /* accepted; scores: start and count */
+    struct wire_task task;       /* accepted; scores: start and count; revoke: count 0: all */
     int code;                    /* refused */
     char *text;                  /* refused: owned; bundle_added: the name, owned */
     char hash[DIGEST_HEX_BYTES]; /* bundle_added */
@@ -49,6 +49,8 @@ struct broker {
     struct watch *watches;
     size_t watch_count;
     int64_t next_expiry;           /* no worker is overdue before */
+    size_t expected;               /* workers of the broker before that have not said hello yet */
+    int64_t expected_until;        /* while there are any, nothing is leased before */
     uint64_t undecodable, refused; /* counted for the log */
     int doomed;                    /* the error that ends the broker, 0 while all is well */
     struct error doom;
@@ -122,6 +124,26 @@ void peer_expire(struct broker *b, int64_t now);
 /* Hands out tasks to everyone with credit. */
 void peer_lease_all(struct broker *b);
 
+/* ---- reconcile.c ---- */
+
+/* Brings our leases and what a hello lists together. An error is one of memory, and dooms. */
+MUST_CHECK int reconcile(struct broker *b, struct farm_worker *worker,
+                         const struct wire_hello *hello, bool same_connection, struct error *err);
+
+/* ---- worker_orders.c ---- */
+
+struct attempt {
+    struct wire_task task;
+    struct farm_worker *worker;
+    const char *code, *text, *log;
+};
+MUST_CHECK int client_worker_order(struct broker *b, const struct socket_identity *from,
+                                   const struct wire_worker_order *order, struct error *err);
+/* Counts what failed on a worker, and sets it aside when that is all it does. */
+void worker_failed(struct broker *b, struct farm_worker *worker, const struct farm_stage *stage,
+                   const struct attempt *attempt);
+void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage);
+
 /* ---- lifecycle.c: writes, so an error dooms ---- */
 
 /* Starts, completes and fails a job's stages as their inputs and progress say, and ends the job.
@@ -131,11 +153,6 @@ bool lifecycle_advance(struct broker *b, struct farm_job *job);
 void lifecycle_cancel(struct broker *b, struct farm_job *job);
 /* A failed attempt of a range that nobody holds any more: it is tried again, halved, or set aside.
  * The stage's job may be freed. */
-struct attempt {
-    struct wire_task task;
-    struct farm_worker *worker;
-    const char *code, *text, *log;
-};
 void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct attempt *attempt);
 /* Tries again what was set aside, of a job that is in the farm or of one that has failed and is
  * added to it; false where there is nothing to try. The job may be freed. */

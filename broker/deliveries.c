@@ -76,7 +76,7 @@ static int store(struct broker *b, struct farm_stage *stage, const struct farm_w
         .attempts = plan_attempts(&stage->plan, task->start) + 1,
         .worker = worker->id,
         .digest = digest,
-        .leased_ms = lease ? lease->leased_ms : now,
+        .leased_ms = lease && lease->leased_ms ? lease->leased_ms : now,
         .committed_ms = now,
     };
     bool poisoned =
@@ -102,6 +102,7 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
         return;
     }
     worker->tasks_done++;
+    worker_succeeded(worker, stage);
     stage->job->version++;
     farm_rate_add(&stage->rate, clock_now(), WIRE_ITEMS(result->task, task)->count);
 }

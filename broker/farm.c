@@ -207,6 +207,7 @@ static void free_worker(struct farm_worker *worker)
     free(worker->host);
     free(worker->device);
     free(worker->device_kind);
+    free(worker->aside);
     free(worker);
 }
 

@@ -48,6 +48,7 @@ struct farm_stage {
     uint32_t variants;
     struct plan plan;
     struct farm_rate rate;
+    int64_t succeeded; /* the worker that did something of it last, 0: none */
     UT_hash_handle by_id;
 };
 
@@ -74,7 +75,7 @@ struct farm_worker;
 struct farm_lease {
     struct farm_stage *stage;
     uint64_t start, count, epoch;
-    int64_t leased_ms;       /* wall clock */
+    int64_t leased_ms;       /* wall clock; 0: adopted */
     bool fresh;              /* not sent yet */
     struct farm_lease *next; /* of the same worker */
 };
@@ -90,6 +91,12 @@ struct farm_worker {
     int64_t last_seen;    /* clock_now() */
     int64_t last_seen_ms; /* wall clock */
     uint64_t tasks_done, tasks_failed;
+    bool draining;        /* gets no more */
+    bool expected;        /* was alive when the broker that we follow ended, and has not come yet */
+    char *aside;          /* why it gets no more, NULL: it does */
+    uint32_t streak;      /* failures in a row that look like its own fault */
+    int64_t streak_stage; /* the last of them */
+    uint64_t streak_start, streak_end;
     UT_hash_handle by_session, by_identity;
 };
 
@@ -152,6 +159,11 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
  * first. 1 and *lease, or 0 where no job has work for it. */
 MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
                           struct farm_lease **lease, struct error *err);
+/* Lends a worker a range that it holds already: 1, or 0 where it is not free, or is none. */
+MUST_CHECK int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
+                          const struct wire_held_task *held, struct error *err);
+/* Whether it may have tasks at all. */
+bool farm_is_usable(const struct farm_worker *worker);
 /* The lease a worker holds of that range, or NULL. */
 struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
                                    uint64_t start, uint64_t count);

@@ -14,6 +14,7 @@ static void forget_worker(struct farm *farm, struct farm_worker *worker)
     free(worker->host);
     free(worker->device);
     free(worker->device_kind);
+    free(worker->aside);
     free(worker);
 }
 
@@ -140,11 +141,16 @@ static int cut_farm(struct farm *farm, int64_t avoid, struct farm_stage **stage,
     return rc;
 }
 
+bool farm_is_usable(const struct farm_worker *worker)
+{
+    return worker->state == FARM_ALIVE && !worker->draining && !worker->aside;
+}
+
 /* Whether there is nobody else to try what failed here. */
 static bool is_alone(const struct farm *farm, const struct farm_worker *worker)
 {
     for (const struct farm_worker *other = farm->identities; other; other = other->by_identity.next)
-        if (other != worker && other->state == FARM_ALIVE && other->credit > 0)
+        if (other != worker && farm_is_usable(other) && other->credit > 0)
             return false;
     return true;
 }
@@ -157,31 +163,52 @@ static uint64_t next_epoch(struct farm *farm)
     return farm->epoch;
 }
 
+/* Gives the worker a lease of a range that is taken already. */
+static struct farm_lease *add_lease(struct farm_worker *worker, const struct farm_lease *lease,
+                                    struct error *err)
+{
+    struct farm_lease *made = malloc(sizeof *made);
+    if (!made) {
+        error_set(err, E_MEMORY, "no memory for a lease");
+        return NULL;
+    }
+    *made = *lease;
+    made->next = worker->leases;
+    worker->leases = made;
+    worker->held++;
+    return made;
+}
+
 int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
                struct farm_lease **lease, struct error *err)
 {
-    struct farm_stage *stage = NULL;
+    struct farm_lease made = {.leased_ms = now_ms};
     struct interval range;
-    if (worker->state != FARM_ALIVE || worker->held >= worker->credit)
+    if (!farm_is_usable(worker) || worker->held >= worker->credit)
         return 0;
-    struct farm_lease *made = calloc(1, sizeof *made);
-    if (!made)
-        return error_set(err, E_MEMORY, "no memory for a lease");
-    int rc = cut_farm(farm, is_alone(farm, worker) ? 0 : worker->id, &stage, &range, err);
-    if (rc <= 0) {
-        free(made);
+    int rc = cut_farm(farm, is_alone(farm, worker) ? 0 : worker->id, &made.stage, &range, err);
+    if (rc <= 0)
         return rc;
-    }
-    *made = (struct farm_lease){.stage = stage,
-                                .start = range.start,
-                                .count = range.end - range.start,
-                                .epoch = next_epoch(farm),
-                                .leased_ms = now_ms,
-                                .next = worker->leases};
-    worker->leases = made;
-    worker->held++;
-    *lease = made;
-    return 1;
+    made.start = range.start;
+    made.count = range.end - range.start;
+    made.epoch = next_epoch(farm);
+    *lease = add_lease(worker, &made, err);
+    return *lease ? 1 : E_MEMORY;
+}
+
+int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
+               const struct wire_held_task *held, struct error *err)
+{
+    if (stage->state != STATES_STAGE_RUNNING || worker->aside)
+        return 0;
+    int rc = plan_take(&stage->plan, held->start, held->count, err);
+    if (rc <= 0)
+        return rc;
+    if (held->epoch > farm->epoch)
+        farm->epoch = held->epoch;
+    const struct farm_lease lease = {
+        .stage = stage, .start = held->start, .count = held->count, .epoch = held->epoch};
+    return add_lease(worker, &lease, err) ? 1 : E_MEMORY;
 }
 
 struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,

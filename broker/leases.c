@@ -19,7 +19,7 @@ static bool lease_round(struct broker *b, uint64_t *newest)
     bool any = false;
     HASH_ITER (by_identity, b->farm.identities, worker, next) {
         struct farm_lease *lease;
-        if (worker->state != FARM_ALIVE || worker->held >= worker->credit)
+        if (!farm_is_usable(worker) || worker->held >= worker->credit)
             continue;
         int rc = farm_lease(&b->farm, worker, clock_wall_ms(), &lease, &err);
         if (rc < 0)
@@ -99,6 +99,9 @@ void peer_lease_all(struct broker *b)
 {
     struct farm_worker *worker, *next;
     uint64_t leased = 0;
+    if (b->expected && clock_now() < b->expected_until)
+        return; /* who is to come may hold some of it */
+    b->expected = 0;
     while (!b->doomed && lease_round(b, &leased))
         ;
     if (!leased)

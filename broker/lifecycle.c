@@ -252,6 +252,8 @@ void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct 
         rc = set_aside(b, stage, task, &err);
     attempt->worker->tasks_failed++;
     stage->job->version++;
+    if (rc >= 0)
+        worker_failed(b, attempt->worker, stage, attempt);
     if (rc < 0)
         broker_doomed(b, rc, &err);
     else if (spent)

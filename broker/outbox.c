@@ -59,7 +59,10 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
     case WIRE_ACCEPTED:
         return send(b, r, &(struct wire_accepted){r->id, WIRE_LIST(&r->task, 1)}, err);
     case WIRE_REVOKE:
-        return send(b, r, &(struct wire_revoke){r->id}, err);
+        return send(b, r, &(struct wire_revoke){r->id, WIRE_LIST(&r->task, r->task.count ? 1 : 0)},
+                    err);
+    case WIRE_DRAIN:
+        return send(b, r, &(struct wire_drain){r->id}, err);
     case WIRE_JOB_STATE:
         return answer_job(b, &r->to, r->request, (int64_t)r->id, err);
     case WIRE_JOBS:

@@ -7,37 +7,54 @@
  * that is how it learns that the broker was started anew.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "broker/broker_priv.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/workers.h"
 
+static int unknown(const char *what, struct error *err)
+{
+    return error_set(err, E_STATE, "%s from a worker that is not known: say hello first", what);
+}
+
+static const char *worker_state_name(const struct farm_worker *worker)
+{
+    switch (worker->state) {
+    case FARM_ALIVE:
+        return "alive";
+    case FARM_LOST:
+        return "lost";
+    case FARM_GONE:
+        return "gone";
+    }
+    return "";
+}
+
+/* Notes in the database what a worker is and when it was seen last; a failure dooms. */
+static void write_seen(struct broker *b, const struct farm_worker *worker)
+{
+    struct error err;
+    int rc = broker_write(b, &err);
+    if (rc == 0)
+        rc = workers_seen(b->db, worker->id, worker_state_name(worker), worker->last_seen_ms, &err);
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+}
+
 void peer_seen(struct broker *b, struct farm_worker *worker)
 {
     int64_t due;
+    bool found = worker->state != FARM_ALIVE;
     worker->last_seen = clock_now();
     worker->last_seen_ms = clock_wall_ms();
     worker->state = FARM_ALIVE;
     due = worker->last_seen + b->options.silence_ms * CLOCK_MILLISECOND;
     if (due < b->next_expiry)
         b->next_expiry = due;
-}
-
-static int unknown(const char *what, struct error *err)
-{
-    return error_set(err, E_STATE, "%s from a worker that is not known: say hello first", what);
-}
-
-/* Notes in the database when a worker was seen last; a failure dooms. */
-static void write_seen(struct broker *b, const struct farm_worker *worker)
-{
-    struct error err;
-    int rc = broker_write(b, &err);
-    if (rc == 0)
-        rc = workers_seen(b->db, worker->id, worker->last_seen_ms, &err);
-    if (rc < 0)
-        broker_doomed(b, rc, &err);
+    if (found)
+        write_seen(b, worker);
 }
 
 /* ---- hello, heartbeat, goodbye ---- */
@@ -57,14 +74,21 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
         rc = workers_upsert(b->db, hello, clock_wall_ms(), &worker->id, err);
     if (rc < 0)
         return broker_doomed(b, rc, err);
+    bool same = worker->identity.size == from->size &&
+                memcmp(worker->identity.bytes, from->bytes, from->size) == 0;
     farm_connect(&b->farm, worker, from);
+    if (worker->expected) {
+        worker->expected = false;
+        b->expected -= b->expected > 0;
+    }
     worker->credit = (uint32_t)hello->credit;
     peer_seen(b, worker);
-    log_info("worker %lld (%s on %s, %s) holds %u tasks, credit %u", (long long)worker->id,
-             worker->name, worker->host, worker->device, worker->held, worker->credit);
+    log_info("worker %lld (%s on %s, %s) says hello, credit %u", (long long)worker->id,
+             worker->name, worker->host, worker->device, worker->credit);
     outbox_put(b, &(struct reply){.to = *from, .type = WIRE_WELCOME, .id = (uint64_t)worker->id},
                NULL);
-    return 0;
+    rc = reconcile(b, worker, hello, same, err);
+    return rc < 0 ? broker_doomed(b, rc, err) : 0;
 }
 
 int peer_heartbeat(struct broker *b, const struct socket_identity *from,
@@ -94,6 +118,7 @@ int peer_goodbye(struct broker *b, const struct socket_identity *from,
     }
     farm_connect(&b->farm, worker, NULL);
     worker->state = FARM_GONE;
+    worker->draining = false;
     write_seen(b, worker);
     log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
     return 0;

@@ -194,6 +194,20 @@ int plan_cut(struct plan *plan, int64_t avoid, struct interval *range, struct er
     return 1;
 }
 
+int plan_take(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
+{
+    uint64_t end = start + count;
+    if (count == 0 || end > plan->total || start % plan->unit || count % plan->unit ||
+        interval_set_overlaps(&plan->done, start, end) ||
+        interval_set_overlaps(&plan->taken, start, end))
+        return 0;
+    int rc = interval_set_add(&plan->taken, start, end, NULL, err);
+    if (rc < 0)
+        return rc;
+    plan->leased_count += count;
+    return 1;
+}
+
 /* ---- progress ---- */
 
 /* How many of [start, start + count) a set holds, by taking them out. */

@@ -53,6 +53,9 @@ void plan_free(struct plan *plan);
  * failed last on the worker `avoid` is left to others (0: nothing is). */
 MUST_CHECK int plan_cut(struct plan *plan, int64_t avoid, struct interval *range,
                         struct error *err);
+/* Takes a range that is leased already, as far as its holder says: 1; 0 where it is not all free,
+ * or not of whole units. */
+MUST_CHECK int plan_take(struct plan *plan, uint64_t start, uint64_t count, struct error *err);
 /* A leased range comes back without a result. What of it is done meanwhile stays done. */
 MUST_CHECK int plan_return(struct plan *plan, uint64_t start, uint64_t count, struct error *err);
 /* A range is done, whether it is leased, poisoned, or neither (a late result, a restart). */

@@ -1,5 +1,6 @@
 /* Taking up the work after a start: open jobs from their task, poison and failure rows, and the
- * workers that were known. Leases are not remembered; who holds one delivers it, and it counts. */
+ * workers that were known. Leases are not remembered: who holds one says so (reconcile.c), and
+ * until all who were alive have said hello, or have been silent for too long, nothing is leased. */
 #include "broker/broker_priv.h"
 
 #include <string.h>
@@ -134,6 +135,10 @@ static int take_worker(void *context, const struct workers_row *row, struct erro
     worker->last_seen_ms = row->last_seen_ms;
     worker->tasks_done = row->tasks_done;
     worker->tasks_failed = row->tasks_failed;
+    if (row->aside && !(worker->aside = strdup(row->aside)))
+        return error_set(err, E_MEMORY, "no memory for a worker");
+    worker->expected = row->alive;
+    b->expected += row->alive;
     return 0;
 }
 
@@ -144,5 +149,6 @@ int resume(struct broker *b, struct error *err)
         rc = workers_each(b->db, LIMIT_WORKERS / 2, take_worker, b, err);
     if (rc == 0)
         rc = results_newest_epoch(b->db, &b->farm.epoch, err);
+    b->expected_until = clock_now() + b->options.silence_ms * CLOCK_MILLISECOND;
     return rc;
 }

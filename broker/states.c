@@ -19,8 +19,8 @@ static const int job_table[STATES_JOBS][STATES_JOB_EVENTS] = {
 
 static const char *const stage_names[STATES_STAGES] = {"waiting", "running", "done", "failed",
                                                        "cancelled"};
-static const char *const stage_events[STATES_STAGE_EVENTS] = {"start", "complete", "fail",
-                                                              "cancel", "retry"};
+static const char *const stage_events[STATES_STAGE_EVENTS] = {"start", "complete", "fail", "cancel",
+                                                              "retry"};
 static const int stage_table[STATES_STAGES][STATES_STAGE_EVENTS] = {
     /* start, complete, fail, cancel, retry */
     [STATES_STAGE_WAITING] = {STATES_STAGE_RUNNING, NO, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED,

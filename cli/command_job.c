@@ -186,11 +186,12 @@ int command_job_wait(struct cli *cli)
 
 static json_t *worker_json(const struct wire_worker_info *w)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "worker", (json_int_t)w->worker,
-                     "name", w->name, "host", w->host, "device", w->device, "device_kind",
-                     w->device_kind, "state", w->state, "leased", (json_int_t)w->leased,
-                     "tasks_done", (json_int_t)w->tasks_done, "tasks_failed",
-                     (json_int_t)w->tasks_failed, "last_seen_ms", (json_int_t)w->last_seen_ms);
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "worker",
+                     (json_int_t)w->worker, "name", w->name, "host", w->host, "device", w->device,
+                     "device_kind", w->device_kind, "state", w->state, "reason", w->reason,
+                     "leased", (json_int_t)w->leased, "tasks_done", (json_int_t)w->tasks_done,
+                     "tasks_failed", (json_int_t)w->tasks_failed, "last_seen_ms",
+                     (json_int_t)w->last_seen_ms);
 }
 
 static json_t *workers_json(const struct wire_workers *workers)
@@ -203,24 +204,26 @@ static json_t *workers_json(const struct wire_workers *workers)
 
 static void print_workers(FILE *out, const struct wire_workers *workers)
 {
-    fprintf(out, "%6s  %-5s  %5s  %9s  %7s  %-19s  %s\n", "WORKER", "STATE", "HOLDS", "DONE",
+    fprintf(out, "%6s  %-8s  %5s  %9s  %7s  %-19s  %s\n", "WORKER", "STATE", "HOLDS", "DONE",
             "FAILED", "LAST SEEN", "NAME, HOST, DEVICE");
     for (size_t i = 0; i < workers->workers.count; i++) {
         const struct wire_worker_info *w = &WIRE_ITEMS(workers->workers, worker_info)[i];
-        fprintf(out, "%6llu  %-5s  %5llu  %9llu  %7llu  ", (unsigned long long)w->worker, w->state,
+        fprintf(out, "%6llu  %-8s  %5llu  %9llu  %7llu  ", (unsigned long long)w->worker, w->state,
                 (unsigned long long)w->leased, (unsigned long long)w->tasks_done,
                 (unsigned long long)w->tasks_failed);
         print_time(out, w->last_seen_ms);
         fprintf(out, "  %s, %s, %s\n", w->name, w->host, w->device);
+        if (w->reason[0])
+            fprintf(out, "        %s\n", w->reason);
     }
 }
 
-int command_worker_list(struct cli *cli)
+/* All of them are answered with the list of workers. */
+static int ask_workers(struct cli *cli, enum wire_type type, const void *body)
 {
     struct error err = {0};
     struct client_reply reply = {0};
-    struct wire_worker_list body = {.request = 1};
-    if (client_once(cli_broker(cli), WIRE_WORKER_LIST, &body, WIRE_WORKERS, &reply, &err) != 0)
+    if (client_once(cli_broker(cli), type, body, WIRE_WORKERS, &reply, &err) != 0)
         return cli_fail(cli, &err);
     int code = CLI_OK;
     if (cli_json(cli))
@@ -229,6 +232,23 @@ int command_worker_list(struct cli *cli)
         print_workers(cli->out, WIRE_BODY(&reply.message, workers));
     client_reply_free(&reply);
     return code;
+}
+
+int command_worker_list(struct cli *cli)
+{
+    return ask_workers(cli, WIRE_WORKER_LIST, &(struct wire_worker_list){.request = 1});
+}
+
+int command_worker_drain(struct cli *cli)
+{
+    struct wire_worker_order body = {.request = 1, .worker = cli->operands[0], .order = "drain"};
+    return ask_workers(cli, WIRE_WORKER_ORDER, &body);
+}
+
+int command_worker_restore(struct cli *cli)
+{
+    struct wire_worker_order body = {.request = 1, .worker = cli->operands[0], .order = "restore"};
+    return ask_workers(cli, WIRE_WORKER_ORDER, &body);
 }
 
 int command_bundle_add(struct cli *cli)

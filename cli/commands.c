@@ -152,6 +152,15 @@ const struct cli_command cli_commands[] = {
      no_options, CLI_BROKER, command_job_wait},
     {"worker list", "", 0, 0, "lists the workers seen", NULL, no_options, CLI_BROKER,
      command_worker_list},
+    {"worker drain", "WORKER|all", 1, 1, "lets workers finish what runs, and end",
+     "The worker, by its number or its name, finishes and delivers the task that runs, gives back what "
+     "waits, and ends. No task has failed by it. SIGTERM ends a worker sooner: what runs is dropped at "
+     "the next batch and given back, too.",
+     no_options, CLI_BROKER, command_worker_drain},
+    {"worker restore", "WORKER|all", 1, 1, "takes back workers that were set aside",
+     "A worker on which everything fails is set aside: it stays connected and gets no tasks. facefarm "
+     "worker list shows the reason; this makes it one of the others again.",
+     no_options, CLI_BROKER, command_worker_restore},
     {"bundle check", "DIR|FILE.onnx", 1, 1, "says whether a bundle or an ONNX file would run",
      "Checks a bundle on a device of this machine: every file, every operator, and the outputs "
      "against the reference outputs that the bundle brings. Of an ONNX file alone every node that "

@@ -14,6 +14,8 @@ int command_job_retry(struct cli *cli);
 int command_job_failures(struct cli *cli);
 int command_job_wait(struct cli *cli);
 int command_worker_list(struct cli *cli);
+int command_worker_drain(struct cli *cli);
+int command_worker_restore(struct cli *cli);
 int command_bundle_check(struct cli *cli);
 int command_bundle_plan(struct cli *cli);
 int command_bundle_add(struct cli *cli);

@@ -30,6 +30,7 @@
 #define LIMIT_SAMPLES ((uint64_t)1 << 48) /* index space of a stage */
 #define LIMIT_TASK_SAMPLES 65536          /* samples in one task */
 #define LIMIT_ATTEMPTS 100
+#define LIMIT_HELD 1024               /* tasks that a worker says it holds */
 #define LIMIT_FAILURES 1000           /* failed attempts told at once */
 
 #define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */

@@ -20,7 +20,8 @@ int workers_upsert(struct database *db, const struct wire_hello *hello, int64_t 
     return statement_run_int(q, id, err);
 }
 
-int workers_seen(struct database *db, int64_t id, int64_t now_ms, struct error *err)
+int workers_seen(struct database *db, int64_t id, const char *state, int64_t now_ms,
+                 struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "worker_seen", &q, err);
@@ -28,6 +29,18 @@ int workers_seen(struct database *db, int64_t id, int64_t now_ms, struct error *
         return rc;
     statement_bind_int(q, 1, id);
     statement_bind_int(q, 2, now_ms);
+    statement_bind_text(q, 3, state);
+    return statement_run(q, err);
+}
+
+int workers_set_aside(struct database *db, int64_t id, const char *reason, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "worker_aside", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, id);
+    statement_bind_text(q, 2, reason);
     return statement_run(q, err);
 }
 
@@ -51,6 +64,8 @@ int workers_each(struct database *db, size_t most,
             .last_seen_ms = statement_int(q, 6),
             .tasks_done = (uint64_t)statement_int(q, 7),
             .tasks_failed = (uint64_t)statement_int(q, 8),
+            .alive = statement_int(q, 9) != 0,
+            .aside = statement_is_null(q, 10) ? NULL : statement_text(q, 10),
         };
         rc = each(context, &row, err);
         if (rc != 0)

@@ -8,7 +8,12 @@
 /* Writes what a worker says of itself; a session seen before keeps its id. */
 MUST_CHECK int workers_upsert(struct database *db, const struct wire_hello *hello, int64_t now_ms,
                               int64_t *id, struct error *err);
-MUST_CHECK int workers_seen(struct database *db, int64_t id, int64_t now_ms, struct error *err);
+/* `state`: alive, lost or gone. */
+MUST_CHECK int workers_seen(struct database *db, int64_t id, const char *state, int64_t now_ms,
+                            struct error *err);
+/* `reason` NULL: it is not set aside any more. */
+MUST_CHECK int workers_set_aside(struct database *db, int64_t id, const char *reason,
+                                 struct error *err);
 
 struct workers_row {
     int64_t id;
@@ -16,6 +21,8 @@ struct workers_row {
     const char *name, *host, *device, *device_kind;
     int64_t last_seen_ms;
     uint64_t tasks_done, tasks_failed;
+    bool alive;        /* when it was heard of last */
+    const char *aside; /* or NULL */
 };
 
 /* Calls `each` for the `most` workers seen last, until it returns non-zero, which is handed on.

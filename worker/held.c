@@ -45,8 +45,8 @@ static bool renew(struct held *held, uint64_t stage, const struct wire_task *tas
             outcome->sent = false;
             return true;
         }
-    if (held->running && held->running_stage == stage && held->running_task.start == task->start &&
-        held->running_task.count == task->count) {
+    if (held->running && !held->running_revoked && held->running_stage == stage &&
+        held->running_task.start == task->start && held->running_task.count == task->count) {
         held->running_again = true;
         held->running_epoch = task->epoch;
         return true;
@@ -75,7 +75,10 @@ static int append(struct held *held, const struct wire_lease *lease, size_t i, s
 int held_lease(struct held *held, const struct wire_lease *lease, struct error *err)
 {
     for (size_t i = 0; i < lease->tasks.count; i++) {
-        if (renew(held, lease->stage, &WIRE_ITEMS(lease->tasks, task)[i]))
+        const struct wire_task *task = &WIRE_ITEMS(lease->tasks, task)[i];
+        if (task->epoch > held->newest)
+            held->newest = task->epoch;
+        if (renew(held, lease->stage, task))
             continue;
         int failed = append(held, lease, i, err);
         if (failed)
@@ -99,6 +102,7 @@ struct outcome *held_begin(struct held *held)
     held->waiting--;
     held->running = outcome;
     held->running_again = false;
+    held->running_revoked = false;
     held->running_stage = outcome->assignment->stage;
     held->running_task = outcome->assignment->task;
     return outcome;
@@ -137,20 +141,53 @@ void held_drop_newest(struct held *held)
         drop_outcome(link);
 }
 
-size_t held_revoke(struct held *held, uint64_t stage)
+size_t held_drop_waiting(struct held *held)
 {
-    size_t dropped = 0;
+    size_t dropped = held->waiting;
+    while (held->first)
+        drop_waiting(held, NULL);
+    return dropped;
+}
+
+static bool is_among(const struct wire_task *task, const struct wire_task *tasks, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i].start == task->start && tasks[i].count == task->count)
+            return true;
+    return count == 0;
+}
+
+void held_revoke(struct held *held, uint64_t stage, const struct wire_task *tasks, size_t count)
+{
     struct assignment *before = NULL;
     for (struct assignment *at = held->first, *next; at; at = next) {
         next = at->next;
-        if (stage == 0 || at->stage == stage) {
+        if (at->stage == stage && is_among(&at->task, tasks, count))
             drop_waiting(held, before);
-            dropped++;
-        } else {
+        else
             before = at;
-        }
     }
-    return dropped;
+    if (held->running && held->running_stage == stage &&
+        is_among(&held->running_task, tasks, count))
+        held->running_revoked = true;
+}
+
+size_t held_list(const struct held *held, struct wire_held_task *list, size_t most)
+{
+    size_t n = 0;
+    if (held->running && !held->running_revoked && n < most)
+        list[n++] = (struct wire_held_task){
+            held->running_stage, held->running_task.start, held->running_task.count,
+            held->running_again ? held->running_epoch : held->running_task.epoch};
+    for (const struct assignment *at = held->first; at && n < most; at = at->next)
+        list[n++] =
+            (struct wire_held_task){at->stage, at->task.start, at->task.count, at->task.epoch};
+    for (const struct outcome *at = held->outcomes; at && n < most; at = at->next)
+        if (at->code == 0)
+            list[n++] =
+                (struct wire_held_task){at->assignment->stage, at->assignment->task.start,
+                                        at->assignment->task.count, at->assignment->task.epoch};
+    return n;
 }
 
 void held_unsend(struct held *held)

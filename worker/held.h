@@ -15,10 +15,12 @@ struct held {
     size_t waiting;
     const struct outcome *running; /* lent to the compute thread; its assignment below */
     bool running_again;            /* leased again while it runs, under `running_epoch` */
+    bool running_revoked;          /* nobody wants what runs */
     uint64_t running_epoch;
     uint64_t running_stage;
     struct wire_task running_task;
     struct outcome *outcomes; /* newest last */
+    uint64_t newest;          /* greatest epoch leased */
 };
 
 void held_free(struct held *held); /* nothing may be running */
@@ -42,8 +44,16 @@ bool held_accept(struct held *held, uint64_t stage, const struct wire_task *task
 /* Forgets the newest outcome without telling it. */
 void held_drop_newest(struct held *held);
 
-/* Drops what has not begun of a stage; stage 0: of all. Returns how many. */
-size_t held_revoke(struct held *held, uint64_t stage);
+/* Drops all that has not begun. Returns how many. */
+size_t held_drop_waiting(struct held *held);
+
+/* The broker does not want these tasks of a stage any more (count 0: all of it): drops what has not
+ * begun, and marks what runs as `running_revoked`. */
+void held_revoke(struct held *held, uint64_t stage, const struct wire_task *tasks, size_t count);
+
+/* What hello tells: what runs, waits, or has a result to deliver; at most `most`. Returns how many.
+ * (A failure is told again by itself; it claims nothing.) */
+size_t held_list(const struct held *held, struct wire_held_task *list, size_t most);
 
 /* After a new welcome everything is told again. */
 void held_unsend(struct held *held);

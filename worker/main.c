@@ -13,6 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/socket.h"
 #include "version.h"
@@ -51,6 +52,8 @@ static const struct option_line option_lines[] = {
      "at most so much of each device, e.g. 900M, 12G (default: 4/5 of a GPU, half of others)"},
     {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
     {"batch", 'B', "N", "faces at once, fewer where memory is short (default 64)"},
+    {"time-limit", 'L', "SECONDS",
+     "begin no task after so long, deliver what runs, and end (default: never)"},
     {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
     {"json", 'j', NULL, "with --list-devices: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
@@ -132,6 +135,10 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 'B':
         failed = parse_number("batch", argument, 65536, &number, err);
         options->worker.runner.batch = number;
+        return failed;
+    case 'L':
+        failed = parse_number("time-limit", argument, 1000000000, &number, err);
+        options->worker.time_limit = (int64_t)number * CLOCK_SECOND;
         return failed;
     case 'l':
         options->list_devices = true;
@@ -249,8 +256,8 @@ int main(int argc, char **argv)
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
     else if (options.plan)
-        failed = plan_report(options.plan, options.device, plan_batch(&options), options.tune, stdout,
-                             &err);
+        failed = plan_report(options.plan, options.device, plan_batch(&options), options.tune,
+                             stdout, &err);
     else
         failed = work(&options, &err);
     if (failed)

@@ -43,6 +43,8 @@ struct network {
     bool give_back;            /* the device was lost: the broker has yet to hear goodbye */
     char lost[ERROR_TEXT_MAX]; /* why it was lost last */
     struct letter reopen, stop;
+    bool draining;          /* what runs is the last */
+    int64_t drain_at;       /* the time limit, INT64_MAX: none */
     bool stopping, stopped; /* LETTER_STOP is out, LETTER_STOPPED is in */
     int64_t leave_at;       /* when stopping: not later than this */
     uint64_t bad_frames;
@@ -66,12 +68,17 @@ static void say_hello(struct network *network, int64_t now)
     network->refused = false;
     network->hello_at = now;
     struct wire_hello hello = network->options->hello;
+    struct wire_held_task held[LIMIT_HELD];
+    hello.newest = network->held.newest;
+    hello.held = WIRE_LIST(held, held_list(&network->held, held, LIMIT_HELD));
     char device[LIMIT_TEXT_BYTES];
     if (network->recovery.state != RECOVERY_READY) {
         snprintf(device, sizeof device, "%.*s (lost)", DEVICE_NAME_MAX, hello.device);
         hello.device = device;
         hello.credit = 0;
     }
+    if (network->draining)
+        hello.credit = 0;
     tell(network, WIRE_HELLO, &hello);
 }
 
@@ -198,6 +205,13 @@ static void on_lease(struct network *network, const struct wire_lease *lease)
     struct error err;
     if (network->stopping || network->recovery.state != RECOVERY_READY)
         return; /* goodbye, said or on its way, returns it */
+    if (network->draining) {
+        for (size_t i = 0; i < lease->tasks.count; i++)
+            if (WIRE_ITEMS(lease->tasks, task)[i].epoch > network->held.newest)
+                network->held.newest = WIRE_ITEMS(lease->tasks, task)[i].epoch;
+        say_hello(network, clock_now()); /* without it, which gives it back */
+        return;
+    }
     if (held_lease(&network->held, lease, &err))
         log_warning("a lease of stage %llu: %s", (unsigned long long)lease->stage, err.text);
 }
@@ -256,6 +270,25 @@ static void on_refused(struct network *network, const struct wire_refused *refus
     network->refused = true;
 }
 
+static void on_revoke(struct network *network, const struct wire_revoke *revoke)
+{
+    held_revoke(&network->held, revoke->stage, WIRE_ITEMS(revoke->tasks, task),
+                revoke->tasks.count);
+    if (network->held.running_revoked)
+        atomic_store(network->options->cancelled, true);
+}
+
+/* Hello without what waits gives that back, and a credit of 0 keeps more from coming. */
+static void begin_draining(struct network *network, const char *why, int64_t now)
+{
+    if (network->draining)
+        return;
+    network->draining = true;
+    size_t dropped = held_drop_waiting(&network->held);
+    log_info("%s drains: %s; %zu tasks are given back", network->options->hello.name, why, dropped);
+    say_hello(network, now);
+}
+
 static void on_message(struct network *network, struct wire_message *message,
                        struct socket_frame **frame, int64_t now)
 {
@@ -277,7 +310,11 @@ static void on_message(struct network *network, struct wire_message *message,
         break;
     }
     case WIRE_REVOKE:
-        held_revoke(&network->held, WIRE_BODY(message, revoke)->stage);
+        on_revoke(network, WIRE_BODY(message, revoke));
+        break;
+    case WIRE_DRAIN:
+        if (WIRE_BODY(message, drain)->session == network->options->hello.session)
+            begin_draining(network, "the broker asks for it", now);
         break;
     case WIRE_SCORES:
         on_answer(network, WIRE_BODY(message, scores)->request, message, frame);
@@ -339,7 +376,7 @@ static void take_outcome(struct network *network, struct outcome *outcome, int64
     } else if (outcome->device_lost) {
         recovery_lost(&network->recovery, now);
         tell_loss(network, outcome->text, now);
-        held_revoke(&network->held, 0);
+        held_drop_waiting(&network->held);
         network->give_back = true;
     } else if (outcome->code == 0) {
         recovery_worked(&network->recovery);
@@ -393,6 +430,7 @@ static void begin_task(struct network *network)
     struct outcome *outcome = ready ? held_begin(&network->held) : NULL;
     if (!outcome)
         return;
+    atomic_store(network->options->cancelled, false); /* it was the last one that was revoked */
     outcome->letter.kind = LETTER_RUN;
     mailbox_put(network->options->orders, &outcome->letter.mail);
 }
@@ -402,7 +440,7 @@ static void begin_stopping(struct network *network, int64_t now)
     network->stopping = true;
     network->leave_at = now + STOP_GRACE;
     network->fetch = NULL; /* LETTER_STOP answers it */
-    held_revoke(&network->held, 0);
+    held_drop_waiting(&network->held);
     atomic_store(network->options->cancelled, true);
     network->stop.kind = LETTER_STOP;
     mailbox_put(network->options->orders, &network->stop.mail);
@@ -419,6 +457,17 @@ static void tend_device(struct network *network, int64_t now)
         network->reopen.kind = LETTER_REOPEN;
         mailbox_put(network->options->orders, &network->reopen.mail);
     }
+}
+
+/* Drains at the time limit; leaves when nothing is left of a drained worker's work. */
+static void tend_end(struct network *network, int64_t now)
+{
+    if (network->stopping)
+        return;
+    if (now >= network->drain_at)
+        begin_draining(network, "its time limit has come", now);
+    if (network->draining && !network->held.running && !network->held.outcomes)
+        begin_stopping(network, now);
 }
 
 /* ---- the loop ---- */
@@ -438,6 +487,8 @@ static int64_t next_deadline(const struct network *network, int64_t now)
         next = earlier(next, network->hello_at + network->heartbeat);
     if (network->recovery.state == RECOVERY_AWAY && !network->stopping)
         next = earlier(next, network->recovery.due_at);
+    if (!network->draining && !network->stopping)
+        next = earlier(next, network->drain_at);
     /* Past the grace only the compute thread's last letter counts, which wakes us anyway. */
     bool grace = network->stopping && network->leave_at > now;
     return grace ? earlier(next, network->leave_at) : next;
@@ -491,6 +542,7 @@ static void loop(struct network *network)
         receive_all(network, now);
         take_letters(network, now);
         tend_device(network, now);
+        tend_end(network, now);
         begin_task(network);
     }
     say_goodbye(network);
@@ -513,6 +565,7 @@ int network_run(const struct network_options *options, struct error *err)
         .heartbeat = FIRST_HEARTBEAT,
         .silence = FIRST_SILENCE,
         .recovery.options = options->recovery,
+        .drain_at = options->time_limit ? clock_now() + options->time_limit : INT64_MAX,
     };
     network.context = zmq_ctx_new();
     int failed = network.context ? connect_anew(&network, err)

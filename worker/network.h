@@ -8,6 +8,9 @@
  * go on meanwhile. After each welcome all that was not accepted is sent again. Nothing here takes
  * long, so heartbeats are never late.
  *
+ * Draining (the broker's message, or the time limit): what runs is finished and delivered, what waits
+ * is given back by a hello that does not list it, and then the worker leaves.
+ *
  * While its device is lost the worker stays known but wants nothing: it tells the failure of the
  * task that ran, gives the leases back by goodbye, and says hello with a credit of 0 and "(lost)"
  * behind the device's name; with its own credit again once the device works (recovery.h says when
@@ -27,8 +30,9 @@ struct network_options {
     struct mailbox *orders;  /* letters to the compute thread */
     struct mailbox *reports; /* letters from it */
     int stop_fd;             /* readable: leave */
-    atomic_bool *cancelled;  /* set when leaving */
+    atomic_bool *cancelled;  /* set when leaving, and while a task runs that was revoked */
     struct recovery_options recovery;
+    int64_t time_limit; /* drains so long after the start, in nanoseconds; 0: never */
 };
 
 /* Runs until stop_fd is readable and the compute thread has stopped: then says goodbye and returns

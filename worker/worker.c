@@ -85,6 +85,7 @@ static void *network_thread(void *state)
         .stop_fd = unit->options->stop_fd,
         .cancelled = &unit->cancelled,
         .recovery = unit->options->recovery,
+        .time_limit = unit->options->time_limit,
     };
     log_info("%s on device %d, %s (%s; %u compute units)", unit->name, info->index, info->name,
              info->driver, info->compute_units);

@@ -16,6 +16,7 @@ struct worker_options {
     size_t device_count;
     struct runner_options runner; /* of each device, but for `device` */
     struct recovery_options recovery;
+    int64_t time_limit; /* drain so long after the start, in nanoseconds; 0: never */
     int stop_fd; /* readable: finish or drop what runs, say goodbye, return */
 };
 

@@ -53,29 +53,6 @@ static int close_bench(void **state)
     return 0;
 }
 
-/* The next lease, copied out of the message: one task of it. */
-struct held {
-    struct wire_lease lease;
-    struct wire_task task;
-    char *spec, *bundle;
-};
-
-static struct held hold(struct worker *worker)
-{
-    const struct wire_lease *lease = peer_expect(&worker->peer, WIRE_LEASE);
-    struct held held = {*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec),
-                        strdup(lease->bundle)};
-    held.lease.spec = held.spec;
-    held.lease.bundle = held.bundle;
-    return held;
-}
-
-static void let_go(struct held *held)
-{
-    free(held->spec);
-    free(held->bundle);
-}
-
 /* A worker that only stays alive while another is waited for. */
 static void finish(struct bench *b, uint64_t session)
 {
@@ -90,7 +67,7 @@ static void silence_returns_the_tasks(void **state)
     struct bench *b = *state;
     struct worker silent, lively;
     worker_open(&b->s, &silent, 1, 4);
-    struct held held = hold(&silent);
+    struct held held = worker_hold(&silent);
     assert_int_equal(held.lease.tasks.count, 4);
     worker_open(&b->s, &lively, 2, 4);
     /* Nothing is left to lease until the silent one is found out, a second later. */
@@ -113,8 +90,8 @@ static void silence_returns_the_tasks(void **state)
     assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || max(attempts) FROM task"),
                         "1 2");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "0");
-    let_go(&held);
-    let_go(&again);
+    held_free(&held);
+    held_free(&again);
     peer_close(&silent.peer);
     peer_close(&lively.peer);
 }
@@ -124,7 +101,7 @@ static void duplicates_are_compared(void **state)
     struct bench *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     worker_result(&worker, &held.lease, &held.task, 0);
     worker_result(&worker, &held.lease, &held.task, 0);
     worker_result(&worker, &held.lease, &held.task, 0.5f);
@@ -146,7 +123,7 @@ static void duplicates_are_compared(void **state)
     peer_expect(&worker.peer, WIRE_ACCEPTED);
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "2");
     assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "done");
-    let_go(&held);
+    held_free(&held);
     peer_close(&worker.peer);
 }
 
@@ -239,11 +216,11 @@ static void what_failed_is_tried_again(void **state)
     assert_int_equal(WIRE_ITEMS(told->stages, stage_info)->done, 39);
     /* It fails again, as often as before: the old attempts do not count, not even for a broker that
      * was started in between. */
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     assert_int_equal(held.task.start, 13);
     assert_int_equal(held.task.count, 1);
     send_failed(&worker, &held);
-    let_go(&held);
+    held_free(&held);
     peer_close(&worker.peer);
     peer_close(&b->client);
     support_kill(&b->s, SIGKILL);
@@ -283,8 +260,8 @@ static void nothing_that_succeeds_ends_a_stage_early(void **state)
         const struct wire_lease *lease = WIRE_BODY(m, lease);
         for (size_t i = 0; i < lease->tasks.count; i++) {
             struct wire_failed failed = {lease->stage,
-                                         WIRE_LIST(&WIRE_ITEMS(lease->tasks, task)[i], 1), "E_IO",
-                                         "never", ""};
+                                         WIRE_LIST(&WIRE_ITEMS(lease->tasks, task)[i], 1),
+                                         "E_INVALID", "never", ""};
             peer_send(&worker.peer, WIRE_FAILED, &failed);
         }
     }
@@ -297,24 +274,24 @@ static void attempts_outlive_the_broker(void **state)
     struct bench *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     send_failed(&worker, &held);
-    let_go(&held);
+    held_free(&held);
     peer_close(&worker.peer);
     peer_close(&b->client);
     support_kill(&b->s, SIGKILL);
     support_start(&b->s, 50, 60000);
     peer_open(&b->s, &b->client);
     worker_open(&b->s, &worker, 1, 1);
-    held = hold(&worker);
+    held = worker_hold(&worker);
     assert_int_equal(held.task.start, 0);
     assert_int_equal(held.task.count, 10);
     send_failed(&worker, &held);
-    let_go(&held);
-    held = hold(&worker); /* it was the second time: half of it */
+    held_free(&held);
+    held = worker_hold(&worker); /* it was the second time: half of it */
     assert_int_equal(held.task.start, 0);
     assert_int_equal(held.task.count, 5);
-    let_go(&held);
+    held_free(&held);
     peer_close(&worker.peer);
 }
 
@@ -323,14 +300,14 @@ static void goodbye_is_no_failure(void **state)
     struct bench *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 4);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
-    let_go(&held);
+    held_free(&held);
     struct worker other;
     worker_open(&b->s, &other, 2, 4);
-    held = hold(&other);
+    held = worker_hold(&other);
     assert_int_equal(held.lease.tasks.count, 4);
-    let_go(&held);
+    held_free(&held);
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "0");
     peer_close(&other.peer);
     peer_close(&worker.peer);
@@ -341,13 +318,16 @@ static void hello_again_keeps_the_leases(void **state)
     struct bench *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     struct peer old = worker.peer;
     peer_open(&b->s, &worker.peer);
+    worker.held[0] = (struct wire_held_task){held.lease.stage, 0, 10, held.task.epoch};
+    worker.held[1] = (struct wire_held_task){held.lease.stage, 10, 10, held.task.epoch + 1};
+    worker.held_count = 2;
     worker_hello(&worker, 1, 2);
     worker_result(&worker, &held.lease, &held.task, 0);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
-    struct held next = hold(&worker); /* credit 2, one is held still: one more */
+    struct held next = worker_hold(&worker); /* credit 2, one is held still: one more */
     assert_int_equal(next.lease.tasks.count, 1);
     assert_int_equal(next.task.start, 20);
     /* The old connection is nobody now. */
@@ -355,8 +335,8 @@ static void hello_again_keeps_the_leases(void **state)
     assert_string_equal(((const struct wire_refused *)peer_expect(&old, WIRE_REFUSED))->code,
                         "E_STATE");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM worker"), "1");
-    let_go(&held);
-    let_go(&next);
+    held_free(&held);
+    held_free(&next);
     peer_close(&old);
     peer_close(&worker.peer);
 }
@@ -368,7 +348,7 @@ static void wrong_results_are_attempts(void **state)
     float scores[10 * SUPPORT_COLUMNS] = {0};
     struct wire_stage_metrics metrics = {0};
     worker_open(&b->s, &worker, 1, 1);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     scores[7] = NAN;
     struct wire_result result = {.stage = held.lease.stage,
                                  .task = WIRE_LIST(&held.task, 1),
@@ -378,13 +358,13 @@ static void wrong_results_are_attempts(void **state)
                                  .scores = {(uint8_t *)scores, sizeof scores}};
     peer_send(&worker.peer, WIRE_RESULT, &result);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
-    let_go(&held);
-    held = hold(&worker);
+    held_free(&held);
+    held = worker_hold(&worker);
     result.task = WIRE_LIST(&held.task, 1);
     result.scores.size = 8;
     peer_send(&worker.peer, WIRE_RESULT, &result);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
-    let_go(&held);
+    held_free(&held);
     assert_string_equal(support_sql(&b->s, "SELECT group_concat(code, ' ') FROM failure"),
                         "E_INVALID E_INVALID");
     assert_string_equal(support_sql(&b->s, "SELECT text FROM failure LIMIT 1"),
@@ -398,7 +378,7 @@ static void cancel_revokes(void **state)
     struct bench *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
-    struct held held = hold(&worker);
+    struct held held = worker_hold(&worker);
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){5, b->job});
     const struct wire_job_state *told = peer_expect(&b->client, WIRE_JOB_STATE);
     assert_string_equal(WIRE_ITEMS(told->job, job_info)->state, "cancelled");
@@ -411,7 +391,7 @@ static void cancel_revokes(void **state)
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){6, b->job});
     assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code,
                         "E_STATE");
-    let_go(&held);
+    held_free(&held);
     peer_close(&worker.peer);
 }
 

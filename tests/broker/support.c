@@ -303,7 +303,19 @@ void support_await_job(struct peer *client, uint64_t job, const char *state)
 
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
 {
-    struct wire_hello hello = {session, "scripted", "here", "none", "none", "cpu", 1, 1, credit};
+    struct wire_hello hello = {
+        .session = session,
+        .name = "scripted",
+        .host = "here",
+        .device = "none",
+        .driver = "none",
+        .device_kind = "cpu",
+        .compute_units = 1,
+        .memory = 1,
+        .credit = credit,
+        .newest = worker->newest,
+        .held = WIRE_LIST(worker->held, worker->held_count),
+    };
     worker->session = session;
     peer_send(&worker->peer, WIRE_HELLO, &hello);
     peer_expect(&worker->peer, WIRE_WELCOME);
@@ -407,6 +419,22 @@ void worker_result(struct worker *worker, const struct wire_lease *lease,
     else
         send_scores(worker, &result, task, spec_stage_variants(stage, SUPPORT_ATTRIBUTES + 1), twist);
     spec_free(&spec);
+}
+
+struct held worker_hold(struct worker *worker)
+{
+    const struct wire_lease *lease = peer_expect(&worker->peer, WIRE_LEASE);
+    struct held held = {*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec),
+                        strdup(lease->bundle)};
+    held.lease.spec = held.spec;
+    held.lease.bundle = held.bundle;
+    return held;
+}
+
+void held_free(struct held *held)
+{
+    free(held->spec);
+    free(held->bundle);
 }
 
 static uint64_t answer(struct worker *worker, const struct wire_lease *lease, uint64_t most)

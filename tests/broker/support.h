@@ -69,6 +69,9 @@ struct worker {
     struct peer peer;
     uint64_t session;
     bool degenerate; /* Order's boundary is Male's */
+    uint64_t newest; /* what the next hello says */
+    struct wire_held_task held[8];
+    size_t held_count;
 };
 
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
@@ -77,6 +80,14 @@ void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
  * every score. Takes nothing back. */
 void worker_result(struct worker *worker, const struct wire_lease *lease,
                    const struct wire_task *task, float twist);
+/* The next lease, copied out of the message: one task of it. */
+struct held {
+    struct wire_lease lease; /* its spec and bundle are the next two; its tasks are gone but for one */
+    struct wire_task task;
+    char *spec, *bundle;
+};
+struct held worker_hold(struct worker *worker);
+void held_free(struct held *held);
 /* Answers leases until the job is not running, or `most` tasks are done (0: no limit). Returns how
  * many it did. The client watches nothing meanwhile. */
 uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, uint64_t most);

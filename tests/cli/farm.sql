@@ -21,7 +21,7 @@ INSERT INTO stage (id, job_id, position, name, kind, input_id, start, total, uni
   (3, 1, 2, 'boundaries', 'fit', 2, 0, 41, 1, 0, 41, 'done', NULL, 1700000033000, 1700000043000),
   (4, 1, 3, 'sheets', 'edit', 3, 3000, 123, 3, 14, 123, 'done', NULL, 1700000043000, 1700000060000),
   (5, 1, 4, 'ageing', 'evaluate', 3, 2000, 1000, 1, 7, 999, 'done', NULL, 1700000060000, 1700000090000);
-INSERT INTO worker VALUES
+INSERT INTO worker (id, session, name, host, device, driver, device_kind, compute_units, memory, first_seen_ms, last_seen_ms) VALUES
   (1, 11, 'worker-1', 'host <1>', 'cpu-haswell-Generic', 'Portable Computing Language 3.1', 'cpu', 2, 8000000000, 1700000000000, 1700000090000),
   (2, 12, 'worker-2', 'host <1>', 'Some GPU', 'driver 1.0', 'gpu', 132, 140000000000, 1700000000000, 1700000090000);
 

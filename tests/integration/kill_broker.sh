@@ -6,7 +6,9 @@
 
 [ -f "$reference/tables" ] || skip "there is no reference run"
 start_broker
+export FACEFARM_LOG=debug
 start_worker patient
+unset FACEFARM_LOG
 "$facefarm" bundle add "$bundle"
 job=$(submit "$here/study.yaml")
 timeout "$patience" "$facefarm" job wait "$job" >wait.log 2>&1 &
@@ -27,5 +29,8 @@ kill_at labels 60
 kill_at ageing 20
 
 wait "$client" || fail "facefarm job wait ended with $?"
+
+# The worker kept what it held, and the new broker leased none of it a second time.
+expect_equal "tasks that the worker ran" "$(query "SELECT count(*) FROM task")" "$(grep -c ' done in ' patient.log)"
 dump farm.db >tables
 expect_same "$reference/tables" tables

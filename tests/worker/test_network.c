@@ -398,7 +398,7 @@ static void a_restarted_broker_gets_everything_again(void **state)
     accept_result(&stage, 5, tasks[0]);
     /* It leases again what it does not know to be running: that goes on under the new epoch. */
     lease(&stage, 5, &(struct wire_task){10, 10, 7}, 1);
-    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){99});
+    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){.stage = 99});
     lease(&stage, 6, &(struct wire_task){3, 1, 8}, 1);
     /* The fetch's answer says that the lease before it was read. */
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .directions = true, .stage = 5};
@@ -429,7 +429,7 @@ static void a_revoked_stage_is_dropped_but_not_what_runs(void **state)
     lease(&stage, 5, tasks, 3);
     struct outcome *running = take_task(&stage, 5, 0);
     lease(&stage, 6, &(struct wire_task){7, 1, 4}, 1);
-    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){5});
+    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){.stage = 5});
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .stage = 5, .count = 1};
     mailbox_put(stage.reports, &fetch.letter.mail);
     struct received asked = expect(&stage, WIRE_FETCH_SCORES);
@@ -447,6 +447,109 @@ static void a_revoked_stage_is_dropped_but_not_what_runs(void **state)
     expect_result(&stage, 6, (struct wire_task){7, 1, 4});
     accept_result(&stage, 6, (struct wire_task){7, 1, 4});
     end(&stage);
+}
+
+/* What runs is told to stop, and then says nothing; leased again meanwhile, it runs once more. */
+static void what_runs_is_revoked(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, tasks, 2);
+    struct outcome *running = take_task(&stage, 5, 0);
+    assert_false(atomic_load(&stage.cancelled));
+    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){5, WIRE_LIST(&tasks[0], 1)});
+    lease(&stage, 5, &(struct wire_task){0, 10, 3}, 1);
+    while (!atomic_load(&stage.cancelled))
+        continue; /* as the compute thread would, at its next batch */
+    finish(&stage, running, E_INTERRUPTED);
+    running = take_task(&stage, 5, 10);
+    assert_false(atomic_load(&stage.cancelled));
+    finish(&stage, running, 0);
+    expect_result(&stage, 5, tasks[1]);
+    accept_result(&stage, 5, tasks[1]);
+    finish(&stage, take_task(&stage, 5, 0), 0);
+    expect_result(&stage, 5, (struct wire_task){0, 10, 3});
+    accept_result(&stage, 5, (struct wire_task){0, 10, 3});
+    end(&stage);
+}
+
+/* The next hello that says so many tasks are held. */
+static void expect_held(struct stage *stage, const struct wire_held_task *held, size_t count,
+                        uint64_t newest)
+{
+    struct received received = expect(stage, WIRE_HELLO);
+    const struct wire_hello *hello = WIRE_BODY(&received.message, hello);
+    assert_int_equal(hello->held.count, count);
+    assert_int_equal(hello->newest, newest);
+    for (size_t i = 0; i < count; i++) {
+        const struct wire_held_task *found = &WIRE_ITEMS(hello->held, held_task)[i];
+        assert_int_equal(found->stage, held[i].stage);
+        assert_int_equal(found->start, held[i].start);
+        assert_int_equal(found->count, held[i].count);
+        assert_int_equal(found->epoch, held[i].epoch);
+    }
+    drop(&received);
+}
+
+static void hello_says_what_is_held(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}, {20, 10, 3}, {30, 10, 4}};
+    const struct wire_held_task held[] = {{5, 20, 10, 3}, {5, 30, 10, 4}, {5, 0, 10, 1}};
+    begin(&stage);
+    stage.welcome = (struct wire_welcome){1, 1000, 60000};
+    expect_held(&stage, held, 0, 0);
+    lease(&stage, 5, tasks, 4);
+    finish(&stage, take_task(&stage, 5, 0), 0);
+    expect_result(&stage, 5, tasks[0]); /* and is not accepted */
+    finish(&stage, take_task(&stage, 5, 10), E_DEVICE);
+    struct received failed = expect(&stage, WIRE_FAILED);
+    drop(&failed);
+    struct outcome *running = take_task(&stage, 5, 20);
+    reply(&stage, WIRE_REFUSED, &(struct wire_refused){0, "E_STATE", "say hello first"});
+    expect_held(&stage, held, 3, 4);
+    reply(&stage, WIRE_REVOKE, &(struct wire_revoke){.stage = 5});
+    while (!atomic_load(&stage.cancelled))
+        continue;
+    finish(&stage, running, E_INTERRUPTED);
+    expect_result(&stage, 5, tasks[0]);
+    accept_result(&stage, 5, tasks[0]);
+    failed = expect(&stage, WIRE_FAILED);
+    drop(&failed);
+    accept_result(&stage, 5, tasks[1]);
+    end(&stage);
+}
+
+/* Drained: what waits goes back by a hello, what runs is delivered, and then the worker leaves. */
+static void draining_finishes_what_runs(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_held_task held[] = {{5, 0, 10, 1}};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, tasks, 2);
+    struct outcome *running = take_task(&stage, 5, 0);
+    reply(&stage, WIRE_DRAIN, &(struct wire_drain){99}); /* somebody else's */
+    reply(&stage, WIRE_DRAIN, &(struct wire_drain){4711});
+    expect_held(&stage, held, 1, 2);
+    lease(&stage, 5, &(struct wire_task){20, 10, 3}, 1); /* had crossed the hello */
+    expect_held(&stage, held, 1, 3);
+    finish(&stage, running, 0);
+    expect_result(&stage, 5, tasks[0]);
+    accept_result(&stage, 5, tasks[0]);
+    next_letter(&stage, LETTER_STOP); /* nobody asked it to leave */
+    compute_has_stopped(&stage);
+    struct received goodbye = expect(&stage, WIRE_GOODBYE);
+    drop(&goodbye);
+    pthread_join(stage.thread, NULL);
+    assert_int_equal(stage.failed, 0);
+    close_stage(&stage);
 }
 
 static void a_fetch_survives_a_reconnection(void **state)
@@ -585,6 +688,9 @@ int main(void)
         cmocka_unit_test(a_silent_broker_is_greeted_and_told_again),
         cmocka_unit_test(a_restarted_broker_gets_everything_again),
         cmocka_unit_test(a_revoked_stage_is_dropped_but_not_what_runs),
+        cmocka_unit_test(what_runs_is_revoked),
+        cmocka_unit_test(hello_says_what_is_held),
+        cmocka_unit_test(draining_finishes_what_runs),
         cmocka_unit_test(a_fetch_survives_a_reconnection),
         cmocka_unit_test(hostile_frames_do_no_harm),
         cmocka_unit_test(leaving_drops_what_was_interrupted),

@@ -1,0 +1,352 @@
+/* A real broker and scripted workers: what a hello says of the tasks held, over broken connections
+ * and brokers' ends; draining; workers on which everything fails. */
+#include "support.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char small[] = "format: facefarm-job/1\n"
+                            "name: small\n"
+                            "bundle: toy\n"
+                            "stages:\n"
+                            "  - {kind: label, name: labels, count: 60, task_size: 10}\n";
+
+struct bench {
+    struct support s;
+    struct peer client;
+    uint64_t job;
+};
+
+static int open_with(void **state, int silence_ms)
+{
+    struct bench *b = calloc(1, sizeof *b);
+    support_open(&b->s);
+    support_start(&b->s, 50, silence_ms);
+    peer_open(&b->s, &b->client);
+    support_add_bundle(&b->s, &b->client);
+    b->job = support_submit(&b->client, small);
+    *state = b;
+    return 0;
+}
+
+static int open_bench(void **state)
+{
+    return open_with(state, 60000);
+}
+
+static int open_impatient(void **state)
+{
+    return open_with(state, 1000);
+}
+
+static int close_bench(void **state)
+{
+    struct bench *b = *state;
+    peer_close(&b->client);
+    support_close(&b->s);
+    free(b);
+    return 0;
+}
+
+static void restart(struct bench *b, int silence_ms)
+{
+    peer_close(&b->client);
+    support_kill(&b->s, SIGKILL);
+    support_start(&b->s, 50, silence_ms);
+    peer_open(&b->s, &b->client);
+}
+
+/* The worker's next hello says that it holds this task. */
+static void says(struct worker *worker, const struct held *held, uint64_t start)
+{
+    worker->held[worker->held_count++] =
+        (struct wire_held_task){held->lease.stage, start, 10, held->task.epoch};
+}
+
+static uint64_t list_workers(struct bench *b, const struct wire_worker_info **info)
+{
+    peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){4});
+    const struct wire_workers *list = peer_expect(&b->client, WIRE_WORKERS);
+    *info = WIRE_ITEMS(list->workers, worker_info);
+    return list->workers.count;
+}
+
+/* ---- what is held ---- */
+
+/* The lease was lost with the connection, and both sides live: it goes back, and no attempt counts.
+ */
+static void a_lost_lease_comes_again(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    struct held first = worker_hold(&worker);
+    peer_close(&worker.peer);
+    peer_open(&b->s, &worker.peer);
+    worker_hello(&worker, 1, 1); /* holds nothing */
+    struct held again = worker_hold(&worker);
+    assert_int_equal(again.task.start, first.task.start);
+    assert_true(again.task.epoch > first.task.epoch);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "0");
+    held_free(&first);
+    held_free(&again);
+    peer_close(&worker.peer);
+}
+
+/* On the same connection a lease may have crossed the hello. */
+static void a_lease_under_way_stays(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 1);
+    struct held held = worker_hold(&worker);
+    worker_hello(&worker, 1, 1); /* "newest 0": as if it had been sent before the lease came */
+    assert_null(peer_next(&worker.peer, 50));
+    worker.newest = held.task.epoch; /* now it has come, and is not held */
+    worker_hello(&worker, 1, 1);
+    struct held again = worker_hold(&worker);
+    assert_int_equal(again.task.start, held.task.start);
+    held_free(&held);
+    held_free(&again);
+    peer_close(&worker.peer);
+}
+
+/* A broker that was started anew waits for who was alive, adopts what it holds, and leases it to
+ * nobody. */
+static void running_tasks_outlive_the_broker(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker, other;
+    const struct wire_worker_info *info;
+    worker_open(&b->s, &worker, 1, 2);
+    struct held held = worker_hold(&worker);
+    peer_close(&worker.peer);
+    restart(b, 60000);
+    worker_open(&b->s, &other, 2, 6);
+    assert_null(peer_next(&other.peer, 100)); /* the first one is waited for */
+    peer_open(&b->s, &worker.peer);
+    says(&worker, &held, 0);
+    says(&worker, &held, 10);
+    says(&worker, &held, 55);                                /* beyond the end */
+    worker.held[3] = (struct wire_held_task){777, 0, 10, 9}; /* no stage */
+    worker.held_count = 4;
+    worker_hello(&worker, 1, 2);
+    for (int i = 0; i < 2; i++) {
+        const struct wire_revoke *revoke = peer_expect(&worker.peer, WIRE_REVOKE);
+        assert_int_equal(revoke->tasks.count, 1);
+        assert_int_equal(revoke->stage, i == 0 ? held.lease.stage : 777);
+    }
+    struct held rest = worker_hold(&other);
+    assert_int_equal(rest.task.start, 20);
+    assert_int_equal(rest.lease.tasks.count, 4);
+    assert_true(rest.task.epoch > held.task.epoch);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    assert_int_equal(list_workers(b, &info), 2);
+    assert_int_equal(info[0].leased + info[1].leased, 5);
+    held_free(&held);
+    held_free(&rest);
+    peer_close(&worker.peer);
+    peer_close(&other.peer);
+}
+
+/* Whoever does not come back is waited for as long as silence means loss, not longer. */
+static void the_dead_are_not_waited_for(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    worker_open(&b->s, &worker, 1, 2);
+    struct held held = worker_hold(&worker);
+    held_free(&held);
+    peer_close(&worker.peer);
+    restart(b, 1000);
+    worker_open(&b->s, &worker, 2, 2);
+    while (!peer_next(&worker.peer, 50))
+        peer_send(&worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+    assert_int_equal(worker.peer.message.type, WIRE_LEASE);
+    peer_close(&worker.peer);
+}
+
+/* Thought lost, its tasks lent to another: when it wakes, it is told to drop them. */
+static void the_late_are_told(void **state)
+{
+    struct bench *b = *state;
+    struct worker sleeper, other;
+    worker_open(&b->s, &sleeper, 1, 6);
+    struct held held = worker_hold(&sleeper);
+    assert_int_equal(held.lease.tasks.count, 6);
+    worker_open(&b->s, &other, 2, 3);
+    while (!peer_next(&other.peer, 50))
+        peer_send(&other.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+    assert_int_equal(other.peer.message.type, WIRE_LEASE);
+    uint64_t taken = WIRE_ITEMS(WIRE_BODY(&other.peer.message, lease)->tasks, task)[0].start;
+    says(&sleeper, &held, taken);
+    says(&sleeper, &held, taken == 0 ? 30 : 0);
+    worker_hello(&sleeper, 1, 1);
+    const struct wire_revoke *revoke = peer_expect(&sleeper.peer, WIRE_REVOKE);
+    assert_int_equal(WIRE_ITEMS(revoke->tasks, task)->start, taken);
+    assert_null(peer_next(&sleeper.peer, 50)); /* with the other it has its fill */
+    held_free(&held);
+    peer_close(&sleeper.peer);
+    peer_close(&other.peer);
+}
+
+/* ---- draining ---- */
+
+static void order(struct bench *b, const char *worker, const char *what, enum wire_type answer)
+{
+    peer_send(&b->client, WIRE_WORKER_ORDER, &(struct wire_worker_order){6, worker, what});
+    peer_expect(&b->client, answer);
+}
+
+static void a_drained_worker_gets_no_more(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker, next;
+    const struct wire_worker_info *info;
+    worker_open(&b->s, &worker, 1, 2);
+    struct held held = worker_hold(&worker);
+    order(b, "nobody", "drain", WIRE_REFUSED);
+    order(b, "scripted", "dance", WIRE_REFUSED);
+    order(b, "scripted", "restore", WIRE_REFUSED);
+    order(b, "scripted", "drain", WIRE_WORKERS);
+    assert_int_equal(((const struct wire_drain *)peer_expect(&worker.peer, WIRE_DRAIN))->session,
+                     1);
+    assert_int_equal(list_workers(b, &info), 1);
+    assert_string_equal(info->state, "draining");
+    /* What it gives back is not leased to it again. */
+    says(&worker, &held, 0);
+    worker.newest = held.task.epoch + 1;
+    worker_hello(&worker, 1, 0);
+    assert_int_equal(list_workers(b, &info), 1);
+    assert_int_equal(info->leased, 1);
+    worker_result(&worker, &held.lease, &held.task, 0);
+    peer_expect(&worker.peer, WIRE_ACCEPTED);
+    peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
+    worker_open(&b->s, &next, 2, 6);
+    struct held rest = worker_hold(&next);
+    assert_int_equal(rest.lease.tasks.count, 5);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "0");
+    order(b, "1", "drain", WIRE_REFUSED); /* it is gone */
+    held_free(&held);
+    held_free(&rest);
+    peer_close(&worker.peer);
+    peer_close(&next.peer);
+}
+
+/* ---- workers on which everything fails ---- */
+
+static void fail_all(struct worker *worker, const struct wire_lease *lease, const char *code)
+{
+    for (size_t i = 0; i < lease->tasks.count; i++) {
+        struct wire_failed failed = {.stage = lease->stage,
+                                     .task = WIRE_LIST(&WIRE_ITEMS(lease->tasks, task)[i], 1),
+                                     .code = code,
+                                     .text = "broken",
+                                     .log = ""};
+        peer_send(&worker->peer, WIRE_FAILED, &failed);
+    }
+}
+
+/* Fails all it gets until it gets no more; returns how many leases that were. */
+static unsigned fail_until_quiet(struct worker *worker, const char *code)
+{
+    const struct wire_message *m;
+    unsigned leases = 0;
+    while ((m = peer_next(&worker->peer, 200)) != NULL)
+        if (m->type == WIRE_LEASE) {
+            leases++;
+            fail_all(worker, WIRE_BODY(m, lease), code);
+        }
+    return leases;
+}
+
+static void a_broken_worker_is_set_aside_and_taken_back(void **state)
+{
+    struct bench *b = *state;
+    struct worker broken, good;
+    const struct wire_worker_info *info;
+    worker_open(&b->s, &broken, 1, 1);
+    fail_until_quiet(&broken, "E_DEVICE");
+    assert_int_equal(list_workers(b, &info), 1);
+    assert_string_equal(info->state, "aside");
+    assert_non_null(strstr(info->reason, "4 tasks failed here in a row, last: E_DEVICE: broken"));
+    assert_string_equal(support_sql(&b->s, "SELECT state FROM job"), "running");
+    /* A new broker knows it, too. */
+    peer_close(&broken.peer);
+    restart(b, 60000);
+    worker_open(&b->s, &broken, 1, 1);
+    assert_null(peer_next(&broken.peer, 50));
+    order(b, "scripted", "restore", WIRE_WORKERS);
+    struct held held = worker_hold(&broken);
+    held_free(&held);
+    assert_int_equal(list_workers(b, &info), 1);
+    assert_string_equal(info->state, "busy");
+    assert_string_equal(info->reason, "");
+    peer_send(&broken.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
+    worker_open(&b->s, &good, 2, 2);
+    worker_run(&good, &b->client, b->job, 0);
+    assert_string_equal(
+        support_sql(&b->s, "SELECT group_concat(event, ' ') FROM audit WHERE event LIKE 'worker%'"),
+        "worker_aside worker_restore");
+    peer_close(&good.peer);
+    peer_close(&broken.peer);
+}
+
+/* What fails for a reason of the task is the worker's fault where another can do it. */
+static void judged_by_what_others_can(void **state)
+{
+    struct bench *b = *state;
+    struct worker broken, good;
+    const struct wire_worker_info *info;
+    worker_open(&b->s, &good, 1, 1);
+    struct held held = worker_hold(&good), next;
+    worker_result(&good, &held.lease, &held.task, 0);
+    peer_expect(&good.peer, WIRE_ACCEPTED);
+    next = worker_hold(&good); /* it stays, so failed ranges are left to it */
+    worker_open(&b->s, &broken, 2, 1);
+    assert_int_equal(fail_until_quiet(&broken, "E_INVALID"), 4);
+    assert_int_equal(list_workers(b, &info), 2);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(info[i].state, info[i].tasks_failed > 0 ? "aside" : "busy");
+    worker_result(&good, &next.lease, &next.task, 0);
+    worker_run(&good, &b->client, b->job, 0);
+    support_await_job(&b->client, b->job, "done");
+    held_free(&held);
+    held_free(&next);
+    peer_close(&good.peer);
+    peer_close(&broken.peer);
+}
+
+/* A worker alone with a job that cannot be: the job fails, the worker stays. */
+static void a_bad_job_is_not_the_workers_fault(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    const struct wire_worker_info *info;
+    worker_open(&b->s, &worker, 1, 2);
+    fail_until_quiet(&worker, "E_INVALID");
+    support_await_job(&b->client, b->job, "failed");
+    assert_int_equal(list_workers(b, &info), 1);
+    assert_string_equal(info->state, "idle");
+    peer_close(&worker.peer);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        TEST(a_lost_lease_comes_again),
+        TEST(a_lease_under_way_stays),
+        TEST(running_tasks_outlive_the_broker),
+        TEST(the_dead_are_not_waited_for),
+        cmocka_unit_test_setup_teardown(the_late_are_told, open_impatient, close_bench),
+        TEST(a_drained_worker_gets_no_more),
+        TEST(a_broken_worker_is_set_aside_and_taken_back),
+        TEST(judged_by_what_others_can),
+        TEST(a_bad_job_is_not_the_workers_fault),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
