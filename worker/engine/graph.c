@@ -200,6 +200,15 @@ void graph_count_uses(struct graph *graph)
         count_node(graph, &graph->nodes[i]);
 }
 
+void graph_drop_file(struct graph *graph)
+{
+    Onnx__ModelProto *model = graph->model;
+    onnx_free(&model);
+    graph->model = NULL;
+    for (size_t i = 0; i < graph->node_count; i++)
+        graph->nodes[i].attributes = NULL;
+}
+
 static void free_node(struct node *node)
 {
     free(node->inputs);

@@ -153,6 +153,9 @@ MUST_CHECK int graph_add_problem(struct graph *graph, size_t node, const struct 
 /* Whether a node or the graph's outputs name the value, before uses are counted. */
 bool graph_names(const struct graph *graph, int value);
 
+/* Frees the file, once nobody asks for attributes any more: after lowering. */
+void graph_drop_file(struct graph *graph);
+
 /* Counts uses anew and marks nodes dead none of whose outputs is used. */
 void graph_count_uses(struct graph *graph);
 

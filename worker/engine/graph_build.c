@@ -67,13 +67,14 @@ static int add_initializers(struct builder *builder, struct error *err)
     if (builder->proto->n_sparse_initializer)
         return error_set(err, E_UNSUPPORTED, "sparse initializers");
     for (size_t i = 0; i < builder->proto->n_initializer; i++) {
-        const Onnx__TensorProto *tensor = builder->proto->initializer[i];
+        Onnx__TensorProto *tensor = builder->proto->initializer[i];
         int value = 0;
         int failed = define(builder, tensor->name, &value, err);
         if (!failed)
             failed = onnx_tensor(tensor, &builder->graph->values[value], err);
         if (failed)
             return failed;
+        onnx_drop_elements(tensor); /* weights are most of what a process holds */
     }
     return 0;
 }

@@ -350,6 +350,19 @@ static int lower_graph_output(struct lowering *lowering, size_t i, struct error 
     return 0;
 }
 
+/* A constant's elements are in the steps' constants once the last node that names it is lowered: weights
+ * need not be held twice. */
+static void drop_constants(struct graph *graph, const struct node *node)
+{
+    for (size_t i = 0; i < node->input_count; i++) {
+        struct value *in = node_input(graph, node, i);
+        if (!in || !in->data || --in->uses > 0)
+            continue;
+        free(in->data);
+        in->data = NULL;
+    }
+}
+
 static int lower_nodes(struct lowering *lowering, struct error *err)
 {
     struct graph *graph = lowering->graph;
@@ -364,6 +377,7 @@ static int lower_nodes(struct lowering *lowering, struct error *err)
                                                  "constant)");
         if (failed)
             return node_error(graph, node, failed, err);
+        drop_constants(graph, node);
     }
     lowering->node = NULL;
     return 0;

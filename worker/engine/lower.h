@@ -113,7 +113,8 @@ struct lowering {
     int (*of_value)[2];      /* per value: its tensor in each layout, or -1 */
 };
 
-/* Lowers the whole graph into `lowering`, which the caller has zeroed. Free with lowering_free. */
+/* Lowers the whole graph into `lowering`, which the caller has zeroed. Free with lowering_free. The graph's
+ * constants are given up on the way: it cannot be lowered twice. */
 MUST_CHECK int lowering_run(struct lowering *lowering, struct graph *graph,
                             const struct lowering_target *target, struct error *err);
 void lowering_free(struct lowering *lowering);

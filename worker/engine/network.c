@@ -206,6 +206,7 @@ static int lower_network(struct engine_network *network, const struct network_op
         failed = lowering_run(&network->lowering, network->graph, &target, err);
     tuning_close(&tuning);
     network->lowering.target.tuning = NULL;
+    graph_drop_file(network->graph);
     return failed;
 }
 

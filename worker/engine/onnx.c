@@ -228,3 +228,12 @@ int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value, struct err
     value->batched = false;
     return 0;
 }
+
+void onnx_drop_elements(Onnx__TensorProto *tensor)
+{
+    free(tensor->raw_data.data); /* onnx_unpack's allocator is malloc's */
+    tensor->raw_data = (ProtobufCBinaryData){0};
+    free(tensor->float_data);
+    tensor->float_data = NULL;
+    tensor->n_float_data = 0;
+}

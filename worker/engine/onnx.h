@@ -25,4 +25,7 @@ MUST_CHECK int onnx_opset(const Onnx__ModelProto *model, int *opset, struct erro
 MUST_CHECK int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value,
                            struct error *err);
 
+/* Frees the elements of a tensor that nobody reads again; what is left of it says so. */
+void onnx_drop_elements(Onnx__TensorProto *tensor);
+
 #endif
