@@ -157,20 +157,22 @@ static int send_scores(struct broker *b, const struct reply *reply,
 {
     size_t count = (size_t)reply->task.count, columns = bundle->layout.columns;
     float *ages = buffer, *logits = ages + 2 * count;
-    float *rows = logits + count * bundle->layout.attributes;
+    float *row = logits + count * bundle->layout.attributes, *rows = row + columns;
     int rc = results_read_scores(b->db, (int64_t)reply->id, &bundle->layout, reply->task.start,
                                  count, ages, logits, err);
     if (rc < 0)
         return rc;
-    for (size_t i = 0; i < count; i++)
-        join_row(bundle, ages + 2 * i, logits + i * bundle->layout.attributes, rows + i * columns);
+    for (size_t i = 0; i < count; i++) {
+        join_row(bundle, ages + 2 * i, logits + i * bundle->layout.attributes, row);
+        memcpy(rows + i * reply->columns, row + reply->first_column, reply->columns * sizeof *row);
+    }
     struct wire_scores body = {
         .request = reply->request,
         .stage = reply->id,
         .start = reply->task.start,
         .count = count,
-        .columns = columns,
-        .scores = {(const uint8_t *)rows, count * columns * sizeof *rows},
+        .columns = reply->columns,
+        .scores = {(const uint8_t *)rows, count * reply->columns * sizeof *rows},
     };
     return socket_send(b->socket, &reply->to, WIRE_SCORES, &body, err);
 }
@@ -182,7 +184,7 @@ int answer_scores(struct broker *b, const struct reply *reply, struct error *err
         return error_set(err, E_STATE, "stage %llu has ended", (unsigned long long)reply->id);
     const struct farm_bundle *bundle = stage->job->bundle;
     size_t values = bundle->layout.columns + bundle->layout.attributes + 2;
-    float *buffer = calloc((size_t)reply->task.count * values, sizeof *buffer);
+    float *buffer = calloc(((size_t)reply->task.count + 1) * values, sizeof *buffer);
     if (!buffer)
         return error_set(err, E_MEMORY, "no memory for scores");
     int rc = send_scores(b, reply, bundle, buffer, err);

@@ -111,6 +111,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_HELD_TASK:
     case WIRE_STAGE_METRICS:
     case WIRE_BOUNDARY:
+    case WIRE_FITTED:
     case WIRE_FILE:
     case WIRE_DIRECTION:
     case WIRE_STAGE_INFO:

@@ -25,6 +25,7 @@ struct reply {
     uint64_t request;
     uint64_t id;                 /* job, stage, worker or session, by type */
     struct wire_task task;       /* accepted; scores: start and count; revoke: count 0: all */
+    size_t first_column, columns; /* scores: of a row, what is sent */
     int code;                    /* refused */
     char *text;                  /* refused: owned; bundle_added: the name, owned */
     char hash[DIGEST_HEX_BYTES]; /* bundle_added */

@@ -181,6 +181,12 @@ int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
         return error_set(
             err, E_LIMIT, "count: %llu scores of %llu bytes, 1 to %u bytes are allowed",
             (unsigned long long)fetch->count, (unsigned long long)bytes, LIMIT_ROWS_BYTES);
+    uint64_t all = stage->job->bundle->layout.columns;
+    if (fetch->columns == 0 || fetch->first_column >= all ||
+        fetch->columns > all - fetch->first_column)
+        return error_set(err, E_LIMIT, "columns: %llu + %llu, a row of scores has %llu",
+                         (unsigned long long)fetch->first_column,
+                         (unsigned long long)fetch->columns, (unsigned long long)all);
     if (!interval_set_contains(&stage->plan.done, fetch->start, end))
         return error_set(err, E_STATE, "scores %llu to %llu of stage %llu are not there",
                          (unsigned long long)fetch->start, (unsigned long long)end,
@@ -190,7 +196,9 @@ int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
                                .type = WIRE_SCORES,
                                .request = fetch->request,
                                .id = fetch->stage,
-                               .task = {fetch->start, fetch->count, 0}},
+                               .task = {fetch->start, fetch->count, 0},
+                               .first_column = fetch->first_column,
+                               .columns = fetch->columns},
                NULL);
     return 0;
 }

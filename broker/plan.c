@@ -36,7 +36,7 @@ static uint64_t usual_size(const struct spec_stage *stage, uint64_t total)
 static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle *bundle)
 {
     if (stage->kind == SPEC_FIT)
-        return (uint64_t)bundle_latent_size(bundle) * sizeof(float);
+        return (uint64_t)bundle_latent_size(bundle) * sizeof(float) * SPEC_METHODS;
     uint64_t boundaries = bundle->attributes_count + (bundle->age_estimators_count > 0);
     return spec_stage_variants(stage, boundaries) * bundle_score_columns(bundle) * sizeof(float);
 }

@@ -49,17 +49,16 @@ static int check_scores(const struct wire_result *result, const struct farm_stag
 
 /* ---- boundaries ---- */
 
-static int check_normal(const struct wire_boundary *boundary, const struct farm_bundle *bundle,
+static int check_normal(struct wire_bytes normal, const struct farm_bundle *bundle,
                         struct error *err)
 {
     size_t size = bundle_latent_size(bundle->bundle) * sizeof(float);
-    if (boundary->normal.size != size)
-        return error_set(err, E_INVALID, "normal: %zu bytes, expected %zu", boundary->normal.size,
-                         size);
-    int rc = check_finite("normal", boundary->normal, err);
+    if (normal.size != size)
+        return error_set(err, E_INVALID, "normal: %zu bytes, expected %zu", normal.size, size);
+    int rc = check_finite("normal", normal, err);
     double square = 0;
     for (size_t i = 0; rc == 0 && i < size / sizeof(float); i++) {
-        double value = (double)float_at(boundary->normal.data, i);
+        double value = (double)float_at(normal.data, i);
         square += value * value;
     }
     if (rc == 0 && fabs(sqrt(square) - 1) > UNIT_TOLERANCE)
@@ -80,7 +79,7 @@ static int check_boundary(const struct wire_boundary *boundary, uint64_t positio
     if (boundary->test_auc > 1 || (boundary->test_auc < 0 && boundary->test_auc != -1))
         return error_set(err, E_INVALID, "test_auc: %g, expected 0 to 1, or -1",
                          boundary->test_auc);
-    return check_normal(boundary, bundle, err);
+    return check_normal(boundary->normal, bundle, err);
 }
 
 static int check_boundaries(const struct wire_result *result, const struct farm_stage *stage,
@@ -97,6 +96,79 @@ static int check_boundaries(const struct wire_result *result, const struct farm_
         if (rc < 0)
             error_prefix(err, rc, "boundary %llu", (unsigned long long)i);
     }
+    return rc;
+}
+
+/* ---- what stands beside them ---- */
+
+static bool is_method(const char *name)
+{
+    for (int m = 0; m < SPEC_METHODS; m++)
+        if (strcmp(name, spec_method_name((enum spec_method)m)) == 0)
+            return true;
+    return false;
+}
+
+static bool is_role(const char *name)
+{
+    static const char *const roles[] = {"chosen", "method", "fold", "curve", "cost"};
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(name, roles[i]) == 0)
+            return true;
+    return false;
+}
+
+static int check_fitted(const struct wire_fitted *fitted, const struct wire_task *task,
+                        const struct farm_bundle *bundle, struct error *err)
+{
+    if (fitted->position < task->start || fitted->position >= task->start + task->count)
+        return error_set(err, E_INVALID, "position: %llu, expected %llu to %llu",
+                         (unsigned long long)fitted->position, (unsigned long long)task->start,
+                         (unsigned long long)(task->start + task->count - 1));
+    if (!is_role(fitted->role))
+        return error_set(err, E_INVALID, "role: \"%s\"", fitted->role);
+    if (!is_method(fitted->method))
+        return error_set(err, E_INVALID, "method: \"%s\"", fitted->method);
+    return fitted->normal.size ? check_normal(fitted->normal, bundle, err) : 0;
+}
+
+static int compare_fitted(const void *a, const void *b)
+{
+    const struct wire_fitted *x = a, *y = b;
+    int role = strcmp(x->role, y->role), method = strcmp(x->method, y->method);
+    if (x->position != y->position)
+        return x->position < y->position ? -1 : 1;
+    if (role != 0)
+        return role;
+    return x->step != y->step ? (x->step < y->step ? -1 : 1) : method;
+}
+
+static int check_all_fitted(const struct wire_result *result, const struct farm_stage *stage,
+                            const struct wire_task *task, struct error *err)
+{
+    const struct wire_fitted *fitted = WIRE_ITEMS(result->fitted, fitted);
+    size_t count = result->fitted.count;
+    if (count > 0 && stage->spec->kind != SPEC_FIT)
+        return error_set(err, E_INVALID, "fitted: %zu, only a fit has any", count);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        rc = check_fitted(&fitted[i], task, stage->job->bundle, err);
+        if (rc < 0)
+            error_prefix(err, rc, "fitted %zu", i);
+    }
+    struct wire_fitted *sorted = rc == 0 && count > 1 ? malloc(count * sizeof *sorted) : NULL;
+    if (rc < 0 || count < 2)
+        return rc;
+    if (!sorted)
+        return error_set(err, E_MEMORY, "no memory for %zu fits", count);
+    memcpy(sorted, fitted, count * sizeof *sorted);
+    qsort(sorted, count, sizeof *sorted, compare_fitted);
+    for (size_t i = 1; rc == 0 && i < count; i++)
+        if (compare_fitted(&sorted[i - 1], &sorted[i]) == 0)
+            rc = error_set(err, E_INVALID, "fitted: %s %llu of boundary %llu stands there twice",
+                           sorted[i].role, (unsigned long long)sorted[i].step,
+                           (unsigned long long)sorted[i].position);
+    free(sorted);
     return rc;
 }
 
@@ -182,6 +254,8 @@ int result_check(const struct wire_result *result, const struct farm_stage *stag
     if (rc == 0)
         rc = check_boundaries(result, stage, task, err);
     if (rc == 0)
+        rc = check_all_fitted(result, stage, task, err);
+    if (rc == 0)
         rc = check_files(result, stage, err);
     return rc;
 }
@@ -199,6 +273,25 @@ static int print_boundary(struct buffer *out, const struct wire_boundary *b, str
     return rc < 0 ? rc : buffer_append(out, b->normal.data, b->normal.size, err);
 }
 
+static int print_fitted(struct buffer *out, const struct wire_fitted *f, struct error *err)
+{
+    const uint64_t counts[] = {f->train_tp, f->train_fp, f->train_tn, f->train_fn,
+                               f->test_tp,  f->test_fp,  f->test_tn,  f->test_fn,
+                               f->rest_tp,  f->rest_fp,  f->rest_tn,  f->rest_fn};
+    const double reals[] = {f->cost,          f->offset,  f->cosine,   f->cosine_folds,
+                            f->auc,           f->auc_low, f->auc_high, f->f1_low,
+                            f->f1_high,       f->mcc_low, f->mcc_high, f->balanced_low,
+                            f->balanced_high, f->kappa};
+    int rc = buffer_printf(out, err, "fitted %llu %s %llu %s %llu", (unsigned long long)f->position,
+                           f->role, (unsigned long long)f->step, f->method,
+                           (unsigned long long)f->resamples);
+    for (size_t i = 0; rc == 0 && i < sizeof counts / sizeof *counts; i++)
+        rc = buffer_printf(out, err, " %llu", (unsigned long long)counts[i]);
+    for (size_t i = 0; rc == 0 && i < sizeof reals / sizeof *reals; i++)
+        rc = buffer_printf(out, err, " %a", reals[i]);
+    return rc < 0 ? rc : buffer_append(out, f->normal.data, f->normal.size, err);
+}
+
 int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], struct error *err)
 {
     struct buffer out;
@@ -208,6 +301,8 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
     int rc = buffer_append(&out, result->scores.data, result->scores.size, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = print_boundary(&out, &boundaries[i], err);
+    for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
+        rc = print_fitted(&out, &WIRE_ITEMS(result->fitted, fitted)[i], err);
     for (size_t i = 0; rc == 0 && i < result->files.count; i++)
         rc = buffer_printf(&out, err, "file %s %s %s %llu %llu %llu %llu %s\n", files[i].path,
                            files[i].kind, files[i].target, (unsigned long long)files[i].projected,
@@ -230,6 +325,8 @@ int result_store(struct database *db, const struct wire_result *result,
                                    task->count, stage->variants, result->scores.data, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = results_insert_boundary(db, stage->id, &boundaries[i], err);
+    for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
+        rc = results_insert_fitted(db, stage->id, &WIRE_ITEMS(result->fitted, fitted)[i], err);
     for (size_t i = 0; rc == 0 && i < result->files.count; i++)
         rc = results_insert_file(db, stage->id, &files[i], err);
     return rc;

@@ -145,11 +145,16 @@ void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension
                 z);
 }
 
-bool latent_held_out(uint64_t seed, uint64_t index, double share)
+void latent_choices(uint64_t seed, uint64_t index, uint32_t words[4])
 {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, PURPOSE_HOLDOUT};
-    uint32_t words[4];
     latent_philox(key, counter, words);
+}
+
+bool latent_held_out(uint64_t seed, uint64_t index, double share)
+{
+    uint32_t words[4];
+    latent_choices(seed, index, words);
     return (words[0] + 0.5) / 4294967296.0 < share;
 }

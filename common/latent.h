@@ -1,10 +1,10 @@
 /*
  * Latents: sample i of seed s is a pure function of (s, i), bit-identical on every machine.
  *
- * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key = s
- * and counter = (i, lane/4): each 32-bit word x gives the uniform u = (x + 0.5)/2^32 and the normal
- * Φ⁻¹(u) by Wichura's AS 241 (PPND16, Applied Statistics 37, 1988), in double with only
- * IEEE +, −, ×, ÷, √, rounded once to float.
+ * Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key =
+ * s and counter = (i, lane/4): each 32-bit word x gives the uniform u = (x + 0.5)/2^32 and the
+ * normal Φ⁻¹(u) by Wichura's AS 241 (PPND16, Applied Statistics 37, 1988), in double with only IEEE
+ * +, −, ×, ÷, √, rounded once to float.
  */
 #ifndef COMMON_LATENT_H
 #define COMMON_LATENT_H
@@ -50,6 +50,10 @@ void latent_normalise(const struct latent_law *law, size_t count, size_t dimensi
  * latent_draw by the normal law. */
 void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension,
                    enum latent_normalisation normalisation, float *z);
+
+/* Four words of sample i for choices about it, independent of its latent: [0] the hold-out, [1] the
+ * fold, [2] the place in a selection, [3] in a learning curve. */
+void latent_choices(uint64_t seed, uint64_t index, uint32_t words[4]);
 
 /* Whether sample i belongs to the held-out share (0..1) of a fit; independent of the latents. */
 bool latent_held_out(uint64_t seed, uint64_t index, double share);

@@ -20,8 +20,6 @@ static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
                                                   {"soft", PROJECTION_SOFT},
                                                   {"correlation", PROJECTION_CORRELATION},
                                                   {"naive", PROJECTION_NAIVE}};
-static const cyaml_strval_t weight_names[] = {{"balanced", SPEC_BALANCED},
-                                              {"none", SPEC_UNWEIGHTED}};
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT_FIELD(key, flags, type, most)                                                         \
@@ -43,6 +41,11 @@ static const cyaml_schema_field_t condition_fields[] = {
 static const cyaml_schema_value_t condition = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_condition, condition_fields)};
 
+static const cyaml_schema_value_t compared = {
+    CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum spec_method, spec_method_names, SPEC_METHODS)};
+
+static const cyaml_schema_value_t number = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
+
 static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
                                                     REAL_FIELD(to, raw_sweep),
                                                     INT_FIELD(steps, raw_sweep), CYAML_FIELD_END};
@@ -56,7 +59,14 @@ static const cyaml_schema_field_t stage_fields[] = {
     INT_FIELD(task_size, raw_stage),
     INT_FIELD(faces, raw_stage),
     ENUM_FIELD(output, raw_stage, output_names),
-    ENUM_FIELD(weights, raw_stage, weight_names),
+    ENUM_FIELD(weights, raw_stage, spec_weight_names),
+    ENUM_FIELD(method, raw_stage, spec_method_names),
+    ENUM_FIELD(set, raw_stage, spec_set_names),
+    CYAML_FIELD_SEQUENCE("compare", OPTIONAL, struct raw_stage, compare, &compared, 0, SPEC_METHODS),
+    CYAML_FIELD_SEQUENCE("costs", OPTIONAL, struct raw_stage, costs, &number, 0, SPEC_COSTS_MOST),
+    REAL_FIELD(extremes, raw_stage),
+    INT_FIELD(folds, raw_stage),
+    INT_FIELD(learning_curve, raw_stage),
     REAL_FIELD(train_share, raw_stage),
     REAL_FIELD(cost, raw_stage),
     ENUM_FIELD(projection, raw_stage, projection_names),
@@ -139,6 +149,7 @@ void spec_free(struct spec **spec)
         struct spec_stage *stage = &s->stages[i];
         free(stage->name);
         free(stage->from);
+        free(stage->costs);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);
@@ -250,15 +261,6 @@ static int print_evaluate(struct buffer *out, const struct spec_stage *stage, st
     return rc || stage->distances.steps == 0 ? rc : print_sweep(out, &stage->distances, err);
 }
 
-static int print_fit(struct buffer *out, const struct spec_stage *stage, struct error *err)
-{
-    char share[SPEC_NUMBER_BYTES], cost[SPEC_NUMBER_BYTES];
-    return buffer_printf(
-        out, err, "    from: %s\n    train_share: %s\n    cost: %s\n    weights: %s\n",
-        stage->from, spec_print_number(stage->train_share, share), spec_print_number(stage->cost, cost),
-        weight_names[stage->weights].str);
-}
-
 static int print_sample(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = print_range(out, stage, err);
@@ -278,7 +280,7 @@ static int print_stage(struct buffer *out, const struct spec_stage *stage, struc
     case SPEC_LABEL:
         return print_range(out, stage, err);
     case SPEC_FIT:
-        return print_fit(out, stage, err);
+        return spec_print_fit(out, stage, err);
     case SPEC_EDIT:
         return print_edit(out, stage, err);
     case SPEC_EVALUATE:

@@ -48,6 +48,24 @@ enum spec_output {
     SPEC_TAR, /* one tar of PNG files, in WebDataset's naming */
 };
 
+enum spec_method { /* how a fit finds its boundaries; see worker/fit.h */
+    SPEC_SVM,
+    SPEC_LEAST_SQUARES,   /* on the scores themselves */
+    SPEC_RIDGE,           /* least squares on the labels */
+    SPEC_MEAN_DIFFERENCE, /* of the classes */
+};
+#define SPEC_METHODS 4
+#define SPEC_COSTS_MOST 16
+#define SPEC_FOLDS_MOST 20
+#define SPEC_CURVE_MOST 12
+
+enum spec_set { /* which samples a fit takes, attribute by attribute */
+    SPEC_SET_ALL,
+    SPEC_SET_BALANCED, /* as many of the frequent class as there are of the rare one */
+    SPEC_SET_EXTREMES, /* the highest and the lowest scores, as InterFaceGAN does */
+    SPEC_SET_STUDY,    /* at most ten times as many as there are positives */
+};
+
 enum spec_weights {
     SPEC_BALANCED, /* each class weighs half */
     SPEC_UNWEIGHTED,
@@ -78,6 +96,14 @@ struct spec_stage {
     double train_share;      /* fit, in (0, 1) */
     double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */
     enum spec_weights weights; /* fit */
+    enum spec_method method;   /* fit */
+    unsigned compare;          /* fit: other methods to fit beside it, a bit 1 << method each */
+    enum spec_set set;         /* fit */
+    double extremes; /* fit, SPEC_SET_EXTREMES: a share of all (< 1) or a number for each side */
+    uint32_t folds;  /* fit: of cross-validation, 0: none */
+    uint32_t learning_curve; /* fit: how often the training set is halved */
+    double *costs;           /* fit: C to choose from by cross-validation; none: `cost` */
+    uint32_t costs_count;
     char **targets; /* edit, evaluate: directions, e.g. Smiling, -Young, Smiling+Eyeglasses, age */
     uint32_t targets_count;
     char **conditions; /* edit, evaluate: boundaries to leave alone; none = the plain edit only */
@@ -108,6 +134,7 @@ void spec_free(struct spec **spec);
 MUST_CHECK int spec_print(const struct spec *spec, struct buffer *yaml, struct error *err);
 
 const char *spec_kind_name(enum spec_kind kind); /* "sample", … */
+const char *spec_method_name(enum spec_method method); /* "svm", "least_squares", … */
 /* Index of the stage called `name`, or -1. */
 int spec_find(const struct spec *spec, const char *name);
 

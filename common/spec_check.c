@@ -13,13 +13,10 @@
 
 #define DEFAULT_SEED 1
 #define DEFAULT_ATTEMPTS 3
-#define DEFAULT_TRAIN_SHARE 0.8
-#define DEFAULT_COST 1
 #define DEFAULT_FACES 3
 #define DEFAULT_DISTANCE 3
 #define DEFAULT_STEPS 7
 #define DISTANCE_MAX 1e6
-#define COST_MAX 1e12
 
 #define OF(kind) (1u << (kind))
 #define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE))
@@ -41,6 +38,13 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"train_share", OF(SPEC_FIT), raw->train_share},
         {"cost", OF(SPEC_FIT), raw->cost},
         {"weights", OF(SPEC_FIT), raw->weights},
+        {"method", OF(SPEC_FIT), raw->method},
+        {"compare", OF(SPEC_FIT), raw->compare},
+        {"set", OF(SPEC_FIT), raw->set},
+        {"extremes", OF(SPEC_FIT), raw->extremes},
+        {"folds", OF(SPEC_FIT), raw->folds},
+        {"costs", OF(SPEC_FIT), raw->costs},
+        {"learning_curve", OF(SPEC_FIT), raw->learning_curve},
         {"targets", EDITED, raw->targets},
         {"conditions", EDITED, raw->conditions},
         {"projection", EDITED, raw->projection},
@@ -70,7 +74,7 @@ static int take_integer(const char *key, const int64_t *raw, int64_t absent, int
     return 0;
 }
 
-static int take_small(const char *key, const int64_t *raw, int64_t absent, int64_t least,
+int spec_take_small(const char *key, const int64_t *raw, int64_t absent, int64_t least,
                       int64_t most, uint32_t *value, struct error *err)
 {
     uint64_t wide = 0;
@@ -79,7 +83,7 @@ static int take_small(const char *key, const int64_t *raw, int64_t absent, int64
     return rc;
 }
 
-static int take_real(const char *key, const double *raw, double absent, double least, double most,
+int spec_take_real(const char *key, const double *raw, double absent, double least, double most,
                      double *value, struct error *err)
 {
     double found = raw ? *raw : absent;
@@ -177,13 +181,7 @@ static int complete_fit(const struct spec *spec, uint32_t position, const struct
                         struct spec_stage *stage, struct error *err)
 {
     int rc = take_from(spec, position, raw->from, SPEC_LABEL, &stage->from, err);
-    if (!rc)
-        rc = take_real("train_share", raw->train_share, DEFAULT_TRAIN_SHARE, 0.01, 0.99,
-                       &stage->train_share, err);
-    if (!rc)
-        rc = take_real("cost", raw->cost, DEFAULT_COST, 1e-12, COST_MAX, &stage->cost, err);
-    stage->weights = raw->weights ? *raw->weights : SPEC_BALANCED;
-    return rc;
+    return rc ? rc : spec_complete_fit(raw, stage, err);
 }
 
 static int complete_edited(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
@@ -205,13 +203,13 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
 
 static int take_sweep(const struct raw_sweep *raw, struct spec_sweep *sweep, struct error *err)
 {
-    int rc = take_real("distances: from", raw->from, -DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+    int rc = spec_take_real("distances: from", raw->from, -DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
                        &sweep->from, err);
     if (!rc)
-        rc = take_real("distances: to", raw->to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
+        rc = spec_take_real("distances: to", raw->to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
                        &sweep->to, err);
     return rc ? rc
-              : take_small("distances: steps", raw->steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
+              : spec_take_small("distances: steps", raw->steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
                            &sweep->steps, err);
 }
 
@@ -221,7 +219,7 @@ static int complete_edit(const struct spec *spec, uint32_t position, const struc
     const struct raw_sweep sweep = raw->distances ? *raw->distances : (struct raw_sweep){0};
     int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
     if (!rc)
-        rc = take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
+        rc = spec_take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
     return rc ? rc : take_sweep(&sweep, &stage->distances, err);
 }
 
@@ -233,7 +231,7 @@ static int complete_evaluate(const struct spec *spec, uint32_t position,
     if (!rc && raw->distances)
         rc = take_sweep(raw->distances, &stage->distances, err);
     return rc ? rc
-              : take_real("distance", raw->distance,
+              : spec_take_real("distance", raw->distance,
                           raw->distances ? stage->distances.to : DEFAULT_DISTANCE, -DISTANCE_MAX,
                           DISTANCE_MAX, &stage->distance, err);
 }
@@ -269,7 +267,7 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
     if (!rc)
         rc = check_keys(raw, err);
     if (!rc)
-        rc = take_small("task_size", raw->task_size, 0, 0, LIMIT_TASK_SAMPLES, &stage->task_size,
+        rc = spec_take_small("task_size", raw->task_size, 0, 0, LIMIT_TASK_SAMPLES, &stage->task_size,
                         err);
     if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
@@ -289,7 +287,7 @@ static int complete_head(const struct raw_spec *raw, struct spec *spec, struct e
     if (!rc)
         rc = take_integer("seed", raw->seed, DEFAULT_SEED, 0, INT64_MAX, &spec->seed, err);
     if (!rc)
-        rc = take_small("max_attempts", raw->max_attempts, DEFAULT_ATTEMPTS, 1, LIMIT_ATTEMPTS,
+        rc = spec_take_small("max_attempts", raw->max_attempts, DEFAULT_ATTEMPTS, 1, LIMIT_ATTEMPTS,
                         &spec->max_attempts, err);
     return rc;
 }

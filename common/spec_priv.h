@@ -2,6 +2,8 @@
 #ifndef COMMON_SPEC_PRIV_H
 #define COMMON_SPEC_PRIV_H
 
+#include <cyaml/cyaml.h>
+
 #include "common/spec.h"
 
 struct raw_sweep {
@@ -21,6 +23,12 @@ struct raw_stage {
     int64_t *start, *count, *task_size, *faces;
     enum spec_output *output;
     enum spec_weights *weights;
+    enum spec_method *method;
+    enum spec_set *set;
+    enum spec_method *compare;
+    double *extremes, *costs;
+    int64_t *folds, *learning_curve;
+    uint32_t compare_count, costs_count;
     enum projection_method *projection;
     double *train_share, *cost, *discount, *strength, *distance;
     char **targets;
@@ -52,6 +60,22 @@ int spec_short_place(const struct buffer *insertions, int code, struct error *er
 /* Fills what the stage says about its conditions: names, projection and weights. */
 MUST_CHECK int spec_complete_conditions(const struct raw_stage *raw, struct spec_stage *stage,
                                         struct error *err);
+
+/* Fills what a fit stage says, but `from`. */
+MUST_CHECK int spec_complete_fit(const struct raw_stage *raw, struct spec_stage *stage,
+                                 struct error *err);
+/* Prints it. */
+MUST_CHECK int spec_print_fit(struct buffer *out, const struct spec_stage *stage,
+                              struct error *err);
+
+/* A number from the file, `absent` where there is none; E_LIMIT with the key outside of the range. */
+MUST_CHECK int spec_take_real(const char *key, const double *raw, double absent, double least,
+                              double most, double *value, struct error *err);
+MUST_CHECK int spec_take_small(const char *key, const int64_t *raw, int64_t absent, int64_t least,
+                               int64_t most, uint32_t *value, struct error *err);
+
+extern const cyaml_strval_t spec_weight_names[2], spec_method_names[SPEC_METHODS],
+    spec_set_names[4];
 
 /* Whether a text has only characters that a direction can be made of. */
 bool spec_is_expression(const char *text);

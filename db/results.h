@@ -46,6 +46,8 @@ MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
 
 MUST_CHECK int results_insert_boundary(struct database *db, int64_t stage,
                                        const struct wire_boundary *boundary, struct error *err);
+MUST_CHECK int results_insert_fitted(struct database *db, int64_t stage,
+                                     const struct wire_fitted *fitted, struct error *err);
 /* Calls `each` for the boundaries of a fit stage by position, until it returns non-zero, which is
  * handed on. */
 struct results_boundary {

@@ -124,6 +124,51 @@ int results_insert_boundary(struct database *db, int64_t stage, const struct wir
     return statement_run(q, err);
 }
 
+/* NULL where no bootstrap was made. */
+static void bind_interval(struct statement *q, int at, const struct wire_fitted *f,
+                          const double *values, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (f->resamples > 0)
+            statement_bind_real(q, at + i, values[i]);
+        else
+            statement_bind_null(q, at + i);
+}
+
+int results_insert_fitted(struct database *db, int64_t stage, const struct wire_fitted *f,
+                          struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "fitted_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)f->position);
+    statement_bind_text(q, 3, f->role);
+    statement_bind_int(q, 4, (int64_t)f->step);
+    statement_bind_text(q, 5, f->method);
+    statement_bind_real(q, 6, f->cost);
+    if (f->normal.size > 0)
+        statement_bind_blob(q, 7, f->normal.data, f->normal.size);
+    else
+        statement_bind_null(q, 7);
+    statement_bind_real(q, 8, f->offset);
+    statement_bind_real(q, 9, f->cosine);
+    statement_bind_real(q, 10, f->cosine_folds);
+    const uint64_t counts[] = {f->train_tp, f->train_fp, f->train_tn, f->train_fn,
+                               f->test_tp,  f->test_fp,  f->test_tn,  f->test_fn,
+                               f->rest_tp,  f->rest_fp,  f->rest_tn,  f->rest_fn};
+    for (int i = 0; i < 12; i++)
+        statement_bind_int(q, 11 + i, (int64_t)counts[i]);
+    statement_bind_int(q, 23, (int64_t)f->resamples);
+    bind_interval(q, 24, f,
+                  (const double[]){f->auc, f->auc_low, f->auc_high, f->f1_low, f->f1_high,
+                                   f->mcc_low, f->mcc_high, f->balanced_low, f->balanced_high,
+                                   f->kappa},
+                  10);
+    return statement_run(q, err);
+}
+
 int results_each_boundary(struct database *db, int64_t stage,
                           int (*each)(void *context, const struct results_boundary *boundary,
                                       struct error *err),

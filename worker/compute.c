@@ -73,12 +73,16 @@ static int copy_scores(const struct wire_scores *scores, const struct fetch *fet
     return 0;
 }
 
-static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
-                        float *rows, struct error *err)
+static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t first,
+                        size_t columns, float *rows, struct error *err)
 {
     struct compute *compute = state;
     struct answer *answer = NULL;
-    compute->fetch = (struct fetch){.stage = stage, .start = start, .count = count};
+    compute->fetch = (struct fetch){.stage = stage,
+                                    .start = start,
+                                    .count = count,
+                                    .first_column = first,
+                                    .columns = columns};
     int failed = ask(compute, &answer, err);
     if (failed)
         return failed;

@@ -121,7 +121,9 @@ static void send_fetch(struct network *network)
     const struct wire_fetch_scores scores = {.request = network->request,
                                              .stage = fetch->stage,
                                              .start = fetch->start,
-                                             .count = fetch->count};
+                                             .count = fetch->count,
+                                             .first_column = fetch->first_column,
+                                             .columns = fetch->columns};
     network->fetch_sent = fetch->directions ? tell(network, WIRE_FETCH_DIRECTIONS, &directions)
                                             : tell(network, WIRE_FETCH_SCORES, &scores);
 }

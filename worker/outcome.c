@@ -71,7 +71,13 @@ void outcome_clear(struct outcome *outcome)
         free((void *)outcome->files[i].target);
         free((void *)outcome->files[i].sha256);
     }
+    for (size_t i = 0; i < outcome->fitted_count; i++) {
+        free((void *)outcome->fitted[i].role);
+        free((void *)outcome->fitted[i].method);
+        free((void *)outcome->fitted[i].normal.data);
+    }
     free(outcome->boundaries);
+    free(outcome->fitted);
     free(outcome->files);
     free(outcome->scores);
     struct assignment *assignment = outcome->assignment;
@@ -144,6 +150,26 @@ int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *bo
     return 0;
 }
 
+int outcome_add_fitted(struct outcome *outcome, const struct wire_fitted *fitted, struct error *err)
+{
+    struct wire_fitted *grown =
+        realloc(outcome->fitted, (outcome->fitted_count + 1) * sizeof *outcome->fitted);
+    if (!grown)
+        return error_set(err, E_MEMORY, "no memory for a fit's record");
+    outcome->fitted = grown;
+    struct wire_fitted copy = *fitted;
+    uint8_t *normal = malloc(fitted->normal.size + 1);
+    copy.role = strdup(fitted->role);
+    copy.method = strdup(fitted->method);
+    copy.normal.data = normal;
+    grown[outcome->fitted_count++] = copy;
+    if (!copy.role || !copy.method || !normal)
+        return error_set(err, E_MEMORY, "no memory for a fit's record");
+    if (fitted->normal.size > 0)
+        memcpy(normal, fitted->normal.data, fitted->normal.size);
+    return 0;
+}
+
 void outcome_result(const struct outcome *outcome, struct wire_result *result)
 {
     const struct assignment *assignment = outcome->assignment;
@@ -158,6 +184,7 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
         .columns = outcome->columns,
         .scores = {(const uint8_t *)outcome->scores, bytes},
         .boundaries = WIRE_LIST(outcome->boundaries, outcome->boundary_count),
+        .fitted = WIRE_LIST(outcome->fitted, outcome->fitted_count),
         .files = WIRE_LIST(outcome->files, outcome->file_count),
     };
 }

@@ -34,6 +34,7 @@ struct fetch { /* what a running task wants to know; one at a time */
     struct letter letter;
     bool directions; /* of the stage; else its scores start … start+count−1 */
     uint64_t stage, start, count;
+    size_t first_column, columns;
 };
 
 struct opening { /* how opening the device again went */
@@ -79,6 +80,8 @@ struct outcome {
     float *scores;                    /* owned, [task.count][variants][columns] */
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
+    struct wire_fitted *fitted; /* owned, with their texts and normals */
+    size_t fitted_count;
     struct wire_file *files; /* owned, with their texts */
     size_t file_count;
     bool sent;           /* since the last welcome */
@@ -104,6 +107,10 @@ MUST_CHECK int outcome_add_file(struct outcome *outcome, const struct wire_file 
 /* Adds a boundary; name and normal are copied. */
 MUST_CHECK int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *boundary,
                                     struct error *err);
+
+/* Adds what a boundary was fitted beside; its texts and normal are copied. */
+MUST_CHECK int outcome_add_fitted(struct outcome *outcome, const struct wire_fitted *fitted,
+                                  struct error *err);
 
 /* Fills the message that tells it; the message borrows from the outcome. */
 void outcome_result(const struct outcome *outcome, struct wire_result *result);

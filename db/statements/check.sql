@@ -117,7 +117,10 @@ FROM stage s WHERE s.kind = 'fit' AND (SELECT count(*) FROM boundary WHERE stage
 UNION ALL
 SELECT printf('stage %d: the boundary of %s has a normal of %d bytes, others have %d', b.stage_id, b.name, length(b.normal), m.most)
 FROM boundary b JOIN (SELECT stage_id, max(length(normal)) AS most FROM boundary GROUP BY stage_id) m USING (stage_id)
-WHERE length(b.normal) <> m.most OR length(b.normal) % 4 <> 0;
+WHERE length(b.normal) <> m.most OR length(b.normal) % 4 <> 0
+UNION ALL
+SELECT printf('stage %d: there is a fit (%s) of boundary %d, but not the boundary', f.stage_id, f.role, f.position)
+FROM fitted f WHERE NOT EXISTS (SELECT 1 FROM boundary b WHERE b.stage_id = f.stage_id AND b.position = f.position);
 
 -- A file belongs to a done range, and no two tasks share one (its path is the key).
 -- name: check_files

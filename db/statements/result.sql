@@ -22,6 +22,13 @@ INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cos
   train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
 
+-- name: fitted_insert
+INSERT INTO fitted (stage_id, position, role, step, method, cost, normal, "offset", cosine, cosine_folds,
+  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, rest_tp, rest_fp, rest_tn, rest_fn,
+  resamples, auc, auc_low, auc_high, f1_low, f1_high, mcc_low, mcc_high, balanced_low, balanced_high, kappa)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+  ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
+
 -- name: boundary_list
 SELECT position, name, normal FROM boundary WHERE stage_id = ?1 ORDER BY position;
 

@@ -492,7 +492,7 @@ static void frames_that_are_no_messages_are_refused(void **state)
               &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x", ""});
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
                         "E_STATE");
-    peer_send(&hostile, WIRE_FETCH_SCORES, &(struct wire_fetch_scores){2, 1, 0, 10});
+    peer_send(&hostile, WIRE_FETCH_SCORES, &(struct wire_fetch_scores){2, 1, 0, 10, 0, 1});
     assert_int_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->request,
                      2);
     peer_send(&hostile, WIRE_FETCH_DIRECTIONS, &(struct wire_fetch_directions){3, 1});

@@ -121,6 +121,49 @@ static void judges_boundaries(void **state)
     expect(&result, &stage, E_INVALID, "normal: value 1 is nan");
 }
 
+static void judges_what_was_fitted_beside(void **state)
+{
+    const struct spec_stage spec = {.kind = SPEC_FIT}, label = {.kind = SPEC_LABEL, .count = 9};
+    struct farm_stage stage = stage_of(&spec), labels = stage_of(&label);
+    float normal[4] = {0.6f, 0, 0.8f, 0}, scores[3] = {0};
+    struct wire_boundary boundary = {
+        .position = 1, .name = "Male", .normal = {(uint8_t *)normal, sizeof normal}, .test_auc = -1};
+    struct wire_fitted fitted[2] = {
+        {.position = 1, .role = "chosen", .method = "svm"},
+        {.position = 1, .role = "method", .method = "ridge", .normal = {(uint8_t *)normal, sizeof normal}}};
+    struct wire_task task = {1, 1, 1};
+    struct wire_result result = {.task = WIRE_LIST(&task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .boundaries = WIRE_LIST(&boundary, 1),
+                                 .fitted = WIRE_LIST(fitted, 2)};
+    struct error err;
+    char digests[2][DIGEST_HEX_BYTES];
+    (void)state;
+    expect(&result, &stage, 0, "");
+    assert_int_equal(result_digest(&result, digests[0], &err), 0);
+    fitted[1].auc_low = 1e-3;
+    assert_int_equal(result_digest(&result, digests[1], &err), 0);
+    assert_string_not_equal(digests[0], digests[1]);
+    fitted[1].position = 2;
+    expect(&result, &stage, E_INVALID, "fitted 1: position: 2, expected 1 to 1");
+    fitted[1].position = 1;
+    fitted[1].role = "guess";
+    expect(&result, &stage, E_INVALID, "fitted 1: role: \"guess\"");
+    fitted[1].role = "method";
+    fitted[1].method = "magic";
+    expect(&result, &stage, E_INVALID, "fitted 1: method: \"magic\"");
+    fitted[1].method = "ridge";
+    fitted[1].normal.size = 8;
+    expect(&result, &stage, E_INVALID, "fitted 1: normal: 8 bytes");
+    fitted[1] = fitted[0];
+    expect(&result, &stage, E_INVALID, "chosen 0 of boundary 1 stands there twice");
+    result.scores = (struct wire_bytes){(uint8_t *)scores, sizeof scores};
+    result.boundaries.count = 0;
+    result.variants = 1;
+    result.columns = 3;
+    expect(&result, &labels, E_INVALID, "fitted: 2, only a fit has any");
+}
+
 static void judges_paths(void **state)
 {
     static const char *const bad[] = {"",     "/etc/passwd", "..",   "a/../b", "a/..", "./a",
@@ -183,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(judges_scores),
         cmocka_unit_test(judges_boundaries),
+        cmocka_unit_test(judges_what_was_fitted_beside),
         cmocka_unit_test(judges_paths),
         cmocka_unit_test(digests_tell_values_apart_and_metrics_not),
     };

@@ -91,6 +91,38 @@ static void conditions_have_a_short_and_a_long_form(void **state)
     buffer_free(&text);
 }
 
+static void a_fit_says_how(void **state)
+{
+    (void)state;
+    struct spec *spec = parse("format: facefarm-job/1\nstages:\n"
+                              "  - {kind: label, count: 9}\n"
+                              "  - {kind: fit, name: a}\n"
+                              "  - {kind: fit, name: b, method: ridge, compare: [svm, ridge, mean_difference],\n"
+                              "     extremes: 0.1, costs: [0.1, 1, 10], learning_curve: 3}\n"
+                              "  - {kind: fit, name: c, set: study, folds: 10, costs: [2]}\n");
+    const struct spec_stage *s = spec->stages;
+    assert_true(s[1].method == SPEC_SVM && s[1].compare == 0 && s[1].set == SPEC_SET_ALL);
+    assert_true(s[1].folds == 0 && s[1].costs_count == 0 && s[1].cost == 1);
+    assert_int_equal(s[2].compare, 1u << SPEC_SVM | 1u << SPEC_MEAN_DIFFERENCE);
+    assert_true(s[2].set == SPEC_SET_EXTREMES && s[2].extremes == 0.1);
+    assert_true(s[2].folds == 5 && s[2].costs_count == 3 && s[2].costs[2] == 10);
+    assert_int_equal(s[2].learning_curve, 3);
+    assert_true(s[3].set == SPEC_SET_STUDY && s[3].folds == 10 && s[3].costs[0] == 2);
+    struct buffer first, second;
+    buffer_init(&first, 10000);
+    buffer_init(&second, 10000);
+    assert_ok(spec_print(spec, &first, &err));
+    spec_free(&spec);
+    spec = parse((char *)first.data);
+    assert_int_equal(spec->stages[2].compare, 1u << SPEC_SVM | 1u << SPEC_MEAN_DIFFERENCE);
+    assert_true(spec->stages[2].extremes == 0.1 && spec->stages[2].costs[0] == 0.1);
+    assert_ok(spec_print(spec, &second, &err));
+    assert_string_equal((char *)first.data, (char *)second.data);
+    spec_free(&spec);
+    buffer_free(&first);
+    buffer_free(&second);
+}
+
 static void totals_follow_from_the_bundle(void **state)
 {
     (void)state;
@@ -196,6 +228,17 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, from: nobody}\n", E_NOT_FOUND, "no label stage \"nobody\""},
     {HEAD LABEL "  - {kind: fit, train_share: 1}\n", E_LIMIT, "train_share: is 1"},
     {HEAD LABEL "  - {kind: fit, cost: .nan}\n", E_PARSE, ""},
+    {HEAD LABEL "  - {kind: fit, method: magic}\n", E_PARSE, "line 4"},
+    {HEAD LABEL "  - {kind: fit, compare: [svm, magic]}\n", E_PARSE, "line 4"},
+    {HEAD LABEL "  - {kind: fit, folds: 1}\n", E_INVALID, "folds: is 1, expected 2 to 20, or 0"},
+    {HEAD LABEL "  - {kind: fit, folds: 21}\n", E_LIMIT, "folds: is 21"},
+    {HEAD LABEL "  - {kind: fit, folds: 0, costs: [1, 2]}\n", E_INVALID, "to choose a cost"},
+    {HEAD LABEL "  - {kind: fit, cost: 1, costs: [1, 2]}\n", E_INVALID, "costs: stands beside cost"},
+    {HEAD LABEL "  - {kind: fit, costs: [1, 0]}\n", E_LIMIT, "costs: is 0"},
+    {HEAD LABEL "  - {kind: fit, set: all, extremes: 0.1}\n", E_INVALID, "only a fit on set: extremes"},
+    {HEAD LABEL "  - {kind: fit, extremes: 0.7}\n", E_INVALID, "expected a share up to 0.5"},
+    {HEAD LABEL "  - {kind: fit, learning_curve: 13}\n", E_LIMIT, "learning_curve: is 13"},
+    {HEAD "  - {kind: label, count: 9, folds: 2}\n", E_INVALID, "folds: a stage of kind label"},
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, distances: {steps: 65}}\n", E_LIMIT, "is 65"},
@@ -248,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
+        cmocka_unit_test(a_fit_says_how),
         cmocka_unit_test(totals_follow_from_the_bundle),
         cmocka_unit_test(an_evaluation_has_a_row_an_edit),
         cmocka_unit_test(a_printed_spec_reads_back_equal),

@@ -8,6 +8,7 @@
 
 #include "db/jobs.h"
 #include "db/results.h"
+#include "tests/oracles/fit.h"
 
 static const char *const awkward[] = {"5_o_Clock_Shadow", "Order",     "select",
                                       "it's \"so\"",      "Grey hair", "%d"};
@@ -229,13 +230,105 @@ static void scores_read_back_as_they_came(void **state)
     database_close(&db);
 }
 
+static double number(const char *db, const char *sql)
+{
+    const char *text = ask(db, sql);
+    if (text[0] == '\0')
+        fail_msg("%s: NULL", sql);
+    return strtod(text, NULL);
+}
+
+/* The views' measures beside scikit-learn's and scipy's of the same counts (tests/oracles/fit.py). */
+static void measures_agree_with_scikit_learn(void **state)
+{
+    struct folder *f = *state;
+    struct database *db;
+    const char *two[] = {"A", "B"};
+    float normal[8] = {1};
+    CHECK(database_open(f->db, &db, err));
+    add_bundle(db, "b", two, 2, "h1");
+    CHECK(database_begin(db, err));
+    int64_t stage = add_stage(db, add_job(db, 1), 0, "fit", 1, 0);
+    const char *names[] = {"A", "B", "age"};
+    for (uint64_t k = 0; k < 3; k++) {
+        struct wire_boundary boundary = {
+            .position = k, .name = names[k], .normal = {(uint8_t *)normal, sizeof normal}};
+        struct wire_fitted fitted = {.position = k,
+                                     .role = "chosen",
+                                     .method = "svm",
+                                     .cosine = 1,
+                                     .train_tp = k == 1 ? 0 : 700,
+                                     .train_tn = 900,
+                                     .test_tp = judged_counts[0],
+                                     .test_fp = judged_counts[1],
+                                     .test_tn = judged_counts[2],
+                                     .test_fn = judged_counts[3],
+                                     .resamples = k == 1 ? 0 : 1000,
+                                     .auc = judged_auc,
+                                     .auc_low = 0.45,
+                                     .kappa = 0.4};
+        CHECK(results_insert_boundary(db, stage, &boundary, err));
+        CHECK(results_insert_fitted(db, stage, &fitted, err));
+        fitted.role = "fold";
+        for (fitted.step = 0; k == 0 && fitted.step < 2; fitted.step++) {
+            fitted.cosine_folds = fitted.step ? 0.9 : 0.8;
+            CHECK(results_insert_fitted(db, stage, &fitted, err));
+        }
+    }
+    CHECK(database_commit(db, err));
+    database_close(&db);
+    const struct {
+        const char *column;
+        double value;
+    } wanted[] = {
+        {"test_accuracy", judged_accuracy},         {"balanced_accuracy", judged_balanced},
+        {"precision", judged_precision},            {"recall", judged_recall},
+        {"f1", judged_f1},                          {"mcc", judged_mcc},
+        {"auc", judged_auc},                        {"entropy", judged_entropy},
+        {"test_accuracy_low", wilson_accuracy[0]},  {"test_accuracy_high", wilson_accuracy[1]},
+        {"precision_low", wilson_precision[0]},     {"precision_high", wilson_precision[1]},
+        {"recall_low", wilson_recall[0]},           {"recall_high", wilson_recall[1]},
+        {"base_rate", 248 / 400.0},                 {"train_accuracy", 1},
+        {"fold_cosine_mean", 0.85},                 {"fold_cosine_min", 0.8},
+        {"majority_wins", 0},
+    };
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "SELECT printf('%%.15g', %s) FROM boundary_quality WHERE attribute = 'A'",
+                 wanted[i].column);
+        if (!(fabs(number(f->db, sql) - wanted[i].value) < 1e-9))
+            fail_msg("%s: %.15g, expected %.15g", wanted[i].column, number(f->db, sql), wanted[i].value);
+    }
+    /* κ² M / (κ M + d (1 − κ)) = κ_test, by substitution; and the faces for cosine 0.99. */
+    double cosine = number(f->db, "SELECT printf('%.15g', cosine_estimate) FROM boundary_quality WHERE position = 0");
+    double kappa = 0.4 / (cosine * cosine);
+    assert_true(fabs(kappa * kappa * 1600 / (kappa * 1600 + 8 * (1 - kappa)) - 0.4) < 1e-9);
+    double faces = number(f->db, "SELECT faces_for_99 FROM boundary_quality WHERE position = 0");
+    assert_true(fabs(1 / sqrt(1 + 8 * (1 - kappa) / (faces * kappa)) - 0.99) < 1e-4);
+    /* Age is no attribute of the separability; each of two has the entropy of the counts. */
+    assert_true(fabs(number(f->db, "SELECT printf('%.15g', separability) FROM linear_separability") -
+                     pow(2, 2 * judged_entropy)) < 1e-9);
+    assert_string_equal(ask(f->db, "SELECT attributes FROM linear_separability"), "2");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM boundary_methods"), "3");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM boundary_folds"), "2");
+    assert_string_equal(ask(f->db, "SELECT count(*) FROM learning_curve"), "0");
+    assert_string_equal(
+        ask(f->db, "SELECT group_concat(code) FROM (SELECT * FROM boundary_warnings WHERE position = 1)"),
+        "one class");
+    assert_string_equal(
+        ask(f->db, "SELECT group_concat(code) FROM (SELECT * FROM boundary_warnings WHERE position = 0)"),
+        "no better than chance,unstable");
+    assert_string_equal(ask(f->db, "SELECT auc IS NULL AND f1 IS NOT NULL FROM boundary_quality WHERE position = 1"),
+                        "1");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_open, folder_close)
     const struct CMUnitTest tests[] = {
         TEST(views_have_a_column_an_attribute), TEST(summary_is_the_rows_reduced),
         TEST(prefixes_do_not_collide),          TEST(names_that_cannot_be_columns_are_refused),
-        TEST(scores_read_back_as_they_came),
+        TEST(scores_read_back_as_they_came),    TEST(measures_agree_with_scikit_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,8 @@ SELECT * FROM direction ORDER BY stage_id, position, projected;
 SELECT * FROM gain_leak ORDER BY stage_id, position, method, weight;
 .print file
 SELECT * FROM file ORDER BY stage_id, path;
+.print fitted
+SELECT * FROM fitted ORDER BY stage_id, position, role, step, method;
 .print attribute_summary
 SELECT * FROM attribute_summary ORDER BY stage_id, variant, position;
 .print measure

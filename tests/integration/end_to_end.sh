@@ -87,6 +87,10 @@ close "dependency of Smiling" "SELECT value FROM measures WHERE stage = 'effects
 moved="SELECT avg(b.Smiling - a.Smiling) FROM face_attributes_1 a JOIN face_attributes_1 b
     ON b.stage_id = a.stage_id AND b.idx = a.idx AND a.variant = 0 AND b.variant = 1
     WHERE a.stage_id = (SELECT id FROM stage WHERE name = 'ageing')"
+# What is said of a boundary in full agrees with its table.
+has "SELECT count(*) = (SELECT count(*) FROM boundary) AND min(abs(q.test_accuracy - b.test_accuracy) < 1e-12) = 1
+  AND min(q.auc = b.auc OR b.auc IS NULL) = 1 FROM boundary_quality q JOIN boundaries b USING (stage_id, position)" ||
+    fail "the two views of boundaries differ"
 has "SELECT abs(mean_change - ($moved)) <= 1e-9 FROM attribute_summary WHERE attribute = 'Smiling' AND variant = 1
     AND stage_id = (SELECT id FROM stage WHERE name = 'ageing')" || fail "the mean change of Smiling differs"
 

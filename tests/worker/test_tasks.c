@@ -49,18 +49,19 @@ static const char sweep_of_the_sheet[] =
 
 /* ---- what the broker would answer ---- */
 
-static int give_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
-                       float *rows, struct error *error)
+static int give_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t first,
+                       size_t columns, float *rows, struct error *error)
 {
     (void)state, (void)error;
     assert_int_equal(stage, 100 + LABELS_STAGE);
-    assert_int_equal(columns, COLUMNS);
+    assert_true(first + columns <= COLUMNS);
     assert_true(start + count <= FACES);
     float z[128];
     for (size_t i = 0; i < count; i++, rows += columns) {
         latent_sample(7, 2 + start + i, 1, 128, LATENT_SPHERE, z);
         for (size_t k = 0; k < columns; k++) /* logit k lies along axis k, with a shift; two ages */
-            rows[k] = k < 40 ? z[k] - 0.03f * (float)k : 40 + 10 * z[k];
+            rows[k] =
+                first + k < 40 ? z[first + k] - 0.03f * (float)(first + k) : 40 + 10 * z[first + k];
     }
     fetches++;
     return 0;
@@ -182,6 +183,113 @@ static void sample_writes_the_same_twice(void **state)
     assert_int_equal(access(path, R_OK), 0);
     snprintf(path, sizeof path, "%s/jobs/3/faces", store);
     assert_int_equal(count_files(path), 1); /* nothing temporary is left */
+}
+
+enum part { TRAIN, TEST, REST };
+
+static uint64_t total(const struct wire_fitted *f, enum part part)
+{
+    return part == TRAIN  ? f->train_tp + f->train_fp + f->train_tn + f->train_fn
+           : part == TEST ? f->test_tp + f->test_fp + f->test_tn + f->test_fn
+                          : f->rest_tp + f->rest_fp + f->rest_tn + f->rest_fn;
+}
+
+static const struct wire_fitted *find(const struct outcome *outcome, uint64_t position,
+                                      const char *role, uint64_t step, const char *method)
+{
+    for (size_t i = 0; i < outcome->fitted_count; i++) {
+        const struct wire_fitted *f = &outcome->fitted[i];
+        if (f->position == position && f->step == step && strcmp(f->role, role) == 0 &&
+            (!method || strcmp(f->method, method) == 0))
+            return f;
+    }
+    fail_msg("boundary %llu has no %s %llu", (unsigned long long)position, role,
+             (unsigned long long)step);
+    return NULL;
+}
+
+#define FIT_HEAD                                                                                   \
+    "format: facefarm-job/1\nbundle: default\nseed: 7\nstages:\n"                                  \
+    "  - {kind: sample, count: 1, name: s}\n  - {kind: sample, count: 1, name: t}\n"               \
+    "  - {kind: label, name: labels, start: 2, count: 300}\n"
+
+/* What stands beside a boundary: its sizes, and the same whatever columns are fitted with it. */
+static void fit_tells_what_stands_beside(void **state)
+{
+    (void)state;
+    static const char text[] =
+        FIT_HEAD "  - {kind: fit, method: least_squares, compare: [svm, ridge, mean_difference],\n"
+                 "     costs: [0.1, 1], folds: 3, learning_curve: 2}\n";
+    struct outcome *all = run_text(wide, text, FIT_STAGE, 0, 41),
+                   *some = run_text(wide, text, FIT_STAGE, 39, 2);
+    if (all->code || some->code)
+        fail_msg("%s%s", all->text, some->text);
+    assert_int_equal(all->fitted_count, 41 * (1 + 3 + 3 + 2 + 2));
+    const struct wire_fitted *first = &all->fitted[39 * 11];
+    for (size_t i = 0; i < some->fitted_count; i++) {
+        const struct wire_fitted *a = first + i, *b = &some->fitted[i];
+        assert_int_equal(a->position, b->position);
+        assert_string_equal(a->role, b->role);
+        assert_int_equal(a->normal.size, b->normal.size);
+        assert_memory_equal(a->normal.data, b->normal.data, a->normal.size);
+        assert_true(a->offset == b->offset && a->auc_low == b->auc_low &&
+                    a->mcc_high == b->mcc_high && a->cosine == b->cosine && a->kappa == b->kappa &&
+                    a->test_tp == b->test_tp);
+    }
+    for (uint64_t k = 0; k < 41; k += 8) {
+        const struct wire_fitted *chosen = find(all, k, "chosen", 0, "least_squares");
+        uint64_t trained = total(chosen, TRAIN), folds = 0;
+        assert_int_equal(trained + total(chosen, TEST), FACES);
+        assert_true(total(chosen, REST) == 0 && chosen->resamples == 1000 &&
+                    chosen->cosine > 0.999999);
+        assert_true(chosen->auc_low <= chosen->auc && chosen->auc <= chosen->auc_high &&
+                    chosen->auc > 0.9);
+        for (uint64_t f = 0; f < 3; f++) {
+            const struct wire_fitted *fold = find(all, k, "fold", f, NULL);
+            assert_int_equal(total(fold, TRAIN) + total(fold, TEST), trained);
+            assert_true(fold->cosine > 0.5 && fold->cosine_folds > 0.5 && fold->resamples == 0);
+            folds += total(fold, TEST);
+        }
+        assert_int_equal(folds, trained);
+        assert_int_equal(total(find(all, k, "cost", 0, NULL), TEST), trained);
+        assert_true(chosen->cost == 0.1 || chosen->cost == 1);
+        uint64_t half = total(find(all, k, "curve", 1, NULL), TRAIN),
+                 quarter = total(find(all, k, "curve", 2, NULL), TRAIN);
+        assert_true(half > trained / 3 && half < trained * 2 / 3 && quarter < half &&
+                    quarter > trained / 8);
+        const struct wire_fitted *svm = find(all, k, "method", 0, "svm");
+        assert_true(svm->normal.size == 512 && svm->cosine > 0.5 && svm->cosine < 0.9999);
+    }
+    outcome_free(&all);
+    outcome_free(&some);
+}
+
+static void fit_takes_the_set_that_is_wanted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stage;
+        bool equal; /* both classes are as many */
+        double share;
+    } sets[] = {{"  - {kind: fit, set: balanced}\n", true, 0},
+                {"  - {kind: fit, set: extremes, extremes: 0.1}\n", true, 0.2},
+                {"  - {kind: fit, set: extremes, extremes: 20}\n", true, 40.0 / FACES},
+                {"  - {kind: fit, set: study}\n", false, 1}};
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        char text[1000];
+        snprintf(text, sizeof text, "%s%s", FIT_HEAD, sets[i].stage);
+        struct outcome *outcome = run_text(wide, text, FIT_STAGE, 10, 1);
+        if (outcome->code)
+            fail_msg("%s", outcome->text);
+        const struct wire_fitted *f = find(outcome, 10, "chosen", 0, "svm");
+        uint64_t positives = f->train_tp + f->train_fn + f->test_tp + f->test_fn;
+        uint64_t chosen = total(f, TRAIN) + total(f, TEST);
+        assert_int_equal(chosen + total(f, REST), FACES);
+        assert_true(!sets[i].equal || 2 * positives == chosen);
+        assert_true(sets[i].share == 0 || (double)chosen == sets[i].share * FACES);
+        assert_true(chosen > 0 && total(f, TEST) > 0);
+        outcome_free(&outcome);
+    }
 }
 
 static void fit_is_the_same_however_it_is_cut(void **state)
@@ -373,6 +481,8 @@ int main(void)
         cmocka_unit_test(labels_do_not_depend_on_the_cut),
         cmocka_unit_test(sample_writes_the_same_twice),
         cmocka_unit_test(fit_is_the_same_however_it_is_cut),
+        cmocka_unit_test(fit_tells_what_stands_beside),
+        cmocka_unit_test(fit_takes_the_set_that_is_wanted),
         cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),
         cmocka_unit_test(evaluate_has_before_after_and_projected),
         cmocka_unit_test(an_evaluated_sweep_has_a_row_an_edit),

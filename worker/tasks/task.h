@@ -19,10 +19,10 @@
  * the worker is leaving. */
 struct inputs {
     void *state;
-    /* rows[count][columns] of stage `stage`'s own indices start … start+count−1; NaN where a row is
-     * missing. */
-    int (*scores)(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t columns,
-                  float *rows, struct error *err);
+    /* rows[count][columns] of stage `stage`'s own indices start … start+count−1, of each row only the
+     * columns from `first` on. */
+    int (*scores)(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t first,
+                  size_t columns, float *rows, struct error *err);
     int (*directions)(void *state, uint64_t stage, size_t dimension, struct directions **directions,
                       struct error *err);
 };

@@ -1,0 +1,52 @@
+/*
+ * Trials: fits of a column by one method at one cost on one part of its training samples, solved
+ * all together and judged on what they were not fitted on.
+ */
+#ifndef WORKER_TASKS_FIT_TRIALS_H
+#define WORKER_TASKS_FIT_TRIALS_H
+
+#include "worker/quality.h"
+#include "worker/quality_bootstrap.h"
+#include "worker/tasks/fit_samples.h"
+
+enum fit_part {
+    FIT_TRAIN,
+    FIT_TEST, /* held out; of a trial with a fold, the fold */
+    FIT_REST, /* left out by the set */
+    FIT_PARTS,
+};
+
+struct fit_trial {
+    size_t column;
+    const char *role; /* as in messages.def */
+    unsigned step;
+    enum spec_method method;
+    double cost;
+    int fold;          /* left out of the training samples and tested on; −1: none */
+    unsigned halvings; /* of the training samples */
+    bool judged;       /* with intervals */
+    /* results */
+    struct fit_boundary boundary;
+    struct quality_counts counts[FIT_PARTS];
+    double
+        kappa; /* squared correlation of score and label on FIT_TEST; least squares: of the value */
+    unsigned resamples;
+    struct quality_intervals intervals;
+};
+
+/* A growing list. A zeroed one is empty. */
+struct fit_trials {
+    struct fit_trial *items;
+    size_t count;
+    float *normals; /* [count][dimension], once run */
+};
+
+MUST_CHECK int fit_trials_add(struct fit_trials *trials, const struct fit_trial *trial,
+                              struct error *err);
+void fit_trials_free(struct fit_trials *trials);
+
+/* Fills the results of all. */
+MUST_CHECK int fit_trials_run(const struct fit_samples *samples, struct fit_set *set,
+                              struct fit_trials *trials, struct error *err);
+
+#endif
