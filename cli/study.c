@@ -44,6 +44,37 @@ static int split_names(const char *list, struct names *names, struct error *err)
     return 0;
 }
 
+/* The judged edit on all faces; on a tenth of them the sweep up to it, and on a fortieth the edit of
+ * every boundary, with all others held as on the sheets. */
+static uint32_t fill_evaluations(const struct study *study, const struct names *conditions,
+                                 char **target, char **all, struct spec_stage *stages)
+{
+    bool projected = conditions->count > 0;
+    stages[0] = (struct spec_stage){.kind = SPEC_EVALUATE,
+                                    .name = (char *)"ageing",
+                                    .from = (char *)"boundaries",
+                                    .start = study->faces,
+                                    .count = study->evaluate,
+                                    .targets = target,
+                                    .targets_count = 1,
+                                    .conditions = conditions->items,
+                                    .conditions_count = conditions->count,
+                                    .discount = study->discount,
+                                    .distance = study->distance};
+    stages[1] = stages[0];
+    stages[1].name = (char *)"dose";
+    stages[1].count = (study->evaluate + 9) / 10;
+    stages[1].distances = (struct spec_sweep){-study->distance, study->distance, SHEET_STEPS};
+    stages[2] = stages[0];
+    stages[2].name = (char *)"effects";
+    stages[2].count = (study->evaluate + 39) / 40;
+    stages[2].targets = all;
+    stages[2].conditions = projected ? all : NULL;
+    stages[2].conditions_count = projected ? 1 : 0;
+    stages[2].discount = study->sheet_discount;
+    return 3;
+}
+
 /* The chain. Texts are borrowed from `study` and `conditions`, lists from the caller. */
 static uint32_t fill_stages(const struct study *study, const struct names *conditions,
                             char **target, char **all, struct spec_stage *stages)
@@ -76,25 +107,13 @@ static uint32_t fill_stages(const struct study *study, const struct names *condi
             .conditions_count = projected ? 1 : 0,
             .discount = study->sheet_discount,
             .distances = {.from = -SHEET_REACH, .to = SHEET_REACH, .steps = SHEET_STEPS}};
-    if (study->evaluate)
-        stages[n++] = (struct spec_stage){.kind = SPEC_EVALUATE,
-                                          .name = (char *)"ageing",
-                                          .from = (char *)"boundaries",
-                                          .start = study->faces,
-                                          .count = study->evaluate,
-                                          .targets = target,
-                                          .targets_count = 1,
-                                          .conditions = conditions->items,
-                                          .conditions_count = conditions->count,
-                                          .discount = study->discount,
-                                          .distance = study->distance};
-    return n;
+    return study->evaluate ? n + fill_evaluations(study, conditions, target, all, stages + n) : n;
 }
 
 int study_yaml(const struct study *study, struct buffer *yaml, struct error *err)
 {
     struct names conditions = {0};
-    struct spec_stage stages[5] = {0};
+    struct spec_stage stages[7] = {0};
     struct spec *checked = NULL;
     char *target[1] = {(char *)study->target}, *all[1] = {(char *)SPEC_ALL};
     int rc = split_names(study->conditions, &conditions, err);

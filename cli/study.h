@@ -26,7 +26,8 @@ struct study {
  *
  * Labelled faces are the samples 0 … faces−1, those judged and those of the sheets lie behind them,
  * so that no boundary has seen them. The sheets hold every other boundary (or none, where
- * `conditions` is "none"); the judged edit holds `conditions`.
+ * `conditions` is "none"); the judged edit holds `conditions`. A tenth of the judged faces goes
+ * through a sweep of the judged edit, and a fortieth through the edit of every boundary.
  */
 MUST_CHECK int study_yaml(const struct study *study, struct buffer *yaml, struct error *err);
 

@@ -15,16 +15,16 @@ struct statistics_interval {
 /* Sorts ascending; values are finite. */
 void statistics_sort(double *values, size_t count);
 
-/* The p-quantile (0 … 1) of `count` > 0 ascending values, between neighbours as numpy does by default
- * (type 7 of Hyndman and Fan, The American Statistician 50, 1996). */
+/* The p-quantile (0 … 1) of `count` > 0 ascending values, between neighbours as numpy does by
+ * default (type 7 of Hyndman and Fan, The American Statistician 50, 1996). */
 double statistics_quantile(const double *sorted, size_t count, double p);
 
 /*
  * One resample of the bootstrap (Efron 1979): `count` draws with replacement from `count` items;
- * times[i] says how often item i was drawn. Draw j is item ⌊x · count / 2^32⌋, where x is word j mod 4
- * of Philox4x32-10 with key = seed and counter = (⌊j/4⌋, resample, part, 2); an item's probability is
- * off by less than count/2^32. Equal arguments give equal resamples, so that series drawn alike are
- * paired.
+ * times[i] says how often item i was drawn. Draw j is item ⌊x · count / 2^32⌋, where x is word j
+ * mod 4 of Philox4x32-10 with key = seed and counter = (⌊j/4⌋, resample, part, 2); an item's
+ * probability is off by less than count/2^32. Equal arguments give equal resamples, so that series
+ * drawn alike are paired.
  */
 void statistics_resample(uint64_t seed, uint32_t part, uint32_t resample, uint32_t count,
                          uint32_t *times);

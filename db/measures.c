@@ -1,6 +1,7 @@
 /*
- * Measures of an evaluation: reads the stage's rows once into series of a number a face and edit, and
- * bootstraps their means. Edits are resampled alike, so that differences between them are paired.
+ * Measures of an evaluation: reads the stage's rows once into series of a number a face and edit,
+ * and bootstraps their means. Edits are resampled alike, so that differences between them are
+ * paired.
  */
 #include "db/measures_priv.h"
 
@@ -394,7 +395,8 @@ static int put_mean(const struct measures *m, const struct boot *boot, size_t v,
 static int put_difference(const struct measures *m, const struct boot *boot, size_t v, int quantity,
                           struct error *err)
 {
-    const double *projected = boot_means(boot, v, quantity), *plain = boot_means(boot, v - 1, quantity);
+    const double *projected = boot_means(boot, v, quantity),
+                 *plain = boot_means(boot, v - 1, quantity);
     for (uint32_t r = 0; r < boot->resamples; r++)
         boot->scratch[r] = projected[r] - plain[r];
     struct statistics_interval interval = statistics_percentile(boot->scratch, boot->resamples);
@@ -517,7 +519,8 @@ static int parts(const struct measures *m, struct error *err)
     if (!shifts || !times)
         rc = error_set(err, E_MEMORY, "out of memory");
     for (size_t v = 1; rc == 0 && v < m->variants && v <= 2; v++)
-        for (uint32_t part = 1; rc == 0 && part < PARTS && (v == 1 || m->edits[v].projected); part++)
+        for (uint32_t part = 1; rc == 0 && part < PARTS && (v == 1 || m->edits[v].projected);
+             part++)
             if (part <= 2 || part >= PART_DECADES)
                 rc = put_part(m, v, part, shifts, times, err);
     free(shifts);

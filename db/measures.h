@@ -10,8 +10,8 @@
 
 struct measures_order {
     int64_t stage, bundle;
-    uint64_t seed;                 /* of the bootstrap */
-    double age_least, age_most;    /* the judging estimator's range in years; NAN: unknown */
+    uint64_t seed;              /* of the bootstrap */
+    double age_least, age_most; /* the judging estimator's range in years; NAN: unknown */
 };
 
 /*

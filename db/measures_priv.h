@@ -40,16 +40,16 @@ struct measures {
     const struct measures_order *order;
     size_t variants, attributes, targets;
     uint32_t faces;
-    struct measures_edit *edits;           /* [variants] */
-    struct measures_target *target;        /* [targets] */
-    struct measures_attribute *attribute;  /* [attributes] */
-    int male;                              /* that attribute's column, or -1 */
+    struct measures_edit *edits;          /* [variants] */
+    struct measures_target *target;       /* [targets] */
+    struct measures_attribute *attribute; /* [attributes] */
+    int male;                             /* that attribute's column, or -1 */
     bool has_age, has_identity;
     double age_sd, age_median;
-    float *series;        /* [variants][MEASURES_QUANTITIES][faces] */
-    float *ages;          /* [faces]: before */
+    float *series;          /* [variants][MEASURES_QUANTITIES][faces] */
+    float *ages;            /* [faces]: before */
     unsigned char *is_male; /* [faces] */
-    double *moved, *kept; /* [variants]: sums over source faces for the disentanglement curve */
+    double *moved, *kept;   /* [variants]: sums over source faces for the disentanglement curve */
 };
 
 /* The series of a variant. */

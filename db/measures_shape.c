@@ -133,7 +133,8 @@ static bool is_source(const struct measures *m, const struct measures_target *ta
 {
     if (target->column >= 0)
         return (logits[target->column] > 0) == (target->sign < 0);
-    return target->column == MEASURES_AGE && m->has_age && target->sign * (age - m->age_median) <= 0;
+    return target->column == MEASURES_AGE && m->has_age &&
+           target->sign * (age - m->age_median) <= 0;
 }
 
 static double as_share(const struct measures *m, double age)
@@ -187,7 +188,8 @@ static int put_curve(const struct measures *m, size_t v, const struct point *poi
         d = kept;
     }
     int rc = measures_put(m, v, "disentanglement_area", "all", area, NULL, sources, 0, err);
-    return rc < 0 ? rc : measures_put(m, v, "disentanglement_reach", "all", t, NULL, sources, 0, err);
+    return rc < 0 ? rc
+                  : measures_put(m, v, "disentanglement_reach", "all", t, NULL, sources, 0, err);
 }
 
 static int put_points(const struct measures *m, size_t v, struct error *err)
@@ -195,7 +197,8 @@ static int put_points(const struct measures *m, size_t v, struct error *err)
     uint32_t sources = m->target[m->edits[v].target].sources;
     if (sources == 0)
         return 0;
-    int rc = measures_put(m, v, "transformation", "all", m->moved[v] / sources, NULL, sources, 0, err);
+    int rc =
+        measures_put(m, v, "transformation", "all", m->moved[v] / sources, NULL, sources, 0, err);
     return rc < 0 ? rc
                   : measures_put(m, v, "disentanglement", "all", 1 - m->kept[v] / sources, NULL,
                                  sources, 0, err);

@@ -51,13 +51,14 @@ static void open_plot(struct html *html, const struct frame *f, const char *x_ti
     for (double y = ceil(f->y0 / step - 1e-9) * step; y <= f->y1 + 1e-9 * step; y += step)
         html_print(html,
                    "<line class=\"grid\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>"
-                   "<text class=\"end\" x=\"%g\" y=\"%.1f\">%g</text>",
+                   "<text class=\"end\" x=\"%g\" y=\"%.1f\">%s%g</text>",
                    LEFT, WIDTH - RIGHT, at_y(f, y), at_y(f, y), LEFT - 7, at_y(f, y) + 4,
-                   fabs(y) < step / 1e6 ? 0.0 : y);
+                   y < -step / 1e6 ? "−" : "", fabs(y) < step / 1e6 ? 0.0 : fabs(y));
     step = nice_step(f->x1 - f->x0, 8);
     for (double x = ceil(f->x0 / step - 1e-9) * step; x <= f->x1 + 1e-9 * step; x += step)
-        html_print(html, "<text class=\"mid\" x=\"%.1f\" y=\"%g\">%g</text>", at_x(f, x),
-                   HEIGHT - BOTTOM + 17, fabs(x) < step / 1e6 ? 0.0 : x);
+        html_print(html, "<text class=\"mid\" x=\"%.1f\" y=\"%g\">%s%g</text>", at_x(f, x),
+                   HEIGHT - BOTTOM + 17, x < -step / 1e6 ? "−" : "",
+                   fabs(x) < step / 1e6 ? 0.0 : fabs(x));
     html_print(html, "<line class=\"axis\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", LEFT,
                WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
     html_print(html, "<text class=\"mid title\" x=\"%g\" y=\"%g\">%s</text>",
@@ -116,6 +117,10 @@ static void draw_line(struct html *html, const struct frame *f, const struct cha
         html_print(html, "%s%.1f %.1f", i ? "L" : "M", at_x(f, line->points[i].x),
                    at_y(f, line->points[i].y));
     html_raw(html, "\"/>");
+    for (size_t i = 0; line->whiskers && i < line->count; i++)
+        html_print(html, "<path class=\"reach s%d\" d=\"M%.1f %.1fV%.1f\"/>", line->colour,
+                   at_x(f, line->points[i].x), at_y(f, line->points[i].low),
+                   at_y(f, line->points[i].high));
     for (size_t i = 0; !line->thin && i < line->count; i++)
         html_print(html, "<circle class=\"s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\"/>", line->colour,
                    at_x(f, line->points[i].x), at_y(f, line->points[i].y));
@@ -131,12 +136,17 @@ void chart_lines(struct html *html, const struct chart_line *lines, size_t count
             f.x1 = fmax(f.x1, lines[k].points[i].x);
             f.y0 = fmin(f.y0, lines[k].points[i].y);
             f.y1 = fmax(f.y1, lines[k].points[i].y);
+            if (lines[k].whiskers) {
+                f.y0 = fmin(f.y0, lines[k].points[i].low);
+                f.y1 = fmax(f.y1, lines[k].points[i].high);
+            }
         }
     if (!isfinite(f.x0))
         return;
-    f.y0 = floor(f.y0 / 10) * 10;
-    f.y1 = ceil(f.y1 / 10) * 10;
     widen(&f);
+    double step = nice_step(f.y1 - f.y0, 5);
+    f.y0 = floor(f.y0 / step + 1e-9) * step;
+    f.y1 = ceil(f.y1 / step - 1e-9) * step;
     open_plot(html, &f, x_title, y_title);
     for (size_t k = 0; k < count; k++)
         draw_line(html, &f, &lines[k]);

@@ -34,11 +34,13 @@ void chart_histogram(struct html *html, const struct chart *chart);
 
 struct chart_point {
     double x, y;
+    double low, high; /* of lines with whiskers */
 };
 
 struct chart_line {
     int colour;
     int thin; /* one face; else a mean, with points marked */
+    int whiskers;
     size_t count;
     struct chart_point points[64];
 };

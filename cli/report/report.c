@@ -28,7 +28,8 @@ struct figure report_figure(struct statement *statement, int column)
 void report_print(struct html *html, struct figure figure, int decimals)
 {
     char text[64];
-    snprintf(text, sizeof text, "%.*f", decimals, figure.value);
+    snprintf(text, sizeof text, "%s%.*f", figure.value < 0 ? "−" : "", decimals,
+             fabs(figure.value));
     html_raw(html, figure.known ? text : "–");
 }
 
@@ -116,13 +117,18 @@ static int write_sections(struct report *report, struct error *err)
 {
     /* The gallery of sheets is long: it comes behind what can be taken in at a glance. */
     static int (*const sections[])(struct report *, struct error *) = {
-        section_head,       section_problems,     section_samples, section_ages, section_moved,
-        section_boundaries, section_distribution, section_sheets,  section_run,  section_sources,
+        section_head,       section_warnings, section_problems,   section_samples,
+        section_ages,       section_projection, section_moved,    section_effects,
+        section_boundaries, section_curves,   section_matrices,   section_distribution,
+        section_sheets,     section_run,      section_sources,
     };
     int rc = open_page(report, err);
     for (size_t i = 0; rc == 0 && i < sizeof sections / sizeof *sections; i++)
         rc = sections[i](report, err);
-    html_raw(&report->html, "</main>\n</body>\n</html>\n");
+    const struct embedded_file *script = embedded_find(report_assets, "report.js");
+    html_raw(&report->html, "</main>\n<script>\n");
+    html_raw(&report->html, script ? script->text : "");
+    html_raw(&report->html, "</script>\n</body>\n</html>\n");
     if (rc == 0 && report->html.rc != 0) {
         rc = report->html.rc;
         if (err)
@@ -147,12 +153,17 @@ int report_write(struct database *db, const char *store, const char *output, int
     if (rc == 0)
         rc = buffer_make_folders(output, err);
     if (rc == 0)
+        rc = matrices_make(db, job, &report.matrices, err);
+    if (rc == 0)
         rc = write_sections(&report, err);
+    if (rc == 0)
+        rc = report_json(&report, err);
     if (rc == 0)
         rc = buffer_write_file(path, page.data, page.size, err);
     if (rc == 0 && report.missing)
         fprintf(talk, "facefarm report: %d pictures are not in the store %s\n", report.missing,
                 store);
+    matrices_free(&report.matrices);
     spec_free(&report.spec);
     buffer_free(&page);
     return rc;

@@ -42,7 +42,7 @@ MUST_CHECK int report_find_job(struct database *db, int64_t job, int64_t *found,
 MUST_CHECK int report_headline(struct database *db, int64_t job, struct report_headline *headline,
                                struct error *err);
 
-/* Writes OUTPUT/index.html and OUTPUT/sheets/. What is missing in the store is said on `talk` and
+/* Writes OUTPUT/index.html, OUTPUT/report.json and OUTPUT/sheets/. What is missing in the store is said on `talk` and
  * in the page, and is no error. */
 MUST_CHECK int report_write(struct database *db, const char *store, const char *output, int64_t job,
                             FILE *talk, struct error *err);

@@ -3,6 +3,7 @@
 #define CLI_REPORT_REPORT_PRIV_H
 
 #include "cli/report/html.h"
+#include "cli/report/matrices.h"
 #include "cli/report/report.h"
 #include "common/spec.h"
 
@@ -24,6 +25,7 @@ struct report {
     int64_t evaluate;  /* the first evaluate stage's id, 0: none */
     bool has_sheets;
     int missing; /* pictures that the store lacks */
+    struct matrices matrices;
 };
 
 /* A statement of report.sql with ?1 bound. */
@@ -62,14 +64,26 @@ void report_tar(struct report *report, const char *path, int most, int *shown);
 
 /* The sections, in the page's order. Each writes nothing where the job has nothing for it. */
 MUST_CHECK int section_head(struct report *report, struct error *err);
+MUST_CHECK int section_warnings(struct report *report, struct error *err);
 MUST_CHECK int section_problems(struct report *report, struct error *err);
 MUST_CHECK int section_samples(struct report *report, struct error *err);
 MUST_CHECK int section_ages(struct report *report, struct error *err);
+MUST_CHECK int section_projection(struct report *report, struct error *err);
 MUST_CHECK int section_moved(struct report *report, struct error *err);
+MUST_CHECK int section_effects(struct report *report, struct error *err);
+MUST_CHECK int section_curves(struct report *report, struct error *err);
+MUST_CHECK int section_matrices(struct report *report, struct error *err);
 MUST_CHECK int section_sheets(struct report *report, struct error *err);
 MUST_CHECK int section_boundaries(struct report *report, struct error *err);
 MUST_CHECK int section_distribution(struct report *report, struct error *err);
 MUST_CHECK int section_run(struct report *report, struct error *err);
 MUST_CHECK int section_sources(struct report *report, struct error *err);
+
+/* Parts of section_ages: by whom and how evenly; the sweep, where the job has one (*there). */
+MUST_CHECK int measures_parts(struct report *report, struct error *err);
+MUST_CHECK int measures_sweep(struct report *report, bool *there, struct error *err);
+
+/* Writes OUTPUT/report.json. */
+MUST_CHECK int report_json(struct report *report, struct error *err);
 
 #endif

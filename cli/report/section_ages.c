@@ -157,7 +157,7 @@ static int read_sweep(struct report *report, struct sweep *sweep, struct error *
             line_of(sweep, statement_int(q, 0) == 1, statement_int(q, 1), &last);
         if (line && line->count < 64)
             line->points[line->count++] =
-                (struct chart_point){statement_real(q, 2), statement_real(q, 3)};
+                (struct chart_point){.x = statement_real(q, 2), .y = statement_real(q, 3)};
     }
     size_t faces_end = sweep->count;
     add_mean(sweep, 0, faces_end);
@@ -199,7 +199,7 @@ static int print_by_age(struct report *report, struct error *err)
             continue;
         struct chart_line *line = &lines[projected];
         line->points[line->count++] =
-            (struct chart_point){(double)statement_int(q, 1), statement_real(q, 2)};
+            (struct chart_point){.x = (double)statement_int(q, 1), .y = statement_real(q, 2)};
     }
     if (lines[0].count > 1) {
         html_raw(&report->html, "<figure>");
@@ -274,6 +274,7 @@ int section_ages(struct report *report, struct error *err)
 {
     struct evaluated e = {0};
     struct html *html = &report->html;
+    bool swept;
     int rc = read_evaluated(report, &e, err);
     if (rc != 0 || report->headline.shifts_count == 0)
         return rc;
@@ -291,6 +292,10 @@ int section_ages(struct report *report, struct error *err)
     if (rc == 0)
         rc = print_sweep(report, err);
     html_raw(html, "</div>\n");
+    if (rc == 0)
+        rc = measures_parts(report, err);
+    if (rc == 0)
+        rc = measures_sweep(report, &swept, err);
     report_close(html);
     return rc;
 }
@@ -315,6 +320,14 @@ static void print_moved_row(struct html *html, struct statement *q, double most)
             html_raw(html, "–");
         else
             html_print(html, "%.1f", 100 * statement_real(q, column));
+    }
+    html_raw(html, "</td><td class=\"rule\">");
+    report_signed(html, report_figure(q, 6), 2);
+    html_raw(html, "</td><td>");
+    report_print(html, report_figure(q, 7), 2);
+    if (!statement_is_null(q, 7)) {
+        html_raw(html, " to ");
+        report_print(html, report_figure(q, 8), 2);
     }
     html_raw(html, "</td></tr>\n");
 }
@@ -345,8 +358,8 @@ static int print_moved_lead(struct report *report, struct error *err)
     html_raw(
         html,
         "<p class=\"lead\">Mean change of each attribute’s score under the same edits, in standard "
-        "deviations of that score, largest first, and the share of faces that have it, in per "
-        "cent. Over all attributes the score moved by ");
+        "deviations of that score, largest first; the share of faces that have it, in per "
+        "cent; and how the projected edit differs from the plain one, paired by face. Over all attributes the score moved by ");
     report_print(html, report_figure(q, 0), 2);
     html_raw(html, " in the mean");
     if (!statement_is_null(q, 1)) {
@@ -369,7 +382,8 @@ int section_moved(struct report *report, struct error *err)
              "<div class=\"scroll\"><table class=\"moved\"><thead><tr><th>attribute</th>"
              "<th class=\"chart\">less&emsp;–&emsp;more</th><th><i class=\"key s1\"></i>plain</th>"
              "<th><i class=\"key s2\"></i>projected</th><th class=\"rule\">before</th>"
-             "<th>plain</th><th>projected</th></tr></thead><tbody>\n");
+             "<th>plain</th><th>projected</th><th class=\"rule\">difference</th>"
+             "<th>95 %, paired</th></tr></thead><tbody>\n");
     if (rc == 0)
         rc = print_moved_rows(report, err);
     html_raw(html, "</tbody></table></div>\n");

@@ -153,6 +153,8 @@ static int print_sheet(struct report *report, struct statement *q, int column,
     report_print(html, report_figure(q, column + 1), 2);
     html_raw(html, ", leak ");
     report_print(html, report_figure(q, column + 2), 2);
+    if (statement_text(q, projected ? 10 : 9)[0])
+        html_print(html, "<br>%s", statement_text(q, projected ? 10 : 9));
     html_raw(html, "</figcaption></figure>\n");
     return rc;
 }

@@ -172,8 +172,10 @@ static void print_contents(struct report *report)
         const char *id, *label;
     } links[] = {
         {h->shifts_count > 0, "ages", "Age before and after"},
+        {h->shifts_count > 1, "projection", "Does projection help?"},
         {h->shifts_count > 0, "moved", "What else moved"},
         {h->boundaries > 0, "boundaries", "Boundaries"},
+        {report->matrices.cosine.count > 0, "matrices", "What goes with what"},
         {h->faces > 0, "distribution", "Class distribution"},
         {report->has_sheets, "edits", "Edits"},
         {true, "run", "What ran where"},

@@ -56,7 +56,7 @@ WHERE s.job_id = ?1 AND s.kind = 'sample';
 
 -- A row a target: its plain and its projected sheet, which may be missing; age first.
 -- name: report_sheets
-SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak
+SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak, d.description, e.description
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -97,13 +97,15 @@ WHERE s.job_id = ?1 AND s.kind = 'evaluate' ORDER BY s.position LIMIT 1;
 -- Faces by age in bins of two years; ?1 is the stage.
 -- name: report_age_histogram
 SELECT variant, 2 * CAST(floor(age_judge / 2) AS INTEGER) AS bin, count(*) FROM face
-WHERE stage_id = ?1 AND age_judge IS NOT NULL GROUP BY variant, bin ORDER BY variant, bin;
+WHERE stage_id = ?1 AND age_judge IS NOT NULL
+  AND variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2) GROUP BY variant, bin ORDER BY variant, bin;
 
 -- Shifts of the faces in bins of two years; ?1 is the stage.
 -- name: report_shift_histogram
 SELECT a.variant, 2 * CAST(floor((a.age_judge - b.age_judge) / 2) AS INTEGER) AS bin, count(*)
 FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
 WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
+  AND a.variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2)
 GROUP BY a.variant, bin ORDER BY a.variant, bin;
 
 -- Share of the faces that the edit made older, and the estimator's own range; ?1 is the stage.
@@ -117,6 +119,7 @@ WHERE a.stage_id = ?1 AND a.variant > 0 GROUP BY a.variant ORDER BY a.variant;
 SELECT a.variant - 1, 10 * CAST(floor(b.age_judge / 10) AS INTEGER) + 5 AS age, avg(a.age_judge - b.age_judge)
 FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
 WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
+  AND a.variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2)
 GROUP BY a.variant, age HAVING count(*) >= 10 ORDER BY a.variant, age;
 
 -- Age over the sweep of the edit stages' target age: a row a face and step.
@@ -132,10 +135,13 @@ ORDER BY v.projected, f.idx, v.distance;
 -- What else moved, in standard deviations of the logit, and the shares; ?1 is the evaluate stage.
 -- name: report_moved
 SELECT b.attribute, p.mean_change / nullif(b.sd_logit, 0), q.mean_change / nullif(b.sd_logit, 0),
-       1.0 * b.positives / b.faces, 1.0 * p.positives / p.faces, 1.0 * q.positives / q.faces
+       1.0 * b.positives / b.faces, 1.0 * p.positives / p.faces, 1.0 * q.positives / q.faces,
+       q.difference / nullif(b.sd_logit, 0), (q.difference - 1.96 * q.sd_difference / sqrt(q.faces)) / nullif(b.sd_logit, 0),
+       (q.difference + 1.96 * q.sd_difference / sqrt(q.faces)) / nullif(b.sd_logit, 0)
 FROM attribute_summary b
 JOIN attribute_summary p ON p.stage_id = b.stage_id AND p.position = b.position AND p.variant = 1
-LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = 2
+LEFT JOIN variant v ON v.stage_id = b.stage_id AND v.variant = 2 AND v.projected = 1
+LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = v.variant
 WHERE b.stage_id = ?1 AND b.variant = 0
 ORDER BY abs(p.mean_change / nullif(b.sd_logit, 0)) DESC, b.position;
 
@@ -144,7 +150,8 @@ ORDER BY abs(p.mean_change / nullif(b.sd_logit, 0)) DESC, b.position;
 SELECT avg(abs(p.mean_change / nullif(b.sd_logit, 0))), avg(abs(q.mean_change / nullif(b.sd_logit, 0)))
 FROM attribute_summary b
 JOIN attribute_summary p ON p.stage_id = b.stage_id AND p.position = b.position AND p.variant = 1
-LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = 2
+LEFT JOIN variant v ON v.stage_id = b.stage_id AND v.variant = 2 AND v.projected = 1
+LEFT JOIN attribute_summary q ON q.stage_id = b.stage_id AND q.position = b.position AND q.variant = v.variant
 WHERE b.stage_id = ?1 AND b.variant = 0;
 
 -- ---- labels and boundaries ----

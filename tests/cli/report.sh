@@ -50,8 +50,9 @@ ask "SELECT printf('%.6f', 100 * share) FROM class_distribution ORDER BY share D
 grep -o '<b>[0-9.]* %</b><small>' "$page" | sed 's/[^0-9.]//g' >found
 close found expected 0.0501 >difference || fail "the class distribution differs: $(head -n 4 difference)"
 
-# It stands by itself: no script, nothing from elsewhere, names escaped.
-grep -qiE '<script|https?://|<link|@import|url\(' "$page" && fail "the page asks for something outside itself"
+# It stands by itself: one script that sorts, nothing from elsewhere, names escaped.
+grep -qiE '<script .|https?://|<link|@import|url\(|fetch\(|import\(' "$page" && fail "the page asks for something outside itself"
+same "scripts" "$(grep -c '<script' "$page")" 1
 grep -qF 'study <b>&' "$page" && fail "a name is not escaped"
 grep -qF 'study &lt;b&gt;&amp;&quot;quoted&quot;&lt;/b&gt;' "$page" || fail "the job's name is missing"
 grep -qF '# &lt;i&gt;' "$page" || fail "the specification is missing"

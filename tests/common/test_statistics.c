@@ -22,7 +22,7 @@ static void near(double found, double expected)
 static void quantiles_are_numpys(void **state)
 {
     (void)state;
-    static const double expected[][2] = {{0, -5},      {0.05, -4.425},  {0.25, -2.125},
+    static const double expected[][2] = {{0, -5},      {0.05, -4.425}, {0.25, -2.125},
                                          {0.5, 1.125}, {0.975, 7.075}, {1, 7.5}};
     float values[COUNT];
     double sorted[COUNT];
@@ -75,8 +75,7 @@ static void wilson_is_the_formula(void **state)
                     {92, 92, 0.9599171967079014, 1},
                     {12345, 100000, 0.12142558082067012, 0.12550334915755587}};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
-        struct statistics_interval found =
-            statistics_wilson(expected[i].hits, expected[i].count);
+        struct statistics_interval found = statistics_wilson(expected[i].hits, expected[i].count);
         near(found.low, expected[i].low);
         near(found.high, expected[i].high);
     }

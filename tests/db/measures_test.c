@@ -1,4 +1,5 @@
-/* Measures of an evaluation with known answers: a sweep whose every figure can be said beforehand. */
+/* Measures of an evaluation with known answers: a sweep whose every figure can be said beforehand.
+ */
 #include "support.h"
 
 #include <math.h>
@@ -16,8 +17,8 @@
 static const char *const attributes[] = {"Male", "Young"};
 static const double distances[] = {0, 3, 3, 1, 1, 2, 2};
 
-/* Face i is i years past 20, male where i is odd. The edit adds 4 years a step (the projected one 3),
- * takes 1 from Young's logit and, plain, 0.5 from Male's. */
+/* Face i is i years past 20, male where i is odd. The edit adds 4 years a step (the projected one
+ * 3), takes 1 from Young's logit and, plain, 0.5 from Male's. */
 static float score(int face, int v, int column)
 {
     float d = (float)distances[v], projected = (float)(v > 0 && v % 2 == 0);
@@ -36,8 +37,12 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
     int64_t job = 0, id = 0;
     struct jobs_row row = {"j", "me", bundle, "spec", 9, 5};
     CHECK(jobs_insert(db, &row, &job, err));
-    struct jobs_stage stage = {
-        .job = job, .name = "e", .kind = "evaluate", .total = FACES, .unit = 1, .variants = VARIANTS};
+    struct jobs_stage stage = {.job = job,
+                               .name = "e",
+                               .kind = "evaluate",
+                               .total = FACES,
+                               .unit = 1,
+                               .variants = VARIANTS};
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < VARIANTS; v++)
         CHECK(jobs_insert_variant(
@@ -103,22 +108,24 @@ static void a_sweep_of_the_age(void **state)
     assert_string_equal(measure(p, "clipped_low", 0, "value"), "0.025");
     assert_string_equal(measure(p, "clipped_high", 1, "value"), "0.025");
     assert_string_equal(measure(p, "clipped_high", 2, "value"), "0.0");
-    assert_string_equal(ask(p, "SELECT group_concat(part || ' ' || value || ' ' || faces) FROM measure "
-                               "WHERE name = 'age_shift' AND variant = 2 AND part <> 'all'"),
-                        "age_20 9.0 10,age_30 9.0 10,age_40 9.0 10,age_50 9.0 10,female 9.0 "
-                        "20,male 9.0 20");
+    assert_string_equal(
+        ask(p, "SELECT group_concat(part || ' ' || value || ' ' || faces) FROM measure "
+               "WHERE name = 'age_shift' AND variant = 2 AND part <> 'all'"),
+        "age_20 9.0 10,age_30 9.0 10,age_40 9.0 10,age_50 9.0 10,female 9.0 "
+        "20,male 9.0 20");
     /* sd of Male is 2, of Young √1.25: plain by 3 moves them by 0.75 and 2.683 */
     assert_string_equal(measure(p, "dependency", 1, "round(value, 5)"), "1.71664");
     assert_string_equal(measure(p, "dependency_difference", 2, "round(value, 5)"), "-0.375");
     assert_string_equal(measure(p, "age_sd", 0, "round(value, 4)"), "11.5434");
     assert_string_equal(measure(p, "dependency_ratio", 1, "round(value, 4)"), "1.6513");
     assert_string_equal(ask(p, "SELECT count(*) FROM measure WHERE name LIKE 'identity%'"), "0");
-    assert_string_equal(ask(p, "SELECT count(*) FROM measure WHERE low > value + 1e-9 OR high < value - 1e-9"),
-                        "0");
     assert_string_equal(
-        ask(p, "SELECT round(change, 4) || ' ' || round(per_step, 4) || ' ' || round(difference, 4) FROM "
-               "rescoring WHERE variant = 2 AND attribute = 'Male'"),
-        "0.0 0.0 0.75");
+        ask(p, "SELECT count(*) FROM measure WHERE low > value + 1e-9 OR high < value - 1e-9"),
+        "0");
+    assert_string_equal(ask(p, "SELECT round(change, 4) || ' ' || round(per_step, 4) || ' ' || "
+                               "round(difference, 4) FROM "
+                               "rescoring WHERE variant = 2 AND attribute = 'Male'"),
+                        "0.0 0.0 0.75");
     assert_string_equal(ask(p, "SELECT low || ' ' || high || ' ' || resamples FROM age_shift WHERE "
                                "projected = 1"),
                         "9.0 9.0 1000");
@@ -129,7 +136,8 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* The source of -Young are the young: faces i with i % 4 = 0 (logit 1), of which d takes Male along. */
+/* The source of -Young are the young: faces i with i % 4 = 0 (logit 1), of which d takes Male
+ * along. */
 static void the_curve_of_an_attribute(void **state)
 {
     struct folder *f = *state;
@@ -145,9 +153,10 @@ static void the_curve_of_an_attribute(void **state)
     char expected[64];
     snprintf(expected, sizeof expected, "%.5f %.5f 10", area, t);
     assert_string_equal(
-        ask(f->db, "SELECT printf('%.5f ', (SELECT value FROM measure WHERE name = 'disentanglement_area' "
-                   "AND variant = 1)) || printf('%.5f ', value) || faces FROM measure WHERE name = "
-                   "'disentanglement_reach' AND variant = 1"),
+        ask(f->db,
+            "SELECT printf('%.5f ', (SELECT value FROM measure WHERE name = 'disentanglement_area' "
+            "AND variant = 1)) || printf('%.5f ', value) || faces FROM measure WHERE name = "
+            "'disentanglement_reach' AND variant = 1"),
         expected);
     assert_string_equal(measure(f->db, "target_change", 1, "round(value, 4)"), "2.6833");
     assert_string_equal(measure(f->db, "dependency", 1, "value"), "0.75");

@@ -95,13 +95,52 @@ has "SELECT abs(mean_change - ($moved)) <= 1e-9 FROM attribute_summary WHERE att
     AND stage_id = (SELECT id FROM stage WHERE name = 'ageing')" || fail "the mean change of Smiling differs"
 
 # The page has the same numbers: the boundary table, cell by cell, ...
-sed -n 's/<[^>]*>/|/g; s/||*/|/g; /^|[A-Z0-9]/p' report/index.html >cells
+sed -n '/<table class="boundaries">/,/<\/table>/p' report/index.html | sed -n 's/<[^>]*>/|/g; s/||*/|/g; /^|[A-Z0-9]/p' >cells
 cell() { [ -z "$1" ] && printf '–' || LC_ALL=C printf '%.3f' "$1"; }
 while IFS='|' read -r name train test f1 base balanced; do
     row="|$(cell "$train")|$(cell "$test")|$(cell "$f1")|$(cell "$base")|$(cell "$balanced")|"
-    grep -F "|$name|" cells | grep -qF -- "$row" || fail "the report's table has no row for $name with $row"
+    [ "$(grep -F "|$name|" cells | grep -cF -- "$row")" = 1 ] || fail "the report's table has no row for $name with $row"
 done < <(query "SELECT upper(substr(attribute, 1, 1)) || lower(replace(substr(attribute, 2), '_', ' ')),
     train_accuracy, test_accuracy, f1, base_rate, balanced_accuracy $all40")
+
+# ... the measures' tables by their unrounded values, ...
+# values CLASS: what the cells of a table of that class hold, row by row
+values() { sed -n "/<table class=\"$1\">/,/<\/table>/p" report/index.html | grep '^<tr>' | sed 's/data-v="\([^"]*\)"/\n=\1\n/g' | sed -n 's/^=//p'; }
+# same_cells CLASS SQL: the table's cells are what the query gives, in order
+same_cells()
+{
+    values "$1" >found
+    query "$2" | tr '|' '\n' | grep -v '^$' >expected
+    [ -s expected ] || fail "no values to compare with the table $1"
+    paste found expected | awk '{d = $1 - $2; m = $2 < 0 ? -$2 : $2; if (m < 1) m = 1; if (d > 1e-12 * m || -d > 1e-12 * m) {print NR ": " $0; exit 1}}' ||
+        fail "the table $1 has other values than the database"
+    expect_equal "cells of the table $1" "$(wc -l <expected)" "$(wc -l <found)"
+}
+same_cells parts "SELECT p.faces, printf('%.17g', p.value), printf('%.17g', p.low), printf('%.17g', q.value), printf('%.17g', q.low)
+    FROM measures p JOIN measures q ON q.stage = 'ageing' AND q.variant = 2 AND q.measure = p.measure AND q.part = p.part
+    WHERE p.stage = 'ageing' AND p.variant = 1 AND p.measure = 'age_shift'
+    ORDER BY p.part <> 'all', p.part NOT IN ('male', 'female'), p.part"
+same_cells help "SELECT printf('%.17g', p.value), printf('%.17g', p.low), printf('%.17g', q.value), printf('%.17g', q.low), printf('%.17g', d.value), printf('%.17g', d.low)
+    FROM (VALUES (1, 'age_shift'), (2, 'target_change'), (3, 'dependency'), (4, 'dependency_ratio'), (5, 'likeness')) n
+    JOIN measures p ON p.stage = 'ageing' AND p.distance = 2 AND p.target = 'age' AND p.part = 'all' AND p.measure = column2 AND NOT p.projected
+    JOIN measures q ON q.stage = 'ageing' AND q.distance = 2 AND q.target = 'age' AND q.part = 'all' AND q.measure = column2 AND q.projected
+    JOIN measures d ON d.stage = 'ageing' AND d.distance = 2 AND d.target = 'age' AND d.measure = column2 || '_difference' ORDER BY column1"
+
+# ... report.json has the rows of the views, ...
+json() { query "SELECT $1 FROM (SELECT CAST(readfile('report/report.json') AS TEXT) AS page)"; }
+for list in measures rescoring boundaries class_distribution; do
+    expect_equal "$list in report.json" "$(query "SELECT count(*) FROM $list WHERE job = 1")" "$(json "json_array_length(page, '\$.$list')")"
+done
+expect_equal "measures that differ in report.json" 0 "$(query "SELECT count(*) FROM (
+    SELECT stage, target, projected, distance, measure, part, value, low, high, faces FROM measures WHERE job = 1
+    EXCEPT SELECT value ->> 'stage', value ->> 'target', value ->> 'projected', value ->> 'distance', value ->> 'measure', value ->> 'part',
+        value ->> 'value', value ->> 'low', value ->> 'high', value ->> 'faces'
+    FROM json_each(CAST(readfile('report/report.json') AS TEXT), '\$.measures'))")"
+expect_equal "the matrix of cosines" "41 1.0" "$(json "json_array_length(page, '\$.boundary_cosines.values') || ' ' || round(json_extract(page, '\$.boundary_cosines.values[7][7]'), 5)")"
+by_hand="SELECT printf('%.9f', (avg(Smiling * Male) - avg(Smiling) * avg(Male)) / sqrt((avg(Smiling * Smiling) - avg(Smiling) * avg(Smiling)) * (avg(Male * Male) - avg(Male) * avg(Male)))) FROM default_labels"
+expect_equal "correlation of Smiling and Male" "$(query "$by_hand")" "$(query "SELECT printf('%.9f', json_extract(page, '\$.logit_correlations.values[' || a.key || '][' || b.key || ']'))
+    FROM (SELECT CAST(readfile('report/report.json') AS TEXT) AS page), json_each(page, '\$.logit_correlations.names') a, json_each(page, '\$.logit_correlations.names') b
+    WHERE a.value = 'Smiling' AND b.value = 'Male'")"
 
 # ... and the SQL that it shows is SQL that runs.
 tr '\n' ' ' <report/index.html | grep -o '<pre class="sql">[^<]*' |

@@ -22,8 +22,8 @@ static int fill_variants(const struct task *task, struct variant *variants, uint
 int task_evaluate(struct task *task, struct error *err)
 {
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    uint32_t count = spec_stage_variants(
-        task->stage, bundle->attributes_count + (bundle->age_estimators_count > 0));
+    uint32_t count = spec_stage_variants(task->stage, bundle->attributes_count +
+                                                          (bundle->age_estimators_count > 0));
     struct variant *variants = calloc(count, sizeof *variants);
     if (!variants)
         return error_set(err, E_MEMORY, "no memory for %u variants", count);

@@ -1,0 +1,122 @@
+/* report.json: every list of the page as objects by the columns' names, numbers unrounded. */
+#include <jansson.h>
+#include <math.h>
+#include <string.h>
+
+#include "cli/report/report_priv.h"
+#include "version.h"
+
+static const char *const lists[] = {
+    "stages",   "class_distribution", "boundaries", "directions", "gain_leak", "age_shift",
+    "measures", "rescoring",          "throughput", "failures",   "poison",    "determinism_faults",
+};
+
+static json_t *value(struct statement *q, int column)
+{
+    switch (statement_type(q, column)) {
+    case STATEMENT_NULL:
+    case STATEMENT_BLOB:
+        return json_null();
+    case STATEMENT_INT:
+        return json_integer(statement_int(q, column));
+    case STATEMENT_REAL:
+        return json_real(statement_real(q, column)); /* NULL where it is no JSON number */
+    case STATEMENT_TEXT:
+        return json_string(statement_text(q, column));
+    }
+    return json_null();
+}
+
+static json_t *object(struct statement *q)
+{
+    json_t *row = json_object();
+    for (int i = 0; i < statement_columns(q); i++) {
+        json_t *found = value(q, i);
+        json_object_set_new(row, statement_column_name(q, i), found ? found : json_null());
+    }
+    return row;
+}
+
+/* The statement's rows; NULL and the error's code where it fails. */
+static json_t *rows(struct report *report, const char *name, int *rc, struct error *err)
+{
+    struct statement *q;
+    json_t *list = json_array();
+    *rc = report_query(report, name, report->job, &q, err);
+    while (*rc == 0 && (*rc = statement_step(q, err)) > 0) {
+        json_array_append_new(list, object(q));
+        *rc = 0;
+    }
+    return list;
+}
+
+static json_t *matrix(const struct matrices_square *square)
+{
+    json_t *names = json_array(), *values = json_array();
+    for (size_t i = 0; i < square->count && square->values; i++) {
+        json_t *row = json_array();
+        json_array_append_new(names, json_string(square->names[i]));
+        for (size_t k = 0; k < square->count; k++) {
+            double x = square->values[i * square->count + k];
+            json_array_append_new(row, isfinite(x) ? json_real(x) : json_null());
+        }
+        json_array_append_new(values, row);
+    }
+    return json_pack("{s:o,s:o}", "names", names, "values", values);
+}
+
+static int add_lists(struct report *report, json_t *page, struct error *err)
+{
+    char name[64];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof lists / sizeof *lists; i++) {
+        snprintf(name, sizeof name, "report_json_%s", lists[i]);
+        json_object_set_new(page, lists[i], rows(report, name, &rc, err));
+    }
+    if (rc == 0)
+        json_object_set_new(page, "warnings", rows(report, "report_warnings", &rc, err));
+    return rc;
+}
+
+static int add_job(struct report *report, json_t *page, struct error *err)
+{
+    struct statement *q;
+    int rc = report_query(report, "report_job", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_step(q, err);
+    if (rc <= 0)
+        return rc;
+    json_object_set_new(page, "job",
+                        json_pack("{s:I,s:s,s:s,s:I,s:s,s:s,s:I,s:s}", "id",
+                                  (json_int_t)report->job, "name", statement_text(q, 0), "state",
+                                  statement_text(q, 2), "seed", (json_int_t)statement_int(q, 3),
+                                  "bundle", statement_text(q, 8), "bundle_hash",
+                                  statement_text(q, 9), "dimension",
+                                  (json_int_t)statement_int(q, 10), "spec", statement_text(q, 4)));
+    statement_reset(q);
+    return 0;
+}
+
+int report_json(struct report *report, struct error *err)
+{
+    char path[4096];
+    json_t *page = json_object();
+    json_object_set_new(page, "facefarm", json_string(FACEFARM_VERSION));
+    int rc = add_job(report, page, err);
+    if (rc == 0)
+        rc = add_lists(report, page, err);
+    json_object_set_new(page, "boundary_cosines", matrix(&report->matrices.cosine));
+    json_object_set_new(page, "label_correlations", matrix(&report->matrices.labels));
+    json_object_set_new(page, "logit_correlations", matrix(&report->matrices.logits));
+    char *text = rc == 0 ? json_dumps(page, JSON_INDENT(1)) : NULL;
+    json_decref(page);
+    if (rc == 0 && !text)
+        rc = error_set(err, E_MEMORY, "report.json cannot be written");
+    if (rc == 0 &&
+        snprintf(path, sizeof path, "%s/report.json", report->output) >= (int)sizeof path)
+        rc = error_set(err, E_LIMIT, "the output's path has %zu bytes", strlen(report->output));
+    if (rc == 0)
+        rc = buffer_write_file(path, text, strlen(text), err);
+    free(text);
+    return rc;
+}
