@@ -10,6 +10,21 @@
 
 /* ---- submit ---- */
 
+/* Variant 0 of a label or evaluate stage is the face itself. */
+static int insert_variant(struct broker *b, const struct farm_stage *stage, uint32_t v,
+                          const struct spec_variant *shows, struct error *err)
+{
+    struct buffer text;
+    buffer_init(&text, LIMIT_TEXT_BYTES);
+    int rc = stage->spec->kind == SPEC_EDIT || v > 0
+                 ? spec_describe_distance(stage->spec, shows->distance, shows->projected, &text, err)
+                 : buffer_printf(&text, err, "as sampled");
+    if (rc == 0)
+        rc = jobs_insert_variant(b->db, stage->id, v, shows, (const char *)text.data, err);
+    buffer_free(&text);
+    return rc;
+}
+
 /* The distances of a stage's score rows; see the table `variant`. */
 static int insert_variants(struct broker *b, const struct farm_stage *stage, struct error *err)
 {
@@ -26,7 +41,7 @@ static int insert_variants(struct broker *b, const struct farm_stage *stage, str
                 spec->distances.from + (spec->distances.to - spec->distances.from) * share;
             variant.projected = v >= steps;
         }
-        rc = jobs_insert_variant(b->db, stage->id, v, &variant, err);
+        rc = insert_variant(b, stage, v, &variant, err);
     }
     return rc;
 }

@@ -1,6 +1,7 @@
 /* Directions: boundaries out of the database, projected (common), and back into it. */
 #include "broker/directions.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct frame { /* what all directions of a stage are made from */
     const struct spec_stage *spec;
     const char *const *names;
     size_t count, dimension;
+    double *offsets; /* [count] */
     double *normals; /* [count][dimension] */
     struct conditions held;
     size_t *which;             /* [count]: the conditions of the present target, */
@@ -27,6 +29,7 @@ struct frame { /* what all directions of a stage are made from */
 static void frame_free(struct frame *f)
 {
     free(f->normals);
+    free(f->offsets);
     conditions_close(&f->held);
     free(f->which);
     free(f->conditions);
@@ -44,6 +47,7 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .count = count,
         .dimension = dimension,
         .normals = calloc(count * dimension, sizeof(double)),
+        .offsets = calloc(count, sizeof(double)),
         .which = calloc(count, sizeof(size_t)),
         .conditions = calloc(count * dimension, sizeof(double)),
         .weights = calloc(count, sizeof(double)),
@@ -52,7 +56,7 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
     };
     int rc = conditions_open(spec, names, count, &f->held, err);
     if (rc == 0 &&
-        !(f->normals && f->which && f->conditions && f->weights && f->plain && f->projected))
+        !(f->normals && f->offsets && f->which && f->conditions && f->weights && f->plain && f->projected))
         rc = error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
     else if (rc < 0)
         error_prefix(err, rc, "stage %s", spec->name);
@@ -118,6 +122,7 @@ static int take_boundary(void *context, const struct results_boundary *boundary,
         memcpy(&value, (const char *)boundary->normal + c * sizeof value, sizeof value);
         f->normals[at * f->dimension + c] = (double)value;
     }
+    f->offsets[at] = boundary->offset;
     f->found++;
     return 0;
 }
@@ -147,6 +152,24 @@ static int plain_leak(struct frame *f, const struct projection *projection,
     return rc;
 }
 
+/*
+ * The target's boundary is the sum of those that occur in it, normalised: with factors f_i (their
+ * ratios are in name space), score Σ f_i (n_i·z + b_i) / ‖Σ f_i n_i‖.
+ */
+static double target_offset(const struct frame *f)
+{
+    double offset = 0, square = 0;
+    for (size_t c = 0; c < f->dimension; c++) {
+        double sum = 0;
+        for (size_t i = 0; i < f->count; i++)
+            sum += f->held.occurs[i] * f->normals[i * f->dimension + c];
+        square += sum * sum;
+    }
+    for (size_t i = 0; i < f->count; i++)
+        offset += f->held.occurs[i] * f->offsets[i];
+    return offset / sqrt(square); /* projection_direction refuses a sum of nothing */
+}
+
 static int describe(const struct frame *f, const char *name, bool projected, struct buffer *text,
                     struct error *err)
 {
@@ -174,6 +197,7 @@ static int write(struct database *db, int64_t stage, size_t position, bool proje
         .vector = {(const uint8_t *)vector, f->dimension * sizeof *vector},
         .gain = result->gain,
         .leak = result->leak,
+        .offset = target_offset(f),
     };
     buffer_init(&text, DESCRIPTION_MAX);
     int rc = describe(f, direction.name, projected, &text, err);

@@ -30,6 +30,17 @@ static int check_finite(const char *field, struct wire_bytes bytes, struct error
     return 0;
 }
 
+/* Of edits whose distance differs from face to face. */
+static int check_moves(const struct wire_result *result, const struct farm_stage *stage,
+                       uint64_t count, struct error *err)
+{
+    uint64_t size = spec_stage_moves(stage->spec) ? count * stage->variants * 2 * sizeof(float) : 0;
+    if (result->moves.size != size)
+        return error_set(err, E_INVALID, "moves: %zu bytes, expected %llu", result->moves.size,
+                         (unsigned long long)size);
+    return check_finite("moves", result->moves, err);
+}
+
 static int check_scores(const struct wire_result *result, const struct farm_stage *stage,
                         uint64_t count, struct error *err)
 {
@@ -44,7 +55,8 @@ static int check_scores(const struct wire_result *result, const struct farm_stag
     if (result->scores.size != size)
         return error_set(err, E_INVALID, "scores: %zu bytes, expected %llu", result->scores.size,
                          (unsigned long long)size);
-    return check_finite("scores", result->scores, err);
+    int rc = check_finite("scores", result->scores, err);
+    return rc < 0 ? rc : check_moves(result, stage, count, err);
 }
 
 /* ---- boundaries ---- */
@@ -299,6 +311,8 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
     const struct wire_file *files = WIRE_ITEMS(result->files, file);
     buffer_init(&out, 2u * LIMIT_MESSAGE_BYTES);
     int rc = buffer_append(&out, result->scores.data, result->scores.size, err);
+    if (rc == 0)
+        rc = buffer_append(&out, result->moves.data, result->moves.size, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = print_boundary(&out, &boundaries[i], err);
     for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
@@ -323,6 +337,9 @@ int result_store(struct database *db, const struct wire_result *result,
     if (rc == 0 && stage->variants > 0)
         rc = results_insert_scores(db, stage->id, &stage->job->bundle->layout, task->start,
                                    task->count, stage->variants, result->scores.data, err);
+    if (rc == 0 && result->moves.size > 0)
+        rc = results_insert_moves(db, stage->id, task->start, task->count, stage->variants,
+                                  result->moves.data, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = results_insert_boundary(db, stage->id, &boundaries[i], err);
     for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)

@@ -20,6 +20,9 @@ static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
                                                   {"soft", PROJECTION_SOFT},
                                                   {"correlation", PROJECTION_CORRELATION},
                                                   {"naive", PROJECTION_NAIVE}};
+static const cyaml_strval_t reach_names[] = {{"relative", MOVE_RELATIVE},
+                                             {"absolute", MOVE_ABSOLUTE},
+                                             {"score", MOVE_SCORE}};
 
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT_FIELD(key, flags, type, most)                                                         \
@@ -72,6 +75,8 @@ static const cyaml_schema_field_t stage_fields[] = {
     ENUM_FIELD(projection, raw_stage, projection_names),
     REAL_FIELD(discount, raw_stage),
     REAL_FIELD(strength, raw_stage),
+    ENUM_FIELD(reach, raw_stage, reach_names),
+    REAL_FIELD(limit, raw_stage),
     REAL_FIELD(distance, raw_stage),
     CYAML_FIELD_SEQUENCE("targets", OPTIONAL, struct raw_stage, targets, &expression, 0,
                          LIMIT_TARGETS),
@@ -222,6 +227,15 @@ static int print_projection(struct buffer *out, const struct spec_stage *stage, 
                          spec_print_number(soft ? stage->strength : stage->discount, value));
 }
 
+static int print_reach(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    char limit[SPEC_NUMBER_BYTES];
+    int rc = buffer_printf(out, err, "    reach: %s\n", move_mode_name(stage->reach));
+    if (rc || stage->reach == MOVE_RELATIVE)
+        return rc;
+    return buffer_printf(out, err, "    limit: %s\n", spec_print_number(stage->limit, limit));
+}
+
 static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
@@ -229,7 +243,9 @@ static int print_direction(struct buffer *out, const struct spec_stage *stage, s
         rc = print_names(out, "targets", stage->targets, stage->targets_count, err);
     if (!rc)
         rc = print_conditions(out, stage, err);
-    return rc ? rc : print_projection(out, stage, err);
+    if (!rc)
+        rc = print_projection(out, stage, err);
+    return rc ? rc : print_reach(out, stage, err);
 }
 
 static int print_sweep(struct buffer *out, const struct spec_sweep *sweep, struct error *err)

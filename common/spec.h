@@ -17,7 +17,9 @@
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
- * common/projection.h.
+ * common/projection.h. reach says what a distance is: relative (z + distance · u), absolute (the signed distance
+ * to the hyperplane), score (of the target's boundary); the latter two differ from face to face, and go no
+ * further than `limit`: see common/move.h.
  */
 #ifndef COMMON_SPEC_H
 #define COMMON_SPEC_H
@@ -28,6 +30,7 @@
 
 #include "common/buffer.h"
 #include "common/error.h"
+#include "common/move.h"
 #include "common/projection.h"
 
 #define SPEC_FORMAT "facefarm-job/1"
@@ -115,6 +118,8 @@ struct spec_stage {
     uint32_t faces;              /* edit: faces (rows) of each target's sheet */
     struct spec_sweep distances; /* edit: α of each column; evaluate: a sweep besides `distance`, or 0 steps */
     double distance;             /* evaluate: α of the edit that is measured first */
+    enum move_mode reach;        /* edit, evaluate: what a distance is */
+    double limit;                /* edit, evaluate: the most |α| of a face; relative does not read it */
 };
 
 struct spec {
@@ -143,6 +148,11 @@ double spec_condition_weight(const struct spec_stage *stage, uint32_t i);
 /* How the stage's projected edit holds its conditions, in words: "exact: Male, Eyeglasses (discount 0.5)". */
 MUST_CHECK int spec_describe_conditions(const struct spec_stage *stage, struct buffer *text,
                                         struct error *err);
+/* Whether each face of the stage is moved by a distance of its own. */
+bool spec_stage_moves(const struct spec_stage *stage);
+/* What an edit by `distance` does, in words: "moved by 3", "moved to the score 3, projected". */
+MUST_CHECK int spec_describe_distance(const struct spec_stage *stage, double distance, bool projected,
+                                      struct buffer *text, struct error *err);
 /* A number in as few digits as read back as the same double. */
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);

@@ -50,6 +50,8 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"projection", EDITED, raw->projection},
         {"discount", EDITED, raw->discount},
         {"strength", EDITED, raw->strength},
+        {"reach", EDITED, raw->reach},
+        {"limit", EDITED, raw->limit},
         {"faces", OF(SPEC_EDIT), raw->faces},
         {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
@@ -196,6 +198,8 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
                         err);
     if (!rc)
         rc = spec_complete_conditions(raw, stage, err);
+    if (!rc)
+        rc = spec_complete_reach(raw, stage, err);
     if (!rc)
         rc = complete_range(raw, (int64_t)fresh_start(spec, stage), stage, err);
     return rc;

@@ -30,6 +30,8 @@ struct raw_stage {
     int64_t *folds, *learning_curve;
     uint32_t compare_count, costs_count;
     enum projection_method *projection;
+    enum move_mode *reach;
+    double *limit;
     double *train_share, *cost, *discount, *strength, *distance;
     char **targets;
     struct raw_condition *conditions;
@@ -76,6 +78,10 @@ MUST_CHECK int spec_take_small(const char *key, const int64_t *raw, int64_t abse
 
 extern const cyaml_strval_t spec_weight_names[2], spec_method_names[SPEC_METHODS],
     spec_set_names[4];
+
+/* Fills what the stage says about its distances' meaning. */
+MUST_CHECK int spec_complete_reach(const struct raw_stage *raw, struct spec_stage *stage,
+                                   struct error *err);
 
 /* Whether a text has only characters that a direction can be made of. */
 bool spec_is_expression(const char *text);

@@ -46,7 +46,8 @@ int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64
 }
 
 int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
-                        const struct spec_variant *shows, struct error *err)
+                        const struct spec_variant *shows, const char *description,
+                        struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "variant_insert", &q, err);
@@ -60,6 +61,7 @@ int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
         statement_bind_null(q, 5);
     else
         statement_bind_int(q, 5, shows->target);
+    statement_bind_text(q, 6, description);
     return statement_run(q, err);
 }
 

@@ -30,7 +30,8 @@ MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *s
                                  struct error *err);
 /* What row `variant` of a face shows, see the table. */
 MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
-                                   const struct spec_variant *shows, struct error *err);
+                                   const struct spec_variant *shows, const char *description,
+                                   struct error *err);
 
 MUST_CHECK int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
                               struct error *err);

@@ -35,6 +35,11 @@ MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
                                      const struct results_layout *layout, uint64_t start,
                                      uint64_t count, uint32_t variants, const uint8_t *scores,
                                      struct error *err);
+/* How far the faces of these indices were moved, float32[count][variants][2] (distance, reached), into the
+ * rows that results_insert_scores has made. */
+MUST_CHECK int results_insert_moves(struct database *db, int64_t stage, uint64_t start,
+                                    uint64_t count, uint32_t variants, const uint8_t *moves,
+                                    struct error *err);
 /*
  * Reads variant 0 of [start, start + count) back: ages[count][2] (fit, judge; NaN where there is
  * none) and logits[count][attributes], bit for bit but for −0, which SQLite keeps as 0. E_NOT_FOUND
@@ -55,6 +60,7 @@ struct results_boundary {
     const char *name;
     const void *normal; /* float32, not aligned */
     size_t dimension;
+    double offset;
 };
 MUST_CHECK int results_each_boundary(struct database *db, int64_t stage,
                                      int (*each)(void *context,

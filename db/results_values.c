@@ -60,6 +60,22 @@ int results_insert_scores(struct database *db, int64_t stage, const struct resul
     return rc;
 }
 
+int results_insert_moves(struct database *db, int64_t stage, uint64_t start, uint64_t count,
+                         uint32_t variants, const uint8_t *moves, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "face_moved", &q, err);
+    for (uint64_t i = 0; rc == 0 && i < count * variants; i++) {
+        statement_bind_int(q, 1, stage);
+        statement_bind_int(q, 2, (int64_t)(start + i / variants));
+        statement_bind_int(q, 3, (int64_t)(i % variants));
+        statement_bind_real(q, 4, (double)score_at(moves, 2 * i));
+        statement_bind_int(q, 5, score_at(moves, 2 * i + 1) != 0);
+        rc = statement_run(q, err);
+    }
+    return rc;
+}
+
 static float age_at(struct statement *q, int column)
 {
     return statement_is_null(q, column) ? NAN : (float)statement_real(q, column);
@@ -185,6 +201,7 @@ int results_each_boundary(struct database *db, int64_t stage,
                                             .name = statement_text(q, 1)};
         boundary.normal = statement_blob(q, 2, &size);
         boundary.dimension = size / sizeof(float);
+        boundary.offset = statement_real(q, 3);
         rc = each(context, &boundary, err);
         if (rc != 0)
             break;
@@ -212,6 +229,7 @@ int results_insert_direction(struct database *db, int64_t stage,
     statement_bind_real(q, 7, direction->leak);
     statement_bind_text(q, 8, method);
     statement_bind_text(q, 9, description);
+    statement_bind_real(q, 10, direction->offset);
     return statement_run(q, err);
 }
 
@@ -244,6 +262,7 @@ static int read_direction(struct statement *q, struct wire_direction *direction,
         .vector = {copy, size},
         .gain = statement_real(q, 4),
         .leak = statement_real(q, 5),
+        .offset = statement_real(q, 6),
     };
     if (!copy || !direction->name)
         return error_set(err, E_MEMORY, "out of memory");

@@ -10,6 +10,7 @@ struct direction {
     bool projected;
     char *name;
     float *vector;
+    double offset;
 };
 
 struct directions {
@@ -25,6 +26,7 @@ static int copy_direction(const struct wire_direction *from, size_t dimension, s
                          from->name, from->vector.size, dimension);
     to->target = from->position;
     to->projected = from->projected != 0;
+    to->offset = from->offset;
     to->name = strdup(from->name);
     to->vector = malloc(from->vector.size);
     if (!to->name || !to->vector)
@@ -69,6 +71,18 @@ void directions_free(struct directions **directions)
     }
     free(*directions);
     *directions = NULL;
+}
+
+int directions_offset(const struct directions *directions, uint64_t target, double *offset,
+                      struct error *err)
+{
+    for (size_t i = 0; i < directions->count; i++)
+        if (directions->items[i].target == target && !directions->items[i].projected) {
+            *offset = directions->items[i].offset;
+            return 0;
+        }
+    return error_set(err, E_NOT_FOUND, "the broker sent no plain direction of target %llu",
+                     (unsigned long long)target);
 }
 
 int directions_find(const struct directions *directions, uint64_t target, bool projected,

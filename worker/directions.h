@@ -20,4 +20,8 @@ void directions_free(struct directions **directions);
 MUST_CHECK int directions_find(const struct directions *directions, uint64_t target, bool projected,
                                const float **vector, const char **name, struct error *err);
 
+/* Offset of the target's own boundary, whose normal is the plain direction. */
+MUST_CHECK int directions_offset(const struct directions *directions, uint64_t target,
+                                 double *offset, struct error *err);
+
 #endif

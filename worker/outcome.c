@@ -80,6 +80,7 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->fitted);
     free(outcome->files);
     free(outcome->scores);
+    free(outcome->moves);
     struct assignment *assignment = outcome->assignment;
     *outcome = (struct outcome){.assignment = assignment};
 }
@@ -111,6 +112,15 @@ int outcome_scores(struct outcome *outcome, size_t variants, size_t columns, str
     outcome->variants = variants;
     outcome->columns = columns;
     return 0;
+}
+
+int outcome_moves(struct outcome *outcome, struct error *err)
+{
+    uint64_t count = outcome->assignment->task.count * outcome->variants;
+    outcome->moves = calloc(count, 2 * sizeof *outcome->moves);
+    return outcome->moves ? 0
+                          : error_set(err, E_MEMORY, "no memory for %llu distances",
+                                      (unsigned long long)count);
 }
 
 int outcome_add_file(struct outcome *outcome, const struct wire_file *file, struct error *err)
@@ -176,6 +186,9 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
     size_t bytes = outcome->scores ? assignment->task.count * outcome->variants * outcome->columns *
                                          sizeof(float)
                                    : 0;
+    size_t moves = outcome->moves
+                       ? assignment->task.count * outcome->variants * 2 * sizeof *outcome->moves
+                       : 0;
     *result = (struct wire_result){
         .stage = assignment->stage,
         .task = WIRE_LIST(&assignment->task, 1),
@@ -183,6 +196,7 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
         .variants = outcome->variants,
         .columns = outcome->columns,
         .scores = {(const uint8_t *)outcome->scores, bytes},
+        .moves = {(const uint8_t *)outcome->moves, moves},
         .boundaries = WIRE_LIST(outcome->boundaries, outcome->boundary_count),
         .fitted = WIRE_LIST(outcome->fitted, outcome->fitted_count),
         .files = WIRE_LIST(outcome->files, outcome->file_count),

@@ -78,6 +78,7 @@ struct outcome {
     struct wire_stage_metrics metrics;
     uint64_t variants, columns;
     float *scores;                    /* owned, [task.count][variants][columns] */
+    float *moves; /* owned, [task.count][variants][2]: distance, reached; NULL where all move alike */
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
     struct wire_fitted *fitted; /* owned, with their texts and normals */
@@ -99,6 +100,9 @@ void outcome_clear(struct outcome *outcome);
 /* Room for the scores of the whole task. E_LIMIT where they would not fit into a message. */
 MUST_CHECK int outcome_scores(struct outcome *outcome, size_t variants, size_t columns,
                               struct error *err);
+
+/* Room for the moves of the scores' rows. */
+MUST_CHECK int outcome_moves(struct outcome *outcome, struct error *err);
 
 /* Adds a file record; the texts are copied. */
 MUST_CHECK int outcome_add_file(struct outcome *outcome, const struct wire_file *file,

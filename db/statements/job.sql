@@ -8,7 +8,7 @@ INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, v
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting');
 
 -- name: variant_insert
-INSERT INTO variant (stage_id, variant, distance, projected, target) VALUES (?1, ?2, ?3, ?4, ?5);
+INSERT INTO variant (stage_id, variant, distance, projected, target, description) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: job_set_state
 UPDATE job SET state = ?2, ended_ms = CASE WHEN ?2 = 'running' THEN NULL ELSE ?3 END WHERE id = ?1;

@@ -17,6 +17,10 @@ SELECT max(coalesce((SELECT max(epoch) FROM task), 0), coalesce((SELECT max(epoc
 -- name: face_insert
 INSERT INTO face (stage_id, idx, variant, age_fit, age_judge) VALUES (?1, ?2, ?3, ?4, ?5);
 
+-- How far a face was moved, where that differs from face to face.
+-- name: face_moved
+UPDATE face SET distance = ?4, reached = ?5 WHERE stage_id = ?1 AND idx = ?2 AND variant = ?3;
+
 -- name: boundary_insert
 INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,
   train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc)
@@ -30,7 +34,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?
   ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
 
 -- name: boundary_list
-SELECT position, name, normal FROM boundary WHERE stage_id = ?1 ORDER BY position;
+SELECT position, name, normal, "offset" FROM boundary WHERE stage_id = ?1 ORDER BY position;
 
 -- name: file_insert
 INSERT INTO file (stage_id, path, kind, target, projected, start, count, bytes, sha256)
@@ -78,11 +82,11 @@ INSERT INTO determinism_fault (stage_id, start, count, worker_id, expected, foun
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: direction_insert
-INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, method, description)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9);
+INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, method, description, "offset")
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10);
 
 -- name: gain_leak_insert
 INSERT INTO gain_leak (stage_id, position, method, weight, gain, leak) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: direction_list
-SELECT position, projected, name, vector, gain, leak FROM direction WHERE stage_id = ?1 ORDER BY position, projected;
+SELECT position, projected, name, vector, gain, leak, "offset" FROM direction WHERE stage_id = ?1 ORDER BY position, projected;

@@ -81,6 +81,30 @@ static void judges_scores(void **state)
     expect(&good, &stage, E_INVALID, "files: 1, a label stage writes none");
 }
 
+static void judges_moves(void **state)
+{
+    char age[] = "age", *targets[] = {age};
+    const struct spec_stage spec = {.kind = SPEC_EVALUATE, .count = 10, .targets = targets, .targets_count = 1, .reach = MOVE_SCORE};
+    struct farm_stage stage = stage_of(&spec);
+    float scores[6] = {1, 2, 30, -1, -2, 40}, moves[4] = {0, 1, 2.5f, 0};
+    struct wire_task task = {8, 1, 1};
+    struct wire_result result = {.task = WIRE_LIST(&task, 1),
+                                 .metrics = WIRE_LIST(&metrics, 1),
+                                 .variants = 2,
+                                 .columns = 3,
+                                 .scores = {(uint8_t *)scores, sizeof scores}};
+    (void)state;
+    expect(&result, &stage, E_INVALID, "moves: 0 bytes, expected 16");
+    result.moves = (struct wire_bytes){(uint8_t *)moves, sizeof moves};
+    expect(&result, &stage, 0, "");
+    moves[2] = NAN;
+    expect(&result, &stage, E_INVALID, "moves: value 2 is nan");
+    moves[2] = 0;
+    const struct spec_stage relative = {.kind = SPEC_EVALUATE, .count = 10, .targets = targets, .targets_count = 1};
+    stage.spec = &relative;
+    expect(&result, &stage, E_INVALID, "moves: 16 bytes, expected 0");
+}
+
 static void judges_boundaries(void **state)
 {
     const struct spec_stage spec = {.kind = SPEC_FIT};
@@ -225,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(judges_scores),
+        cmocka_unit_test(judges_moves),
         cmocka_unit_test(judges_boundaries),
         cmocka_unit_test(judges_what_was_fitted_beside),
         cmocka_unit_test(judges_paths),

@@ -44,7 +44,7 @@ damage progress 'stage 2 is done with 1900 of 2000 indices' "DELETE FROM task WH
 damage progress 'says that 7 indices are done' "UPDATE stage SET done = 7 WHERE id = 2"
 damage faces 'stage 2 has 1999 measured faces, its tasks have 2000' "DELETE FROM face WHERE stage_id = 2 AND idx = 7"
 damage faces 'face 5000 is measured, but of no task' "UPDATE face SET idx = 5000 WHERE stage_id = 2 AND idx = 7"
-damage faces 'has a variant 9, the stage has 3' "UPDATE face SET variant = 9 WHERE stage_id = 5 AND idx = 7 AND variant = 2"
+damage faces 'has a variant 9, the stage has 7' "UPDATE face SET variant = 9 WHERE stage_id = 5 AND idx = 7 AND variant = 2"
 damage logits 'face 7, variant 0 has no logits' "DELETE FROM face_attributes_1 WHERE stage_id = 2 AND idx = 7"
 damage logits 'logits of face 5000, variant 0, which is not measured' "UPDATE face_attributes_1 SET idx = 5000 WHERE stage_id = 2 AND idx = 7"
 damage boundaries 'stage 3 has 40 boundaries, its tasks have 41' "DELETE FROM boundary WHERE position = 7"

@@ -50,9 +50,10 @@ INSERT INTO direction (stage_id, position, projected, name, vector, gain, leak, 
   SELECT 5, 0, p, name, normal, CASE p WHEN 0 THEN 1 ELSE 0.88 END, CASE p WHEN 0 THEN 0.45 ELSE 0 END,
   CASE p WHEN 0 THEN 'plain' ELSE 'exact' END, name
   FROM boundary, (SELECT 0 AS p UNION ALL SELECT 1) WHERE stage_id = 3 AND name = 'age';
-INSERT INTO variant VALUES (2, 0, 0, 0, NULL), (5, 0, 0, 0, NULL), (5, 1, 3, 0, 0), (5, 2, 3, 1, 0),
-  (5, 3, 1, 0, 0), (5, 4, 1, 1, 0), (5, 5, 2, 0, 0), (5, 6, 2, 1, 0);
-INSERT INTO variant SELECT 4, i, i % 7 - 3, i / 7, NULL FROM n WHERE i < 14;
+INSERT INTO variant (stage_id, variant, distance, projected, target)
+  VALUES (2, 0, 0, 0, NULL), (5, 0, 0, 0, NULL), (5, 1, 3, 0, 0), (5, 2, 3, 1, 0), (5, 3, 1, 0, 0), (5, 4, 1, 1, 0),
+  (5, 5, 2, 0, 0), (5, 6, 2, 1, 0);
+INSERT INTO variant (stage_id, variant, distance, projected) SELECT 4, i, i % 7 - 3, i / 7 FROM n WHERE i < 14;
 
 INSERT INTO file SELECT 1, printf('jobs/1/faces/%06d%s', 16 * i, CASE i WHEN 1 THEN '.tar' ELSE '' END),
     CASE i WHEN 1 THEN 'tar' ELSE 'png-folder' END, '', 0, 16 * i, 16, 60000, printf('%064x', i) FROM n WHERE i < 3;
@@ -63,7 +64,7 @@ INSERT INTO file SELECT 4, printf('jobs/1/sheets/%02d_%s_%s.png', position, name
 -- Three uniforms of a hash make a bell.
 CREATE TEMP VIEW bell AS SELECT i, ((i * 7919 % 1009) + (i * 104729 % 2003) / 1.985 + (i * 15485863 % 3001) / 2.974) / 1009.0 - 1.5 AS g FROM n;
 INSERT INTO face (stage_id, idx, variant, age_fit, age_judge) SELECT 2, i, 0, 40 + 18 * g, 41 + 18 * g FROM bell WHERE i < 2000;
-INSERT INTO face SELECT 5, b.i, v.variant,
+INSERT INTO face (stage_id, idx, variant, age_fit, age_judge, identity) SELECT 5, b.i, v.variant,
     max(15, min(85, 40 + 18 * b.g + v.distance / 3 * (24 - 5 * v.projected - 6 * b.g + 4 * c.g))),
     max(15, min(85, 41 + 18 * b.g + v.distance / 3 * (23 - 5 * v.projected - 6 * b.g + 5 * c.g))),
     1 - v.distance * (0.1 - 0.03 * v.projected + 0.02 * c.g)

@@ -63,7 +63,7 @@ static void conditions_have_a_short_and_a_long_form(void **state)
                               "        free: true\n"
                               "  - {kind: edit, name: soft, projection: soft, strength: 3,\n"
                               "     conditions: [\"Male\", {name: Bald, strength: 0}, 'Hat']}\n"
-                              "  - {kind: edit, name: none}\n"
+                              "  - {kind: edit, name: none, reach: score, limit: 4}\n"
                               "  - {kind: edit, name: c, projection: correlation, conditions: [all]}\n");
     const struct spec_stage *s = spec->stages;
     assert_int_equal(s[2].projection, PROJECTION_EXACT);
@@ -87,6 +87,11 @@ static void conditions_have_a_short_and_a_long_form(void **state)
     assert_true(spec->stages[3].condition_weights[1].value == 0);
     assert_string_equal(spec->stages[3].conditions[2], "Hat");
     assert_int_equal(spec->stages[5].projection, PROJECTION_CORRELATION);
+    assert_int_equal(spec->stages[4].reach, MOVE_SCORE);
+    assert_true(spec->stages[4].limit == 4 && spec->stages[5].reach == MOVE_RELATIVE);
+    buffer_clear(&text);
+    assert_ok(spec_describe_distance(&spec->stages[4], 1.5, true, &text, &err));
+    assert_string_equal((char *)text.data, "moved to the score 1.5, projected");
     spec_free(&spec);
     buffer_free(&text);
 }
@@ -265,6 +270,10 @@ static const struct {
      "discount: the correlation projection does not take it"},
     {HEAD LABEL FIT "  - {kind: edit, projection: soft, conditions: [{name: a, strength: -1}]}\n",
      E_LIMIT, "strength: is -1"},
+    {HEAD LABEL FIT "  - {kind: edit, limit: 5}\n", E_INVALID, "limit: a relative distance"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: score, limit: -5}\n", E_LIMIT, "limit: is -5"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: far}\n", E_PARSE, "line 5"},
+    {HEAD LABEL "  - {kind: fit, reach: score}\n", E_INVALID, "reach: a stage of kind fit"},
     {HEAD LABEL FIT "  - {kind: edit, projection: oblique}\n", E_PARSE, "line 5"},
     {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
     {"a: &x 1\nb: *x\n", E_PARSE, "line 1"},

@@ -46,12 +46,12 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < VARIANTS; v++)
         CHECK(jobs_insert_variant(
-            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0}, err));
+            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0}, "", err));
     float unit[8] = {1};
     for (uint64_t projected = 0; projected < 2; projected++)
         CHECK(results_insert_direction(
             db, id,
-            &(struct wire_direction){0, projected, target, {(uint8_t *)unit, sizeof unit}, 1, 0},
+            &(struct wire_direction){0, projected, target, {(uint8_t *)unit, sizeof unit}, 1, 0, 0},
             projected ? "exact" : "plain", "", err));
     float *scores = calloc(FACES * VARIANTS * 4, sizeof *scores), *at = scores;
     for (int i = 0; i < FACES; i++)

@@ -41,7 +41,7 @@ static int64_t add_stage(struct database *db, int64_t job, int64_t position, con
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < variants; v++)
         CHECK(jobs_insert_variant(db, id, v,
-                                  &(struct spec_variant){v ? 0 : -1, v, v == 2}, err));
+                                  &(struct spec_variant){v ? 0 : -1, v, v == 2}, "", err));
     return id;
 }
 
@@ -91,9 +91,11 @@ static void views_have_a_column_an_attribute(void **state)
             CHECK(results_insert_direction(
                 db, edit,
                 &(struct wire_direction){
-                    target, projected, target ? "b" : "a", {(uint8_t *)unit, sizeof unit}, 1, 0},
+                    target, projected, target ? "b" : "a", {(uint8_t *)unit, sizeof unit}, 1, 0, 0},
                 projected ? "exact" : "plain", target ? "b" : "a", err));
     CHECK(results_insert_gain_leak(db, edit, 1, "exact", 0.5, 0.95, 0.6, err));
+    const float moves[] = {0, 1, 2.5f, 0};
+    CHECK(results_insert_moves(db, evaluate, 1, 1, 2, (const uint8_t *)moves, err));
     CHECK(results_summarise(db, label, bundle, err));
     CHECK(results_summarise(db, evaluate, bundle, err));
     CHECK(database_commit(db, err));
@@ -108,6 +110,9 @@ static void views_have_a_column_an_attribute(void **state)
         ask(p, "SELECT count(\"Grey hair\") FROM default_edits WHERE target = 'b' AND variant = 2 "
                "AND projected = 1 AND face = 1 AND sample = 1001 AND distance = 2"),
         "1");
+    assert_string_equal(ask(p, "SELECT group_concat(distance || ' ' || reached) FROM (SELECT * FROM face_move "
+                               "WHERE stage = 'evaluate' AND idx = 1 ORDER BY variant)"),
+                        "0.0 1,2.5 0,2.0 1");
     assert_string_equal(ask(p, "SELECT count(*) FROM default_edits"), "12");
     assert_string_equal(ask(p, "SELECT target || ' ' || method || ' ' || weight || ' ' || gain || ' ' || "
                                "leak FROM gain_leak_curve"),

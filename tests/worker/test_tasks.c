@@ -81,6 +81,7 @@ static int give_directions(void *state, uint64_t stage, size_t dimension,
         items[i] = (struct wire_direction){.position = i / 2,
                                            .projected = i % 2,
                                            .name = i < 2 ? "Smiling" : "-Young",
+                                           .offset = 0.25,
                                            .vector = {(const uint8_t *)vectors[i], 512}};
     }
     fetches++;
@@ -385,6 +386,46 @@ static void an_evaluated_sweep_has_a_row_an_edit(void **state)
     outcome_free(&moved);
 }
 
+/* To a score of the boundary, each face goes its own way, and says how far. */
+static void faces_reach_a_score(void **state)
+{
+    (void)state;
+    char text[2048];
+    const char *tail = strstr(spec_text, "     distance: 3");
+    snprintf(text, sizeof text, "%.*s     distance: 1, reach: score, limit: 3, conditions: [Male]}\n",
+             (int)(tail - spec_text), spec_text);
+    struct outcome *outcome = run_text(wide, text, EVALUATE_STAGE, 0, 20);
+    assert_int_equal(outcome->code, 0);
+    assert_non_null(outcome->moves);
+    struct directions *directions = NULL;
+    const float *n;
+    float z[128];
+    assert_ok(give_directions(NULL, 0, 128, &directions, &err));
+    assert_ok(directions_find(directions, 0, false, &n, NULL, &err));
+    size_t reached = 0;
+    for (size_t i = 0; i < 20; i++) {
+        const float *moves = outcome->moves + i * 3 * 2;
+        assert_true(moves[0] == 0 && moves[1] == 1); /* as sampled */
+        latent_sample(7, 2 + i, 1, 128, LATENT_SPHERE, z);
+        double score = 0, square = 0;
+        for (size_t j = 0; j < 128; j++) {
+            double moved = (double)z[j] + (double)moves[2] * (double)n[j];
+            score += moved * (double)n[j];
+            square += moved * moved;
+        }
+        score = score * sqrt(128 / square) + 0.25;
+        if (moves[3] == 1)
+            assert_true(fabs(score - 1) < 1e-5 && fabsf(moves[2]) <= 3);
+        else
+            assert_true(fabsf(moves[2]) == 3);
+        reached += moves[3] == 1;
+        assert_true(fabsf(moves[4]) <= 3);
+    }
+    assert_true(reached > 10);
+    directions_free(&directions);
+    outcome_free(&outcome);
+}
+
 static void a_bad_task_fails_and_says_why(void **state)
 {
     (void)state;
@@ -486,6 +527,7 @@ int main(void)
         cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),
         cmocka_unit_test(evaluate_has_before_after_and_projected),
         cmocka_unit_test(an_evaluated_sweep_has_a_row_an_edit),
+        cmocka_unit_test(faces_reach_a_score),
         cmocka_unit_test(a_bad_task_fails_and_says_why),
         cmocka_unit_test(a_batch_that_is_too_large_is_halved),
         cmocka_unit_test(leaving_interrupts),

@@ -22,12 +22,12 @@ struct edit {
     struct sheet sheets[2];
 };
 
-static float step_distance(const struct spec_sweep *sweep, size_t step)
+static double step_distance(const struct spec_sweep *sweep, size_t step)
 {
     if (sweep->steps < 2)
-        return (float)sweep->from;
+        return sweep->from;
     double share = (double)step / (double)(sweep->steps - 1);
-    return (float)(sweep->from + (sweep->to - sweep->from) * share);
+    return sweep->from + (sweep->to - sweep->from) * share;
 }
 
 static int begin_target(struct edit *edit, struct error *err)
@@ -35,29 +35,26 @@ static int begin_target(struct edit *edit, struct error *err)
     const struct spec_stage *stage = edit->task->stage;
     const struct bundle_image *form = &pipeline_bundle(edit->task->pipeline)->generator.output;
     for (size_t kind = 0; kind < edit->kinds; kind++) {
-        const float *direction = NULL;
-        int failed = directions_find(edit->task->directions, edit->target, kind == 1, &direction,
-                                     &edit->name, err);
-        if (!failed)
-            failed = sheet_init(&edit->sheets[kind], stage->faces, edit->steps, form->height,
+        int failed = sheet_init(&edit->sheets[kind], stage->faces, edit->steps, form->height,
                                 form->width, err);
+        for (size_t step = 0; !failed && step < edit->steps; step++)
+            failed = task_edit_variant(edit->task, edit->target, kind == 1,
+                                       step_distance(&stage->distances, step),
+                                       &edit->variants[kind * edit->steps + step], &edit->name, err);
         if (failed)
             return failed;
-        for (size_t step = 0; step < edit->steps; step++)
-            edit->variants[kind * edit->steps + step] =
-                (struct variant){direction, step_distance(&stage->distances, step)};
     }
     return 0;
 }
 
 /* Renders faces first … first+faces−1 of the target into the sheets and scores them. */
 static int render(struct edit *edit, size_t first, size_t faces, float *scores, uint8_t *pixels,
-                  struct error *err)
+                  float *moves, struct error *err)
 {
     size_t variants = edit->steps * edit->kinds;
     size_t bytes = pipeline_pixel_bytes(edit->task->pipeline);
     int failed = task_variants(edit->task, edit->task->stage->start + first, faces, edit->variants,
-                               variants, scores, pixels, err);
+                               variants, scores, pixels, moves, err);
     for (size_t i = 0; !failed && i < faces * variants; i++) {
         size_t variant = i % variants;
         sheet_put(&edit->sheets[variant / edit->steps], first + i / variants, variant % edit->steps,
@@ -101,7 +98,7 @@ static int write_sheet(struct edit *edit, size_t kind, struct error *err)
     return failed;
 }
 
-static int edit_target(struct edit *edit, float *scores, struct error *err)
+static int edit_target(struct edit *edit, float *scores, float *moves, struct error *err)
 {
     struct task *task = edit->task;
     size_t variants = edit->steps * edit->kinds, faces = task->stage->faces;
@@ -113,7 +110,8 @@ static int edit_target(struct edit *edit, float *scores, struct error *err)
         failed = begin_target(edit, err);
     for (size_t done = 0; !failed && done < faces; done += chunk)
         failed = render(edit, done, faces - done < chunk ? faces - done : chunk,
-                        scores + done * variants * columns, pixels, err);
+                        scores + done * variants * columns, pixels,
+                        moves ? moves + 2 * done * variants : NULL, err);
     for (size_t kind = 0; !failed && kind < edit->kinds; kind++)
         failed = write_sheet(edit, kind, err);
     free(pixels);
@@ -145,13 +143,14 @@ int task_edit(struct task *task, struct error *err)
     if (edit.steps == 0 || edit.steps > LIMIT_STEPS)
         return error_set(err, E_LIMIT, "a sweep of %zu steps: LIMIT_STEPS is %d", edit.steps,
                          LIMIT_STEPS);
-    int failed = outcome_scores(task->outcome, variants, pipeline_columns(task->pipeline), err);
+    int failed = task_rows(task, variants, err);
     if (!failed)
         failed = make_folder(task, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {
         edit.target = (range->start + done) / faces;
         failed = edit_target(&edit,
-                             task->outcome->scores + done * variants * task->outcome->columns, err);
+                             task->outcome->scores + done * variants * task->outcome->columns,
+                             task_moves(task, done * variants), err);
     }
     return failed;
 }

@@ -10,9 +10,8 @@ static int fill_variants(const struct task *task, struct variant *variants, uint
     variants[0] = (struct variant){0};
     for (uint32_t v = 1; v < count; v++) {
         struct spec_variant edit = spec_stage_variant(task->stage, v);
-        variants[v].distance = (float)edit.distance;
-        int failed = directions_find(task->directions, (uint64_t)edit.target, edit.projected,
-                                     &variants[v].direction, NULL, err);
+        int failed = task_edit_variant(task, (uint64_t)edit.target, edit.projected, edit.distance,
+                                       &variants[v], NULL, err);
         if (failed)
             return failed;
     }

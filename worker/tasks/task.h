@@ -61,22 +61,37 @@ double task_elapsed_ms(int64_t *since);
 MUST_CHECK int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
                          struct error *err);
 
-/* A face as it is (direction NULL) or moved: z + distance · direction. */
+/* A face as it is (direction NULL), or moved along the direction by what the stage's `reach` makes of
+ * the distance (common/move.h). */
 struct variant {
     const float *direction;
-    float distance;
+    double distance;
+    const float *normal; /* of the target's boundary, */
+    double offset;       /* and its offset */
 };
+
+/* The edit of a target by `distance`, plain or projected. *name (may be NULL) as directions_find. */
+MUST_CHECK int task_edit_variant(const struct task *task, uint64_t target, bool projected,
+                                 double distance, struct variant *variant, const char **name,
+                                 struct error *err);
 
 /* How many faces of `variants` each fill a batch; at least one. */
 size_t task_chunk(const struct task *task, size_t variants);
 
 /*
  * Makes the variants of samples first … first+faces−1: scores[faces][variants][columns] and
- * pixels[faces][variants][height][width][3], each may be NULL.
+ * pixels[faces][variants][height][width][3], moves[faces][variants][2] (the distance along the direction, and
+ * 1 where what was asked is reached, else 0), each may be NULL.
  */
 MUST_CHECK int task_variants(const struct task *task, uint64_t first, size_t faces,
                              const struct variant *variants, size_t variant_count, float *scores,
-                             uint8_t *pixels, struct error *err);
+                             uint8_t *pixels, float *moves, struct error *err);
+
+/* The outcome's moves from that row of scores on, or NULL where it has none. */
+float *task_moves(const struct task *task, size_t row);
+
+/* Room in the outcome for the scores of the whole task, and for moves where they differ by face. */
+MUST_CHECK int task_rows(struct task *task, size_t variant_count, struct error *err);
 
 /* As task_variants for the task's whole range of samples, batch by batch, into the outcome's
  * scores. */

@@ -1,0 +1,51 @@
+/*
+ * How far an edit moves a latent along its direction u, towards the boundary of its target (unit
+ * normal n, offset b: score n·z + b).
+ *
+ *   relative  z' = z + a u
+ *   absolute  u·z' = a: the signed distance to u's hyperplane through the origin becomes a,
+ * whatever it was (linear_interpolate of InterFaceGAN, Shen et al., CVPR 2020, which drops offsets)
+ *   score     n·z' + b = a: the score of the target's own boundary becomes a, also along a
+ * projected direction, where the way is 1/gain times as long
+ *
+ * On a sphere (radius > 0, where the bundle's latents lie on one) z' = radius · (z + α u)/‖z + α
+ * u‖: the edited latent is put back. Absolute and score are met there exactly as well: in the plane
+ * of z and u that is one quadratic equation, for u = n the great-circle edit z' = τ n + (z − (n·z)
+ * n) √((r² − τ²)/(r² − (n·z)²)), τ = a − b.
+ *
+ * Only +, −, ×, ÷ and √ in double, summed in index order: the same bits everywhere.
+ */
+#ifndef COMMON_MOVE_H
+#define COMMON_MOVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum move_mode {
+    MOVE_RELATIVE,
+    MOVE_ABSOLUTE,
+    MOVE_SCORE,
+};
+#define MOVE_MODES 3
+
+const char *move_mode_name(enum move_mode mode); /* "relative", … */
+
+struct move {
+    enum move_mode mode;
+    size_t d;
+    const float *direction; /* [d]: u */
+    const float *normal;    /* [d]: n; score only */
+    double offset;          /* b; score only */
+    double amount;          /* a */
+    double limit;           /* the most |α|; relative does not read it */
+    double radius;          /* of the sphere, or 0: none */
+};
+
+/*
+ * moved[d] receives z' of z[d]; *distance the α of z + α u that leads there. Returns whether a is
+ * reached: where no α does, or only one beyond the limit, the latent is moved by the limit, to the
+ * side where the target lies, and false is returned. `moved` may be z.
+ */
+bool move_latent(const struct move *move, const float *z, float *moved, double *distance);
+
+#endif
