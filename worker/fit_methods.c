@@ -56,6 +56,18 @@ static void method_close(struct method *method)
     free(method->w);
 }
 
+/* C n/d in place of C: see fit.h. */
+static void weigh_squares(struct method *method)
+{
+    struct products *products = &method->products;
+    for (size_t k = 0; k < method->columns; k++) {
+        double n = (double)(products->positives[k] + products->negatives[k]);
+        float times = (float)fmax(1, n / (double)method->set->dimension);
+        products->positive[k] *= times;
+        products->negative[k] *= times;
+    }
+}
+
 static int method_open(struct method *method, bool active, struct error *err)
 {
     method->given = malloc(method->set->chunk_rows * method->columns);
@@ -72,6 +84,8 @@ static int method_open(struct method *method, bool active, struct error *err)
         return failed;
     }
     products_weigh(&method->products, method->lanes + method->first);
+    if (active)
+        weigh_squares(method);
     return 0;
 }
 
