@@ -30,12 +30,12 @@ static int return_missing(struct farm_worker *worker, const struct wire_hello *h
     for (struct farm_lease *lease = worker->leases; lease; lease = next) {
         const struct wire_held_task *held = find_held(hello, lease);
         next = lease->next;
+        if (lease->fresh || (same_connection && lease->epoch > hello->newest))
+            continue; /* also of a range that it holds under an older epoch: it goes on under this one */
         if (held) {
             lease->epoch = held->epoch;
             continue;
         }
-        if (lease->fresh || (same_connection && lease->epoch > hello->newest))
-            continue;
         lease->stage->job->version++;
         int rc = farm_release(worker, lease, err);
         if (rc < 0)
