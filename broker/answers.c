@@ -41,8 +41,10 @@ int answer_job(struct broker *b, const struct socket_identity *to, uint64_t requ
     struct wire_job_info *info = NULL;
     struct wire_stage_info *stages = NULL;
     size_t count = 0, stage_count = 0;
-    int rc = jobs_list(b->db, job, 1, &info, &count, err);
-    if (rc == 0 && (count == 0 || info->job != (uint64_t)job))
+    int rc = jobs_list(b->db, job, 1, NULL, &info, &count, err);
+    /* A job of another owner isn't there, so that numbers tell nothing. */
+    if (rc == 0 &&
+        (count == 0 || info->job != (uint64_t)job || !access_sees(&b->access, to, info->owner)))
         rc = error_set(err, E_NOT_FOUND, "there is no job %lld", (long long)job);
     if (rc == 0)
         rc = jobs_stages(b->db, job, &stages, &stage_count, err);
@@ -62,7 +64,9 @@ int answer_jobs(struct broker *b, const struct reply *reply, struct error *err)
 {
     struct wire_job_info *jobs = NULL;
     size_t count = 0;
-    int rc = jobs_list(b->db, INT64_MAX, LIMIT_LIST, &jobs, &count, err);
+    bool all = access_is_local(&b->access, &reply->to);
+    const char *owner = all ? NULL : access_owner(&b->access, &reply->to, "");
+    int rc = jobs_list(b->db, INT64_MAX, LIMIT_LIST, owner, &jobs, &count, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; i < count; i++)
@@ -78,7 +82,7 @@ int answer_failures(struct broker *b, const struct reply *reply, struct error *e
     struct wire_failure_info *failures = NULL;
     struct wire_job_info *job = NULL;
     size_t count = 0, jobs = 0;
-    int rc = jobs_list(b->db, (int64_t)reply->id, 1, &job, &jobs, err);
+    int rc = jobs_list(b->db, (int64_t)reply->id, 1, NULL, &job, &jobs, err);
     if (rc == 0 && (jobs == 0 || job->job != reply->id))
         rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)reply->id);
     if (rc == 0)

@@ -10,6 +10,7 @@
 #include <zmq.h>
 
 #include "broker/broker_priv.h"
+#include "broker/zap.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/jobs.h"
@@ -138,6 +139,38 @@ static int handle(struct broker *b, const struct socket_identity *from,
     return misplaced(m->type, err);
 }
 
+/* E_NOT_FOUND where the message is about a job that its sender may not see: as if there were none, so that numbers
+ * tell nothing. */
+static int check_job(struct broker *b, const struct socket_identity *from, const struct wire_message *m,
+                     struct error *err)
+{
+    uint64_t id;
+    struct wire_job_info *info = NULL;
+    size_t count = 0;
+    if (access_is_local(&b->access, from) || !wire_find_uint(m, "job", &id))
+        return 0;
+    const struct farm_job *job = farm_find_job(&b->farm, (int64_t)id);
+    if (job && access_sees(&b->access, from, job->owner))
+        return 0;
+    int rc = jobs_list(b->db, (int64_t)id, 1, NULL, &info, &count, err);
+    if (rc == 0 && (count == 0 || info->job != id || !access_sees(&b->access, from, info->owner)))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)id);
+    jobs_info_free(info, count);
+    return rc;
+}
+
+/* All that is asked before a message is handled. */
+static int admit(struct broker *b, const struct socket_identity *from, const struct wire_message *m, uint64_t *request,
+                 struct error *err)
+{
+    int rc = access_check(&b->access, from, m->type, err);
+    if (rc == 0)
+        rc = check_job(b, from, m, err);
+    if (rc < 0 && !wire_find_uint(m, "request", request))
+        *request = 0;
+    return rc;
+}
+
 /* Reads and handles one message: false where there is none. */
 static bool receive(struct broker *b)
 {
@@ -154,7 +187,9 @@ static bool receive(struct broker *b)
         log_debug("undecodable message number %llu: %s", (unsigned long long)b->undecodable,
                   err.text);
     } else {
-        rc = handle(b, &from, &message, &request, &err);
+        rc = admit(b, &from, &message, &request, &err);
+        if (rc == 0)
+            rc = handle(b, &from, &message, &request, &err);
         socket_frame_free(&frame, &message);
     }
     if (rc < 0 && !b->doomed && from.size)
@@ -201,15 +236,41 @@ static long poll_timeout(const struct broker *b)
     return wait <= 0 ? 0 : (long)(wait / CLOCK_MILLISECOND) + 1;
 }
 
+static void reload_keys(struct broker *b)
+{
+    struct error err;
+    if (access_reload(&b->access, &err) < 0) {
+        log_error("the keys stay as they were: %s", err.text);
+        return;
+    }
+    log_info("%s: %zu keys are authorized", b->access.path, b->access.keys.count);
+    peer_dismiss_revoked(b);
+}
+
+/* True where a signal says that we end. */
+static bool take_signals(struct broker *b)
+{
+    struct signalfd_siginfo signal;
+    while (read(b->signals, &signal, sizeof signal) == sizeof signal) {
+        if (signal.ssi_signo != SIGHUP)
+            return true;
+        reload_keys(b);
+    }
+    return false;
+}
+
 static int serve(struct broker *b, struct error *err)
 {
     zmq_pollitem_t items[] = {{.socket = b->socket, .events = ZMQ_POLLIN},
-                              {.fd = b->signals, .events = ZMQ_POLLIN}};
+                              {.fd = b->signals, .events = ZMQ_POLLIN},
+                              {.socket = b->zap, .events = ZMQ_POLLIN}};
     while (!b->doomed) {
-        if (zmq_poll(items, 2, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
+        if (zmq_poll(items, b->zap ? 3 : 2, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
             return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
-        if (items[1].revents & ZMQ_POLLIN)
+        if ((items[1].revents & ZMQ_POLLIN) && take_signals(b))
             return 0;
+        if (b->zap)
+            b->turned_away += zap_serve(b->zap, &b->access);
         serve_round(b);
     }
     *err = b->doom;
@@ -225,6 +286,8 @@ static int open_signals(struct broker *b, struct error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    if (b->options.keys)
+        sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (b->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
         return error_set(err, E_IO, "signalfd: %s", strerror(errno));
@@ -250,10 +313,23 @@ static int advance_all(struct broker *b)
     return commit(b);
 }
 
+static int listen_on(struct broker *b, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+{
+    const struct socket_keys keys = {&b->access.own, NULL};
+    int rc = b->access.on ? zap_open(b->context, &b->zap, err) : 0;
+    return rc < 0 ? rc
+                  : socket_bind_router(b->context, b->options.listen, b->access.on ? &keys : NULL,
+                                       &b->socket, bound, err);
+}
+
 static int start(struct broker *b, struct error *err)
 {
     char bound[SOCKET_ENDPOINT_MAX];
     int rc = open_signals(b, err);
+    if (rc == 0)
+        rc = access_open(&b->access, b->options.secret, b->options.keys, err);
+    if (rc == 0)
+        rc = socket_check_endpoint(b->options.listen, b->access.on, err);
     if (rc == 0)
         rc = buffer_make_folders(b->options.store, err);
     if (rc == 0)
@@ -267,7 +343,7 @@ static int start(struct broker *b, struct error *err)
     if (rc == 0 && !(b->context = zmq_ctx_new()))
         rc = error_set(err, E_NETWORK, "zmq_ctx_new: %s", zmq_strerror(zmq_errno()));
     if (rc == 0)
-        rc = socket_bind_router(b->context, b->options.listen, &b->socket, bound, err);
+        rc = listen_on(b, bound, err);
     if (rc < 0)
         return rc;
     printf("listening on %s\n", bound);
@@ -283,6 +359,8 @@ static void stop(struct broker *b)
     farm_free(&b->farm);
     database_close(&b->db);
     socket_close(&b->socket);
+    socket_close(&b->zap);
+    access_close(&b->access);
     if (b->context)
         zmq_ctx_term(b->context);
     if (b->signals >= 0)
@@ -296,8 +374,10 @@ int broker_run(const struct broker_options *options, struct error *err)
     int rc = start(&b, err);
     if (rc == 0)
         rc = serve(&b, err);
-    log_info("ends; %llu messages were refused, %llu of them undecodable",
-             (unsigned long long)b.refused, (unsigned long long)b.undecodable);
+    log_info("ends; %llu messages were refused, %llu of them undecodable; %llu connections were "
+             "turned away",
+             (unsigned long long)b.refused, (unsigned long long)b.undecodable,
+             (unsigned long long)b.turned_away);
     stop(&b);
     return rc;
 }

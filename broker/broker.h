@@ -8,11 +8,16 @@ struct broker_options {
     const char *listen; /* endpoint */
     const char *db;     /* file */
     const char *store;  /* folder */
+    const char *secret; /* file of the broker's key pair, NULL: plain text */
+    const char *keys;   /* file of authorized keys, NULL: plain text */
     int heartbeat_ms;   /* how often a worker says something */
     int silence_ms;     /* after this silence it is thought lost */
 };
 
-/* Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout,
+/* With keys, SIGHUP reads the file of authorized keys again; an error in it leaves the keys as they
+ * are.
+ *
+ * Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout,
  * and serves until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that
  * was not committed has been acknowledged, and a new broker on the same database resumes. */
 MUST_CHECK int broker_run(const struct broker_options *options, struct error *err);

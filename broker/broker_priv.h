@@ -12,6 +12,7 @@
 #ifndef BROKER_BROKER_PRIV_H
 #define BROKER_BROKER_PRIV_H
 
+#include "broker/access.h"
 #include "broker/broker.h"
 #include "broker/farm.h"
 #include "common/wire.h"
@@ -44,6 +45,8 @@ struct broker {
     struct broker_options options;
     void *context, *socket;
     int signals; /* signalfd */
+    void *zap;   /* NULL: plain text */
+    struct access access;
     struct database *db;
     struct farm farm;
     struct reply *outbox, **outbox_end;
@@ -52,7 +55,7 @@ struct broker {
     int64_t next_expiry;           /* no worker is overdue before */
     size_t expected;               /* workers of the broker before that have not said hello yet */
     int64_t expected_until;        /* while there are any, nothing is leased before */
-    uint64_t undecodable, refused; /* counted for the log */
+    uint64_t undecodable, refused, turned_away; /* counted for the log */
     int doomed;                    /* the error that ends the broker, 0 while all is well */
     struct error doom;
 };
@@ -118,6 +121,8 @@ MUST_CHECK int peer_fetch_scores(struct broker *b, const struct socket_identity 
                                  const struct wire_fetch_scores *fetch, struct error *err);
 MUST_CHECK int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
                                      const struct wire_fetch_directions *fetch, struct error *err);
+/* Ends the sessions of workers whose keys are no longer authorized: their leases go back and blame nobody. */
+void peer_dismiss_revoked(struct broker *b);
 /* A worker said something: it is alive. */
 void peer_seen(struct broker *b, struct farm_worker *worker);
 /* Takes back what silent workers hold. */

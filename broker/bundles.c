@@ -88,6 +88,10 @@ int client_bundle_add(struct broker *b, const struct socket_identity *from,
     struct buffer yaml;
     struct reply reply = {.to = *from, .type = WIRE_BUNDLE_ADDED, .request = add->request};
     buffer_init(&yaml, LIMIT_BUNDLE_YAML_BYTES + 1);
+    if (!access_is_local(&b->access, from))
+        return error_set(err, E_DENIED,
+                         "folder \"%s\": only an admin registers a folder of the broker's machine",
+                         add->folder);
     if (add->folder[0] != '/')
         return error_set(err, E_INVALID, "folder \"%s\": expected an absolute path", add->folder);
     int rc = bundle_load(add->folder, &bundle, reply.hash, err);

@@ -108,20 +108,35 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
     return rc;
 }
 
+static int check_owner(const struct broker *b, const char *owner, struct error *err)
+{
+    size_t open = farm_jobs_of(&b->farm, owner);
+    if (open < LIMIT_OWNER_JOBS)
+        return 0;
+    return error_set(
+        err, E_LIMIT,
+        "%s has %zu open jobs, more than LIMIT_OWNER_JOBS, which is %d, are not allowed", owner,
+        open, LIMIT_OWNER_JOBS);
+}
+
 int client_submit(struct broker *b, const struct socket_identity *from,
                   const struct wire_submit *submit, struct error *err)
 {
     struct farm_job *job = NULL;
-    int rc = make_job(b, submit->spec, &job, err);
+    const char *owner = access_owner(&b->access, from, submit->owner);
+    int rc = check_owner(b, owner, err);
+    if (rc == 0)
+        rc = make_job(b, submit->spec, &job, err);
     if (rc < 0)
         return rc;
-    rc = insert_job(b, submit->owner, job, err);
+    snprintf(job->owner, sizeof job->owner, "%s", owner);
+    rc = insert_job(b, owner, job, err);
     if (rc < 0) {
         farm_free_job(&job);
         return rc;
     }
     farm_add_job(&b->farm, job);
-    log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, submit->owner,
+    log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, owner,
              job->spec->stages_count);
     outbox_put(b,
                &(struct reply){.to = *from,
@@ -148,7 +163,7 @@ static int find_closed(struct broker *b, uint64_t job, char state[LIMIT_NAME_BYT
 {
     struct wire_job_info *info = NULL;
     size_t count = 0;
-    int rc = jobs_list(b->db, (int64_t)job, 1, &info, &count, err);
+    int rc = jobs_list(b->db, (int64_t)job, 1, NULL, &info, &count, err);
     if (rc == 0 && (count == 0 || info->job != job))
         rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)job);
     else if (rc == 0)

@@ -168,7 +168,13 @@ int peer_result(struct broker *b, const struct socket_identity *from,
                          result->task.count, result->metrics.count);
     struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)result->stage);
     peer_seen(b, worker);
-    if (stage)
+    if (!access_held(&b->access, from, result->stage, WIRE_ITEMS(result->task, task))) {
+        log_warning("worker %s: a result of stage %llu, %llu + %llu, that this key was never lent",
+                    worker->name, (unsigned long long)result->stage,
+                    (unsigned long long)WIRE_ITEMS(result->task, task)->start,
+                    (unsigned long long)WIRE_ITEMS(result->task, task)->count);
+        b->refused++;
+    } else if (stage)
         deliver(b, stage, worker, result);
     else if (compare(b, worker, result, err) < 0)
         return broker_doomed(b, err->code, err);

@@ -166,6 +166,14 @@ struct farm_stage *farm_find_stage(struct farm *farm, int64_t id)
     return stage;
 }
 
+size_t farm_jobs_of(const struct farm *farm, const char *owner)
+{
+    size_t count = 0;
+    for (const struct farm_job *job = farm->jobs; job; job = job->by_id.next)
+        count += strcmp(job->owner, owner) == 0;
+    return count;
+}
+
 /* ---- rates ---- */
 
 void farm_rate_add(struct farm_rate *rate, int64_t now, uint64_t count)

@@ -58,6 +58,7 @@ struct farm_job {
     struct farm_bundle *bundle;
     struct spec *spec;
     char *text; /* the spec as YAML */
+    char owner[LIMIT_NAME_BYTES + 1];
     struct farm_stage *stages;
     uint64_t version;                 /* grows with every change that a watcher would see */
     struct farm_job *previous, *next; /* a ring, in the order of submission */
@@ -85,7 +86,7 @@ struct farm_worker {
     uint64_t session;
     char *name, *host, *device, *device_kind;
     enum farm_worker_state state;
-    struct socket_identity identity; /* size 0: not connected */
+    struct socket_identity identity; /* size 0: not connected; its user is the last that was */
     uint32_t credit, held;
     struct farm_lease *leases;
     int64_t last_seen;    /* clock_now() */
@@ -135,6 +136,9 @@ void farm_free_job(struct farm_job **job);
 struct farm_job *farm_find_job(struct farm *farm, int64_t id);
 struct farm_stage *farm_find_stage(struct farm *farm, int64_t id);
 
+/* How many jobs of that owner are open. */
+size_t farm_jobs_of(const struct farm *farm, const char *owner);
+
 void farm_rate_add(struct farm_rate *rate, int64_t now, uint64_t count);
 double farm_rate_of(const struct farm_rate *rate, int64_t now); /* indices a second */
 
@@ -148,6 +152,7 @@ MUST_CHECK int farm_add_worker(struct farm *farm, uint64_t session, struct farm_
 MUST_CHECK int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
                                     const char *device, const char *device_kind, struct error *err);
 struct farm_worker *farm_find_session(struct farm *farm, uint64_t session);
+/* The worker that said hello over that connection, with that key. */
 struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity);
 /* Connects a worker; whoever had the identity before is no longer connected. NULL: disconnects. */
 void farm_connect(struct farm *farm, struct farm_worker *worker,

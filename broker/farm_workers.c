@@ -87,7 +87,7 @@ struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_id
 {
     struct farm_worker *worker = NULL;
     HASH_FIND(by_identity, farm->identities, identity->bytes, identity->size, worker);
-    return worker;
+    return worker && strcmp(worker->identity.user, identity->user) == 0 ? worker : NULL;
 }
 
 void farm_connect(struct farm *farm, struct farm_worker *worker,
@@ -98,7 +98,8 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
     worker->identity.size = 0;
     if (!identity || !identity->size)
         return;
-    struct farm_worker *before = farm_find_identity(farm, identity);
+    struct farm_worker *before = NULL;
+    HASH_FIND(by_identity, farm->identities, identity->bytes, identity->size, before);
     if (before) {
         HASH_DELETE(by_identity, farm->identities, before);
         before->identity.size = 0;

@@ -34,6 +34,15 @@ static bool lease_round(struct broker *b, uint64_t *newest)
     return any;
 }
 
+static struct wire_task lent(const struct broker *b, const struct farm_worker *worker,
+                             const struct farm_lease *lease)
+{
+    return (struct wire_task){lease->start, lease->count, lease->epoch,
+                              access_token(&b->access, worker->identity.user,
+                                           (uint64_t)lease->stage->id, lease->start, lease->count,
+                                           lease->epoch)};
+}
+
 static int send_lease(struct broker *b, const struct farm_worker *worker,
                       const struct farm_stage *stage, const struct wire_task *tasks, size_t count,
                       struct error *err)
@@ -59,7 +68,7 @@ static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_
     size_t at = LEASE_MOST;
     for (struct farm_lease *lease = first; lease && at > 0; lease = lease->next)
         if (lease->fresh && lease->stage == first->stage)
-            tasks[--at] = (struct wire_task){lease->start, lease->count, lease->epoch};
+            tasks[--at] = lent(b, worker, lease);
     int rc = send_lease(b, worker, first->stage, tasks + at, LEASE_MOST - at, err);
     for (struct farm_lease *lease = first; rc == 0 && lease; lease = lease->next)
         if (lease->stage == first->stage)

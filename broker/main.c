@@ -16,6 +16,8 @@ static const char usage[] =
     "  --listen ENDPOINT  where clients and workers connect (default " SOCKET_DEFAULT_ENDPOINT ")\n"
     "  --db FILE          the SQLite database, made if it is not there\n"
     "  --store DIR        where bundles and images lie\n"
+    "  --secret FILE      the broker's key pair (facefarm keygen): everybody has to prove a key, all is encrypted\n"
+    "  --keys FILE        the keys that are let in: lines ROLE KEY OWNER; SIGHUP reads it again\n"
     "  --heartbeat MS     how often a worker says something (default 1000)\n"
     "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
     "  --version          print the version\n"
@@ -44,7 +46,8 @@ static int parse_ms(const char *name, const char *text, int *value)
 static const struct option table[] = {
     {"listen", required_argument, NULL, 'l'},  {"db", required_argument, NULL, 'd'},
     {"store", required_argument, NULL, 's'},   {"heartbeat", required_argument, NULL, 'b'},
-    {"silence", required_argument, NULL, 'q'}, {"version", no_argument, NULL, 'v'},
+    {"silence", required_argument, NULL, 'q'}, {"secret", required_argument, NULL, 'k'},
+    {"keys", required_argument, NULL, 'a'},    {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},          {0},
 };
 
@@ -59,6 +62,10 @@ static int parse(int argc, char **argv, struct broker_options *options)
             options->db = optarg;
         else if (option == 's')
             options->store = optarg;
+        else if (option == 'k')
+            options->secret = optarg;
+        else if (option == 'a')
+            options->keys = optarg;
         else if (option == 'b' && parse_ms("heartbeat", optarg, &options->heartbeat_ms) == 0)
             continue;
         else if (option == 'q' && parse_ms("silence", optarg, &options->silence_ms) == 0)

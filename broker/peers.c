@@ -62,7 +62,10 @@ void peer_seen(struct broker *b, struct farm_worker *worker)
 int peer_hello(struct broker *b, const struct socket_identity *from, const struct wire_hello *hello,
                struct error *err)
 {
-    struct farm_worker *worker = NULL;
+    struct farm_worker *worker = farm_find_session(&b->farm, hello->session);
+    if (worker && worker->identity.user[0] && strcmp(worker->identity.user, from->user) != 0)
+        return error_set(err, E_DENIED, "hello: session %llu is another key's",
+                         (unsigned long long)hello->session);
     int rc = farm_add_worker(&b->farm, hello->session, &worker, err);
     if (rc == 0)
         rc = farm_describe_worker(worker, hello->name, hello->host, hello->device,
@@ -103,13 +106,9 @@ int peer_heartbeat(struct broker *b, const struct socket_identity *from,
     return 0;
 }
 
-int peer_goodbye(struct broker *b, const struct socket_identity *from,
-                 const struct wire_goodbye *goodbye, struct error *err)
+/* Its leases go back to the queue and count as nobody's attempt. */
+static int part(struct broker *b, struct farm_worker *worker, struct error *err)
 {
-    struct farm_worker *worker = farm_find_identity(&b->farm, from);
-    if (!worker || worker->session != goodbye->session)
-        return unknown("goodbye", err);
-    peer_seen(b, worker);
     while (worker->leases) {
         worker->leases->stage->job->version++;
         int rc = farm_release(worker, worker->leases, err);
@@ -120,8 +119,37 @@ int peer_goodbye(struct broker *b, const struct socket_identity *from,
     worker->state = FARM_GONE;
     worker->draining = false;
     write_seen(b, worker);
-    log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
     return 0;
+}
+
+int peer_goodbye(struct broker *b, const struct socket_identity *from,
+                 const struct wire_goodbye *goodbye, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    if (!worker || worker->session != goodbye->session)
+        return unknown("goodbye", err);
+    peer_seen(b, worker);
+    int rc = part(b, worker, err);
+    if (rc == 0)
+        log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
+    return rc;
+}
+
+void peer_dismiss_revoked(struct broker *b)
+{
+    struct error err;
+    struct farm_worker *worker, *next;
+    HASH_ITER (by_session, b->farm.sessions, worker, next) {
+        const struct key_entry *entry = access_entry(&b->access, &worker->identity);
+        if ((!worker->identity.size && !worker->leases) || (entry && entry->role == KEY_WORKER))
+            continue;
+        log_warning("worker %lld (%s): its key is not authorized any more", (long long)worker->id,
+                    worker->name);
+        if (worker->identity.size)
+            outbox_refuse(b, &worker->identity, 0, E_DENIED, "this key is not authorized any more");
+        if (part(b, worker, &err) < 0)
+            return;
+    }
 }
 
 /* ---- silence ---- */
@@ -139,7 +167,7 @@ static void lose(struct broker *b, struct farm_worker *worker)
     while (worker->leases && !b->doomed) {
         struct farm_lease *lease = worker->leases;
         struct farm_stage *stage = lease->stage;
-        struct wire_task task = {lease->start, lease->count, lease->epoch};
+        struct wire_task task = {lease->start, lease->count, lease->epoch, 0};
         int rc = farm_release(worker, lease, &err);
         if (rc < 0)
             broker_doomed(b, rc, &err);
@@ -196,7 +224,7 @@ int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
                                .type = WIRE_SCORES,
                                .request = fetch->request,
                                .id = fetch->stage,
-                               .task = {fetch->start, fetch->count, 0},
+                               .task = {fetch->start, fetch->count, 0, 0},
                                .first_column = fetch->first_column,
                                .columns = fetch->columns},
                NULL);

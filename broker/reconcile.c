@@ -5,7 +5,7 @@
  *
  * - a lease that the worker does not list goes back to the queue, unless it may still be under way;
  * - a range that it lists and that is free is lent to it, under the epoch that it names;
- * - a range that it lists and that is done, or lent to somebody else, is revoked.
+ * - a range that it lists and that is done, lent to somebody else, or was never lent to its key, is revoked.
  */
 #include "broker/broker_priv.h"
 #include "common/log.h"
@@ -51,7 +51,7 @@ static void revoke_task(struct broker *b, const struct farm_worker *worker,
                &(struct reply){.to = worker->identity,
                                .type = WIRE_REVOKE,
                                .id = held->stage,
-                               .task = {held->start, held->count, held->epoch}},
+                               .task = {held->start, held->count, held->epoch, held->token}},
                NULL);
 }
 
@@ -59,9 +59,11 @@ static int adopt(struct broker *b, struct farm_worker *worker, const struct wire
                  struct error *err)
 {
     struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)held->stage);
+    const struct wire_task task = {held->start, held->count, held->epoch, held->token};
     if (stage && farm_find_lease(worker, stage, held->start, held->count))
         return 0;
-    int rc = stage ? farm_adopt(&b->farm, worker, stage, held, err) : 0;
+    bool ours = access_held(&b->access, &worker->identity, held->stage, &task);
+    int rc = stage && ours ? farm_adopt(&b->farm, worker, stage, held, err) : 0;
     if (rc == 0)
         revoke_task(b, worker, held);
     else if (rc > 0)

@@ -3,6 +3,7 @@
  * until all who were alive have said hello, or have been silent for too long, nothing is leased. */
 #include "broker/broker_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -78,6 +79,7 @@ static int read_job(struct broker *b, const struct jobs_open *row, struct farm_j
     if (rc < 0)
         return rc;
     (*job)->id = row->id;
+    snprintf((*job)->owner, sizeof (*job)->owner, "%s", row->owner);
     rc = jobs_each_stage(b->db, row->id, read_stage, *job, err);
     for (uint32_t i = 0; rc == 0 && i < (*job)->spec->stages_count; i++)
         rc = read_plan(b, &(*job)->stages[i], err);

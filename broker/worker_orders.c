@@ -26,7 +26,7 @@ static int take_everything(struct broker *b, struct farm_worker *worker, struct 
                        &(struct reply){.to = worker->identity,
                                        .type = WIRE_REVOKE,
                                        .id = (uint64_t)lease->stage->id,
-                                       .task = {lease->start, lease->count, lease->epoch}},
+                                       .task = {lease->start, lease->count, lease->epoch, 0}},
                        NULL);
         int rc = farm_release(worker, lease, err);
         if (rc < 0)

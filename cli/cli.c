@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/client.h"
 #include "common/log.h"
 #include "common/socket.h"
 #include "version.h"
@@ -18,8 +19,16 @@ const struct cli_option cli_common_options[] = {
      "the broker, e.g. tcp://127.0.0.1:7117 (also FACEFARM_BROKER)"},
     {"json", CLI_FLAG, NULL, 0, NULL, "print JSON on stdout"},
     {"help", CLI_FLAG, NULL, 0, NULL, "print this help"},
+    {"secret", CLI_FILE, "FILE", 0, NULL, "your key pair, see keygen (also FACEFARM_SECRET)"},
+    {"broker-key", CLI_FILE, "KEY", 0, NULL,
+     "the broker's public key, or a file with it (also FACEFARM_BROKER_KEY)"},
     {NULL, CLI_FLAG, NULL, 0, NULL, NULL},
 };
+
+bool cli_common_applies(const struct cli_command *command, int index)
+{
+    return index == CLI_JSON || index == CLI_HELP || (command->traits & CLI_BROKER);
+}
 
 static int find_option(const struct cli_option *options, const char *name, size_t length)
 {
@@ -92,7 +101,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at, struct e
         options = cli_common_options;
         values = cli->common;
         index = find_option(options, name, length);
-        if (index == 0 && !(cli->command->traits & CLI_BROKER))
+        if (index >= 0 && !cli_common_applies(cli->command, index))
             index = -1;
     }
     if (index < 0)
@@ -234,6 +243,15 @@ int cli_fail(const struct cli *cli, const struct error *err)
     return err->code == E_TIMEOUT || err->code == E_NETWORK ? CLI_NO_BROKER : CLI_FAILED;
 }
 
+/* For whoever connects, programs that we start included. */
+static void set_keys(const struct cli *cli)
+{
+    if (cli->common[3])
+        setenv(CLIENT_SECRET, cli->common[3], 1);
+    if (cli->common[4])
+        setenv(CLIENT_BROKER_KEY, cli->common[4], 1);
+}
+
 static int print_version(FILE *out)
 {
     fprintf(out, "facefarm %s\n", FACEFARM_VERSION);
@@ -263,6 +281,7 @@ int cli_main(int argc, char **argv, FILE *out, FILE *talk)
         cli_print_help(cli.command, out);
         return CLI_OK;
     }
+    set_keys(&cli);
     int code = cli.command->run(&cli);
     if (fflush(out) != 0 && code == CLI_OK) {
         fprintf(talk, "facefarm: stdout cannot be written: %s\n", strerror(errno));

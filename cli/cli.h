@@ -65,11 +65,16 @@ struct cli_command {
     int (*run)(struct cli *cli);
 };
 
+/* Places in cli_common_options. */
+enum { CLI_JSON = 1, CLI_HELP = 2 };
+/* Whether a command takes that common option. */
+bool cli_common_applies(const struct cli_command *command, int index);
+
 /* Ended by an entry without a name. */
 extern const struct cli_command cli_commands[];
 /* What every command understands besides: json, help, and with CLI_BROKER broker. */
 extern const struct cli_option cli_common_options[];
-#define CLI_COMMON_OPTIONS 3
+#define CLI_COMMON_OPTIONS 5
 
 /* One call of the program. */
 struct cli {

@@ -9,6 +9,7 @@
 
 struct client {
     void *context, *socket;
+    struct key_client keys;
     uint64_t last_request;
     char endpoint[SOCKET_ENDPOINT_MAX];
 };
@@ -28,7 +29,10 @@ int client_open(const char *endpoint, struct client **client, struct error *err)
         rc = error_set(err, E_MEMORY, "zmq_ctx_new: %s", zmq_strerror(errno));
         goto out;
     }
-    rc = socket_connect_dealer(c->context, endpoint, &c->socket, err);
+    rc = key_client_read(getenv(CLIENT_SECRET), getenv(CLIENT_BROKER_KEY), &c->keys, err);
+    const struct socket_keys curve = {&c->keys.own, c->keys.broker};
+    if (rc == 0)
+        rc = socket_connect_dealer(c->context, endpoint, c->keys.on ? &curve : NULL, &c->socket, err);
 out:
     if (rc != 0)
         client_close(&c);
@@ -46,6 +50,7 @@ void client_close(struct client **client)
         socket_close(&c->socket);
     if (c->context)
         zmq_ctx_term(c->context);
+    key_pair_forget(&c->keys.own);
     free(c);
     *client = NULL;
 }
@@ -171,8 +176,10 @@ int client_call(struct client *client, enum wire_type type, const void *body, ui
     if (rc == 0)
         return error_set(
             err, E_TIMEOUT,
-            "no broker answers at %s within %d s (is it running? facefarm up starts one)",
-            client->endpoint, (int)(patience / CLOCK_SECOND));
+            "no broker answers at %s within %d s (%s)",
+            client->endpoint, (int)(patience / CLOCK_SECOND),
+            client->keys.on ? "is it running? does it know this key, and is the broker's key right?"
+                            : "is it running? facefarm up starts one");
     return rc < 0 ? rc : 0;
 }
 

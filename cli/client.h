@@ -13,6 +13,11 @@
 #include "common/socket.h"
 #include "common/wire.h"
 
+/* Variables of the environment that name one's key pair and the broker's key; --secret and --broker-key set them. Both
+ * or none: then it is plain text. */
+#define CLIENT_SECRET "FACEFARM_SECRET"
+#define CLIENT_BROKER_KEY "FACEFARM_BROKER_KEY"
+
 #define CLIENT_PATIENCE (10 * CLOCK_SECOND) /* for the answer to a request */
 
 struct client; /* opaque */

@@ -21,13 +21,13 @@ static void print_time(FILE *out, int64_t milliseconds)
 
 static void print_jobs(FILE *out, const struct wire_jobs *jobs)
 {
-    fprintf(out, "%5s  %-9s  %-19s  %6s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "NAME");
+    fprintf(out, "%5s  %-9s  %-19s  %6s  %-10s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "OWNER", "NAME");
     for (size_t i = 0; i < jobs->jobs.count; i++) {
         const struct wire_job_info *job = &WIRE_ITEMS(jobs->jobs, job_info)[i];
         fprintf(out, "%5llu  %-9s  ", (unsigned long long)job->job, job->state);
         print_time(out, job->submitted_ms);
-        fprintf(out, "  %4.0f %%  %s\n",
-                job->total ? 100.0 * (double)job->done / (double)job->total : 0.0, job->name);
+        fprintf(out, "  %4.0f %%  %-10s  %s\n",
+                job->total ? 100.0 * (double)job->done / (double)job->total : 0.0, job->owner, job->name);
     }
 }
 

@@ -199,6 +199,9 @@ int command_up(struct cli *cli)
     char log[PATH_MAX];
     int code = CLI_OK;
     const char *log_path = cli_text(cli, "log");
+    /* This farm is plain text on loopback; keys are for another. */
+    unsetenv(CLIENT_SECRET);
+    unsetenv(CLIENT_BROKER_KEY);
     if (!log_path && cli->rest) {
         snprintf(log, sizeof log, "%s.log", cli_text(cli, "db"));
         log_path = log;

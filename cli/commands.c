@@ -64,6 +64,13 @@ static const struct cli_option study_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option keygen_options[] = {
+    {"role", CLI_TEXT, "ROLE", 0, "client",
+     "client: its own jobs; worker: leases; admin: everybody's jobs; broker: the broker itself"},
+    {"name", CLI_TEXT, "OWNER", 0, NULL, "whose it is: the owner of a client's jobs [the user's name]"},
+    OPTION_END,
+};
+
 static const struct cli_option bundle_check_options[] = {
     {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to check on, as facefarm-worker names it"},
     OPTION_END,
@@ -182,6 +189,12 @@ const struct cli_command cli_commands[] = {
      "\nExample: facefarm direction 1 --target Young --conditions all,Gray_Hair=free --discount 0.75 "
      "--sweep",
      direction_options, 0, command_direction},
+    {"keygen", "FILE", 1, 1, "makes a key pair and prints the line for the broker's file of keys",
+     "Writes a new key pair to FILE, which only you may read and which is never overwritten, and prints a line ROLE KEY "
+     "OWNER. That line goes into the file that facefarm-broker --keys names (SIGHUP makes it read again); without it the "
+     "key opens nothing. Of a broker's own pair the line goes to those who connect to it, as --broker-key. Once a broker "
+     "has keys, every connection to it is encrypted and has to prove a key that it knows.",
+     keygen_options, 0, command_keygen},
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",
      "Writes rows of a job: labels (scores of every labelled face), evaluation (scores and ages "
      "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "

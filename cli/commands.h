@@ -24,6 +24,7 @@ int command_export(struct cli *cli);
 int command_report(struct cli *cli);
 int command_db_check(struct cli *cli);
 int command_db_backup(struct cli *cli);
+int command_keygen(struct cli *cli);
 int command_help(struct cli *cli);
 int command_completion(struct cli *cli);
 

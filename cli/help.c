@@ -41,11 +41,6 @@ static void print_option(FILE *out, const struct cli_option *option)
     fputc('\n', out);
 }
 
-static bool common_applies(const struct cli_command *command, int index)
-{
-    return index != 0 || (command->traits & CLI_BROKER);
-}
-
 static void print_usage(const struct cli_command *command, FILE *out)
 {
     fprintf(out, "usage: facefarm %s [OPTIONS]%s%s%s\n", command->name,
@@ -62,7 +57,7 @@ void cli_print_help(const struct cli_command *command, FILE *out)
     for (const struct cli_option *o = command->options; o->name; o++)
         print_option(out, o);
     for (int i = 0; cli_common_options[i].name; i++)
-        if (common_applies(command, i))
+        if (cli_common_applies(command, i))
             print_option(out, &cli_common_options[i]);
 }
 
@@ -160,7 +155,7 @@ static void complete_options(FILE *out, const struct cli_command *command)
     for (const struct cli_option *o = command->options; o->name; o++)
         fprintf(out, "--%s ", o->name);
     for (int i = 0; cli_common_options[i].name; i++)
-        if (common_applies(command, i))
+        if (cli_common_applies(command, i))
             fprintf(out, "--%s ", cli_common_options[i].name);
     fprintf(out, "' ;;\n");
 }

@@ -21,8 +21,8 @@
 
 json_t *jobs_info_json(const struct wire_job_info *job)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "job", (json_int_t)job->job, "name",
-                     job->name, "state", job->state, "bundle", job->bundle, "submitted_ms",
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "job", (json_int_t)job->job, "name",
+                     job->name, "owner", job->owner, "state", job->state, "bundle", job->bundle, "submitted_ms",
                      (json_int_t)job->submitted_ms, "ended_ms", (json_int_t)job->ended_ms, "total",
                      (json_int_t)job->total, "done", (json_int_t)job->done);
 }

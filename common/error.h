@@ -25,7 +25,8 @@
     X(E_DATABASE, 14, "database error")                                                             \
     X(E_DIGEST, 15, "digest differs")         /* content does not match its hash */                 \
     X(E_INTERRUPTED, 16, "interrupted")                                                             \
-    X(E_LOST, 17, "device lost")              /* a device that answers no more */
+    X(E_LOST, 17, "device lost")              /* a device that answers no more */                   \
+    X(E_DENIED, 18, "not allowed")            /* a key, a role or a file's mode does not permit it */
 
 enum error_code {
 #define ERROR_ENUM(name, number, text) name = -(number),

@@ -35,6 +35,10 @@
 
 #define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */
 #define LIMIT_OPEN_JOBS 10000
+#define LIMIT_OWNER_JOBS 1000          /* open jobs of one owner */
 #define LIMIT_WORKERS 10000
+
+#define LIMIT_KEYS 10000              /* lines of the file of authorized keys */
+#define LIMIT_KEYS_BYTES (2 << 20)    /* the file itself */
 
 #endif

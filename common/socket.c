@@ -15,7 +15,7 @@ static bool begins(const char *text, const char *with)
     return strncmp(text, with, strlen(with)) == 0;
 }
 
-int socket_check_endpoint(const char *endpoint, struct error *err)
+int socket_check_endpoint(const char *endpoint, bool keys, struct error *err)
 {
     if (strlen(endpoint) >= SOCKET_ENDPOINT_MAX)
         return error_set(err, E_LIMIT, "endpoint of %zu bytes, at most %d are allowed",
@@ -29,10 +29,14 @@ int socket_check_endpoint(const char *endpoint, struct error *err)
         if (address[strspn(address, "0123456789.")] == ':')
             return 0;
     }
-    return error_set(err, E_INVALID,
-                     "endpoint \"%s\": plain text stays on this machine, expected ipc://PATH or "
-                     "tcp://127.0.0.1:PORT",
-                     endpoint);
+    if (keys && begins(endpoint, "tcp://"))
+        return 0;
+    return error_set(
+        err, E_INVALID,
+        keys ? "endpoint \"%s\": expected ipc://PATH or tcp://HOST:PORT"
+             : "endpoint \"%s\": plain text stays on this machine, expected ipc://PATH or "
+               "tcp://127.0.0.1:PORT, or keys (facefarm help keygen)",
+        endpoint);
 }
 
 static int zmq_failed(const char *what, const char *where, struct error *err)
@@ -45,33 +49,75 @@ static int set_int(void *socket, int option, int value)
     return zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
-/* The high-water mark counts messages; what bounds a queue here is credit and the request–answer
- * rule, so ZeroMQ's own mark only has to be far above both. */
-static int open_socket(void *context, int type, const char *endpoint, void **socket,
-                       struct error *err)
+/*
+ * What bounds a queue is credit and the request–answer rule, so ZeroMQ's own mark is far above
+ * both; it is there for peers that do not read, or that send without end: beyond it TCP holds them
+ * back, and what is for them is dropped.
+ */
+static int set_limits(void *socket, const char *endpoint, struct error *err)
 {
     int64_t largest = LIMIT_MESSAGE_BYTES;
-    *socket = zmq_socket(context, type);
-    if (!*socket)
-        return zmq_failed("cannot make a socket for", "ZeroMQ", err);
-    if (set_int(*socket, ZMQ_LINGER, 0) || set_int(*socket, ZMQ_SNDHWM, 100000) ||
-        set_int(*socket, ZMQ_RCVHWM, 100000) || set_int(*socket, ZMQ_IPV6, begins(endpoint, "tcp://[")) ||
-        zmq_setsockopt(*socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest)) {
-        int rc = zmq_failed("cannot set an option of", "a socket", err);
-        socket_close(socket);
-        return rc;
-    }
+    if (set_int(socket, ZMQ_LINGER, 0) || set_int(socket, ZMQ_SNDHWM, SOCKET_QUEUE) ||
+        set_int(socket, ZMQ_RCVHWM, SOCKET_QUEUE) || set_int(socket, ZMQ_BACKLOG, SOCKET_BACKLOG) ||
+        set_int(socket, ZMQ_HANDSHAKE_IVL, SOCKET_HANDSHAKE_MS) ||
+        set_int(socket, ZMQ_IPV6, begins(endpoint, "tcp://[")) ||
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &largest, sizeof largest))
+        return zmq_failed("cannot set an option of", "a socket", err);
     return 0;
 }
 
-int socket_bind_router(void *context, const char *endpoint, void **socket,
-                       char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+static int set_key(void *socket, int option, const char *hex, struct error *err)
+{
+    unsigned char bytes[KEY_BYTES];
+    int rc = key_bytes(hex, bytes, err);
+    if (rc == 0 && zmq_setsockopt(socket, option, bytes, sizeof bytes))
+        rc = zmq_failed("cannot set a key of", "a socket", err);
+    key_forget(bytes);
+    return rc;
+}
+
+/* A server's connections are let in by the ZAP handler. Were there none, they would have no user,
+ * which the broker lets say nothing. */
+static int set_keys(void *socket, int type, const struct socket_keys *keys, struct error *err)
+{
+    static const char domain[] = "facefarm";
+    int rc = set_key(socket, ZMQ_CURVE_SECRETKEY, keys->own->secret, err);
+    if (rc == 0)
+        rc = set_key(socket, ZMQ_CURVE_PUBLICKEY, keys->own->public, err);
+    if (rc == 0 && type == ZMQ_DEALER)
+        rc = set_key(socket, ZMQ_CURVE_SERVERKEY, keys->broker, err);
+    if (rc == 0 && type == ZMQ_ROUTER &&
+        (set_int(socket, ZMQ_CURVE_SERVER, 1) ||
+         zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, sizeof domain - 1)))
+        rc = zmq_failed("cannot set CurveZMQ for", "a socket", err);
+    return rc;
+}
+
+static int open_socket(void *context, int type, const char *endpoint,
+                       const struct socket_keys *keys, void **socket, struct error *err)
+{
+    int rc = socket_check_endpoint(endpoint, keys != NULL, err);
+    if (rc)
+        return rc;
+    if (keys && !zmq_has("curve"))
+        return error_set(err, E_UNSUPPORTED, "this ZeroMQ library was built without CurveZMQ");
+    *socket = zmq_socket(context, type);
+    if (!*socket)
+        return zmq_failed("cannot make a socket for", "ZeroMQ", err);
+    rc = set_limits(*socket, endpoint, err);
+    if (!rc && keys)
+        rc = set_keys(*socket, type, keys, err);
+    if (rc)
+        socket_close(socket);
+    return rc;
+}
+
+int socket_bind_router(void *context, const char *endpoint, const struct socket_keys *keys,
+                       void **socket, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
 {
     void *made = NULL;
     size_t size = SOCKET_ENDPOINT_MAX;
-    int rc = socket_check_endpoint(endpoint, err);
-    if (!rc)
-        rc = open_socket(context, ZMQ_ROUTER, endpoint, &made, err);
+    int rc = open_socket(context, ZMQ_ROUTER, endpoint, keys, &made, err);
     if (rc)
         return rc;
     if (set_int(made, ZMQ_ROUTER_MANDATORY, 1) || zmq_bind(made, endpoint) ||
@@ -84,12 +130,11 @@ int socket_bind_router(void *context, const char *endpoint, void **socket,
     return 0;
 }
 
-int socket_connect_dealer(void *context, const char *endpoint, void **socket, struct error *err)
+int socket_connect_dealer(void *context, const char *endpoint, const struct socket_keys *keys,
+                          void **socket, struct error *err)
 {
     void *made = NULL;
-    int rc = socket_check_endpoint(endpoint, err);
-    if (!rc)
-        rc = open_socket(context, ZMQ_DEALER, endpoint, &made, err);
+    int rc = open_socket(context, ZMQ_DEALER, endpoint, keys, &made, err);
     if (rc)
         return rc;
     if (set_int(made, ZMQ_RECONNECT_IVL, 50) || set_int(made, ZMQ_RECONNECT_IVL_MAX, 1000) ||
@@ -144,6 +189,15 @@ static int receive_part(void *socket, zmq_msg_t *part, struct error *err)
     return 1;
 }
 
+/* The key that ZAP let the connection in with. */
+static void receive_user(const zmq_msg_t *part, struct socket_identity *from)
+{
+    const char *user = zmq_msg_gets(part, "User-Id");
+    from->user[0] = '\0';
+    if (user && strlen(user) == KEY_HEX_BYTES - 1)
+        memcpy(from->user, user, KEY_HEX_BYTES);
+}
+
 static int receive_identity(void *socket, struct socket_identity *from, struct error *err)
 {
     zmq_msg_t part;
@@ -189,6 +243,8 @@ int socket_receive(void *socket, struct socket_identity *from, struct wire_messa
     int rc = is_router(socket) ? receive_identity(socket, from ? from : &ignored, err) : 1;
     if (rc > 0)
         rc = receive_part(socket, &received->data, err);
+    if (rc > 0 && from)
+        receive_user(&received->data, from);
     if (rc <= 0) {
         free(received);
         return rc;

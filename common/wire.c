@@ -63,6 +63,17 @@ const char *wire_type_name(enum wire_type type)
     return wire_shape_of(type)->name;
 }
 
+bool wire_find_uint(const struct wire_message *message, const char *field, uint64_t *value)
+{
+    const struct wire_shape *shape = wire_shape_of(message->type);
+    for (size_t i = 0; i < shape->count; i++)
+        if (shape->fields[i].kind == KIND_UINT && strcmp(shape->fields[i].name, field) == 0) {
+            memcpy(value, (const char *)message->body + shape->fields[i].offset, sizeof *value);
+            return true;
+        }
+    return false;
+}
+
 static bool valid_utf8(const char *text, size_t size)
 {
     const uint8_t *p = (const uint8_t *)text, *end = p + size;

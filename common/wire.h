@@ -72,6 +72,8 @@ struct wire_message {
  * message. E_PARSE, E_VERSION, E_LIMIT or E_INVALID with a sentence naming message and field. */
 MUST_CHECK int wire_decode(const void *data, size_t size, struct wire_message *message,
                            struct error *err);
+/* The message's own UINT field of that name: false where its type has none. */
+bool wire_find_uint(const struct wire_message *message, const char *field, uint64_t *value);
 void wire_message_free(struct wire_message *message);
 
 /* Writes the table as the Markdown section of docs/protocol.md. */

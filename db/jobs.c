@@ -120,7 +120,8 @@ int jobs_each_open(struct database *db,
     if (rc < 0)
         return rc;
     while ((rc = statement_step(q, err)) > 0) {
-        struct jobs_open job = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2)};
+        struct jobs_open job = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2),
+                                statement_text(q, 3)};
         rc = each(context, &job, err);
         if (rc != 0)
             break;
@@ -143,7 +144,7 @@ int jobs_one(struct database *db, int64_t job,
         rc = error_set(err, E_NOT_FOUND, "there is no job %lld", (long long)job);
     if (rc < 0)
         return rc;
-    struct jobs_open row = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2)};
+    struct jobs_open row = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2), statement_text(q, 3)};
     rc = each(context, &row, err);
     statement_reset(q);
     return rc;
@@ -195,12 +196,13 @@ static int read_job(struct statement *q, struct wire_job_info *job, struct error
         .ended_ms = statement_int(q, 5),
         .total = (uint64_t)statement_int(q, 6),
         .done = (uint64_t)statement_int(q, 7),
+        .owner = strdup(statement_text(q, 8)),
     };
-    return job->name && job->state && job->bundle ? 0 : error_set(err, E_MEMORY, "out of memory");
+    return job->name && job->state && job->bundle && job->owner ? 0 : error_set(err, E_MEMORY, "out of memory");
 }
 
-int jobs_list(struct database *db, int64_t newest, size_t most, struct wire_job_info **jobs,
-              size_t *count, struct error *err)
+int jobs_list(struct database *db, int64_t newest, size_t most, const char *owner,
+              struct wire_job_info **jobs, size_t *count, struct error *err)
 {
     struct statement *q;
     struct wire_job_info *list = NULL;
@@ -210,6 +212,7 @@ int jobs_list(struct database *db, int64_t newest, size_t most, struct wire_job_
         return rc;
     statement_bind_int(q, 1, newest);
     statement_bind_int(q, 2, (int64_t)most);
+    statement_bind_text(q, 3, owner);
     while ((rc = statement_step(q, err)) > 0) {
         rc = grow((void **)&list, n, sizeof *list, err);
         if (rc == 0)
@@ -231,6 +234,7 @@ void jobs_info_free(struct wire_job_info *jobs, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free((char *)jobs[i].name);
+        free((char *)jobs[i].owner);
         free((char *)jobs[i].state);
         free((char *)jobs[i].bundle);
     }

@@ -46,7 +46,7 @@ MUST_CHECK int jobs_audit(struct database *db, int64_t job, int64_t stage, const
 /* Calls `each` for every open job, oldest first, until it returns non-zero, which is handed on. */
 struct jobs_open {
     int64_t id, bundle;
-    const char *spec;
+    const char *spec, *owner;
 };
 MUST_CHECK int jobs_each_open(struct database *db,
                               int (*each)(void *context, const struct jobs_open *job,
@@ -66,9 +66,9 @@ MUST_CHECK int jobs_each_stage(struct database *db, int64_t job,
                                            struct error *err),
                                void *context, struct error *err);
 
-/* The newest jobs up to id `newest`, at most `most`, newest first, as for the message `jobs`. The
- * caller frees with jobs_info_free. */
-MUST_CHECK int jobs_list(struct database *db, int64_t newest, size_t most,
+/* The newest jobs up to id `newest` of an owner (NULL: of all), at most `most`, newest first, as for the message
+ * `jobs`. The caller frees with jobs_info_free. */
+MUST_CHECK int jobs_list(struct database *db, int64_t newest, size_t most, const char *owner,
                          struct wire_job_info **jobs, size_t *count, struct error *err);
 void jobs_info_free(struct wire_job_info *jobs, size_t count);
 /* The stages of a job as they stand in the database; `leased` and `rate` are 0. */

@@ -31,17 +31,23 @@ void held_free(struct held *held)
         drop_outcome(&held->outcomes);
 }
 
+static void take_epoch(struct wire_task *held, const struct wire_task *leased)
+{
+    held->epoch = leased->epoch;
+    held->token = leased->token;
+}
+
 /* Whether the range is held; then it goes on under the new epoch. */
 static bool renew(struct held *held, uint64_t stage, const struct wire_task *task)
 {
     for (struct assignment *waiting = held->first; waiting; waiting = waiting->next)
         if (assignment_is(waiting, stage, task)) {
-            waiting->task.epoch = task->epoch;
+            take_epoch(&waiting->task, task);
             return true;
         }
     for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
         if (outcome->code == 0 && assignment_is(outcome->assignment, stage, task)) {
-            outcome->assignment->task.epoch = task->epoch;
+            take_epoch(&outcome->assignment->task, task);
             outcome->sent = false;
             return true;
         }
@@ -49,6 +55,7 @@ static bool renew(struct held *held, uint64_t stage, const struct wire_task *tas
         held->running_task.start == task->start && held->running_task.count == task->count) {
         held->running_again = true;
         held->running_epoch = task->epoch;
+        held->running_token = task->token;
         return true;
     }
     return false;
@@ -113,8 +120,10 @@ void held_finish(struct held *held, struct outcome *outcome)
     struct outcome **link = &held->outcomes;
     assert(outcome == held->running);
     held->running = NULL;
-    if (held->running_again)
+    if (held->running_again) {
         outcome->assignment->task.epoch = held->running_epoch;
+        outcome->assignment->task.token = held->running_token;
+    }
     while (*link)
         link = &(*link)->next;
     outcome->next = NULL;
@@ -178,15 +187,17 @@ size_t held_list(const struct held *held, struct wire_held_task *list, size_t mo
     if (held->running && !held->running_revoked && n < most)
         list[n++] = (struct wire_held_task){
             held->running_stage, held->running_task.start, held->running_task.count,
-            held->running_again ? held->running_epoch : held->running_task.epoch};
+            held->running_again ? held->running_epoch : held->running_task.epoch,
+            held->running_again ? held->running_token : held->running_task.token};
     for (const struct assignment *at = held->first; at && n < most; at = at->next)
-        list[n++] =
-            (struct wire_held_task){at->stage, at->task.start, at->task.count, at->task.epoch};
+        list[n++] = (struct wire_held_task){at->stage, at->task.start, at->task.count,
+                                            at->task.epoch, at->task.token};
     for (const struct outcome *at = held->outcomes; at && n < most; at = at->next)
         if (at->code == 0)
-            list[n++] =
-                (struct wire_held_task){at->assignment->stage, at->assignment->task.start,
-                                        at->assignment->task.count, at->assignment->task.epoch};
+            list[n++] = (struct wire_held_task){at->assignment->stage, at->assignment->task.start,
+                                                at->assignment->task.count,
+                                                at->assignment->task.epoch,
+                                                at->assignment->task.token};
     return n;
 }
 

@@ -16,7 +16,7 @@ struct held {
     const struct outcome *running; /* lent to the compute thread; its assignment below */
     bool running_again;            /* leased again while it runs, under `running_epoch` */
     bool running_revoked;          /* nobody wants what runs */
-    uint64_t running_epoch;
+    uint64_t running_epoch, running_token;
     uint64_t running_stage;
     struct wire_task running_task;
     struct outcome *outcomes; /* newest last */

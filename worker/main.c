@@ -26,6 +26,7 @@ enum { EXIT_USAGE = 2 };
 
 struct options {
     struct worker_options worker;
+    const char *secret, *broker_key; /* see key_client_read */
     const char *device;
     unsigned threads;
     const char *check; /* folder of a bundle */
@@ -43,6 +44,9 @@ struct option_line {
 
 static const struct option_line option_lines[] = {
     {"broker", 'b', "ENDPOINT", "the broker to work for (default " SOCKET_DEFAULT_ENDPOINT ")"},
+    {"secret", 'k', "FILE",
+     "this worker's key pair (facefarm keygen; also FACEFARM_SECRET): proves who it is, and encrypts"},
+    {"broker-key", 'K', "KEY", "with --secret: the broker's public key, or a file with it (also FACEFARM_BROKER_KEY)"},
     {"store", 's', "DIR", "the folder shared with the broker: bundles in, images out"},
     {"device", 'd', "DEVICES",
      "which to use, side by side: gpu, all, 0,2, part of a name, cpu:2 (two threads); or list\n"
@@ -111,7 +115,13 @@ static int set_option(struct options *options, int letter, const char *argument,
     switch (letter) {
     case 'b':
         options->worker.endpoint = argument;
-        return socket_check_endpoint(argument, err);
+        return 0;
+    case 'k':
+        options->secret = argument;
+        return 0;
+    case 'K':
+        options->broker_key = argument;
+        return 0;
     case 's':
         options->worker.runner.store = argument;
         return 0;
@@ -159,6 +169,12 @@ static int set_option(struct options *options, int letter, const char *argument,
     return error_set(err, E_INVALID, "--help lists the options");
 }
 
+static int take_keys(struct options *options, struct error *err)
+{
+    int failed = key_client_read(options->secret, options->broker_key, &options->worker.keys, err);
+    return failed ? failed : socket_check_endpoint(options->worker.endpoint, options->worker.keys.on, err);
+}
+
 /* Fills `options`; *done with *code where the process has nothing more to do. */
 static void parse_options(int argc, char **argv, struct options *options, bool *done, int *code)
 {
@@ -189,6 +205,10 @@ static void parse_options(int argc, char **argv, struct options *options, bool *
     if (*done) {
         fprintf(stderr, "facefarm-worker: %s is no option\n", argv[optind]);
         *code = EXIT_USAGE;
+    } else if (take_keys(options, &err)) {
+        fprintf(stderr, "facefarm-worker: %s\n", err.text);
+        *code = EXIT_USAGE;
+        *done = true;
     }
 }
 
@@ -243,7 +263,9 @@ static size_t plan_batch(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {
-        .worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT, .recovery = recovery_defaults}};
+        .worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT, .recovery = recovery_defaults},
+        .secret = getenv("FACEFARM_SECRET"),
+        .broker_key = getenv("FACEFARM_BROKER_KEY")};
     struct error err = {0};
     bool done = false;
     int code = EXIT_SUCCESS, failed = 0;

@@ -35,6 +35,7 @@ struct network {
     int64_t hello_at;           /* last hello out */
     unsigned unanswered;        /* hellos to a silent broker */
     bool refused;               /* the broker does not know us: hello when hello_at allows */
+    char refusal[ERROR_TEXT_MAX]; /* what was logged of that last */
     struct held held;
     struct fetch *fetch; /* what the running task waits for, or NULL */
     uint64_t request;    /* its number; grows with each fetch */
@@ -84,9 +85,12 @@ static void say_hello(struct network *network, int64_t now)
 
 static int connect_anew(struct network *network, struct error *err)
 {
+    const struct key_client *keys = network->options->keys;
+    bool on = keys && keys->on;
+    const struct socket_keys curve = {on ? &keys->own : NULL, on ? keys->broker : NULL};
     socket_close(&network->socket);
-    return socket_connect_dealer(network->context, network->options->endpoint, &network->socket,
-                                 err);
+    return socket_connect_dealer(network->context, network->options->endpoint, on ? &curve : NULL,
+                                 &network->socket, err);
 }
 
 /* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay
@@ -266,8 +270,10 @@ static void on_refused(struct network *network, const struct wire_refused *refus
     }
     if (known)
         log_info("the broker does not know this worker (%s): hello again", refused->text);
-    else if (strcmp(refused->code, error_name(E_STATE)) != 0) /* which answers older messages */
-        log_warning("the broker refused hello: %s (%s)", refused->text, refused->code);
+    else if (strcmp(refused->code, error_name(E_STATE)) != 0 && /* which answers older messages */
+             strcmp(refused->text, network->refusal) != 0)
+        log_warning("the broker refused hello, which is said again: %s (%s)", refused->text, refused->code);
+    snprintf(network->refusal, sizeof network->refusal, "%s", known ? "" : refused->text);
     network->broker = BROKER_GREETED;
     network->refused = true;
 }

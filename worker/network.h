@@ -26,6 +26,7 @@
 
 struct network_options {
     const char *endpoint;
+    const struct key_client *keys; /* or NULL: plain text */
     struct wire_hello hello; /* what we say; its texts must outlive the call */
     struct mailbox *orders;  /* letters to the compute thread */
     struct mailbox *reports; /* letters from it */

@@ -71,6 +71,7 @@ static void *network_thread(void *state)
     const struct device_info *info = &unit->info;
     const struct network_options network = {
         .endpoint = unit->options->endpoint,
+        .keys = &unit->options->keys,
         .hello = {.session = unit->session,
                   .name = unit->name,
                   .host = unit->host,

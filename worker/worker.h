@@ -11,6 +11,7 @@
 
 struct worker_options {
     const char *endpoint;
+    struct key_client keys;
     const char *name; /* NULL: the host's name and the process id */
     const struct device_choice *devices;
     size_t device_count;

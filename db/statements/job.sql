@@ -24,10 +24,10 @@ INSERT INTO audit (at_ms, job_id, stage_id, event, old, new) VALUES (?1, ?2, ?3,
 
 -- What a restarted broker takes up again.
 -- name: job_open_list
-SELECT id, bundle_id, spec FROM job WHERE state = 'running' ORDER BY id;
+SELECT id, bundle_id, spec, owner FROM job WHERE state = 'running' ORDER BY id;
 
 -- name: job_one
-SELECT id, bundle_id, spec FROM job WHERE id = ?1;
+SELECT id, bundle_id, spec, owner FROM job WHERE id = ?1;
 
 -- name: stage_forgive
 UPDATE stage SET error = NULL, forgiven = coalesce((SELECT max(id) FROM failure WHERE stage_id = ?1), 0) WHERE id = ?1;
@@ -38,9 +38,10 @@ SELECT id, position, state, error FROM stage WHERE job_id = ?1 ORDER BY position
 -- name: job_list
 SELECT j.id, j.name, j.state, b.hash, j.submitted_ms, j.ended_ms,
   (SELECT sum(total) FROM stage s WHERE s.job_id = j.id),
-  (SELECT sum(done) FROM stage s WHERE s.job_id = j.id)
+  (SELECT sum(done) FROM stage s WHERE s.job_id = j.id),
+  j.owner
 FROM job j JOIN bundle b ON b.id = j.bundle_id
-WHERE j.id <= ?1 ORDER BY j.id DESC LIMIT ?2;
+WHERE j.id <= ?1 AND (?3 IS NULL OR j.owner = ?3) ORDER BY j.id DESC LIMIT ?2;
 
 -- name: job_stages
 SELECT s.id, s.name, s.kind, s.state, s.total, s.done, s.error,

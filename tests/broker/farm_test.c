@@ -58,7 +58,7 @@ static struct farm_job *add_job(struct farm *farm, int64_t id, int count)
 static struct farm_worker *add_worker(struct farm *farm, uint64_t session, uint32_t credit)
 {
     struct farm_worker *worker = NULL;
-    struct socket_identity identity = {4, {0, 0, 0, (uint8_t)session}};
+    struct socket_identity identity = {4, {0, 0, 0, (uint8_t)session}, ""};
     assert_int_equal(farm_add_worker(farm, session, &worker, NULL), 0);
     worker->state = FARM_ALIVE;
     worker->credit = credit;
@@ -125,7 +125,7 @@ static void credit_bounds_and_release_returns(void **state)
 static void a_session_keeps_its_leases_over_connections(void **state)
 {
     struct farm farm = {0};
-    struct socket_identity elsewhere = {3, "xyz"};
+    struct socket_identity elsewhere = {3, "xyz", ""};
     (void)state;
     add_bundle(&farm);
     add_job(&farm, 1, 100);

@@ -321,8 +321,8 @@ static void hello_again_keeps_the_leases(void **state)
     struct held held = worker_hold(&worker);
     struct peer old = worker.peer;
     peer_open(&b->s, &worker.peer);
-    worker.held[0] = (struct wire_held_task){held.lease.stage, 0, 10, held.task.epoch};
-    worker.held[1] = (struct wire_held_task){held.lease.stage, 10, 10, held.task.epoch + 1};
+    worker.held[0] = (struct wire_held_task){held.lease.stage, 0, 10, held.task.epoch, 0};
+    worker.held[1] = (struct wire_held_task){held.lease.stage, 10, 10, held.task.epoch + 1, 0};
     worker.held_count = 2;
     worker_hello(&worker, 1, 2);
     worker_result(&worker, &held.lease, &held.task, 0);
@@ -487,7 +487,7 @@ static void frames_that_are_no_messages_are_refused(void **state)
     peer_send(&hostile, WIRE_SUBMITTED, &(struct wire_submitted){1, 1});
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,
                         "E_UNSUPPORTED");
-    struct wire_task task = {0, 10, 1};
+    struct wire_task task = {0, 10, 1, 0};
     peer_send(&hostile, WIRE_FAILED,
               &(struct wire_failed){1, WIRE_LIST(&task, 1), "E_IO", "x", ""});
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,

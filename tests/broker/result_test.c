@@ -47,7 +47,7 @@ static void judges_scores(void **state)
     const struct spec_stage spec = {.kind = SPEC_LABEL, .count = 10};
     struct farm_stage stage = stage_of(&spec);
     float scores[6] = {1, 2, 30, -1, -2, 40};
-    struct wire_task task = {8, 2, 1};
+    struct wire_task task = {8, 2, 1, 0};
     struct wire_result good = {.task = WIRE_LIST(&task, 1),
                                .metrics = WIRE_LIST(&metrics, 1),
                                .variants = 1,
@@ -66,11 +66,11 @@ static void judges_scores(void **state)
     expect(&bad, &stage, E_INVALID, "scores: 20 bytes, expected 24");
     task.start = 9;
     expect(&good, &stage, E_INVALID, "task: 9 + 2, the stage has 10");
-    task = (struct wire_task){UINT64_MAX, 2, 1};
+    task = (struct wire_task){UINT64_MAX, 2, 1, 0};
     expect(&good, &stage, E_INVALID, "task");
-    task = (struct wire_task){8, 0, 1};
+    task = (struct wire_task){8, 0, 1, 0};
     expect(&good, &stage, E_INVALID, "task");
-    task = (struct wire_task){8, 2, 1};
+    task = (struct wire_task){8, 2, 1, 0};
     scores[4] = INFINITY;
     expect(&good, &stage, E_INVALID, "value 4 is inf");
     scores[4] = NAN;
@@ -118,7 +118,7 @@ static void judges_boundaries(void **state)
                                            .name = "age",
                                            .normal = {(uint8_t *)normal, sizeof normal},
                                            .test_auc = 1}};
-    struct wire_task task = {1, 2, 1};
+    struct wire_task task = {1, 2, 1, 0};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),
                                  .boundaries = WIRE_LIST(boundaries, 2)};
@@ -197,7 +197,7 @@ static void judges_paths(void **state)
     struct farm_stage stage = stage_of(&spec);
     struct wire_file files[2] = {{"x", "tar", "", 0, 0, 1, 1, hash},
                                  {"y", "tar", "", 0, 0, 1, 1, hash}};
-    struct wire_task task = {0, 10, 1};
+    struct wire_task task = {0, 10, 1, 0};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),
                                  .files = WIRE_LIST(files, 2)};
@@ -224,7 +224,7 @@ static void digests_tell_values_apart_and_metrics_not(void **state)
     char one[DIGEST_HEX_BYTES], two[DIGEST_HEX_BYTES];
     float scores[3] = {1, 2, 3};
     struct wire_file file = {"x", "tar", "", 0, 0, 1, 1, hash};
-    struct wire_task task = {0, 1, 1};
+    struct wire_task task = {0, 1, 1, 0};
     struct wire_stage_metrics other = {.total_ms = 99};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),

@@ -83,6 +83,23 @@ void support_open(struct support *s)
     assert_non_null(s->context);
 }
 
+void support_secure(struct support *s)
+{
+    struct error err = {0};
+    snprintf(s->secret, sizeof s->secret, "%s/broker.key", s->folder);
+    snprintf(s->keys, sizeof s->keys, "%s/keys", s->folder);
+    if (key_pair_make(&s->pair, &err) < 0 || key_pair_write(&s->pair, s->secret, &err) < 0)
+        fail_msg("%s", err.text);
+    write_text(s->folder, "keys", "");
+}
+
+void support_authorize(struct support *s, const char *text)
+{
+    write_text(s->folder, "keys", text);
+    if (s->broker)
+        kill(s->broker, SIGHUP);
+}
+
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *where)
 {
     (void)status;
@@ -108,7 +125,8 @@ static void run_broker(struct support *s, int out, int heartbeat_ms, int silence
     snprintf(silence, sizeof silence, "%d", silence_ms);
     dup2(out, STDOUT_FILENO);
     execl(FACEFARM_BROKER, "facefarm-broker", "--listen", s->endpoint, "--db", s->db, "--store",
-          s->store, "--heartbeat", heartbeat, "--silence", silence, (char *)NULL);
+          s->store, "--heartbeat", heartbeat, "--silence", silence, s->keys[0] ? "--keys" : NULL,
+          s->keys, "--secret", s->secret, (char *)NULL);
     _exit(127);
 }
 
@@ -217,7 +235,16 @@ void peer_open(struct support *s, struct peer *peer)
 {
     struct error err = {0};
     *peer = (struct peer){0};
-    if (socket_connect_dealer(s->context, s->endpoint, &peer->socket, &err) < 0)
+    if (socket_connect_dealer(s->context, s->endpoint, NULL, &peer->socket, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+void peer_open_as(struct support *s, struct peer *peer, const struct key_pair *pair)
+{
+    struct error err = {0};
+    const struct socket_keys keys = {pair, s->pair.public};
+    *peer = (struct peer){0};
+    if (socket_connect_dealer(s->context, s->endpoint, &keys, &peer->socket, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -325,6 +352,14 @@ void worker_open(struct support *s, struct worker *worker, uint64_t session, uin
 {
     *worker = (struct worker){0};
     peer_open(s, &worker->peer);
+    worker_hello(worker, session, credit);
+}
+
+void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair, uint64_t session,
+                    uint64_t credit)
+{
+    *worker = (struct worker){0};
+    peer_open_as(s, &worker->peer, pair);
     worker_hello(worker, session, credit);
 }
 

@@ -26,10 +26,16 @@ struct support {
     char db[128], store[128], bundle[128], endpoint[SOCKET_ENDPOINT_MAX];
     pid_t broker;
     void *context;
+    char secret[128], keys[128]; /* files of a broker with keys; "" of one without */
+    struct key_pair pair;        /* the broker's */
 };
 
 /* Makes the folder and the bundle. */
 void support_open(struct support *s);
+/* Makes the broker's key pair and an empty file of keys: brokers started later speak CurveZMQ. */
+void support_secure(struct support *s);
+/* Writes the file of keys, and has a running broker read it. */
+void support_authorize(struct support *s, const char *text);
 /* Kills the broker if it runs, removes the folder. */
 void support_close(struct support *s);
 /* Starts a broker and waits for its line. The first start takes a free port, later ones the same
@@ -49,7 +55,10 @@ struct peer {
     struct socket_frame *frame;
 };
 
+/* In plain text. */
 void peer_open(struct support *s, struct peer *peer);
+/* With a key, to a broker with keys. */
+void peer_open_as(struct support *s, struct peer *peer, const struct key_pair *pair);
 void peer_close(struct peer *peer);
 void peer_send(struct peer *peer, enum wire_type type, const void *body);
 /* Waits for a message of that type, dropping heartbeats on the way; any other fails the test. */
@@ -75,6 +84,8 @@ struct worker {
 };
 
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
+void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair, uint64_t session,
+                    uint64_t credit);
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
 /* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to
  * every score. Takes nothing back. */

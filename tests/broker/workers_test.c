@@ -62,7 +62,7 @@ static void restart(struct bench *b, int silence_ms)
 static void says(struct worker *worker, const struct held *held, uint64_t start)
 {
     worker->held[worker->held_count++] =
-        (struct wire_held_task){held->lease.stage, start, 10, held->task.epoch};
+        (struct wire_held_task){held->lease.stage, start, 10, held->task.epoch, 0};
 }
 
 static uint64_t list_workers(struct bench *b, const struct wire_worker_info **info)
@@ -156,7 +156,7 @@ static void running_tasks_outlive_the_broker(void **state)
     says(&worker, &held, 0);
     says(&worker, &held, 10);
     says(&worker, &held, 55);                                /* beyond the end */
-    worker.held[3] = (struct wire_held_task){777, 0, 10, 9}; /* no stage */
+    worker.held[3] = (struct wire_held_task){777, 0, 10, 9, 0}; /* no stage */
     worker.held_count = 4;
     worker_hello(&worker, 1, 2);
     for (int i = 0; i < 2; i++) {

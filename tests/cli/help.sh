@@ -34,7 +34,7 @@ complete_words() { bash -c 'source ./complete.bash; COMP_WORDS=("$@"); COMP_CWOR
 same "facefarm stu" "$(complete_words facefarm stu)" study
 same "facefarm job w" "$(complete_words facefarm job w)" wait
 same "facefarm study --dr" "$(complete_words facefarm study --dr)" --dry-run
-same "facefarm job wait --br" "$(complete_words facefarm job wait --br)" --broker
+same "facefarm job wait --br" "$(complete_words facefarm job wait --br)" "--broker --broker-key"
 
 if command -v man >/dev/null; then man --warnings -l manual >/dev/null 2>warnings; [ ! -s warnings ] || fail "$(cat warnings)"; fi
 say "done"

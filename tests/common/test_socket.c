@@ -15,9 +15,9 @@ static void plain_text_stays_on_this_machine(void **state)
     static const char *const bad[] = {"tcp://*:5", "tcp://0.0.0.0:5", "tcp://10.0.0.1:5",
                                       "tcp://127.example.org:5", "tcp://localhost.org:5", "", "x"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        assert_ok(socket_check_endpoint(good[i], &err));
+        assert_ok(socket_check_endpoint(good[i], false, &err));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_error(socket_check_endpoint(bad[i], &err), E_INVALID, "stays on this machine");
+        assert_error(socket_check_endpoint(bad[i], false, &err), E_INVALID, "stays on this machine");
 }
 
 static void wait_for(void *socket)
@@ -31,12 +31,12 @@ static void messages_go_both_ways(void **state)
     (void)state;
     void *context = zmq_ctx_new(), *router = NULL, *dealer = NULL;
     char endpoint[SOCKET_ENDPOINT_MAX];
-    struct socket_identity from, nobody = {3, {1, 2, 3}};
+    struct socket_identity from, nobody = {3, {1, 2, 3}, ""};
     struct socket_frame *frame = NULL;
     struct wire_message message;
     const struct wire_heartbeat beat = {77};
-    assert_ok(socket_bind_router(context, "tcp://127.0.0.1:*", &router, endpoint, &err));
-    assert_ok(socket_connect_dealer(context, endpoint, &dealer, &err));
+    assert_ok(socket_bind_router(context, "tcp://127.0.0.1:*", NULL, &router, endpoint, &err));
+    assert_ok(socket_connect_dealer(context, endpoint, NULL, &dealer, &err));
     assert_int_equal(socket_receive(router, &from, &message, &frame, &err), 0);
 
     assert_ok(socket_send(dealer, NULL, WIRE_HEARTBEAT, &beat, &err));

@@ -26,7 +26,7 @@ static int tear_down(void **state)
 static void a_lease_comes_back_equal(void **state)
 {
     (void)state;
-    struct wire_task tasks[] = {{0, 512, 1}, {LIMIT_SAMPLES, 0, UINT32_MAX}};
+    struct wire_task tasks[] = {{0, 512, 1, INT64_MAX}, {LIMIT_SAMPLES, 0, UINT32_MAX, 0}};
     struct wire_lease lease = {3, 4, 1, 0, "abc", "spec: ü", WIRE_LIST(tasks, 2)};
     struct wire_message message;
     assert_ok(wire_encode(WIRE_LEASE, &lease, &frame, &err));
@@ -43,7 +43,7 @@ static void a_lease_comes_back_equal(void **state)
 static void a_result_keeps_its_bytes(void **state)
 {
     (void)state;
-    struct wire_task task = {10, 2, 1};
+    struct wire_task task = {10, 2, 1, 0};
     struct wire_stage_metrics metrics = {.total_ms = 0.1, .faces = 2};
     float scores[4] = {1, -2, NAN, 4};
     struct wire_result result = {.stage = 9,
@@ -134,7 +134,7 @@ static void deep_nesting_is_refused(void **state)
 static void damaged_frames_do_no_harm(void **state)
 {
     (void)state;
-    struct wire_task tasks[] = {{1, 2, 3}};
+    struct wire_task tasks[] = {{1, 2, 3, 0}};
     struct wire_lease lease = {3, 4, 1, 0, "abc", "spec", WIRE_LIST(tasks, 1)};
     assert_ok(wire_encode(WIRE_LEASE, &lease, &frame, &err));
     for (uint32_t round = 0; round < 20000; round++) {

@@ -82,6 +82,35 @@ wait_until()
 }
 mkfifo "$work/never"
 
+# Options of a farm with keys; empty: plain text.
+broker_options=() worker_options=() worker_key=''
+
+# key NAME ROLE OWNER: a pair in NAME.key, authorized in the file `keys`.
+key() { "$facefarm" keygen "$1.key" --role "$2" --name "$3" >>keys; }
+
+# use_keys: the farm that is started after this speaks CurveZMQ. Keys: admin, client (of ada), other (of bob),
+# worker (gpu-1). Commands are run with `as`, submit and finish_job are ada's.
+use_keys()
+{
+    "$facefarm" keygen broker.key --role broker --name broker >broker.pub
+    key admin admin root
+    key client client ada
+    key other client bob
+    key worker worker gpu-1
+    broker_options=(--secret broker.key --keys keys)
+    worker_options=(--broker-key broker.pub)
+    worker_key=worker.key
+    export FACEFARM_SECRET=$work/client.key FACEFARM_BROKER_KEY=$work/broker.pub
+}
+
+# as NAME COMMAND...: with that key.
+as()
+{
+    local name=$1
+    shift
+    FACEFARM_SECRET=$work/$name.key "$@"
+}
+
 # Where the broker listens: on a free port, until a test says otherwise.
 endpoint='tcp://127.0.0.1:*'
 
@@ -90,7 +119,7 @@ start_broker()
 {
     : >broker.log
     with_us "$broker_program" --db farm.db --store store --listen "$endpoint" \
-        --heartbeat "$heartbeat_ms" --silence "$silence_ms" >>broker.log 2>&1 &
+        --heartbeat "$heartbeat_ms" --silence "$silence_ms" "${broker_options[@]}" >>broker.log 2>&1 &
     broker_pid=$!
     children+=("$broker_pid")
     wait_until "the broker's listening line" grep -q 'listening on' broker.log
@@ -109,7 +138,7 @@ known()
 start_worker()
 {
     with_us "$worker_program" --broker "$FACEFARM_BROKER" --store store --name "$1" --device 0 --threads 1 \
-        >"$1.log" 2>&1 &
+        "${worker_options[@]}" ${worker_key:+--secret "$worker_key"} >"$1.log" 2>&1 &
     worker_pid=$!
     children+=("$worker_pid")
     wait_until "worker $1" known "$1"

@@ -41,7 +41,7 @@ static struct runner *open_runner(size_t batch, uint64_t memory)
 /* Runs the task; the caller frees the outcome. */
 static struct outcome *run(struct runner *runner)
 {
-    const struct wire_task task = {0, FACES, 1};
+    const struct wire_task task = {0, FACES, 1, 0};
     const struct wire_lease lease = {
         .job = 3, .stage = 100, .bundle = hash, .spec = spec_text, .tasks = WIRE_LIST(&task, 1)};
     struct assignment *assignment = NULL;

@@ -154,7 +154,7 @@ static void finish(struct stage *stage, struct outcome *outcome, int code)
 static void begin_with_delay(struct stage *stage, int64_t delay)
 {
     *stage = (struct stage){.context = zmq_ctx_new()};
-    assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", &stage->router,
+    assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", NULL, &stage->router,
                                  stage->endpoint, &err));
     assert_ok(mailbox_open(&stage->orders, &err));
     assert_ok(mailbox_open(&stage->reports, &err));
@@ -223,7 +223,7 @@ static void tasks_run_one_by_one_and_results_are_sent(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 2);
@@ -240,7 +240,7 @@ static void a_failed_task_is_told_and_the_next_runs(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 2);
@@ -252,14 +252,14 @@ static void a_failed_task_is_told_and_the_next_runs(void **state)
     assert_int_equal(WIRE_ITEMS(failed->task, task)->epoch, 1);
     drop(&received);
     /* Leased to us again before the failure is acknowledged, it runs again. */
-    lease(&stage, 5, &(struct wire_task){0, 10, 3}, 1);
+    lease(&stage, 5, &(struct wire_task){0, 10, 3, 0}, 1);
     accept_result(&stage, 5, tasks[0]);
     finish(&stage, take_task(&stage, 5, 10), 0);
     expect_result(&stage, 5, tasks[1]);
     accept_result(&stage, 5, tasks[1]);
     finish(&stage, take_task(&stage, 5, 0), 0);
-    expect_result(&stage, 5, (struct wire_task){0, 10, 3});
-    accept_result(&stage, 5, (struct wire_task){0, 10, 3});
+    expect_result(&stage, 5, (struct wire_task){0, 10, 3, 0});
+    accept_result(&stage, 5, (struct wire_task){0, 10, 3, 0});
     end(&stage);
 }
 
@@ -300,20 +300,20 @@ static void a_lost_device_fails_the_task_and_comes_back(void **state)
     (void)state;
     struct stage stage;
     struct opening opening;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}, {20, 10, 3}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}, {20, 10, 3, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 3);
     fail_with_device(&stage, take_task(&stage, 5, 0), tasks[0]);
     /* What a broker that has not heard goodbye yet would send is not for a lost device. */
-    lease(&stage, 5, &(struct wire_task){30, 10, 4}, 1);
+    lease(&stage, 5, &(struct wire_task){30, 10, 4, 0}, 1);
     answer_opening(&stage, &opening, E_DEVICE); /* the first try fails */
     answer_opening(&stage, &opening, 0);
     expect_credit(&stage, 3);
-    lease(&stage, 5, &(struct wire_task){0, 10, 7}, 1);
+    lease(&stage, 5, &(struct wire_task){0, 10, 7, 0}, 1);
     finish(&stage, take_task(&stage, 5, 0), 0);
-    expect_result(&stage, 5, (struct wire_task){0, 10, 7});
-    accept_result(&stage, 5, (struct wire_task){0, 10, 7});
+    expect_result(&stage, 5, (struct wire_task){0, 10, 7, 0});
+    accept_result(&stage, 5, (struct wire_task){0, 10, 7, 0});
     end(&stage);
 }
 
@@ -322,7 +322,7 @@ static void a_device_that_stays_away_is_given_up(void **state)
     (void)state;
     struct stage stage;
     struct opening opening;
-    const struct wire_task task = {0, 10, 1};
+    const struct wire_task task = {0, 10, 1, 0};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, &task, 1);
@@ -343,7 +343,7 @@ static void leaving_does_not_wait_for_a_lost_device(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task task = {0, 10, 1};
+    const struct wire_task task = {0, 10, 1, 0};
     begin_with_delay(&stage, 3600 * CLOCK_SECOND);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, &task, 1);
@@ -355,7 +355,7 @@ static void a_silent_broker_is_greeted_and_told_again(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task task = {0, 10, 1};
+    const struct wire_task task = {0, 10, 1, 0};
     begin(&stage);
     welcome(&stage, 5, 40);
     lease(&stage, 5, &task, 1);
@@ -378,7 +378,7 @@ static void a_restarted_broker_gets_everything_again(void **state)
     (void)state;
     struct stage stage;
     char bound[SOCKET_ENDPOINT_MAX];
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     begin(&stage);
     welcome(&stage, 5, 60000);
     lease(&stage, 5, tasks, 2);
@@ -388,7 +388,7 @@ static void a_restarted_broker_gets_everything_again(void **state)
     socket_close(&stage.router);
     zmq_ctx_term(stage.context); /* the port is free after this */
     stage.context = zmq_ctx_new();
-    assert_ok(socket_bind_router(stage.context, stage.endpoint, &stage.router, bound, &err));
+    assert_ok(socket_bind_router(stage.context, stage.endpoint, NULL, &stage.router, bound, &err));
     /* The new broker does not know the connection that heartbeats. */
     struct received beat = expect(&stage, WIRE_HEARTBEAT);
     drop(&beat);
@@ -397,9 +397,9 @@ static void a_restarted_broker_gets_everything_again(void **state)
     expect_result(&stage, 5, tasks[0]);
     accept_result(&stage, 5, tasks[0]);
     /* It leases again what it does not know to be running: that goes on under the new epoch. */
-    lease(&stage, 5, &(struct wire_task){10, 10, 7}, 1);
+    lease(&stage, 5, &(struct wire_task){10, 10, 7, 0}, 1);
     reply(&stage, WIRE_REVOKE, &(struct wire_revoke){.stage = 99});
-    lease(&stage, 6, &(struct wire_task){3, 1, 8}, 1);
+    lease(&stage, 6, &(struct wire_task){3, 1, 8, 0}, 1);
     /* The fetch's answer says that the lease before it was read. */
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .directions = true, .stage = 5};
     mailbox_put(stage.reports, &fetch.letter.mail);
@@ -411,11 +411,11 @@ static void a_restarted_broker_gets_everything_again(void **state)
     struct answer *answer = (struct answer *)next_letter(&stage, LETTER_ANSWER);
     answer_free(&answer);
     finish(&stage, running, 0);
-    expect_result(&stage, 5, (struct wire_task){10, 10, 7});
-    accept_result(&stage, 5, (struct wire_task){10, 10, 7});
+    expect_result(&stage, 5, (struct wire_task){10, 10, 7, 0});
+    accept_result(&stage, 5, (struct wire_task){10, 10, 7, 0});
     finish(&stage, take_task(&stage, 6, 3), 0);
-    expect_result(&stage, 6, (struct wire_task){3, 1, 8});
-    accept_result(&stage, 6, (struct wire_task){3, 1, 8});
+    expect_result(&stage, 6, (struct wire_task){3, 1, 8, 0});
+    accept_result(&stage, 6, (struct wire_task){3, 1, 8, 0});
     end(&stage);
 }
 
@@ -423,12 +423,12 @@ static void a_revoked_stage_is_dropped_but_not_what_runs(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}, {20, 10, 3}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}, {20, 10, 3, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 3);
     struct outcome *running = take_task(&stage, 5, 0);
-    lease(&stage, 6, &(struct wire_task){7, 1, 4}, 1);
+    lease(&stage, 6, &(struct wire_task){7, 1, 4, 0}, 1);
     reply(&stage, WIRE_REVOKE, &(struct wire_revoke){.stage = 5});
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .stage = 5, .count = 1};
     mailbox_put(stage.reports, &fetch.letter.mail);
@@ -444,8 +444,8 @@ static void a_revoked_stage_is_dropped_but_not_what_runs(void **state)
     expect_result(&stage, 5, tasks[0]);
     accept_result(&stage, 5, tasks[0]);
     finish(&stage, take_task(&stage, 6, 7), 0);
-    expect_result(&stage, 6, (struct wire_task){7, 1, 4});
-    accept_result(&stage, 6, (struct wire_task){7, 1, 4});
+    expect_result(&stage, 6, (struct wire_task){7, 1, 4, 0});
+    accept_result(&stage, 6, (struct wire_task){7, 1, 4, 0});
     end(&stage);
 }
 
@@ -454,14 +454,14 @@ static void what_runs_is_revoked(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 2);
     struct outcome *running = take_task(&stage, 5, 0);
     assert_false(atomic_load(&stage.cancelled));
     reply(&stage, WIRE_REVOKE, &(struct wire_revoke){5, WIRE_LIST(&tasks[0], 1)});
-    lease(&stage, 5, &(struct wire_task){0, 10, 3}, 1);
+    lease(&stage, 5, &(struct wire_task){0, 10, 3, 0}, 1);
     while (!atomic_load(&stage.cancelled))
         continue; /* as the compute thread would, at its next batch */
     finish(&stage, running, E_INTERRUPTED);
@@ -471,8 +471,8 @@ static void what_runs_is_revoked(void **state)
     expect_result(&stage, 5, tasks[1]);
     accept_result(&stage, 5, tasks[1]);
     finish(&stage, take_task(&stage, 5, 0), 0);
-    expect_result(&stage, 5, (struct wire_task){0, 10, 3});
-    accept_result(&stage, 5, (struct wire_task){0, 10, 3});
+    expect_result(&stage, 5, (struct wire_task){0, 10, 3, 0});
+    accept_result(&stage, 5, (struct wire_task){0, 10, 3, 0});
     end(&stage);
 }
 
@@ -498,8 +498,8 @@ static void hello_says_what_is_held(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}, {20, 10, 3}, {30, 10, 4}};
-    const struct wire_held_task held[] = {{5, 20, 10, 3}, {5, 30, 10, 4}, {5, 0, 10, 1}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}, {20, 10, 3, 0}, {30, 10, 4, 0}};
+    const struct wire_held_task held[] = {{5, 20, 10, 3, 0}, {5, 30, 10, 4, 0}, {5, 0, 10, 1, 0}};
     begin(&stage);
     stage.welcome = (struct wire_welcome){1, 1000, 60000};
     expect_held(&stage, held, 0, 0);
@@ -529,8 +529,8 @@ static void draining_finishes_what_runs(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
-    const struct wire_held_task held[] = {{5, 0, 10, 1}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
+    const struct wire_held_task held[] = {{5, 0, 10, 1, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 2);
@@ -538,7 +538,7 @@ static void draining_finishes_what_runs(void **state)
     reply(&stage, WIRE_DRAIN, &(struct wire_drain){99}); /* somebody else's */
     reply(&stage, WIRE_DRAIN, &(struct wire_drain){4711});
     expect_held(&stage, held, 1, 2);
-    lease(&stage, 5, &(struct wire_task){20, 10, 3}, 1); /* had crossed the hello */
+    lease(&stage, 5, &(struct wire_task){20, 10, 3, 0}, 1); /* had crossed the hello */
     expect_held(&stage, held, 1, 3);
     finish(&stage, running, 0);
     expect_result(&stage, 5, tasks[0]);
@@ -559,7 +559,7 @@ static void a_fetch_survives_a_reconnection(void **state)
     float rows[4] = {1, 2, 3, 4};
     begin(&stage);
     welcome(&stage, 5, 40);
-    lease(&stage, 5, &(struct wire_task){0, 1, 1}, 1);
+    lease(&stage, 5, &(struct wire_task){0, 1, 1, 0}, 1);
     struct outcome *running = take_task(&stage, 5, 0);
     struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .stage = 4, .start = 8, .count = 2};
     mailbox_put(stage.reports, &fetch.letter.mail);
@@ -588,8 +588,8 @@ static void a_fetch_survives_a_reconnection(void **state)
     assert_int_equal(WIRE_BODY(&answer->message, scores)->request, answer_body.request);
     answer_free(&answer);
     finish(&stage, running, 0);
-    expect_result(&stage, 5, (struct wire_task){0, 1, 1});
-    accept_result(&stage, 5, (struct wire_task){0, 1, 1});
+    expect_result(&stage, 5, (struct wire_task){0, 1, 1, 0});
+    accept_result(&stage, 5, (struct wire_task){0, 1, 1, 0});
     end(&stage);
 }
 
@@ -616,18 +616,18 @@ static void hostile_frames_do_no_harm(void **state)
     }
     reply(&stage, WIRE_SUBMITTED, &(struct wire_submitted){1, 1}); /* for clients */
     reply(&stage, WIRE_ACCEPTED,
-          &(struct wire_accepted){77, WIRE_LIST((&(struct wire_task){0, 1, 1}), 1)});
+          &(struct wire_accepted){77, WIRE_LIST((&(struct wire_task){0, 1, 1, 0}), 1)});
     reply(&stage, WIRE_REFUSED, &(struct wire_refused){12, "E_LIMIT", "a request never made"});
     lease(&stage, 5, NULL, 0);
-    lease(&stage, 5, &(struct wire_task){0, 1, 1}, 1);
+    lease(&stage, 5, &(struct wire_task){0, 1, 1, 0}, 1);
     finish(&stage, take_task(&stage, 5, 0), 0);
-    expect_result(&stage, 5, (struct wire_task){0, 1, 1});
+    expect_result(&stage, 5, (struct wire_task){0, 1, 1, 0});
     /* A result that the broker cannot take is a failure, not repeated for ever. */
     reply(&stage, WIRE_REFUSED, &(struct wire_refused){0, "E_INVALID", "columns: 2, expected 42"});
     struct received received = expect(&stage, WIRE_FAILED);
     assert_non_null(strstr(WIRE_BODY(&received.message, failed)->text, "expected 42"));
     drop(&received);
-    accept_result(&stage, 5, (struct wire_task){0, 1, 1});
+    accept_result(&stage, 5, (struct wire_task){0, 1, 1, 0});
     end(&stage);
 }
 
@@ -635,7 +635,7 @@ static void leaving_drops_what_was_interrupted(void **state)
 {
     (void)state;
     struct stage stage;
-    const struct wire_task tasks[] = {{0, 10, 1}, {10, 10, 2}};
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     begin(&stage);
     welcome(&stage, 1000, 60000);
     lease(&stage, 5, tasks, 2);

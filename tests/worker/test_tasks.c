@@ -107,7 +107,7 @@ static struct runner *open_runner(size_t batch)
 static struct outcome *run_text(struct runner *runner, const char *text, uint64_t position,
                                 uint64_t start, uint64_t count)
 {
-    const struct wire_task task = {start, count, 1};
+    const struct wire_task task = {start, count, 1, 0};
     const struct wire_lease lease = {.job = 3,
                                      .stage = 100 + position,
                                      .position = position,

@@ -46,7 +46,7 @@ static void *worker_thread(void *state)
 static void begin(struct stage *stage, size_t count, const struct opencl_faults *faults)
 {
     *stage = (struct stage){.context = zmq_ctx_new()};
-    assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", &stage->router,
+    assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", NULL, &stage->router,
                                  stage->endpoint, &err));
     for (size_t i = 0; i < count; i++)
         stage->devices[i].options = (struct device_options){1, (unsigned)i};
@@ -108,7 +108,7 @@ static struct socket_identity expect(struct stage *stage, enum wire_type type, c
 
 static void lease(struct stage *stage, const struct socket_identity *to)
 {
-    const struct wire_task task = {0, 4, 1};
+    const struct wire_task task = {0, 4, 1, 0};
     assert_ok(socket_send(
         stage->router, to, WIRE_LEASE,
         &(struct wire_lease){
@@ -118,7 +118,7 @@ static void lease(struct stage *stage, const struct socket_identity *to)
 
 static void accept_task(struct stage *stage, const struct socket_identity *to)
 {
-    const struct wire_task task = {0, 4, 1};
+    const struct wire_task task = {0, 4, 1, 0};
     assert_ok(socket_send(stage->router, to, WIRE_ACCEPTED,
                           &(struct wire_accepted){5, WIRE_LIST(&task, 1)}, &err));
 }
