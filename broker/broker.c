@@ -139,10 +139,10 @@ static int handle(struct broker *b, const struct socket_identity *from,
     return misplaced(m->type, err);
 }
 
-/* E_NOT_FOUND where the message is about a job that its sender may not see: as if there were none, so that numbers
- * tell nothing. */
-static int check_job(struct broker *b, const struct socket_identity *from, const struct wire_message *m,
-                     struct error *err)
+/* E_NOT_FOUND where the message is about a job that its sender may not see: as if there were none,
+ * so that numbers tell nothing. */
+static int check_job(struct broker *b, const struct socket_identity *from,
+                     const struct wire_message *m, struct error *err)
 {
     uint64_t id;
     struct wire_job_info *info = NULL;
@@ -160,14 +160,58 @@ static int check_job(struct broker *b, const struct socket_identity *from, const
 }
 
 /* All that is asked before a message is handled. */
-static int admit(struct broker *b, const struct socket_identity *from, const struct wire_message *m, uint64_t *request,
-                 struct error *err)
+static int admit(struct broker *b, const struct socket_identity *from, const struct wire_message *m,
+                 uint64_t *request, struct error *err)
 {
     int rc = access_check(&b->access, from, m->type, err);
     if (rc == 0)
         rc = check_job(b, from, m, err);
     if (rc < 0 && !wire_find_uint(m, "request", request))
         *request = 0;
+    return rc;
+}
+
+static int limited(struct error *err)
+{
+    return error_set(err, E_LIMIT, "more than %d messages a second of one connection (LIMIT_RATE)",
+                     LIMIT_RATE);
+}
+
+/* What a message costs its connection, see rate.h. */
+static unsigned price(const struct wire_message *m, int rc)
+{
+    switch ((int)m->type) {
+    case WIRE_JOB_LIST:
+    case WIRE_JOB_FAILURES:
+    case WIRE_WORKER_LIST:
+        return 20;
+    case WIRE_HELLO:
+    case WIRE_HEARTBEAT:
+    case WIRE_RESULT:
+    case WIRE_FAILED:
+    case WIRE_FETCH_SCORES:
+    case WIRE_FETCH_DIRECTIONS:
+    case WIRE_GOODBYE:
+        return rc < 0;
+    }
+    return 1;
+}
+
+/* Handles what was received, or refuses it for the sender's rate. */
+static int take(struct broker *b, const struct socket_identity *from, const struct wire_message *m,
+                bool fine, uint64_t *request, struct error *err)
+{
+    int rc;
+    if (!fine) {
+        if (!wire_find_uint(m, "request", request))
+            *request = 0;
+        rc = limited(err);
+    } else {
+        rc = admit(b, from, m, request, err);
+        if (rc == 0)
+            rc = handle(b, from, m, request, err);
+    }
+    rate_take(&b->rates, from, price(m, rc), clock_now());
     return rc;
 }
 
@@ -182,17 +226,22 @@ static bool receive(struct broker *b)
     int rc = socket_receive(b->socket, &from, &message, &frame, &err);
     if (rc == 0)
         return false;
+    enum rate_verdict verdict = rate_look(&b->rates, &from, clock_now());
     if (rc < 0) {
         b->undecodable++;
+        rate_take(&b->rates, &from, 1, clock_now());
         log_debug("undecodable message number %llu: %s", (unsigned long long)b->undecodable,
                   err.text);
     } else {
-        rc = admit(b, &from, &message, &request, &err);
-        if (rc == 0)
-            rc = handle(b, &from, &message, &request, &err);
+        if (verdict != RATE_DROP)
+            rc = take(b, &from, &message, verdict == RATE_FINE, &request, &err);
+        else
+            rate_take(&b->rates, &from, 1, clock_now());
         socket_frame_free(&frame, &message);
     }
-    if (rc < 0 && !b->doomed && from.size)
+    if (verdict == RATE_DROP)
+        b->dropped++;
+    else if (rc < 0 && !b->doomed && from.size)
         outbox_refuse(b, &from, request, rc, err.text);
     return true;
 }
@@ -213,9 +262,12 @@ static void serve_round(struct broker *b)
     int read = 0;
     while (read < ROUND_MESSAGES && !b->doomed && receive(b))
         read++;
-    /* A worker is silent only if nothing of it waits to be read. */
-    if (read < ROUND_MESSAGES && !b->doomed)
-        peer_expire(b, clock_now());
+    /* A worker is silent only if nothing of it waits to be read. Where a flood keeps us reading,
+     * whoever has not had its turn in twice the time is silent, too: ZeroMQ takes from all
+     * connections in turn. */
+    int64_t grace = read < ROUND_MESSAGES ? 0 : b->options.silence_ms * CLOCK_MILLISECOND;
+    if (!b->doomed)
+        peer_expire(b, clock_now() - grace);
     if (commit(b) < 0)
         return;
     watch_tell(b, clock_now());
@@ -357,6 +409,7 @@ static void stop(struct broker *b)
     watch_free(b);
     outbox_free(b);
     farm_free(&b->farm);
+    rates_free(&b->rates);
     database_close(&b->db);
     socket_close(&b->socket);
     socket_close(&b->zap);
@@ -374,10 +427,11 @@ int broker_run(const struct broker_options *options, struct error *err)
     int rc = start(&b, err);
     if (rc == 0)
         rc = serve(&b, err);
-    log_info("ends; %llu messages were refused, %llu of them undecodable; %llu connections were "
+    log_info("ends; %llu messages were refused, %llu dropped for their rate, %llu undecodable; "
+             "%llu connections were "
              "turned away",
-             (unsigned long long)b.refused, (unsigned long long)b.undecodable,
-             (unsigned long long)b.turned_away);
+             (unsigned long long)b.refused, (unsigned long long)b.dropped,
+             (unsigned long long)b.undecodable, (unsigned long long)b.turned_away);
     stop(&b);
     return rc;
 }

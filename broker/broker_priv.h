@@ -15,6 +15,7 @@
 #include "broker/access.h"
 #include "broker/broker.h"
 #include "broker/farm.h"
+#include "broker/rate.h"
 #include "common/wire.h"
 
 /* A reply that waits for the commit. What it tells is looked up when it is sent, except what is
@@ -47,6 +48,7 @@ struct broker {
     int signals; /* signalfd */
     void *zap;   /* NULL: plain text */
     struct access access;
+    struct rates rates;
     struct database *db;
     struct farm farm;
     struct reply *outbox, **outbox_end;
@@ -55,7 +57,7 @@ struct broker {
     int64_t next_expiry;           /* no worker is overdue before */
     size_t expected;               /* workers of the broker before that have not said hello yet */
     int64_t expected_until;        /* while there are any, nothing is leased before */
-    uint64_t undecodable, refused, turned_away; /* counted for the log */
+    uint64_t undecodable, refused, turned_away, dropped; /* counted for the log */
     int doomed;                    /* the error that ends the broker, 0 while all is well */
     struct error doom;
 };

@@ -79,6 +79,15 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
     return error_set(err, E_INVALID, "%s is not a reply", wire_type_name(r->type));
 }
 
+/* A worker that is gone, or does not read what it is sent, is not connected any more: it has missed something, so it
+ * must say hello, and is told again. */
+static void drop_peer(struct broker *b, const struct socket_identity *to)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, to);
+    if (worker)
+        farm_connect(&b->farm, worker, NULL);
+}
+
 /* A peer that is gone misses its reply; one that cannot be answered otherwise is told why. */
 static void send_or_refuse(struct broker *b, const struct reply *reply)
 {
@@ -88,6 +97,7 @@ static void send_or_refuse(struct broker *b, const struct reply *reply)
         return;
     if (rc == E_NETWORK) {
         log_debug("%s: %s", wire_type_name(reply->type), err.text);
+        drop_peer(b, &reply->to);
         return;
     }
     log_warning("%s: %s", wire_type_name(reply->type), err.text);

@@ -38,6 +38,10 @@
 #define LIMIT_OWNER_JOBS 1000          /* open jobs of one owner */
 #define LIMIT_WORKERS 10000
 
+#define LIMIT_RATE 5000                /* messages a second of one connection, beside a worker's own work */
+#define LIMIT_RATE_BURST 20000         /* and at once */
+#define LIMIT_RATE_REFUSALS 1000       /* messages beyond that which are still answered, by refusal */
+#define LIMIT_RATE_CONNECTIONS 20000   /* connections whose rate is remembered */
 #define LIMIT_KEYS 10000              /* lines of the file of authorized keys */
 #define LIMIT_KEYS_BYTES (2 << 20)    /* the file itself */
 

@@ -1,0 +1,240 @@
+/*
+ * A real broker with keys that is flooded while a job runs: frames that are no messages, of a key
+ * that is let in and reads no answer; plain text and unknown keys; and bytes that are no ZMTP. The
+ * jobs end, and the broker's memory stays what it was. `test_broker_flood 1000000` sends so many;
+ * without a number 100,000.
+ */
+#include "support.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#define MEMORY_GROWTH_KB                                                                           \
+    (16 << 10) /* allocators and buffers of connections; a message is 1 KiB here */
+#define FRAME_BYTES 1024
+#define CONNECTIONS 8
+
+static unsigned long flood_messages = 100000;
+
+static const char yaml[] = "format: facefarm-job/1\n"
+                           "name: labels\n"
+                           "bundle: toy\n"
+                           "seed: 1\n"
+                           "stages:\n"
+                           "  - {kind: label, name: labels, count: 4096, task_size: 16}\n";
+
+static unsigned long resident_kb(pid_t pid)
+{
+    char path[64], line[256];
+    unsigned long kb = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof line, in))
+        sscanf(line, "VmRSS: %lu", &kb);
+    fclose(in);
+    return kb;
+}
+
+/* ---- the floods: each in a process of its own, which ends when all is sent ---- */
+
+static void fill(char *frame, unsigned long number)
+{
+    uint64_t x = number * 2654435761u + 1;
+    for (size_t i = 0; i < FRAME_BYTES; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        frame[i] = (char)(x >> 56);
+    }
+}
+
+/* Of a key that is let in; the answers are not read. */
+static void flood_with_frames(struct support *s, const struct key_pair *pair, unsigned long count)
+{
+    void *context = zmq_ctx_new(), *sockets[CONNECTIONS];
+    struct socket_keys keys = {pair, s->pair.public};
+    struct error err;
+    char frame[FRAME_BYTES];
+    int wait = -1;
+    for (int i = 0; i < CONNECTIONS; i++) {
+        if (socket_connect_dealer(context, s->endpoint, &keys, &sockets[i], &err) < 0)
+            _exit(1);
+        zmq_setsockopt(sockets[i], ZMQ_LINGER, &wait, sizeof wait);
+    }
+    for (unsigned long n = 0; n < count; n++) {
+        fill(frame, n);
+        if (zmq_send(sockets[n % CONNECTIONS], frame, n % FRAME_BYTES, 0) < 0)
+            _exit(1);
+    }
+    for (int i = 0; i < CONNECTIONS; i++)
+        zmq_close(sockets[i]);
+    zmq_ctx_term(context);
+    _exit(0);
+}
+
+/* Bytes to the port, a connection a hundred messages, until it is closed there. Every other begins
+ * as ZMTP does, and every fourth goes on as CurveZMQ would, with a HELLO of nonsense. */
+static void flood_with_bytes(struct support *s, unsigned long count)
+{
+    static const unsigned char greeting[64] = {0xff, 0, 0, 0,   0,   0,   0,   0,  1,
+                                               0x7f, 3, 0, 'C', 'U', 'R', 'V', 'E'};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char frame[FRAME_BYTES];
+    to.sin_port = htons((uint16_t)atoi(strrchr(s->endpoint, ':') + 1));
+    signal(SIGPIPE, SIG_IGN);
+    for (unsigned long n = 0; n < count;) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
+            _exit(1);
+        bool open = (n / 100) % 2 == 0 || send(fd, greeting, sizeof greeting, 0) > 0;
+        for (unsigned long end = n + 100; n < end; n++) {
+            fill(frame, n);
+            if ((n / 100) % 4 == 3)
+                memcpy(frame, "\x04\xc8\x05HELLO", 8); /* a command of 200 bytes */
+            open = open && send(fd, frame, FRAME_BYTES, 0) > 0;
+        }
+        close(fd);
+    }
+    _exit(0);
+}
+
+/* Handshakes of keys that nobody knows, and of plain text. */
+static void flood_with_strangers(struct support *s, unsigned long count)
+{
+    void *context = zmq_ctx_new();
+    for (unsigned long n = 0; n < count; n++) {
+        struct key_pair stranger;
+        struct socket_keys keys = {&stranger, s->pair.public};
+        struct error err;
+        void *socket, *events;
+        char name[64], event[6];
+        snprintf(name, sizeof name, "inproc://monitor-%lu", n);
+        if (key_pair_make(&stranger, &err) < 0 ||
+            socket_connect_dealer(context, s->endpoint, n % 2 ? &keys : NULL, &socket, &err) < 0)
+            _exit(1);
+        zmq_send(socket, "let me in", 9, 0);
+        /* The next only when this one has been turned away. */
+        events = zmq_socket(context, ZMQ_PAIR);
+        zmq_socket_monitor(socket, name,
+                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED);
+        if (zmq_connect(events, name) != 0 || zmq_recv(events, event, sizeof event, 0) < 0)
+            _exit(1);
+        zmq_socket_monitor(socket, NULL, 0);
+        zmq_close(events);
+        zmq_close(socket);
+    }
+    zmq_ctx_term(context);
+    _exit(0);
+}
+
+static pid_t in_a_process(struct support *s, int kind, const struct key_pair *pair,
+                          unsigned long count)
+{
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child > 0)
+        return child;
+    if (kind == 0)
+        flood_with_frames(s, pair, count);
+    else if (kind == 1)
+        flood_with_bytes(s, count);
+    flood_with_strangers(s, count);
+    return 0;
+}
+
+/* ---- the test ---- */
+
+struct farm {
+    struct support s;
+    struct key_pair client, worker, hostile;
+    struct peer root;
+    struct worker runner;
+};
+
+static void open_farm(struct farm *f)
+{
+    char text[1024];
+    struct error err = {0};
+    support_open(&f->s);
+    support_secure(&f->s);
+    if (key_pair_make(&f->client, &err) < 0 || key_pair_make(&f->worker, &err) < 0 ||
+        key_pair_make(&f->hostile, &err) < 0)
+        fail_msg("%s", err.text);
+    snprintf(text, sizeof text, "admin %s root\nworker %s gpu\nclient %s mallory\n",
+             f->client.public, f->worker.public, f->hostile.public);
+    support_authorize(&f->s, text);
+    support_start(&f->s, 1000, 60000);
+    peer_open_as(&f->s, &f->root, &f->client);
+    support_add_bundle(&f->s, &f->root);
+    worker_open_as(&f->s, &f->runner, &f->worker, 1, 8);
+}
+
+static void run_job(struct farm *f)
+{
+    uint64_t job = support_submit(&f->root, yaml);
+    assert_int_equal(worker_run(&f->runner, &f->root, job, 0), 256);
+    support_await_job(&f->root, job, "done");
+}
+
+/* Runs jobs while the floods last, at least one. */
+static void run_beside(struct farm *f, unsigned long count)
+{
+    pid_t floods[3];
+    int running = 3, jobs = 0;
+    /* Nobody else's descriptors are inherited: the children make contexts of their own. */
+    floods[0] = in_a_process(&f->s, 0, &f->hostile, count * 8 / 10);
+    floods[1] = in_a_process(&f->s, 1, NULL, count * 2 / 10);
+    floods[2] = in_a_process(&f->s, 2, NULL, count / 1000);
+    while (running > 0 || jobs == 0) {
+        run_job(f);
+        jobs++;
+        for (int i = 0; i < 3; i++) {
+            int status;
+            if (floods[i] && waitpid(floods[i], &status, WNOHANG) == floods[i]) {
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                    fail_msg("flood %d ended with %d", i, status);
+                floods[i] = 0;
+                running--;
+            }
+        }
+    }
+    print_message("%lu messages, %d jobs beside them\n", count, jobs);
+}
+
+static void a_flood_costs_the_others_nothing(void **state)
+{
+    struct farm f;
+    (void)state;
+    open_farm(&f);
+    run_beside(&f, flood_messages / 10); /* what is allocated once, is now */
+    unsigned long before = resident_kb(f.s.broker);
+    run_beside(&f, flood_messages);
+    unsigned long after = resident_kb(f.s.broker);
+    print_message("resident: %lu KiB before, %lu KiB after\n", before, after);
+    assert_in_range(after, 0, before + MEMORY_GROWTH_KB);
+    assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM job WHERE state <> 'done'"), "0");
+    assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM failure"), "0");
+    peer_close(&f.runner.peer);
+    peer_close(&f.root);
+    support_close(&f.s);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_flood_costs_the_others_nothing)};
+    if (argc > 1)
+        flood_messages = strtoul(argv[1], NULL, 10);
+    /* AddressSanitizer keeps what was freed for a while, which is not the broker's memory. */
+    const char *options = getenv("ASAN_OPTIONS");
+    char text[1024];
+    snprintf(text, sizeof text, "%s:quarantine_size_mb=1", options ? options : "");
+    setenv("ASAN_OPTIONS", text, 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
