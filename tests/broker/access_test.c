@@ -336,15 +336,19 @@ static void results_need_a_lease(void **state)
     support_add_bundle(&f.s, &root);
     worker_open_as(&f.s, &worker, &f.keys[KEY_WORKER], 11, 4);
     uint64_t job = support_submit(&root, label_yaml);
-    const struct wire_lease *lease = peer_expect(&worker.peer, WIRE_LEASE);
-    const struct wire_task *tasks = WIRE_ITEMS(lease->tasks, task);
+    struct wire_lease lease = *(const struct wire_lease *)peer_expect(&worker.peer, WIRE_LEASE);
+    struct wire_task tasks[4]; /* copies: the next message replaces this one */
+    assert_int_equal(lease.tasks.count, 4);
+    memcpy(tasks, lease.tasks.items, sizeof tasks);
+    char *spec = strdup(lease.spec);
+    lease.spec = spec;
     worker_open_as(&f.s, &thief, &thief_key, 12, 1);
     /* Somebody else's lease, and a lease that never was. */
-    worker_result(&thief, lease, &tasks[0], 5);
+    worker_result(&thief, &lease, &tasks[0], 5);
     peer_expect(&thief.peer, WIRE_ACCEPTED);
     struct wire_task forged = tasks[1];
     forged.epoch++;
-    worker_result(&worker, lease, &forged, 5);
+    worker_result(&worker, &lease, &forged, 5);
     peer_expect(&worker.peer, WIRE_ACCEPTED);
     assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM task"), "0");
     /* Nor somebody else's session. */
@@ -355,12 +359,13 @@ static void results_need_a_lease(void **state)
     support_start(&f.s, 1000, 60000);
     worker_hello(&worker, 11, 0);
     for (size_t i = 0; i < 4; i++)
-        worker_result(&worker, lease, &tasks[i], 0);
+        worker_result(&worker, &lease, &tasks[i], 0);
     for (size_t i = 0; i < 4; i++)
         peer_expect(&worker.peer, WIRE_ACCEPTED);
     support_await_job(&root, job, "done");
     assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM task"), "4");
     assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM determinism_fault"), "0");
+    free(spec);
     peer_close(&worker.peer);
     peer_close(&thief.peer);
     peer_close(&root);

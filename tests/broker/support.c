@@ -495,6 +495,9 @@ uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, ui
         const struct wire_message *m = peer_next(&worker->peer, sent > accepted ? 20000 : 5);
         if (!m && !job_runs(client, job))
             break;
+        /* Who waits isn't silent, however slow this machine is. */
+        if (!m)
+            peer_send(&worker->peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){worker->session});
         if (m && m->type == WIRE_LEASE)
             sent += answer(worker, m->body, most ? most - sent : 0);
         else if (m && m->type == WIRE_ACCEPTED)
