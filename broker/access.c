@@ -80,6 +80,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_GOODBYE:
         return WORKERS;
     case WIRE_TASK:
+    case WIRE_FITTED:
     case WIRE_HELD_TASK:
     case WIRE_DRAIN:
     case WIRE_STAGE_METRICS:

@@ -87,7 +87,7 @@ static void judges_moves(void **state)
     const struct spec_stage spec = {.kind = SPEC_EVALUATE, .count = 10, .targets = targets, .targets_count = 1, .reach = MOVE_SCORE};
     struct farm_stage stage = stage_of(&spec);
     float scores[6] = {1, 2, 30, -1, -2, 40}, moves[4] = {0, 1, 2.5f, 0};
-    struct wire_task task = {8, 1, 1};
+    struct wire_task task = {8, 1, 1, 0};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),
                                  .variants = 2,
@@ -155,7 +155,7 @@ static void judges_what_was_fitted_beside(void **state)
     struct wire_fitted fitted[2] = {
         {.position = 1, .role = "chosen", .method = "svm"},
         {.position = 1, .role = "method", .method = "ridge", .normal = {(uint8_t *)normal, sizeof normal}}};
-    struct wire_task task = {1, 1, 1};
+    struct wire_task task = {1, 1, 1, 0};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),
                                  .boundaries = WIRE_LIST(&boundary, 1),
