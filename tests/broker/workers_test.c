@@ -124,7 +124,7 @@ static void a_newer_lease_under_way_keeps_its_epoch(void **state)
     worker_open(&b->s, &worker, 1, 1);
     struct held held = worker_hold(&worker);
     worker.held[worker.held_count++] = (struct wire_held_task){
-        held.lease.stage, held.task.start, held.task.count, held.task.epoch - 1};
+        held.lease.stage, held.task.start, held.task.count, held.task.epoch - 1, 0};
     worker_hello(&worker, 1, 1);
     peer_send(&worker.peer, WIRE_FAILED,
               &(struct wire_failed){.stage = held.lease.stage,
