@@ -7,8 +7,15 @@
 #include "version.h"
 
 static const char *const lists[] = {
-    "stages",   "class_distribution", "boundaries", "directions", "gain_leak", "age_shift",
-    "measures", "rescoring",          "throughput", "failures",   "poison",    "determinism_faults",
+    "stages",           "class_distribution",
+    "boundaries",       "directions",
+    "gain_leak",        "age_shift",
+    "measures",         "rescoring",
+    "throughput",       "failures",
+    "poison",           "determinism_faults",
+    "boundary_quality", "boundary_methods",
+    "boundary_folds",   "boundary_costs",
+    "learning_curve",   "linear_separability",
 };
 
 static json_t *value(struct statement *q, int column)

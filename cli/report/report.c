@@ -119,7 +119,7 @@ static int write_sections(struct report *report, struct error *err)
     static int (*const sections[])(struct report *, struct error *) = {
         section_head,       section_warnings, section_problems,   section_samples,
         section_ages,       section_projection, section_moved,    section_effects,
-        section_boundaries, section_curves,   section_matrices,   section_distribution,
+        section_boundaries, section_fit, section_curves,   section_matrices,   section_distribution,
         section_sheets,     section_run,      section_sources,
     };
     int rc = open_page(report, err);

@@ -71,6 +71,7 @@ MUST_CHECK int section_ages(struct report *report, struct error *err);
 MUST_CHECK int section_projection(struct report *report, struct error *err);
 MUST_CHECK int section_moved(struct report *report, struct error *err);
 MUST_CHECK int section_effects(struct report *report, struct error *err);
+MUST_CHECK int section_fit(struct report *report, struct error *err);
 MUST_CHECK int section_curves(struct report *report, struct error *err);
 MUST_CHECK int section_matrices(struct report *report, struct error *err);
 MUST_CHECK int section_sheets(struct report *report, struct error *err);

@@ -43,3 +43,21 @@ SELECT s.name AS stage, p.start, p.count FROM poison p JOIN stage s ON s.id = p.
 -- name: report_json_determinism_faults
 SELECT s.name AS stage, d.start, d.count, d.expected, d.found, d.at_ms FROM determinism_fault d JOIN stage s ON s.id = d.stage_id
 WHERE s.job_id = ?1 ORDER BY d.id LIMIT 1000;
+
+-- name: report_json_boundary_quality
+SELECT * FROM boundary_quality WHERE job = ?1 ORDER BY stage_id, position;
+
+-- name: report_json_boundary_methods
+SELECT * FROM boundary_methods WHERE job = ?1 ORDER BY stage_id, position, role, method;
+
+-- name: report_json_boundary_folds
+SELECT * FROM boundary_folds WHERE job = ?1 ORDER BY stage_id, position, step;
+
+-- name: report_json_boundary_costs
+SELECT * FROM boundary_costs WHERE job = ?1 ORDER BY stage_id, position, cost;
+
+-- name: report_json_learning_curve
+SELECT * FROM learning_curve WHERE job = ?1 ORDER BY stage_id, position, step;
+
+-- name: report_json_linear_separability
+SELECT * FROM linear_separability WHERE job = ?1 ORDER BY stage_id;
