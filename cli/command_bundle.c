@@ -1,4 +1,4 @@
-/* bundle check, bundle plan: the worker knows the engine, so it does the work, and says on stderr what
+/* bundle check, bundle plan, label: the worker knows the engine, so it does the work, and says on stderr what
  * is wrong. */
 #include <jansson.h>
 #include <sys/wait.h>
@@ -61,4 +61,52 @@ int command_bundle_plan(struct cli *cli)
     if (cli_flag(cli, "tune"))
         argv[count++] = "--tune";
     return run_worker(cli, argv, count);
+}
+
+/* The worker prints the table, or its JSON, itself. */
+static int relay(struct cli *cli, const char **argv, struct error *err)
+{
+    struct buffer output;
+    char path[PATH_MAX];
+    int status = 0;
+    int rc = programs_find("facefarm-worker", path, err);
+    if (rc)
+        return cli_fail(cli, err);
+    argv[0] = path;
+    buffer_init(&output, CHECK_OUTPUT_MAX);
+    rc = programs_capture((char *const *)argv, &output, &status, err);
+    if (!rc)
+        fwrite(output.data, 1, output.size - 1, cli->out);
+    buffer_free(&output);
+    if (rc)
+        return cli_fail(cli, err);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
+}
+
+int command_label(struct cli *cli)
+{
+    static const char *const passed[] = {"truth", "partition", "scores", "device"};
+    static const char *const options[] = {"--truth", "--partition", "--scores", "--device"};
+    struct error err = {0};
+    char installed[PATH_MAX];
+    const char *argv[16] = {NULL, "--label", cli_text(cli, "images"), "--bundle",
+                            cli_text(cli, "bundle")};
+    size_t count = 5;
+    if (!argv[2]) {
+        error_set(&err, E_INVALID, "--images is missing: the folder of the photos");
+        return cli_fail(cli, &err);
+    }
+    if (!argv[4]) {
+        if (programs_default_bundle(installed, &err) != 0)
+            return cli_fail(cli, &err);
+        argv[4] = installed;
+    }
+    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
+        if (cli_text(cli, passed[i])) {
+            argv[count++] = options[i];
+            argv[count++] = cli_text(cli, passed[i]);
+        }
+    if (cli_json(cli))
+        argv[count++] = "--json";
+    return relay(cli, argv, &err);
 }

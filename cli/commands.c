@@ -76,6 +76,17 @@ static const struct cli_option bundle_check_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option label_options[] = {
+    {"images", CLI_FILE, "DIR", 0, NULL, "folder of PNG and JPEG files"},
+    {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle whose labellers score them [the one installed beside facefarm]"},
+    {"truth", CLI_FILE, "FILE", 0, NULL, "attributes of the photos: CelebA's list_attr_celeba.txt, or CSV"},
+    {"partition", CLI_FILE, "FILE", 0, NULL,
+     "which are for training (0), validation (1), test (2): CelebA's list_eval_partition.txt, or CSV"},
+    {"scores", CLI_FILE, "FILE", 0, NULL, "write the scores, a line a photo, as CSV"},
+    {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to label on, as facefarm-worker names it"},
+    OPTION_END,
+};
+
 static const struct cli_option bundle_plan_options[] = {
     {"batch", CLI_UINT, "N", 65536, "64", "rows at once"},
     {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to plan for, as facefarm-worker names it"},
@@ -169,10 +180,19 @@ const struct cli_command cli_commands[] = {
      "worker list shows the reason; this makes it one of the others again.",
      no_options, CLI_BROKER, command_worker_restore},
     {"bundle check", "DIR|FILE.onnx", 1, 1, "says whether a bundle or an ONNX file would run",
-     "Checks a bundle on a device of this machine: every file, every operator, and the outputs "
-     "against the reference outputs that the bundle brings. Of an ONNX file alone every node that "
+     "Checks a bundle on a device of this machine: every file, every operator, every tensor's shape, "
+     "and on eight faces whether the values can be what bundle.yaml says; what is possible but "
+     "strange is a line that begins with \"warning:\". Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
+    {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
+     "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints the "
+     "share of photos that have each attribute; with --truth also how well the labeller agrees: accuracy "
+     "with its 95 % interval (Wilson), base rate (always saying what is more frequent), balanced accuracy, "
+     "F1, AUC, the mean squared error of the probabilities and their calibration error (ten bins), of the "
+     "test part where --partition is given. --json has every part, and the reliability bins. Runs on this "
+     "machine, without a broker. Photos that cannot be read are told on stderr, and counted.",
+     label_options, 0, command_label},
     {"bundle plan", "PATH", 1, 1, "prints how a bundle's networks, or an ONNX file, run on a device",
      "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted and "
      "measured milliseconds, and the share of the device's multiply-add peak. Tuning changes how "

@@ -27,6 +27,12 @@
 #define LIMIT_STEPS 64                /* distances of a sweep */
 #define LIMIT_LATENT_DIMENSION 65536
 #define LIMIT_IMAGE_SIDE 4096
+#define LIMIT_TRUTH_BYTES (256u << 20) /* a list of the attributes of photos */
+#define LIMIT_TRUTH_ROWS 4000000       /* photos in it */
+#define LIMIT_PHOTO_BYTES (64u << 20)  /* a PNG or JPEG file */
+#define LIMIT_PHOTO_SIDE 16384         /* its height and width */
+#define LIMIT_PHOTO_PIXELS (64u << 20) /* and their product */
+#define LIMIT_PHOTOS 4000000           /* in a folder */
 #define LIMIT_SAMPLES ((uint64_t)1 << 48) /* index space of a stage */
 #define LIMIT_TASK_SAMPLES 65536          /* samples in one task */
 #define LIMIT_ATTEMPTS 100

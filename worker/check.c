@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <sys/stat.h>
 
+#include "worker/check_values.h"
 #include "worker/pipeline_network.h"
 #include "worker/worker.h"
 
@@ -135,6 +136,8 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
         pipeline_network(bundle, i, &described);
         failed = check_network(device, folder, &described, out, err);
     }
+    if (!failed && device)
+        failed = check_values(device, folder, out, err);
     if (!failed)
         fprintf(out, "%s: %u attributes, %u age estimators, bundle %s\n", bundle->name,
                 bundle->attributes_count, bundle->age_estimators_count, hash);

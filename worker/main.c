@@ -18,6 +18,7 @@
 #include "common/socket.h"
 #include "version.h"
 #include "worker/check.h"
+#include "worker/photo_label.h"
 #include "worker/plan_report.h"
 #include "worker/worker.h"
 
@@ -31,6 +32,7 @@ struct options {
     unsigned threads;
     const char *check; /* folder of a bundle */
     const char *plan;  /* folder of a bundle, or an ONNX file */
+    struct photo_label_options photos;
     bool list_devices, json, tune;
 };
 
@@ -59,10 +61,15 @@ static const struct option_line option_lines[] = {
     {"time-limit", 'L', "SECONDS",
      "begin no task after so long, deliver what runs, and end (default: never)"},
     {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
-    {"json", 'j', NULL, "with --list-devices: as JSON"},
+    {"json", 'j', NULL, "with --list-devices or --label: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
     {"plan", 'p', "PATH", "print how a bundle, or an ONNX file, runs here at --batch, and exit"},
     {"tune", 'T', NULL, "with --plan: first find the fastest blocks, and keep them"},
+    {"label", 'I', "DIR", "score the photos in DIR with the labellers of --bundle, and exit"},
+    {"bundle", 'u', "DIR", "with --label: the bundle"},
+    {"truth", 'U', "FILE", "with --label: attributes of the photos, CelebA's list or CSV"},
+    {"partition", 'P', "FILE", "with --label: which photos are for training, validation, test"},
+    {"scores", 'S', "FILE", "with --label: write the scores as CSV"},
     {"version", 'v', NULL, "print the version and exit"},
     {"help", 'h', NULL, "print this and exit"},
 };
@@ -165,6 +172,21 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 'T':
         options->tune = true;
         return 0;
+    case 'I':
+        options->photos.images = argument;
+        return 0;
+    case 'u':
+        options->photos.bundle = argument;
+        return 0;
+    case 'U':
+        options->photos.truth = argument;
+        return 0;
+    case 'P':
+        options->photos.partition = argument;
+        return 0;
+    case 'S':
+        options->photos.scores = argument;
+        return 0;
     }
     return error_set(err, E_INVALID, "--help lists the options");
 }
@@ -260,6 +282,16 @@ static size_t plan_batch(const struct options *options)
     return options->worker.runner.batch ? options->worker.runner.batch : PLAN_BATCH;
 }
 
+static int label(struct options *options, struct error *err)
+{
+    if (!options->photos.bundle)
+        return error_set(err, E_INVALID, "--bundle is missing: the folder of the bundle that labels");
+    options->photos.device = options->device;
+    options->photos.batch = plan_batch(options);
+    options->photos.json = options->json;
+    return photo_label(&options->photos, stdout, err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
@@ -277,6 +309,8 @@ int main(int argc, char **argv)
         failed = list_devices(&options, &err);
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
+    else if (options.photos.images)
+        failed = label(&options, &err);
     else if (options.plan)
         failed = plan_report(options.plan, options.device, plan_batch(&options), options.tune,
                              stdout, &err);

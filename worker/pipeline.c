@@ -54,7 +54,7 @@ static int load_readers(struct pipeline *pipeline, const char *folder, struct er
         if (failed)
             return failed;
         reader->form = pipeline_form(reader->described.picture);
-        reader->window = pipeline_window(reader->described.picture, made->height, made->width);
+        reader->window = pipeline_window(reader->described.picture, made, made->height, made->width);
         reader->convert = !pipeline_takes(reader->described.picture, made);
     }
     return 0;

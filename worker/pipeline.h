@@ -64,6 +64,15 @@ MUST_CHECK int pipeline_faces(struct pipeline *pipeline, const float *latents, s
                               float *scores, uint8_t *pixels, struct wire_stage_metrics *metrics,
                               struct error *err);
 
+/*
+ * Scores of `count` (at most a batch) photos of one size, pixels[count][height][width][3] in RGB: a photo
+ * stands for the generator's whole picture, whatever its size; labellers take their crop of it and resize
+ * that as they do the generator's. Times go to metrics' label_ms, photos to its faces.
+ */
+MUST_CHECK int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t height,
+                               size_t width, size_t count, float *scores,
+                               struct wire_stage_metrics *metrics, struct error *err);
+
 /* pipeline_make of rows[count][dimension] of embedder `which` (bundle_embedder finds one). */
 MUST_CHECK int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents,
                               size_t count, float *rows, struct wire_stage_metrics *metrics,

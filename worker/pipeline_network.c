@@ -146,18 +146,33 @@ struct engine_image pipeline_form(const struct bundle_image *image)
     return form;
 }
 
-/* A crop in pixels is of a picture of the generator's size, to which `height` × `width` are equal. */
-struct engine_window pipeline_window(const struct bundle_image *input, size_t height, size_t width)
+/* Pixels `range` of `of` as those of `size`. */
+static void scale_range(const uint32_t range[2], size_t of, size_t size, size_t *from, size_t *count)
 {
+    size_t low = (range[0] * size + of / 2) / of, high = (range[1] * size + of / 2) / of;
+    if (high <= low) {
+        low = low < size ? low : size - 1;
+        high = low + 1;
+    }
+    *from = low;
+    *count = high - low;
+}
+
+struct engine_window pipeline_window(const struct bundle_image *input,
+                                     const struct bundle_image *made, size_t height, size_t width)
+{
+    struct engine_window window;
     uint32_t rows[2], columns[2];
-    bundle_crop_rows(&input->crop, (uint32_t)height, rows);
-    bundle_crop_columns(&input->crop, (uint32_t)width, columns);
-    return (struct engine_window){rows[0], columns[0], rows[1] - rows[0], columns[1] - columns[0]};
+    bundle_crop_rows(&input->crop, made->height, rows);
+    bundle_crop_columns(&input->crop, made->width, columns);
+    scale_range(rows, made->height, height, &window.top, &window.rows);
+    scale_range(columns, made->width, width, &window.left, &window.columns);
+    return window;
 }
 
 bool pipeline_takes(const struct bundle_image *input, const struct bundle_image *made)
 {
-    struct engine_window window = pipeline_window(input, made->height, made->width);
+    struct engine_window window = pipeline_window(input, made, made->height, made->width);
     bool plain = true;
     for (int c = 0; c < 3; c++)
         plain = plain && input->mean[c] == 0 && (input->deviation[c] == 1 || input->deviation[c] == 0);

@@ -55,9 +55,10 @@ MUST_CHECK int pipeline_load(struct device *device, const char *folder,
 
 /* The form of a picture for the engine. */
 struct engine_image pipeline_form(const struct bundle_image *image);
-/* The part of a picture of height × width that a labeller's input takes. */
-struct engine_window pipeline_window(const struct bundle_image *input, size_t height,
-                                     size_t width);
+/* The part that an input takes of a picture of height × width which stands for one of the generator's: a
+ * crop in pixels is of the generator's picture, and the same share of any other. Never empty. */
+struct engine_window pipeline_window(const struct bundle_image *input,
+                                     const struct bundle_image *made, size_t height, size_t width);
 /* Whether a labeller takes the generator's picture as it is. */
 bool pipeline_takes(const struct bundle_image *input, const struct bundle_image *made);
 size_t pipeline_form_elements(const struct bundle_image *image);

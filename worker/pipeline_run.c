@@ -97,6 +97,14 @@ static int write_latents(struct pipeline *pipeline, const float *latents, size_t
 
 /* ---- readers ---- */
 
+/* Of an image in the reader's form. */
+static int run_on(struct reader *reader, size_t count, cl_mem image, struct error *err)
+{
+    return run_network(reader->network, reader->described.outputs, reader->described.output_count,
+                       count, image, reader->outputs, err);
+}
+
+/* Of the generator's picture. */
 static int run_reader(struct pipeline *pipeline, struct reader *reader, size_t count,
                       struct error *err)
 {
@@ -105,10 +113,7 @@ static int run_reader(struct pipeline *pipeline, struct reader *reader, size_t c
     if (reader->convert)
         failed = engine_image_convert(pipeline->device, count, pipeline->image, &pipeline->form,
                                       &reader->window, image, &reader->form, err);
-    return failed ? failed
-                  : run_network(reader->network, reader->described.outputs,
-                                reader->described.output_count, count, image, reader->outputs,
-                                err);
+    return failed ? failed : run_on(reader, count, image, err);
 }
 
 static int read_output(struct pipeline *pipeline, const struct reader *reader, size_t output,
@@ -119,10 +124,11 @@ static int read_output(struct pipeline *pipeline, const struct reader *reader, s
                        count * width * sizeof *rows, err);
 }
 
-static int label(struct pipeline *pipeline, struct reader *reader, size_t count, float *scores,
-                 struct error *err)
+/* What a labeller's outputs hold becomes scores. */
+static int read_scores(struct pipeline *pipeline, struct reader *reader, size_t count,
+                       float *scores, struct error *err)
 {
-    int failed = run_reader(pipeline, reader, count, err);
+    int failed = 0;
     for (size_t k = 0; !failed && k < reader->described.output_count; k++) {
         failed = read_output(pipeline, reader, k, count, pipeline->rows, err);
         if (!failed)
@@ -130,6 +136,13 @@ static int label(struct pipeline *pipeline, struct reader *reader, size_t count,
                               pipeline->rows, count, scores);
     }
     return failed;
+}
+
+static int label(struct pipeline *pipeline, struct reader *reader, size_t count, float *scores,
+                 struct error *err)
+{
+    int failed = run_reader(pipeline, reader, count, err);
+    return failed ? failed : read_scores(pipeline, reader, count, scores, err);
 }
 
 static int read_pixels(struct pipeline *pipeline, size_t count, uint8_t *pixels, struct error *err)
@@ -233,4 +246,63 @@ int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *laten
                          pipeline->bundle->embedders_count);
     wanted.embeddings[which] = rows;
     return pipeline_make(pipeline, latents, count, &wanted, metrics, err);
+}
+
+/* ---- photos ---- */
+
+/* Converts the photos into each labeller's form; one that takes the generator's picture as it is gets them
+ * where that would be. */
+static int label_photos(struct pipeline *pipeline, cl_mem photos, const struct engine_image *form,
+                        size_t count, float *scores, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
+        struct reader *reader = &pipeline->readers[i];
+        if (reader->described.use != PIPELINE_LABELLER)
+            continue;
+        const struct engine_window window =
+            pipeline_window(reader->described.picture, &pipeline->bundle->generator.output,
+                            form->height, form->width);
+        cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
+        failed = engine_image_convert(pipeline->device, count, photos, form, &window, image,
+                                      &reader->form, err);
+        if (!failed)
+            failed = run_on(reader, count, image, err);
+        if (!failed)
+            failed = read_scores(pipeline, reader, count, scores, err);
+    }
+    return failed;
+}
+
+int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t height, size_t width,
+                    size_t count, float *scores, struct wire_stage_metrics *metrics,
+                    struct error *err)
+{
+    const struct engine_image form = {.channels = ENGINE_RGB,
+                                      .height = height,
+                                      .width = width,
+                                      .low = 0,
+                                      .high = 255,
+                                      .nhwc = true};
+    size_t elements = count * height * width * 3;
+    int64_t since = clock_now();
+    cl_mem photos = NULL;
+    float *values = malloc(elements * sizeof *values);
+    int failed = values ? 0 : error_set(err, E_MEMORY, "no memory for %zu photos", count);
+    if (!failed && count > pipeline->batch)
+        failed = error_set(err, E_LIMIT, "%zu photos, expected at most %zu", count, pipeline->batch);
+    if (!failed)
+        failed = device_buffer(pipeline->device, elements * sizeof *values, &photos, err);
+    for (size_t i = 0; !failed && i < elements; i++)
+        values[i] = pixels[i];
+    if (!failed)
+        failed = device_write(pipeline->device, photos, 0, values, elements * sizeof *values, err);
+    if (!failed)
+        failed = label_photos(pipeline, photos, &form, count, scores, err);
+    if (photos)
+        clReleaseMemObject(photos);
+    free(values);
+    metrics->label_ms += elapsed_ms(&since);
+    metrics->faces += count;
+    return failed;
 }

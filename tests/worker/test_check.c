@@ -19,7 +19,7 @@ static void the_default_bundle_runs(void **state)
     fclose(out);
     for (size_t i = 0; i < size; i++)
         lines += text[i] == '\n';
-    assert_int_equal(lines, 5); /* four networks and the bundle */
+    assert_int_equal(lines, 7); /* four networks, two ages, the bundle */
     assert_non_null(strstr(text, "generator.onnx: z -> image, 0."));
     assert_non_null(strstr(text, "default: 40 attributes, 2 age estimators"));
     free(text);
@@ -50,6 +50,37 @@ static void a_bundle_that_lies_is_refused(void **state)
     copy_bundle("sha256: b6cf", "sha256: b6ce");
     assert_error(check_bundle(folder, NULL, stderr, &err), E_DIGEST, "age_fit.onnx: SHA-256 is b6cf");
     assert_int_not_equal(check_bundle("models/nothing", NULL, stderr, &err), 0);
+}
+
+static void expect_words(const char *words)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    assert_ok(check_bundle(folder, NULL, out, &err));
+    fclose(out);
+    if (!strstr(text, words))
+        fail_msg("\"%s\" is not in %s", words, text);
+    free(text);
+}
+
+/* The shapes are right, the values are not. */
+static void values_that_cannot_be_are_said(void **state)
+{
+    (void)state;
+    copy_bundle("role: fit", "role: fit\\n  scale: 0.01");
+    expect_words("warning: age_fit.onnx: output age gives ages of 0.");
+    copy_bundle("    range: .-1, 1.", "    range: [-90, 90]");
+    expect_words("of the range [-90, 90]");
+    copy_bundle("role: fit", "role: fit\\n  values: year_probabilities");
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
+                 "age_fit.onnx: output age is [N,1], bundle.yaml says [N,71]");
+    copy_bundle("role: fit", "role: fit\\n  values: year_probabilities");
+    char command[1024];
+    snprintf(command, sizeof command, "sed -i '0,/last: 85/s//last: 15/' '%s/bundle.yaml'", folder);
+    assert_int_equal(system(command), 0);
+    assert_error(check_bundle(folder, NULL, stderr, &err), E_INVALID,
+                 "which are no probabilities: values: year_logits?");
 }
 
 /* Two operators that nobody knows, made of those that a file has. */
@@ -110,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_default_bundle_runs),
         cmocka_unit_test(a_bundle_that_lies_is_refused),
+        cmocka_unit_test(values_that_cannot_be_are_said),
         cmocka_unit_test(every_problem_of_a_file_is_listed),
         cmocka_unit_test(devices_as_json),
     };

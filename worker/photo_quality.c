@@ -1,0 +1,86 @@
+/* Sums in the order of the photos, in double. No state. */
+#include "worker/photo_quality.h"
+
+#include <math.h>
+
+#include "common/exact.h"
+#include "common/statistics.h"
+
+/* NaN where nothing can be said. */
+static double ratio(double part, double whole)
+{
+    return whole > 0 ? part / whole : NAN;
+}
+
+static double probability_of(double score)
+{
+    return score >= 0 ? 1 / (1 + exact_exp(-score)) : exact_exp(score) / (1 + exact_exp(score));
+}
+
+static void add(struct photo_quality *quality, float score, signed char truth, double threshold)
+{
+    double p = probability_of((double)score + threshold), y = truth > 0 ? 1 : 0;
+    int bin = (int)(p * PHOTO_QUALITY_BINS);
+    struct photo_quality_bin *of =
+        &quality->bins[bin < PHOTO_QUALITY_BINS ? bin : PHOTO_QUALITY_BINS - 1];
+    of->photos++;
+    of->probability += p;
+    of->share += y;
+    quality->photos++;
+    quality->positives += truth > 0;
+    quality->squared_error += (p - y) * (p - y);
+    quality_add(&quality->counts, score, truth);
+}
+
+static void finish_bins(struct photo_quality *quality)
+{
+    double n = (double)quality->photos;
+    for (int i = 0; i < PHOTO_QUALITY_BINS; i++) {
+        struct photo_quality_bin *bin = &quality->bins[i];
+        quality->calibration_error += fabs(bin->probability - bin->share) / n;
+        bin->probability = ratio(bin->probability, (double)bin->photos);
+        bin->share = ratio(bin->share, (double)bin->photos);
+    }
+}
+
+static void finish_rates(struct photo_quality *quality)
+{
+    const struct quality_counts *c = &quality->counts;
+    double tp = (double)c->true_positives, fp = (double)c->false_positives;
+    double tn = (double)c->true_negatives, fn = (double)c->false_negatives;
+    double n = (double)quality->photos, positives = tp + fn, negatives = tn + fp;
+    struct statistics_interval accuracy =
+        statistics_wilson(c->true_positives + c->true_negatives, quality->photos);
+    quality->accuracy = (tp + tn) / n;
+    quality->accuracy_low = accuracy.low;
+    quality->accuracy_high = accuracy.high;
+    quality->base_rate = fmax(positives, negatives) / n;
+    quality->precision = ratio(tp, tp + fp);
+    quality->recall = ratio(tp, positives);
+    quality->balanced_accuracy = (ratio(tp, positives) + ratio(tn, negatives)) / 2;
+    quality->f1 = ratio(2 * tp, 2 * tp + fp + fn);
+    quality->mcc = ratio(tp * tn - fp * fn, sqrt((tp + fp) * positives * negatives * (tn + fn)));
+    quality->squared_error /= n;
+}
+
+int photo_quality(const float *scores, const signed char *truth, size_t count, double threshold,
+                  struct photo_quality *quality, struct error *err)
+{
+    struct photo_quality made = {0};
+    for (size_t i = 0; i < count; i++)
+        if (truth[i] != 0 && !isnan(scores[i]))
+            add(&made, scores[i], truth[i], threshold);
+    if (made.photos == 0) {
+        *quality = made;
+        return 0;
+    }
+    finish_bins(&made);
+    finish_rates(&made);
+    int failed = quality_auc(scores, truth, count, 1, &made.auc, err);
+    if (failed)
+        return failed;
+    if (made.auc < 0)
+        made.auc = NAN;
+    *quality = made;
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* The classifier table of photos: how a labeller's scores agree with what is known of them. */
+#ifndef WORKER_PHOTO_QUALITY_H
+#define WORKER_PHOTO_QUALITY_H
+
+#include <stddef.h>
+
+#include "common/error.h"
+#include "worker/quality.h"
+
+#define PHOTO_QUALITY_BINS 10
+
+struct photo_quality_bin { /* of probabilities from bin/10 to (bin + 1)/10 */
+    size_t photos;
+    double probability, share; /* mean of the labeller's, and of the photos that have the attribute */
+};
+
+struct photo_quality {
+    size_t photos, positives;
+    struct quality_counts counts;
+    double accuracy, accuracy_low, accuracy_high; /* Wilson's 95 % interval */
+    double base_rate;                             /* accuracy of always saying what is more frequent */
+    double balanced_accuracy, precision, recall, f1, mcc, auc; /* NaN where not defined */
+    double squared_error;                  /* mean of (p − y)², Brier's score */
+    double calibration_error;              /* Σ photos of a bin / photos · |probability − share| */
+    struct photo_quality_bin bins[PHOTO_QUALITY_BINS];
+};
+
+/*
+ * Of `count` > 0 photos: scores (above 0: there), truth (1, −1; 0: not known, left out), and the logit
+ * `threshold` that was subtracted from the scores, so that p = 1/(1 + e^−(score + threshold)).
+ */
+MUST_CHECK int photo_quality(const float *scores, const signed char *truth, size_t count,
+                             double threshold, struct photo_quality *quality, struct error *err);
+
+#endif
