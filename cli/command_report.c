@@ -1,8 +1,11 @@
 /* report: writes the page and prints the headline figures. */
+#include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 
 #include "cli/commands.h"
 #include "cli/jobs.h"
+#include "cli/report/compare.h"
 #include "cli/report/report.h"
 
 static json_t *figure_json(struct figure figure)
@@ -84,9 +87,63 @@ static int write_report(struct cli *cli, struct database *db, struct error *err)
     return 0;
 }
 
+static int job_number(const char *text, int64_t *job, struct error *err)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno || end == text || *end || number < 1)
+        return error_set(err, E_INVALID, "\"%s\": expected a job's number", text);
+    *job = number;
+    return 0;
+}
+
+static int compare(struct cli *cli, struct compare_job jobs[2], struct error *err)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 2; i++) {
+        const char *other = i ? cli_text(cli, "other-db") : NULL;
+        jobs[i].path = other ? other : cli_text(cli, "db");
+        rc = job_number(cli->operands[i], &jobs[i].id, err);
+        if (rc == 0)
+            rc = database_open_read_only(jobs[i].path, &jobs[i].db, err);
+        if (rc == 0)
+            rc = report_find_job(jobs[i].db, jobs[i].id, &jobs[i].id, err);
+        if (rc < 0)
+            error_prefix(err, rc, "job %s", i ? "B" : "A");
+    }
+    return rc < 0 ? rc : compare_write(jobs, cli_text(cli, "output"), err);
+}
+
+static int command_compare(struct cli *cli)
+{
+    struct error err = {0};
+    struct compare_job jobs[2] = {0};
+    int rc = compare(cli, jobs, &err);
+    database_close(&jobs[0].db);
+    database_close(&jobs[1].db);
+    if (rc < 0)
+        return cli_fail(cli, &err);
+    if (cli_json(cli))
+        return jobs_print_json(cli, json_pack("{s:s+,s:s+}", "report", cli_text(cli, "output"),
+                                              "/compare.html", "json", cli_text(cli, "output"),
+                                              "/compare.json"));
+    fprintf(cli->out, "%s/compare.html\n", cli_text(cli, "output"));
+    return CLI_OK;
+}
+
 int command_report(struct cli *cli)
 {
     struct error err = {0};
+    unsigned wanted = cli_flag(cli, "compare") ? 2 : 0;
+    if (cli->operands_count != wanted) {
+        (void)error_set(&err, E_INVALID,
+                        wanted ? "--compare takes two jobs, found %u" : "%u operands without --compare",
+                        cli->operands_count);
+        return cli_fail(cli, &err);
+    }
+    if (wanted)
+        return command_compare(cli);
     struct database *db = NULL;
     int rc = database_open_read_only(cli_text(cli, "db"), &db, &err);
     if (rc == 0)

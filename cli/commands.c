@@ -131,6 +131,8 @@ static const struct cli_option report_options[] = {
     {"store", CLI_FILE, "DIR", 0, "store", "the farm's store, for the pictures"},
     {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
     {"output", CLI_FILE, "DIR", 0, "report", "folder to write index.html and sheets/ in"},
+    {"compare", CLI_FLAG, NULL, 0, NULL, "lay jobs A and B side by side instead: compare.html, compare.json"},
+    {"other-db", CLI_FILE, "FILE", 0, NULL, "the database of job B [that of A]"},
     OPTION_END,
 };
 
@@ -220,9 +222,11 @@ const struct cli_command cli_commands[] = {
      "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "
      "file each, (1, d) float32, the layout of InterFaceGAN.",
      export_options, 0, command_export},
-    {"report", "", 0, 0, "writes a job's report: one HTML file and its sheets",
-     "Writes OUTPUT/index.html, one file that needs no network, and copies the sheets beside it. The "
-     "headline figures are printed as well; each is one SQL statement that the report shows.",
+    {"report", "[A B]", 0, 2, "writes a job's report: one HTML file, one JSON file, its sheets",
+     "Writes OUTPUT/index.html, one file that needs no network, OUTPUT/report.json with the same "
+     "figures unrounded, and copies the sheets beside them. The headline figures are printed as well; "
+     "each is one SQL statement that the report shows. With --compare it pairs the figures of jobs A "
+     "and B, also of two databases.\n\nExample: facefarm report --compare 1 2 --other-db other.db",
      report_options, 0, command_report},
     {"db check", "FILE", 1, 1, "proves a database's invariants",
      "Checks that nothing is lost and nothing is counted twice: SQLite's own integrity, every range "

@@ -86,6 +86,24 @@ sqlite3 farm.db "UPDATE file SET path = '../secret.png' WHERE kind = 'sheet' AND
 "$facefarm" report --db farm.db --store store --output outside >/dev/null 2>&1
 grep -q '../secret.png is not in the store' outside/index.html || fail "a path outside the store was followed"
 
+# Two jobs side by side: with itself nothing differs; names are escaped; what is missing is said.
+"$facefarm" report --db farm.db --compare 1 1 --output both >said || fail "two jobs cannot be compared"
+same "what is said" "$(cat said)" "both/compare.html"
+compared() { sqlite3 :memory: "SELECT $1 FROM json_each(CAST(readfile('both/compare.json') AS TEXT), '\$.$2')"; }
+same "figures that differ from themselves" "$(compared "count(*) FILTER (WHERE value ->> 'a' IS NOT value ->> 'b')" figures)" 0
+same "accuracy" "$(compared "printf('%.9f', max(value ->> 'a') FILTER (WHERE value ->> 'label' = 'mean balanced accuracy'))" figures)" \
+    "$(ask "SELECT printf('%.9f', avg(balanced_accuracy)) FROM boundaries WHERE attribute <> 'age'")"
+grep -qF 'study <b>&' both/compare.html && fail "a name is not escaped in the comparison"
+cp farm.db other.db
+sqlite3 other.db "UPDATE boundary SET test_tp = test_tp + 50 WHERE name = 'Smiling'"
+"$facefarm" report --db farm.db --compare 1 1 --other-db other.db --output both --json >said
+same "what is said as JSON" "$(sqlite3 :memory: "SELECT json_extract(readfile('said'), '\$.json')")" both/compare.json
+same "figures that differ" "$(compared "count(*) > 1" "figures" | head -n 1)" 1
+[ "$(compared "sum(value ->> 'a' IS NOT value ->> 'b')" figures)" -ge 2 ] || fail "another database has the same figures"
+expect 1 'no job 9' "$facefarm" report --db farm.db --compare 1 9
+expect 1 'expected a job' "$facefarm" report --db farm.db --compare 1 x
+expect 1 'takes two jobs, found 1' "$facefarm" report --db farm.db --compare 1
+
 # A job that has only begun.
 sqlite3 farm.db "INSERT INTO job SELECT 2, 'empty', owner, bundle_id, spec, seed, 'running', submitted_ms, NULL FROM job"
 "$facefarm" report --db farm.db --store store --output empty --json >figures.json || fail "a job without stages has no report"
