@@ -115,7 +115,7 @@ static int check_boundaries(const struct wire_result *result, const struct farm_
 
 static bool is_method(const char *name)
 {
-    for (int m = 0; m < SPEC_METHODS; m++)
+    for (int m = 0; m <= (int)SPEC_IMPORTED; m++)
         if (strcmp(name, spec_method_name((enum spec_method)m)) == 0)
             return true;
     return false;

@@ -94,6 +94,17 @@ static const struct cli_option bundle_plan_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option boundary_export_options[] = {
+    {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
+    {"stage", CLI_TEXT, "NAME", 0, NULL, "fit stage [the last that has boundaries]"},
+    OPTION_END,
+};
+
+static const struct cli_option boundary_import_options[] = {
+    {"store", CLI_FILE, "DIR", 0, "store", "the farm's store"},
+    OPTION_END,
+};
+
 static const struct cli_option direction_options[] = {
     {"target", CLI_TEXT, "EXPR", 0, "age", "what is edited, e.g. Young, -Young, Smiling+0.5*Eyeglasses"},
     {"conditions", CLI_TEXT, "A,B=L", 0, "all",
@@ -203,6 +214,17 @@ const struct cli_command cli_commands[] = {
      bundle_plan_options, 0, command_bundle_plan},
     {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
      command_bundle_add},
+    {"boundary export", "JOB DIR", 2, 2, "writes a job's boundaries as .npy files",
+     "Writes DIR/NAME_boundary.npy, (1, d) float32, for each boundary of a job, as InterFaceGAN keeps "
+     "them, and DIR/offsets.csv with a line NAME,offset each: score = normal · latent + offset.",
+     boundary_export_options, 0, command_boundary_export},
+    {"boundary import", "DIR", 1, 1, "brings boundaries in files into a store",
+     "Takes every .npy file of DIR, (1, d) or (d), called NAME_boundary.npy, boundary_NAME.npy or "
+     "NAME.npy after an attribute of the bundle (or age), and DIR/offsets.csv if it is there (else "
+     "offsets are 0). They are made unit vectors and copied to STORE/boundaries under the hash of their "
+     "content, which is printed. A fit stage with files: HASH takes them as they are, judges them on "
+     "its samples, and fits the others.",
+     boundary_import_options, 0, command_boundary_import},
     {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
      "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy files, "
      "and what it does: the gain is the share of a step that still goes where it was meant to, the "

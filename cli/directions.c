@@ -1,61 +1,26 @@
 /* Boundaries out of a database or a folder, and a stage out of options. */
 #include "cli/directions.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/limits.h"
-#include "common/npy.h"
 #include "db/results.h"
-
-void boundaries_free(struct boundaries *b)
-{
-    for (size_t i = 0; i < b->count; i++)
-        free(b->names[i]);
-    free(b->names);
-    free(b->normals);
-    *b = (struct boundaries){0};
-}
-
-/* Room for one more, of the dimension that the others have; *normal is to be filled. */
-static int add(struct boundaries *b, const char *name, size_t length, size_t dimension,
-               double **normal, struct error *err)
-{
-    if (b->count == LIMIT_ATTRIBUTES)
-        return error_set(err, E_LIMIT, "more boundaries than LIMIT_ATTRIBUTES, %d",
-                         LIMIT_ATTRIBUTES);
-    if (dimension == 0 || (b->count && dimension != b->dimension))
-        return error_set(err, E_INVALID, "\"%.*s\" has %zu dimensions, expected %zu", (int)length,
-                         name, dimension, b->count ? b->dimension : 1);
-    char **names = realloc(b->names, (b->count + 1) * sizeof *names);
-    if (names)
-        b->names = names;
-    double *normals = realloc(b->normals, (b->count + 1) * dimension * sizeof *normals);
-    if (normals)
-        b->normals = normals;
-    char *copy = strndup(name, length);
-    if (!names || !normals || !copy) {
-        free(copy);
-        return error_set(err, E_MEMORY, "no memory for %zu boundaries", b->count + 1);
-    }
-    b->dimension = dimension;
-    *normal = normals + b->count * dimension;
-    b->names[b->count++] = copy;
-    return 0;
-}
 
 static int take_row(void *context, const struct results_boundary *row, struct error *err)
 {
     double *normal = NULL;
-    int rc = add(context, row->name, strlen(row->name), row->dimension, &normal, err);
+    int rc = boundaries_add(context, row->name, strlen(row->name), row->dimension, &normal, err);
     for (size_t i = 0; !rc && i < row->dimension; i++) {
         float value;
         memcpy(&value, (const char *)row->normal + i * sizeof value, sizeof value);
         normal[i] = (double)value;
     }
+    struct boundaries *boundaries = context;
+    if (!rc)
+        boundaries->offsets[boundaries->count - 1] = row->offset;
     return rc;
 }
 
@@ -78,66 +43,6 @@ int boundaries_of_job(struct database *db, int64_t job, const char *stage,
         rc = error_set(err, E_NOT_FOUND, "job %lld has no boundaries yet%s%s", (long long)job,
                        stage ? " of a stage " : "", stage ? stage : "");
     return rc < 0 ? rc : results_each_boundary(db, id, take_row, boundaries, err);
-}
-
-/* ---- files ---- */
-
-static void strip(const char **name, size_t *length)
-{
-    static const char before[] = "boundary_", behind[] = "_boundary";
-    size_t n = sizeof before - 1;
-    *length -= strlen(".npy");
-    if (*length > n && strncmp(*name, before, n) == 0) {
-        *name += n;
-        *length -= n;
-    }
-    if (*length > n && strncmp(*name + *length - n, behind, n) == 0)
-        *length -= n;
-}
-
-static int take_file(struct boundaries *b, const char *folder, const char *file, struct error *err)
-{
-    char path[2 * LIMIT_PATH_BYTES];
-    const char *name = file;
-    size_t length = strlen(file);
-    struct npy npy = {0};
-    double *normal = NULL;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, file) >= sizeof path)
-        return error_set(err, E_LIMIT, "%s/%s: the path is too long", folder, file);
-    strip(&name, &length);
-    int rc = npy_read_double(path, &npy, err);
-    if (!rc && npy.dims[npy.rank ? npy.rank - 1 : 0] != npy.elements)
-        rc = error_set(err, E_INVALID, "%s: %zu values in several rows, expected one", path,
-                       npy.elements);
-    if (!rc)
-        rc = add(b, name, length, npy.elements, &normal, err);
-    if (!rc)
-        memcpy(normal, npy.wide, npy.elements * sizeof *normal);
-    npy_free(&npy);
-    return rc;
-}
-
-static int is_npy(const struct dirent *entry)
-{
-    size_t length = strlen(entry->d_name);
-    return length > 4 && strcmp(entry->d_name + length - 4, ".npy") == 0;
-}
-
-int boundaries_of_folder(const char *folder, struct boundaries *boundaries, struct error *err)
-{
-    struct dirent **files = NULL;
-    int count = scandir(folder, &files, is_npy, alphasort), rc = 0;
-    if (count < 0)
-        return error_set(err, E_IO, "%s: %m", folder);
-    if (count == 0)
-        rc = error_set(err, E_NOT_FOUND, "%s: no .npy file is there", folder);
-    for (int i = 0; i < count; i++) {
-        if (!rc)
-            rc = take_file(boundaries, folder, files[i]->d_name, err);
-        free(files[i]);
-    }
-    free(files);
-    return rc;
 }
 
 /* ---- a stage ---- */

@@ -2,24 +2,13 @@
 #ifndef CLI_DIRECTIONS_H
 #define CLI_DIRECTIONS_H
 
+#include "common/boundary_files.h"
 #include "common/spec.h"
 #include "db/database.h"
-
-struct boundaries {
-    size_t count, dimension;
-    char **names;    /* [count] */
-    double *normals; /* [count][dimension] */
-};
-void boundaries_free(struct boundaries *boundaries);
 
 /* Of the job's fit stage of that name, or where `stage` is NULL its last one. */
 MUST_CHECK int boundaries_of_job(struct database *db, int64_t job, const char *stage,
                                  struct boundaries *boundaries, struct error *err);
-
-/* Every .npy file of a folder, (1, d) or (d), sorted by name. A boundary is called after its file,
- * without "boundary_" before it and "_boundary" behind. */
-MUST_CHECK int boundaries_of_folder(const char *folder, struct boundaries *boundaries,
-                                    struct error *err);
 
 /* A stage as the options say it: conditions "all,Male=0.5,Bald=free" (a number is λ, or μ of soft).
  * The caller frees with directions_free_stage, also on failure. */

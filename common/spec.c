@@ -68,6 +68,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_SEQUENCE("compare", OPTIONAL, struct raw_stage, compare, &compared, 0, SPEC_METHODS),
     CYAML_FIELD_SEQUENCE("costs", OPTIONAL, struct raw_stage, costs, &number, 0, SPEC_COSTS_MOST),
     REAL_FIELD(extremes, raw_stage),
+    TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
     INT_FIELD(learning_curve, raw_stage),
     REAL_FIELD(train_share, raw_stage),
@@ -155,6 +156,7 @@ void spec_free(struct spec **spec)
         free(stage->name);
         free(stage->from);
         free(stage->costs);
+        free(stage->files);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);

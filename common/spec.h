@@ -58,6 +58,7 @@ enum spec_method { /* how a fit finds its boundaries; see worker/fit.h */
     SPEC_MEAN_DIFFERENCE, /* of the classes */
 };
 #define SPEC_METHODS 4
+#define SPEC_IMPORTED ((enum spec_method)SPEC_METHODS) /* from files; no method of a spec's */
 #define SPEC_COSTS_MOST 16
 #define SPEC_FOLDS_MOST 20
 #define SPEC_CURVE_MOST 12
@@ -105,6 +106,7 @@ struct spec_stage {
     double extremes; /* fit, SPEC_SET_EXTREMES: a share of all (< 1) or a number for each side */
     uint32_t folds;  /* fit: of cross-validation, 0: none */
     uint32_t learning_curve; /* fit: how often the training set is halved */
+    char *files; /* fit: boundaries that were imported, by their digest; NULL: none */
     double *costs;           /* fit: C to choose from by cross-validation; none: `cost` */
     uint32_t costs_count;
     char **targets; /* edit, evaluate: directions, e.g. Smiling, -Young, Smiling+Eyeglasses, age */

@@ -43,6 +43,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"set", OF(SPEC_FIT), raw->set},
         {"extremes", OF(SPEC_FIT), raw->extremes},
         {"folds", OF(SPEC_FIT), raw->folds},
+        {"files", OF(SPEC_FIT), raw->files},
         {"costs", OF(SPEC_FIT), raw->costs},
         {"learning_curve", OF(SPEC_FIT), raw->learning_curve},
         {"targets", EDITED, raw->targets},

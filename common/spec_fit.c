@@ -1,6 +1,8 @@
 /* What a fit stage says: methods, sets, cross-validation; checked, completed and printed. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "common/digest.h"
 #include "common/spec_priv.h"
 
 #define DEFAULT_TRAIN_SHARE 0.8
@@ -25,6 +27,8 @@ const cyaml_strval_t spec_set_names[4] = {{"all", SPEC_SET_ALL},
 
 const char *spec_method_name(enum spec_method method)
 {
+    if (method == SPEC_IMPORTED)
+        return "imported";
     return spec_method_names[method].str;
 }
 
@@ -57,6 +61,21 @@ static int take_costs(const struct raw_stage *raw, struct spec_stage *stage, str
     return rc;
 }
 
+static int take_files(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (!raw->files)
+        return 0;
+    if (strlen(raw->files) != DIGEST_HEX_BYTES - 1 ||
+        strspn(raw->files, digits) != DIGEST_HEX_BYTES - 1)
+        return error_set(err, E_INVALID,
+                         "files: is \"%s\", expected the 64 hexadecimal digits that facefarm "
+                         "boundary import says",
+                         raw->files);
+    stage->files = strdup(raw->files);
+    return stage->files ? 0 : error_set(err, E_MEMORY, "no memory for a name");
+}
+
 int spec_complete_fit(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
 {
     int rc = spec_take_real("train_share", raw->train_share, DEFAULT_TRAIN_SHARE, 0.01, 0.99,
@@ -68,6 +87,8 @@ int spec_complete_fit(const struct raw_stage *raw, struct spec_stage *stage, str
         rc = take_costs(raw, stage, err);
     if (!rc)
         rc = take_extremes(raw, stage, err);
+    if (!rc)
+        rc = take_files(raw, stage, err);
     if (!rc)
         rc = spec_take_small("folds", raw->folds, raw->costs_count > 1 ? DEFAULT_FOLDS : 0, 0,
                              SPEC_FOLDS_MOST, &stage->folds, err);
@@ -120,5 +141,7 @@ int spec_print_fit(struct buffer *out, const struct spec_stage *stage, struct er
     if (!rc)
         rc = buffer_printf(out, err, "    folds: %u\n    learning_curve: %u\n", stage->folds,
                            stage->learning_curve);
+    if (!rc && stage->files)
+        rc = buffer_printf(out, err, "    files: %s\n", stage->files);
     return rc ? rc : print_lists(out, stage, err);
 }

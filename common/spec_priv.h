@@ -19,7 +19,7 @@ struct raw_condition {
 
 struct raw_stage {
     enum spec_kind kind;
-    char *name, *from;
+    char *name, *from, *files;
     int64_t *start, *count, *task_size, *faces;
     enum spec_output *output;
     enum spec_weights *weights;

@@ -10,7 +10,7 @@ CREATE TABLE fitted (
   position INTEGER NOT NULL,
   role     TEXT NOT NULL CHECK (role IN ('chosen', 'method', 'fold', 'curve', 'cost')),
   step     INTEGER NOT NULL, -- of fold, curve, cost; else 0
-  method   TEXT NOT NULL CHECK (method IN ('svm', 'least_squares', 'ridge', 'mean_difference')),
+  method   TEXT NOT NULL CHECK (method IN ('svm', 'least_squares', 'ridge', 'mean_difference', 'imported')),
   cost     REAL NOT NULL,
   normal   BLOB, -- of role method: float32 little-endian
   "offset" REAL NOT NULL,

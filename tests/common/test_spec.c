@@ -104,7 +104,8 @@ static void a_fit_says_how(void **state)
                               "  - {kind: fit, name: a}\n"
                               "  - {kind: fit, name: b, method: ridge, compare: [svm, ridge, mean_difference],\n"
                               "     extremes: 0.1, costs: [0.1, 1, 10], learning_curve: 3}\n"
-                              "  - {kind: fit, name: c, set: study, folds: 10, costs: [2]}\n");
+                              "  - {kind: fit, name: c, set: study, folds: 10, costs: [2],\n"
+                              "     files: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}\n");
     const struct spec_stage *s = spec->stages;
     assert_true(s[1].method == SPEC_SVM && s[1].compare == 0 && s[1].set == SPEC_SET_ALL);
     assert_true(s[1].folds == 0 && s[1].costs_count == 0 && s[1].cost == 1);
@@ -120,6 +121,7 @@ static void a_fit_says_how(void **state)
     spec_free(&spec);
     spec = parse((char *)first.data);
     assert_int_equal(spec->stages[2].compare, 1u << SPEC_SVM | 1u << SPEC_MEAN_DIFFERENCE);
+    assert_int_equal(strlen(spec->stages[3].files), 64);
     assert_true(spec->stages[2].extremes == 0.1 && spec->stages[2].costs[0] == 0.1);
     assert_ok(spec_print(spec, &second, &err));
     assert_string_equal((char *)first.data, (char *)second.data);
@@ -243,6 +245,7 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, set: all, extremes: 0.1}\n", E_INVALID, "only a fit on set: extremes"},
     {HEAD LABEL "  - {kind: fit, extremes: 0.7}\n", E_INVALID, "expected a share up to 0.5"},
     {HEAD LABEL "  - {kind: fit, learning_curve: 13}\n", E_LIMIT, "learning_curve: is 13"},
+    {HEAD LABEL "  - {kind: fit, files: ../x}\n", E_INVALID, "files: is \"../x\", expected the 64"},
     {HEAD "  - {kind: label, count: 9, folds: 2}\n", E_INVALID, "folds: a stage of kind label"},
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "common/boundary_files.h"
+#include "common/buffer.h"
 #include "common/latent.h"
 #include "worker/runner.h"
 
@@ -293,6 +295,61 @@ static void fit_takes_the_set_that_is_wanted(void **state)
     }
 }
 
+/* Two boundaries from files, the others as without; a folder that is not what it says is refused. */
+static void fit_takes_imported_boundaries(void **state)
+{
+    (void)state;
+    char folder[1024], named[512], text[1000];
+    char digest[DIGEST_HEX_BYTES];
+    uint64_t bytes = 0;
+    struct boundaries boundaries = {0};
+    double *normal = NULL;
+    snprintf(folder, sizeof folder, "%s/boundaries/new", store);
+    assert_ok(buffer_make_folders(folder, &err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(boundaries_add(&boundaries, i ? "age" : "Young", i ? 3 : 5, 128, &normal, &err));
+        for (size_t j = 0; j < 128; j++)
+            normal[j] = j == 39 + (size_t)i ? 3 : 0; /* the axis that its score lies along */
+        boundaries.offsets[i] = i ? 0 : -3 * 0.03 * 39;
+    }
+    assert_ok(boundaries_normalise(&boundaries, &err));
+    assert_ok(boundaries_write(folder, &boundaries, &err));
+    assert_ok(digest_folder(folder, digest, &bytes, &err));
+    snprintf(named, sizeof named, "%s/boundaries/%s", store, digest);
+    assert_int_equal(rename(folder, named), 0);
+    snprintf(text, sizeof text, FIT_HEAD "  - {kind: fit, compare: [ridge], files: %s}\n", digest);
+    struct outcome *with = run_text(wide, text, FIT_STAGE, 0, 41);
+    struct outcome *without = run(wide, FIT_STAGE, 0, 41);
+    if (with->code)
+        fail_msg("%s", with->text);
+    for (size_t k = 0; k < 41; k++) {
+        const struct wire_boundary *a = &with->boundaries[k], *b = &without->boundaries[k];
+        bool imported = strcmp(a->name, "Young") == 0 || k == 40;
+        assert_int_equal(memcmp(a->normal.data, b->normal.data, 512) != 0, imported);
+        if (!imported)
+            continue;
+        size_t axis = k == 40 ? 40 : 39;
+        assert_true(((const float *)a->normal.data)[axis] == 1 && a->iterations == 0);
+        const struct wire_fitted *f = find(with, k, "chosen", 0, "imported");
+        if (k == 39) /* the very rule of the labels */
+            assert_int_equal(f->train_tp + f->train_tn + f->test_tp + f->test_tn, FACES);
+    }
+    assert_int_equal(with->fitted_count, 39 * 2 + 2);
+    outcome_free(&with);
+    outcome_free(&without);
+    snprintf(folder, sizeof folder, "%s/%s", named, BOUNDARY_OFFSETS);
+    assert_ok(buffer_write_file(folder, "age,1\n", 6, &err));
+    struct outcome *bad = run_text(wide, text, FIT_STAGE, 0, 41);
+    assert_int_equal(bad->code, E_INVALID);
+    assert_non_null(strstr(bad->text, "its files have the digest"));
+    outcome_free(&bad);
+    text[strlen(text) - 3] ^= 1; /* another hexadecimal digit */
+    bad = run_text(wide, text, FIT_STAGE, 0, 41);
+    assert_true(bad->code < 0 && strstr(bad->text, "imported boundaries"));
+    outcome_free(&bad);
+    boundaries_free(&boundaries);
+}
+
 static void fit_is_the_same_however_it_is_cut(void **state)
 {
     (void)state;
@@ -522,6 +579,7 @@ int main(void)
         cmocka_unit_test(labels_do_not_depend_on_the_cut),
         cmocka_unit_test(sample_writes_the_same_twice),
         cmocka_unit_test(fit_is_the_same_however_it_is_cut),
+        cmocka_unit_test(fit_takes_imported_boundaries),
         cmocka_unit_test(fit_tells_what_stands_beside),
         cmocka_unit_test(fit_takes_the_set_that_is_wanted),
         cmocka_unit_test(edit_makes_sheets_and_scores_every_cell),

@@ -1,17 +1,20 @@
 /*
  * fit: boundaries of attributes (and of age, as the position behind them) on a label stage's
  * samples, and what the spec wants beside them: other methods, folds, costs to choose from, a
- * learning curve.
+ * learning curve. Boundaries that were imported are taken as they are, and judged as the others.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/boundary_files.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/tasks/fit_trials.h"
 
 struct fit {
     struct fit_samples samples;
+    struct boundaries imported; /* of the spec's files */
     struct fit_set *set;
     struct fit_trials tried; /* costs, fold by fold: [column][cost][fold] */
     struct fit_trials trials;
@@ -21,6 +24,54 @@ struct fit {
 static const struct spec_stage *stage_of(const struct fit *fit)
 {
     return fit->samples.task->stage;
+}
+
+/* ---- imported boundaries ---- */
+
+static bool is_boundary(const struct bundle *bundle, const char *name)
+{
+    for (size_t i = 0; i < bundle->attributes_count; i++)
+        if (strcmp(bundle->attributes[i], name) == 0)
+            return true;
+    return strcmp(name, SPEC_AGE) == 0 && bundle_age_column(bundle, BUNDLE_FIT) >= 0;
+}
+
+static int check_imported(const struct fit *fit, const char *folder, struct error *err)
+{
+    const struct boundaries *b = &fit->imported;
+    if (b->dimension != fit->samples.dimension)
+        return error_set(err, E_INVALID,
+                         "%s: boundaries of dimension %zu, the bundle's latents have %zu", folder,
+                         b->dimension, fit->samples.dimension);
+    for (size_t i = 0; i < b->count; i++)
+        if (!is_boundary(pipeline_bundle(fit->samples.task->pipeline), b->names[i]))
+            return error_set(err, E_NOT_FOUND, "%s: the bundle has no attribute \"%s\"", folder,
+                             b->names[i]);
+    return 0;
+}
+
+/* The folder is named by the hash of its content, which is checked: a task is a function of its
+ * spec. */
+static int read_imported(struct fit *fit, struct error *err)
+{
+    const struct task *task = fit->samples.task;
+    char folder[2 * LIMIT_PATH_BYTES], digest[DIGEST_HEX_BYTES];
+    uint64_t bytes = 0;
+    if (!task->stage->files)
+        return 0;
+    int length =
+        snprintf(folder, sizeof folder, "%s/boundaries/%s", task->store, task->stage->files);
+    if (length < 0 || (size_t)length >= sizeof folder)
+        return error_set(err, E_LIMIT, "the store's path is too long");
+    int failed = digest_folder(folder, digest, &bytes, err);
+    if (failed)
+        return error_prefix(err, failed, "imported boundaries");
+    if (strcmp(digest, task->stage->files) != 0)
+        return error_set(err, E_INVALID, "%s: its files have the digest %s", folder, digest);
+    failed = boundaries_of_folder(folder, &fit->imported, err);
+    if (!failed)
+        failed = boundaries_normalise(&fit->imported, err);
+    return failed ? failed : check_imported(fit, folder, err);
 }
 
 /* ---- costs ---- */
@@ -101,12 +152,20 @@ static int choose_costs(struct fit *fit, struct error *err)
 static int list_column(struct fit *fit, size_t k, struct error *err)
 {
     const struct spec_stage *stage = stage_of(fit);
+    int given = boundaries_find(&fit->imported, fit_samples_name(&fit->samples, k));
     const struct fit_trial chosen = {.column = k,
                                      .role = "chosen",
                                      .method = stage->method,
                                      .cost = fit->costs[k],
                                      .fold = -1,
                                      .judged = true};
+    if (given >= 0) {
+        struct fit_trial imported = chosen;
+        imported.method = SPEC_IMPORTED;
+        imported.given = fit->imported.normals + (size_t)given * fit->imported.dimension;
+        imported.given_offset = fit->imported.offsets[given];
+        return fit_trials_add(&fit->trials, &imported, err);
+    }
     int failed = fit_trials_add(&fit->trials, &chosen, err);
     for (unsigned m = 0; !failed && m < SPEC_METHODS; m++) {
         struct fit_trial method = chosen;
@@ -292,12 +351,15 @@ int task_fit(struct task *task, struct error *err)
         return error_set(err, E_INVALID, "fit %s: from must name a label stage", task->stage->name);
     struct fit fit = {0};
     int failed = fit_samples_load(task, &task->spec->stages[from], &fit.samples, err);
+    if (!failed)
+        failed = read_imported(&fit, err);
     int64_t since = clock_now();
     if (!failed)
         failed = solve(&fit, err);
     if (!failed)
         failed = report(&fit, err);
     task->outcome->metrics.solve_ms += task_elapsed_ms(&since) - task->outcome->metrics.latents_ms;
+    boundaries_free(&fit.imported);
     fit_set_close(&fit.set);
     fit_trials_free(&fit.tried);
     fit_trials_free(&fit.trials);

@@ -264,8 +264,13 @@ int fit_trials_run(const struct fit_samples *samples, struct fit_set *set,
     trials->normals = calloc(trials->count * samples->dimension + 1, sizeof *trials->normals);
     if (!trials->normals)
         return error_set(err, E_MEMORY, "no memory for %zu normals", trials->count);
-    for (size_t t = 0; t < trials->count; t++)
-        trials->items[t].boundary.normal = trials->normals + t * samples->dimension;
+    for (size_t t = 0; t < trials->count; t++) {
+        struct fit_trial *trial = &trials->items[t];
+        trial->boundary.normal = trials->normals + t * samples->dimension;
+        trial->boundary.offset = trial->given_offset;
+        for (size_t j = 0; trial->given && j < samples->dimension; j++)
+            trial->boundary.normal[j] = (float)trial->given[j];
+    }
     int failed = 0;
     for (int method = 0; !failed && method < SPEC_METHODS; method++)
         failed = solve_method(samples, set, trials, (enum spec_method)method, err);

@@ -22,9 +22,11 @@ struct fit_trial {
     unsigned step;
     enum spec_method method;
     double cost;
-    int fold;          /* left out of the training samples and tested on; −1: none */
-    unsigned halvings; /* of the training samples */
-    bool judged;       /* with intervals */
+    int fold;            /* left out of the training samples and tested on; −1: none */
+    unsigned halvings;   /* of the training samples */
+    bool judged;         /* with intervals */
+    const double *given; /* SPEC_IMPORTED: the normal, and */
+    double given_offset;
     /* results */
     struct fit_boundary boundary;
     struct quality_counts counts[FIT_PARTS];

@@ -1,0 +1,45 @@
+/*
+ * Boundaries in a folder, as InterFaceGAN keeps them: a .npy file each, (1, d) or (d), called after
+ * its attribute, NAME_boundary.npy or boundary_NAME.npy or NAME.npy. InterFaceGAN throws the
+ * offsets away; ours stand beside the files in offsets.csv, a line "NAME,offset" each.
+ */
+#ifndef COMMON_BOUNDARY_FILES_H
+#define COMMON_BOUNDARY_FILES_H
+
+#include <stddef.h>
+
+#include "common/digest.h"
+#include "common/error.h"
+
+#define BOUNDARY_OFFSETS "offsets.csv"
+
+struct boundaries {
+    size_t count, dimension;
+    char **names;    /* [count] */
+    double *normals; /* [count][dimension] */
+    double *offsets; /* [count]; 0 where none is given */
+};
+void boundaries_free(struct boundaries *boundaries);
+
+/* Room for one more, of the dimension that the others have, offset 0; *normal is to be filled. */
+MUST_CHECK int boundaries_add(struct boundaries *boundaries, const char *name, size_t length,
+                              size_t dimension, double **normal, struct error *err);
+
+/* Every .npy file of a folder, sorted by name, and the offsets where there are any. */
+MUST_CHECK int boundaries_of_folder(const char *folder, struct boundaries *boundaries,
+                                    struct error *err);
+
+/* Writes FOLDER/NAME_boundary.npy, (1, d) float32, and the offsets; the folder is there. Names must
+ * be fit for a file.
+ */
+MUST_CHECK int boundaries_write(const char *folder, const struct boundaries *boundaries,
+                                struct error *err);
+
+/* Makes normals of length 1 and scales the offsets with them. E_INVALID where one is 0 or not
+ * finite, or stands there twice. */
+MUST_CHECK int boundaries_normalise(struct boundaries *boundaries, struct error *err);
+
+/* Index of the boundary of that name, or −1. */
+int boundaries_find(const struct boundaries *boundaries, const char *name);
+
+#endif

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# boundary export and import: through .npy files and back, bit for bit; and what cannot be is said.
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "$0")/lib.sh"
+
+"$here/make_farm.sh" .
+"$facefarm" boundary export 1 planes --db farm.db >out
+same "folder" "$(cat out)" planes
+same "files" "$(find planes -name '*_boundary.npy' | wc -l)" 41
+same "bytes of a normal of 4" "$(tail -c 16 planes/age_boundary.npy | od -An -tx1)" \
+    "$(sqlite3 farm.db "SELECT writefile('normal', normal) FROM boundary WHERE name = 'age'" >/dev/null; od -An -tx1 normal)"
+grep -q "'shape': (1, 4)" planes/age_boundary.npy || fail "not InterFaceGAN's shape"
+same "offset" "$(sqlite3 farm.db "SELECT \"offset\" = $(grep '^age,' planes/offsets.csv | cut -d, -f2) FROM boundary WHERE name = 'age'")" 1
+
+hash=$("$facefarm" boundary import planes --store store)
+same "digits" "${#hash}" 64
+same "what is stored" "$(find "store/boundaries/$hash" -name '*.npy' | wc -l)" 41
+same "the same again" "$("$facefarm" boundary import planes --store store)" "$hash"
+same "of what is stored" "$("$facefarm" boundary import "store/boundaries/$hash" --store store)" "$hash"
+same "nothing is left over" "$(find store/boundaries -mindepth 1 -maxdepth 1 | wc -l)" 1
+"$facefarm" boundary import planes --store store --json >one.json
+same "json" "$(sqlite3 :memory: "SELECT CAST(readfile('one.json') AS TEXT) ->> 'boundaries'")" 41
+
+# Other names, and no offsets.
+mkdir named && cp planes/age_boundary.npy named/boundary_age.npy && cp planes/Young_boundary.npy named/Young.npy
+other=$("$facefarm" boundary import named --store store)
+same "names" "$(cut -d, -f1 "store/boundaries/$other/offsets.csv" | sort | paste -sd' ')" "Young age"
+same "no offsets" "$(cut -d, -f2 "store/boundaries/$other/offsets.csv" | sort -u)" 0
+
+expect 1 "there is no .npy file of \"Old\"" env bash -c "cp -r named bad && echo 'Old,1' >bad/offsets.csv && '$facefarm' boundary import bad --store store"
+expect 1 "offsets.csv:1: expected NAME,offset" env bash -c "echo 'age,x' >bad/offsets.csv && '$facefarm' boundary import bad --store store"
+expect 1 "stands there twice" env bash -c "rm bad/offsets.csv; cp named/Young.npy bad/Young_boundary.npy; '$facefarm' boundary import bad --store store"
+mkdir zero && { head -c 128 planes/age_boundary.npy; head -c 16 /dev/zero; } >zero/age.npy
+expect 1 "has length 0" "$facefarm" boundary import zero --store store
+expect 1 "no .npy file is there" env bash -c "mkdir empty; '$facefarm' boundary import empty --store store"
+expect 1 "has no boundaries yet of a stage none" "$facefarm" boundary export 1 x --db farm.db --stage none
+
+# The published ones.
+published=$here/../../../shared/boundaries/stylegan2_ffhq_z
+if [ ! -d "$published" ]; then
+    say "without the published boundaries, which are not at $published"
+    exit 0
+fi
+hash=$("$facefarm" boundary import "$published" --store store)
+same "published boundaries" "$(find "store/boundaries/$hash" -name '*.npy' | wc -l)" "$(find "$published" -name '*.npy' | wc -l)"
