@@ -90,6 +90,8 @@ static void print_side(struct html *html, const struct row *row, int decimals)
     html_raw(html, "<td class=\"rule\"");
     html_raw(html, value);
     html_raw(html, ">");
+    if (row && fabs(row->value.value) >= 100)
+        decimals = 0;
     report_print(html, row ? row->value : (struct figure){0}, decimals);
     html_raw(html, "</td><td>");
     if (row && row->low.known) {

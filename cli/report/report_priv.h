@@ -84,6 +84,9 @@ MUST_CHECK int section_sources(struct report *report, struct error *err);
 MUST_CHECK int measures_parts(struct report *report, struct error *err);
 MUST_CHECK int measures_sweep(struct report *report, bool *there, struct error *err);
 
+/* Part of section_projection: Fréchet, kernel and sliced Wasserstein distance of the edited faces. */
+MUST_CHECK int report_distances(struct report *report, struct error *err);
+
 /* Writes OUTPUT/report.json. */
 MUST_CHECK int report_json(struct report *report, struct error *err);
 

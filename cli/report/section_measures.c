@@ -196,6 +196,8 @@ int section_projection(struct report *report, struct error *err)
         "bootstrap.");
     int rc = table_query(report, "report_projection", report->evaluate, "help", columns,
                          sizeof columns / sizeof *columns, NULL, err);
+    if (rc == 0)
+        rc = report_distances(report, err);
     report_close(&report->html);
     return rc;
 }

@@ -62,6 +62,7 @@ grep -qF 'holds every other boundary, with a discount of 0.9: each keeps 0.1 of 
 for id in problems faces ages moved edits boundaries distribution run sources; do
     grep -qF "<section id=\"$id\"" "$page" || fail "section $id is missing"
 done
+grep -q "<table class=\"distances\">" "$page" || fail "the distances of the distributions are missing"
 for what in 'Set aside' 'Failed attempt' 'Not deterministic'; do
     grep -qF "$what" "$page" || fail "the page does not tell: $what"
 done

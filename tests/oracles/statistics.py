@@ -46,3 +46,29 @@ if __name__ == "__main__":
     print("by formula", repr(x.mean()), repr(1.96 * x.std() / np.sqrt(57)))
     for hits, n in ((0, 10), (3, 92), (92, 92), (12345, 100000)):
         print("wilson", hits, n, [repr(float(v)) for v in wilson(hits, n)])
+
+    # ---- distances ----
+    from scipy.linalg import sqrtm
+    from scipy.stats import norm, wasserstein_distance
+
+    i, k = np.meshgrid(np.arange(60), np.arange(5), indexing="ij")
+    a = ((i * 37 + k * 53) % 101) / 16.0 + k * ((i * 29) % 17) / 8.0
+    b = ((i * 31 + k * 71) % 97) / 20.0 + ((i * 13) % 19) / 8.0
+
+    def frechet(x, y):
+        cx, cy = np.cov(x.T), np.cov(y.T)
+        return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(cx + cy - 2 * sqrtm(cx @ cy).real)
+
+    sizes = [60, 30, 20, 15]
+    line = np.polyfit([1 / n for n in sizes], [frechet(a[:n], b[:n]) for n in sizes], 1)
+    print("frechet", repr(frechet(a, b)), "extrapolated", repr(line[1]))
+    kernel = lambda x, y: (x @ y.T / 5 + 1) ** 3
+    off = lambda m: m.sum() - np.trace(m)
+    print("kernel", repr((off(kernel(a, a)) + off(kernel(b, b))) / (60 * 59) - 2 * kernel(a, b).mean()))
+    total = 0
+    for s in range(16):
+        words = [w for block in range(2) for w in philox((42, 0), (s, block, 0, 3))][:5]
+        d = norm.ppf((np.array(words) + 0.5) / 2**32).astype(np.float32).astype(float)
+        d /= np.sqrt((d * d).sum())
+        total += wasserstein_distance(a @ d, b @ d) / 16
+    print("sliced", repr(total))
