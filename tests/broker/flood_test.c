@@ -104,31 +104,17 @@ static void flood_with_bytes(struct support *s, unsigned long count)
     _exit(0);
 }
 
-/* Handshakes of keys that nobody knows, and of plain text. */
+/* Handshakes of keys that nobody knows, and of plain text: the next when the one before has been
+ * turned away. */
 static void flood_with_strangers(struct support *s, unsigned long count)
 {
     void *context = zmq_ctx_new();
     for (unsigned long n = 0; n < count; n++) {
         struct key_pair stranger;
-        struct socket_keys keys = {&stranger, s->pair.public};
         struct error err;
-        void *socket, *events;
-        char name[64], event[6];
-        snprintf(name, sizeof name, "inproc://monitor-%lu", n);
         if (key_pair_make(&stranger, &err) < 0 ||
-            socket_connect_dealer(context, s->endpoint, n % 2 ? &keys : NULL, &socket, &err) < 0)
+            support_turned_away(s, context, n % 2 ? &stranger : NULL, s->pair.public) != 0)
             _exit(1);
-        zmq_send(socket, "let me in", 9, 0);
-        /* The next only when this one has been turned away. */
-        events = zmq_socket(context, ZMQ_PAIR);
-        zmq_socket_monitor(socket, name,
-                           ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED);
-        if (zmq_connect(events, name) != 0 || zmq_recv(events, event, sizeof event, 0) < 0)
-            _exit(1);
-        zmq_socket_monitor(socket, NULL, 0);
-        zmq_close(events);
-        zmq_close(socket);
     }
     zmq_ctx_term(context);
     _exit(0);

@@ -248,6 +248,56 @@ void peer_open_as(struct support *s, struct peer *peer, const struct key_pair *p
         fail_msg("%s", err.text);
 }
 
+static int set_key(void *socket, int option, const char *hex)
+{
+    unsigned char bytes[KEY_BYTES];
+    struct error err;
+    return key_bytes(hex, bytes, &err) < 0 ? -1
+                                           : zmq_setsockopt(socket, option, bytes, sizeof bytes);
+}
+
+/* The first event is awaited: after a plain peer's failure ZeroMQ does not try again. */
+static int await_failure(void *events)
+{
+    uint16_t event = 0;
+    zmq_pollitem_t item = {.socket = events, .events = ZMQ_POLLIN};
+    if (zmq_poll(&item, 1, SUPPORT_TIMEOUT_MS) != 1 ||
+        zmq_recv(events, &event, sizeof event, 0) < 0)
+        return -1;
+    return event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED ? -1 : 0;
+}
+
+int support_turned_away(const struct support *s, void *context, const struct key_pair *pair,
+                        const char *broker)
+{
+    static unsigned long count;
+    char monitor[64];
+    int linger = 0, rc = 0;
+    void *socket = zmq_socket(context, ZMQ_DEALER), *events = zmq_socket(context, ZMQ_PAIR);
+    snprintf(monitor, sizeof monitor, "inproc://turned-away-%lu", count++);
+    zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_setsockopt(events, ZMQ_LINGER, &linger, sizeof linger);
+    if (pair && (set_key(socket, ZMQ_CURVE_SECRETKEY, pair->secret) ||
+                 set_key(socket, ZMQ_CURVE_PUBLICKEY, pair->public) ||
+                 set_key(socket, ZMQ_CURVE_SERVERKEY, broker)))
+        rc = -1;
+    /* Before it connects, so that no event is missed. */
+    if (zmq_socket_monitor(socket, monitor,
+                           ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
+                               ZMQ_EVENT_HANDSHAKE_SUCCEEDED) ||
+        zmq_connect(events, monitor) || zmq_connect(socket, s->endpoint) ||
+        zmq_send(socket, "let me in", 9, ZMQ_DONTWAIT) < 0)
+        rc = -1;
+    if (rc == 0)
+        rc = await_failure(events);
+    zmq_socket_monitor(socket, NULL, 0);
+    zmq_close(events);
+    zmq_close(socket);
+    return rc;
+}
+
 void peer_close(struct peer *peer)
 {
     socket_frame_free(&peer->frame, &peer->message);
@@ -355,8 +405,8 @@ void worker_open(struct support *s, struct worker *worker, uint64_t session, uin
     worker_hello(worker, session, credit);
 }
 
-void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair, uint64_t session,
-                    uint64_t credit)
+void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair,
+                    uint64_t session, uint64_t credit)
 {
     *worker = (struct worker){0};
     peer_open_as(s, &worker->peer, pair);
@@ -452,7 +502,8 @@ void worker_result(struct worker *worker, const struct wire_lease *lease,
     else if (stage->kind == SPEC_SAMPLE)
         send_file(worker, &result, task);
     else
-        send_scores(worker, &result, task, spec_stage_variants(stage, SUPPORT_ATTRIBUTES + 1), twist);
+        send_scores(worker, &result, task, spec_stage_variants(stage, SUPPORT_ATTRIBUTES + 1),
+                    twist);
     spec_free(&spec);
 }
 

@@ -60,6 +60,14 @@ void peer_open(struct support *s, struct peer *peer);
 /* With a key, to a broker with keys. */
 void peer_open_as(struct support *s, struct peer *peer, const struct key_pair *pair);
 void peer_close(struct peer *peer);
+/*
+ * A socket of `context` that a broker with keys is to turn away, as it has the pair `pair` (NULL:
+ * plain text) and thinks that the broker's key is `broker`: says something and waits until its
+ * handshake has failed. 0, or −1 where it was let in or nothing came of it in SUPPORT_TIMEOUT_MS.
+ * Without cmocka, for processes of their own.
+ */
+int support_turned_away(const struct support *s, void *context, const struct key_pair *pair,
+                        const char *broker);
 void peer_send(struct peer *peer, enum wire_type type, const void *body);
 /* Waits for a message of that type, dropping heartbeats on the way; any other fails the test. */
 const void *peer_expect(struct peer *peer, enum wire_type type);
@@ -84,8 +92,8 @@ struct worker {
 };
 
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
-void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair, uint64_t session,
-                    uint64_t credit);
+void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair,
+                    uint64_t session, uint64_t credit);
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
 /* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to
  * every score. Takes nothing back. */
@@ -93,7 +101,8 @@ void worker_result(struct worker *worker, const struct wire_lease *lease,
                    const struct wire_task *task, float twist);
 /* The next lease, copied out of the message: one task of it. */
 struct held {
-    struct wire_lease lease; /* its spec and bundle are the next two; its tasks are gone but for one */
+    struct wire_lease
+        lease; /* its spec and bundle are the next two; its tasks are gone but for one */
     struct wire_task task;
     char *spec, *bundle;
 };
