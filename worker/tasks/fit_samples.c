@@ -8,6 +8,7 @@
 
 #include "common/clock.h"
 #include "common/latent.h"
+#include "worker/latent_threads.h"
 #include "worker/quality.h"
 
 #define CHUNK_ROWS 4096 /* samples of one request for scores */
@@ -265,9 +266,12 @@ int fit_samples_draw(void *state, uint64_t first, size_t count, float *x, struct
     const struct fit_samples *samples = state;
     int failed = task_check(samples->task, err);
     int64_t since = clock_now();
-    if (!failed)
-        failed = pipeline_latents(samples->task->pipeline, samples->task->spec->seed,
-                                  samples->from->start + first, count, x, err);
+    uint64_t seed = samples->task->spec->seed, start = samples->from->start + first;
+    if (!failed && bundle_of(samples)->generator.latent.space == BUNDLE_Z)
+        latent_draw_on(latent_threads(samples->task->device), bundle_law(bundle_of(samples)), seed,
+                       start, count, samples->dimension, x);
+    else if (!failed)
+        failed = pipeline_latents(samples->task->pipeline, seed, start, count, x, err);
     samples->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     return failed;
 }
