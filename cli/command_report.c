@@ -15,7 +15,7 @@ static json_t *figure_json(struct figure figure)
 
 static json_t *shift_json(const struct report_shift *s)
 {
-    return json_pack("{s:b,s:f,s:I,s:f,s:f,s:f,s:f,s:f}", "projected", s->projected, "distance",
+    return json_pack("{s:s,s:b,s:f,s:I,s:f,s:f,s:f,s:f,s:f}", "target", s->target, "projected", s->projected, "distance",
                      s->distance, "faces", (json_int_t)s->faces, "mean_before", s->mean_before,
                      "mean_after", s->mean_after, "shift", s->shift, "low", s->low, "high",
                      s->high);
@@ -58,9 +58,10 @@ static void print_headline(FILE *out, const struct report_headline *h, const cha
     print_figure(out, "mean AUC", h->auc);
     for (int i = 0; i < h->shifts_count; i++) {
         const struct report_shift *s = &h->shifts[i];
-        fprintf(out, "%-30s %+.2f years [%+.2f, %+.2f], %.1f -> %.1f, distance %g, %lld faces\n",
+        fprintf(out,
+                "%-30s %+.2f years [%+.2f, %+.2f], %.1f -> %.1f, along %s by %g, %lld faces\n",
                 s->projected ? "age shift, projected" : "age shift", s->shift, s->low, s->high,
-                s->mean_before, s->mean_after, s->distance, (long long)s->faces);
+                s->mean_before, s->mean_after, s->target, s->distance, (long long)s->faces);
     }
     fprintf(out, "%-30s %lld in %.1f s\n", "faces made", (long long)h->faces_made,
             (double)h->elapsed_ms / 1000);

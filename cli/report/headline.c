@@ -73,6 +73,8 @@ static int read_shifts(struct database *db, int64_t job, struct report_headline 
                                   .shift = statement_real(q, 5),
                                   .low = statement_real(q, 6),
                                   .high = statement_real(q, 7)};
+        snprintf(headline->shifts[at].target, sizeof headline->shifts[at].target, "%s",
+                 statement_text(q, 8));
     }
     return rc;
 }

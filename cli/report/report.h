@@ -24,6 +24,7 @@ struct report_shift {
     int projected;
     int64_t faces;
     double distance, mean_before, mean_after, shift, low, high;
+    char target[128]; /* of the edit: the stage's first */
 };
 
 struct report_headline {

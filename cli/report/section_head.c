@@ -29,6 +29,11 @@ static void print_claim(struct html *html, const struct report_headline *h)
         html_raw(html, ", age moved by <span class=\"accent\">");
         report_signed(html, (struct figure){true, h->shifts[0].shift}, 1);
         html_raw(html, " years</span>");
+        if (strcmp(h->shifts[0].target, SPEC_AGE) != 0) {
+            char name[128];
+            report_name(h->shifts[0].target, name, sizeof name);
+            html_print(html, " along %s", name);
+        }
     }
     html_raw(html, "</h1>\n");
 }
@@ -64,14 +69,20 @@ static void open_tile(struct html *html, const char *label, const char *traits)
 
 static void tile_shift(struct html *html, const struct report_shift *s)
 {
+    char name[128];
     open_tile(html, s->projected ? "Age shift, projected" : "Age shift",
               s->projected ? " t2" : " t1");
     report_signed(html, (struct figure){true, s->shift}, 1);
     html_raw(html, " <small>years</small></b>");
     html_print(html, "<span>95 %%: %.2f to %.2f</span><span>", s->low, s->high);
     html_count(html, s->faces);
-    html_print(html, " faces, distance %g</span><span>the study: +%.1f</span></dd></div>\n",
-               s->distance, STUDY_AGE_SHIFT);
+    html_print(html, " faces, distance %g", s->distance);
+    if (strcmp(s->target, SPEC_AGE) == 0) {
+        html_print(html, "</span><span>the study: +%.1f</span></dd></div>\n", STUDY_AGE_SHIFT);
+        return;
+    }
+    report_name(s->target, name, sizeof name);
+    html_print(html, "</span><span>along %s</span></dd></div>\n", name);
 }
 
 static void print_tiles(struct html *html, const struct report_headline *h)

@@ -36,7 +36,8 @@ SELECT avg(f1) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
 SELECT avg(auc) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
 
 -- name: report_headline_age_shift
-SELECT projected, distance, faces, mean_before, mean_after, mean_shift, low, high
+SELECT projected, distance, faces, mean_before, mean_after, mean_shift, low, high,
+  (SELECT name FROM direction d WHERE d.stage_id = age_shift.stage_id AND d.position = 0 AND d.projected = 0) AS target
 FROM age_shift WHERE job = ?1 ORDER BY stage_id, projected;
 
 -- Faces made and the time from the first lease to the last commit.
