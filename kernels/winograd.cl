@@ -3,18 +3,23 @@
  *
  *   out tile = Aᵀ [ Σ_k (G w_k Gᵀ) ⊙ (Bᵀ in_k B) ] A        (⊙: element by element, k: input channels)
  *
- * An input tile of EDGE×EDGE yields MADE×MADE outputs by EDGE² products instead of 9·MADE²:
+ * An input tile of EDGE×EDGE yields MADE×MADE outputs by TERMS² products instead of 9·MADE²; TERMS is EDGE
+ * but for FORM 25:
  *
  *   FORM 2: F(2×2,3×3), EDGE 4, MADE 2: 2.25 times fewer      (Lavin and Gray 2016, Winograd 1980)
  *   FORM 4: F(4×4,3×3), EDGE 6, MADE 4: 4 times fewer, less exact
  *   FORM 9: nearest upsampling ×2 before the convolution, padded by 1: EDGE 3, MADE 2, 4 times fewer.
  *           With s = w0+w1+w2 and d[i] = x[i]−x[i−1] the outputs of a pixel are
  *           s·x[i] − w0·d[i] and s·x[i] + w2·d[i+1]: exact, all constants are 0 and ±1.
+ *   FORM 25: the same by F(4×4,3×3) on the upsampled image: EDGE 4 of the small one, MADE 4, 25 products
+ *           where FORM 9 has 36; as exact as FORM 4. Of the six points 0, ±1, ±2 and ∞ of an axis, −1 sees
+ *           nothing of pixels that come in pairs, and 2 and −2 see the same but for a factor (the
+ *           weights have it): 5 TERMS for the weights, 4 of the input.
  *
  * Tile t of a sample begins at input row t / TILES_X · STEP − PADY, column t % TILES_X · STEP − PADX;
  * outside the image is zero. Tiles of all samples are numbered through. Three stages:
  *
- *   transform: v[p][t][k]          multiply: m[t][p][c] = Σ_k v[p][t][k] · w[panel][p][k][c]
+ *   transform: v[q][t][k]          multiply: m[t][p][c] = Σ_k v[q(p)][t][k] · w[panel][p][k][c]
  *   finish:    out = activate(Aᵀ m A + bias + residual), divided by the root mean square if PIXEL_NORM
  *
  * `winograd` does all for TB tiles a group, panel by panel of 16·NV output channels, v and m in local
@@ -26,7 +31,7 @@
  * bias padded to panels. MR divides TB. Tiles beyond the last repeat it and are not stored, so each
  * tile is computed by the same instructions wherever it stands. Contraction is off: all forms of a
  * stage round alike.
- * Local memory: EDGE²·TB·(LDV + 16·NV) floats; STAGED: none.
+ * Local memory: TB·(EDGE²·LDV + TERMS²·16·NV) floats; STAGED: none.
  */
 #ifndef CI
 #define FORM 2
@@ -58,14 +63,22 @@
 
 #if FORM == 4
 #define EDGE 6
+#define TERMS 6
 #define MADE 4
 #define STEP 4
+#elif FORM == 25
+#define EDGE 4
+#define TERMS 5
+#define MADE 4
+#define STEP 2
 #elif FORM == 2
 #define EDGE 4
+#define TERMS 4
 #define MADE 2
 #define STEP 2
 #else
 #define EDGE 3
+#define TERMS 3
 #define MADE 2
 #define STEP 1
 #endif
@@ -77,7 +90,13 @@
 #endif
 
 typedef float16 V;
-#define PRODUCTS (EDGE * EDGE)
+#define PRODUCTS (TERMS * TERMS)
+#if FORM == 25
+#define INPUT_TERM(i) ((i) - ((i) > 2))
+#else
+#define INPUT_TERM(i) (i)
+#endif
+#define PLANE(p) (INPUT_TERM((p) / TERMS) * EDGE + INPUT_TERM((p) % TERMS)) /* of v, for product p */
 #define EDGES (HO % MADE != 0 || WO % MADE != 0) /* some tiles reach beyond the output */
 #define PAN (16 * NV)
 #define PANELS (COP / PAN)
@@ -131,6 +150,11 @@ static inline void transform_line(const V d[EDGE], V o[EDGE])
     o[1] = d[1] + d[2];
     o[2] = d[2] - d[1];
     o[3] = d[1] - d[3];
+#elif FORM == 25
+    o[0] = fma((V)4.0f, d[0], fma((V)-5.0f, d[1], d[2]));
+    o[1] = fma((V)-4.0f, d[1], d[2]);
+    o[2] = d[2] - d[1];
+    o[3] = fma((V)4.0f, d[1], fma((V)-5.0f, d[2], d[3]));
 #else
     o[0] = d[1] - d[0];
     o[1] = d[1];
@@ -139,7 +163,7 @@ static inline void transform_line(const V d[EDGE], V o[EDGE])
 }
 
 /* o = Aᵀ m along one axis */
-static inline void finish_line(const V m[EDGE], V o[MADE])
+static inline void finish_line(const V m[TERMS], V o[MADE])
 {
 #if FORM == 4
     V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
@@ -150,6 +174,12 @@ static inline void finish_line(const V m[EDGE], V o[MADE])
 #elif FORM == 2
     o[0] = m[0] + m[1] + m[2];
     o[1] = m[1] - m[2] - m[3];
+#elif FORM == 25
+    V a = m[2] + m[3], b = m[2] - m[3];
+    o[0] = m[0] + m[1] + a;
+    o[1] = fma((V)2.0f, b, m[1]);
+    o[2] = fma((V)4.0f, a, m[1]);
+    o[3] = fma((V)8.0f, b, m[1]) + m[4];
 #else
     o[0] = m[1] - m[0];
     o[1] = m[1] + m[2];
@@ -190,7 +220,7 @@ static inline void transform_column(const __global float *restrict in, int y0, i
     transform_line(d, o);
 }
 
-/* v[p·pitch + t·LDV + k] of TB tiles from `first` on. Neighbours share EDGE − STEP columns. */
+/* v[q·pitch + t·LDV + k] of TB tiles from `first` on. Neighbours share EDGE − STEP columns. */
 static inline void transform_tiles(const __global float *restrict in, ulong first, ulong tiles,
                                    SCRATCH float *restrict v, size_t pitch)
 {
@@ -250,12 +280,12 @@ static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V
                                 const __global float *restrict residual,
                                 __global float *restrict out, int y0, int x0, V *squares)
 {
-    V t[MADE][EDGE];
-    UNROLL for (int j = 0; j < EDGE; j++)
+    V t[MADE][TERMS];
+    UNROLL for (int j = 0; j < TERMS; j++)
     {
-        V column[EDGE], o[MADE];
-        UNROLL for (int i = 0; i < EDGE; i++)
-            column[i] = *(const SCRATCH V *)(m + (size_t)(i * EDGE + j) * pitch);
+        V column[TERMS], o[MADE];
+        UNROLL for (int i = 0; i < TERMS; i++)
+            column[i] = *(const SCRATCH V *)(m + (size_t)(i * TERMS + j) * pitch);
         finish_line(column, o);
         UNROLL for (int i = 0; i < MADE; i++) t[i][j] = o[i];
     }
@@ -332,7 +362,7 @@ __kernel GROUP void winograd(const __global float *restrict in,
                              const __global float *restrict residual, __global float *restrict out,
                              ulong tiles)
 {
-    __local float v[PRODUCTS * TB * LDV] __attribute__((aligned(64)));
+    __local float v[EDGE * EDGE * TB * LDV] __attribute__((aligned(64)));
     __local float m[TB * PRODUCTS * PAN] __attribute__((aligned(64)));
     SQUARES_OF_TILES
     ulong first = get_group_id(0) * TB;
@@ -341,7 +371,7 @@ __kernel GROUP void winograd(const __global float *restrict in,
     for (int panel = 0; panel < PANELS; panel++) {
         for (int p = 0; p < PRODUCTS; p++)
             for (int t = 0; t < TB; t += MR)
-                multiply_block(v + (p * TB + t) * LDV,
+                multiply_block(v + (PLANE(p) * TB + t) * LDV,
                                weights + ((size_t)panel * PRODUCTS + p) * CI * PAN,
                                m + (t * PRODUCTS + p) * PAN, PRODUCTS * PAN);
         for (int t = 0; t < count; t++) {
@@ -377,7 +407,7 @@ __kernel GROUP void multiply(const __global float *restrict v, const __global fl
     size_t rows = padded(tiles), first = get_group_id(0) * TB;
     int panel = get_group_id(1), p = get_group_id(2);
     for (int t = 0; t < TB; t += MR)
-        multiply_block(v + (p * rows + first + t) * LDV,
+        multiply_block(v + (PLANE(p) * rows + first + t) * LDV,
                        weights + ((size_t)panel * PRODUCTS + p) * CI * PAN,
                        m + (p * rows + first + t) * LDM + panel * PAN, LDM);
 }

@@ -168,6 +168,13 @@ static void test_upsampled(void **state)
         check_shape(&upsampled[i], WINOGRAD_UPSAMPLED, UPSAMPLED_BOUND);
 }
 
+static void test_upsampled_4(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof upsampled / sizeof *upsampled; i++)
+        check_shape(&upsampled[i], WINOGRAD_UPSAMPLED_4, F4_BOUND);
+}
+
 /* F(4×4) only where the tolerance allows it; the form is the same for every batch. */
 static void test_choice(void **state)
 {
@@ -179,7 +186,8 @@ static void test_choice(void **state)
                                      .cores = 2,
                                      .block_rate = 2,
                                      .cache_bytes = 1 << 20,
-                                     .stream_bytes = 8};
+                                     .stream_bytes = 8,
+                                     .memory_bytes = 4};
     static const size_t rows[] = {1, 3, 8, 64};
     struct conv_axis axis = {.in = 64, .out = 64, .kernel = 3, .stride = 1, .dilation = 1, .pad = 1,
                              .in_step = 1, .phases = 1, .taps = 3, .tap_step = 1, .offset = {-1}};
@@ -204,6 +212,7 @@ int main(void)
         cmocka_unit_test(test_f2),
         cmocka_unit_test(test_f4),
         cmocka_unit_test(test_upsampled),
+        cmocka_unit_test(test_upsampled_4),
         cmocka_unit_test(test_choice),
     };
     harness_device();

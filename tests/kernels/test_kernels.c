@@ -100,6 +100,7 @@ static void test_winograd(void **state)
         {WINOGRAD_F2, false, 4, 2, 1}, {WINOGRAD_F2, true, 4, 2, 1}, {WINOGRAD_F4, false, 3, 3, 1},
         {WINOGRAD_F4, true, 2, 2, 1},  {WINOGRAD_UPSAMPLED, false, 6, 3, 1},
         {WINOGRAD_UPSAMPLED, true, 6, 6, 1},
+        {WINOGRAD_UPSAMPLED_4, false, 4, 2, 1}, {WINOGRAD_UPSAMPLED_4, true, 2, 2, 1},
     };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct conv_candidate way = {.transformed = true, .winograd = ways[i]};

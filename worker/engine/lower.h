@@ -95,7 +95,8 @@ struct lowering_target {
     int cores;
     double block_rate;    /* float16 multiply-adds a core starts in a cycle */
     double cache_bytes;   /* second-level cache of a core */
-    double stream_bytes;  /* a cycle, into one core from beyond it while all read */
+    double stream_bytes;  /* a cycle, into one core from the cache that cores share while all read */
+    double memory_bytes;  /* a cycle, into one core from memory while all read */
     double clock_hz;      /* 0: unknown */
     double tolerance;     /* of the outputs' range: what the algorithms may be off by */
     const struct tuning *tuning; /* NULL: none */

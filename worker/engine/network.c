@@ -22,9 +22,10 @@ static const struct lowering_target cpu_512 = {.blocked = true,
                                                .registers = 32,
                                                .local_bytes = 1 << 20,
                                                .cores = 2,
-                                               .block_rate = 2.0,
+                                               .block_rate = 1.0,
                                                .cache_bytes = 1.5e6,
-                                               .stream_bytes = 5.0,
+                                               .stream_bytes = 10.0,
+                                               .memory_bytes = 4.5,
                                                .tolerance = ENGINE_TOLERANCE};
 static const struct lowering_target cpu_256 = {.blocked = true,
                                                .vector_registers = 6,
@@ -34,6 +35,7 @@ static const struct lowering_target cpu_256 = {.blocked = true,
                                                .block_rate = 1.0,
                                                .cache_bytes = 0.5e6,
                                                .stream_bytes = 5.0,
+                                               .memory_bytes = 4.5,
                                                .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 

@@ -16,10 +16,11 @@ static const struct lowering_target nominal = {.blocked = true,
                                                .registers = 32,
                                                .local_bytes = 1 << 20,
                                                .cores = 2,
-                                               .block_rate = 2.0,
+                                               .block_rate = 1.0,
                                                .cache_bytes = 1.5e6,
-                                               .stream_bytes = 5.0};
-/* F(4×4) loses about two digits more than F(2×2) and the direct form. */
+                                               .stream_bytes = 10.0,
+                                               .memory_bytes = 4.5};
+/* The forms of four outputs lose about two digits more than F(2×2), nine products and the direct form. */
 #define F4_TOLERANCE 1e-3
 #define LAUNCH_CYCLES 9000.0 /* of a kernel, until all cores work */
 #define GROUP_CYCLES 300.0
@@ -36,7 +37,10 @@ struct form_cost {
 };
 
 static const struct form_cost form_costs[] = {
-    {WINOGRAD_F2, 60, 130}, {WINOGRAD_F4, 200, 270}, {WINOGRAD_UPSAMPLED, 25, 130}};
+    {WINOGRAD_F2, 60, 130},
+    {WINOGRAD_F4, 200, 270},
+    {WINOGRAD_UPSAMPLED, 25, 130},
+    {WINOGRAD_UPSAMPLED_4, 90, 250}};
 
 static double ceiling(double a, double b)
 {
@@ -56,10 +60,17 @@ static double spread(const struct lowering_target *target, double groups, double
     return ceiling(groups, target->cores) * (cycles + GROUP_CYCLES) + LAUNCH_CYCLES;
 }
 
-/* Reading `bytes` that the second-level cache does not hold, by one core while all do. */
+/* Reading `bytes` that only the cores' shared cache holds, by one core while all do. */
 static double streaming(const struct lowering_target *target, double bytes)
 {
     return bytes / target->stream_bytes;
+}
+
+/* Reading `bytes` in each of `groups`: the first of each core has them from memory. */
+static double streaming_again(const struct lowering_target *target, double bytes, double groups)
+{
+    double first = target->cores / larger(groups, target->cores);
+    return first * bytes / target->memory_bytes + (1 - first) * streaming(target, bytes);
 }
 
 /* A block of m × v accumulators. Where weights and one more value do not fit into the registers beside
@@ -76,6 +87,7 @@ static double whole_cycles(const struct lowering_target *target, const struct co
                            const struct winograd *winograd, const struct form_cost *cost,
                            double tiles, double products)
 {
+    double inputs = winograd_inputs(winograd->form);
     double in = ceiling(conv->channels_in, CHANNEL_BLOCK);
     double out = ceiling(conv->channels_out, CHANNEL_BLOCK);
     double panels = out / winograd->vectors, blocks = winograd->tiles / winograd->block;
@@ -84,11 +96,11 @@ static double whole_cycles(const struct lowering_target *target, const struct co
                       block_cycles(target, winograd->block, winograd->vectors, conv->channels_in);
     double scratch = (double)winograd_local_bytes(conv, winograd);
     if (weights + scratch > target->cache_bytes)
-        multiply += streaming(target, weights);
+        multiply += streaming_again(target, weights, ceiling(tiles, winograd->tiles));
     if (scratch > target->cache_bytes / 2)
         multiply += streaming(target, scratch) * panels;
     double ends = winograd->tiles * (in * cost->transform + out * cost->finish);
-    ends += winograd->tiles * products * (in + out) * SCRATCH_CYCLES * scratch /
+    ends += winograd->tiles * (inputs * in + products * out) * SCRATCH_CYCLES * scratch /
             (scratch + FIRST_CACHE_BYTES);
     return spread(target, ceiling(tiles, winograd->tiles), multiply + ends);
 }
@@ -97,24 +109,25 @@ static double staged_cycles(const struct lowering_target *target, const struct c
                             const struct winograd *winograd, const struct form_cost *cost,
                             double tiles, double products)
 {
+    double inputs = winograd_inputs(winograd->form);
     double in = ceiling(conv->channels_in, CHANNEL_BLOCK);
     double out = ceiling(conv->channels_out, CHANNEL_BLOCK);
     double panels = out / winograd->vectors, blocks = winograd->tiles / winograd->block;
     double groups = ceiling(tiles, winograd->tiles);
     double slice = conv->channels_in * winograd->vectors * CHANNEL_BLOCK * sizeof(float);
-    double rows = winograd->tiles * products * CHANNEL_BLOCK * sizeof(float);
+    double row = winograd->tiles * CHANNEL_BLOCK * sizeof(float); /* 16 channels of a product */
     /* A product's inputs are read for every panel: from the cache only if it holds those of all tiles. */
     bool cached = tiles * in * CHANNEL_BLOCK * sizeof(float) < target->cache_bytes / 2;
     double traffic = (cached ? in / panels : in) + 2 * winograd->vectors;
     double multiply = blocks * block_cycles(target, winograd->block, winograd->vectors,
                                             conv->channels_in) +
-                      streaming(target, slice) / larger(1, groups / target->cores) +
-                      streaming(target, rows / products * traffic);
+                      slice / target->memory_bytes / larger(1, groups / target->cores) +
+                      streaming(target, row * traffic);
     return spread(target, groups, winograd->tiles * in * cost->transform +
-                                      streaming(target, rows * in)) +
+                                      streaming(target, row * inputs * in)) +
            spread(target, groups * panels * products, multiply) +
            spread(target, groups, winograd->tiles * out * cost->finish +
-                                      streaming(target, rows * out));
+                                      streaming(target, row * products * out));
 }
 
 static double direct_cycles(const struct lowering_target *target, const struct conv *conv,
@@ -138,6 +151,11 @@ static double direct_cycles(const struct lowering_target *target, const struct c
     if (weights / parts + patch > target->cache_bytes)
         group += streaming(target, weights / parts);
     return spread(target, groups * rows * parts, group);
+}
+
+static bool loses_digits(enum winograd_form form)
+{
+    return form == WINOGRAD_F4 || form == WINOGRAD_UPSAMPLED_4;
 }
 
 static int cheaper(const void *a, const void *b)
@@ -207,7 +225,7 @@ size_t conv_candidates(const struct lowering_target *target, const struct conv *
     }
     for (size_t i = 0; i < sizeof form_costs / sizeof *form_costs; i++)
         if (winograd_fits(conv, form_costs[i].form) &&
-            (form_costs[i].form != WINOGRAD_F4 || target->tolerance >= F4_TOLERANCE))
+            (!loses_digits(form_costs[i].form) || target->tolerance >= F4_TOLERANCE))
             add_form(&list, &form_costs[i]);
     qsort(candidates, list.count, sizeof *candidates, cheaper);
     return list.count;

@@ -8,12 +8,13 @@
 #define EDGE_MAX 6
 
 struct form {
-    int edge, made, step;
-    double weights[EDGE_MAX][TAPS]; /* G */
+    int edge, terms, made, step;    /* EDGE, TERMS, MADE, STEP of the kernel */
+    double weights[EDGE_MAX][TAPS]; /* G, of terms rows */
 };
 
-static const struct form form_2 = {4, 2, 2, {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}}};
+static const struct form form_2 = {4, 4, 2, 2, {{1, 0, 0}, {.5, .5, .5}, {.5, -.5, .5}, {0, 0, 1}}};
 static const struct form form_4 = {6,
+                                   6,
                                    4,
                                    4,
                                    {{1.0 / 4, 0, 0},
@@ -22,7 +23,17 @@ static const struct form form_4 = {6,
                                     {1.0 / 24, 1.0 / 12, 1.0 / 6},
                                     {1.0 / 24, -1.0 / 12, 1.0 / 6},
                                     {0, 0, 1}}};
-static const struct form form_9 = {3, 2, 1, {{1, 0, 0}, {1, 1, 1}, {0, 0, 1}}};
+static const struct form form_9 = {3, 3, 2, 1, {{1, 0, 0}, {1, 1, 1}, {0, 0, 1}}};
+/* The rows of form_4 for 0, 1, 2, −2 and ∞ by the factors that the input's rows were divided by. */
+static const struct form form_25 = {4,
+                                    5,
+                                    4,
+                                    2,
+                                    {{1.0 / 4, 0, 0},
+                                     {-1.0 / 3, -1.0 / 3, -1.0 / 3},
+                                     {1.0 / 8, 1.0 / 4, 1.0 / 2},
+                                     {-1.0 / 24, 1.0 / 12, -1.0 / 6},
+                                     {0, 0, 1}}};
 
 static const struct form *form_of(enum winograd_form form)
 {
@@ -33,6 +44,8 @@ static const struct form *form_of(enum winograd_form form)
         return &form_4;
     case WINOGRAD_UPSAMPLED:
         return &form_9;
+    case WINOGRAD_UPSAMPLED_4:
+        return &form_25;
     }
     return NULL;
 }
@@ -41,7 +54,7 @@ static bool axis_fits(const struct conv_axis *axis, enum winograd_form form)
 {
     if (axis->kernel != TAPS || axis->stride != 1 || axis->dilation != 1)
         return false;
-    if (form == WINOGRAD_UPSAMPLED)
+    if (form == WINOGRAD_UPSAMPLED || form == WINOGRAD_UPSAMPLED_4)
         return axis->phases == 2 && axis->pad == 1 && axis->out == 2 * axis->in;
     return axis->phases == 1;
 }
@@ -64,6 +77,11 @@ int winograd_tiles(const struct conv *conv, enum winograd_form form)
 
 int winograd_products(enum winograd_form form)
 {
+    return form_of(form)->terms * form_of(form)->terms;
+}
+
+int winograd_inputs(enum winograd_form form)
+{
     return form_of(form)->edge * form_of(form)->edge;
 }
 
@@ -82,9 +100,10 @@ static size_t pitch(int channels)
 
 size_t winograd_local_bytes(const struct conv *conv, const struct winograd *winograd)
 {
-    const struct form *form = form_of(winograd->form);
-    size_t row = pitch(conv->channels_in) + (size_t)(CHANNEL_BLOCK * winograd->vectors);
-    return (size_t)(form->edge * form->edge * winograd->tiles) * row * sizeof(float);
+    size_t v = (size_t)winograd_inputs(winograd->form) * pitch(conv->channels_in);
+    size_t m = (size_t)winograd_products(winograd->form) *
+               (size_t)(CHANNEL_BLOCK * winograd->vectors);
+    return (size_t)winograd->tiles * (v + m) * sizeof(float);
 }
 
 /* u = G w Gᵀ of one pair of channels */
@@ -92,12 +111,12 @@ static void transform_weights(const struct form *form, const float *w, double sc
                               double u[EDGE_MAX][EDGE_MAX])
 {
     double rows[EDGE_MAX][TAPS] = {{0}};
-    for (int i = 0; i < form->edge; i++)
+    for (int i = 0; i < form->terms; i++)
         for (int x = 0; x < TAPS; x++)
             for (int y = 0; y < TAPS; y++)
                 rows[i][x] += form->weights[i][y] * scale * (double)w[y * TAPS + x];
-    for (int i = 0; i < form->edge; i++)
-        for (int j = 0; j < form->edge; j++) {
+    for (int i = 0; i < form->terms; i++)
+        for (int j = 0; j < form->terms; j++) {
             u[i][j] = 0;
             for (int x = 0; x < TAPS; x++)
                 u[i][j] += rows[i][x] * form->weights[j][x];
@@ -109,7 +128,7 @@ static float *pack_weights(const struct conv *conv, const struct fused *fused,
                            const struct winograd *winograd, size_t *elements)
 {
     const struct form *form = form_of(winograd->form);
-    size_t products = (size_t)(form->edge * form->edge), inputs = (size_t)conv->channels_in;
+    size_t products = (size_t)(form->terms * form->terms), inputs = (size_t)conv->channels_in;
     size_t panel = (size_t)(CHANNEL_BLOCK * winograd->vectors);
     *elements = round_up((size_t)conv->channels_out, panel) * products * inputs;
     float *packed = calloc(*elements, sizeof *packed);
@@ -120,7 +139,7 @@ static float *pack_weights(const struct conv *conv, const struct fused *fused,
                               fused->scale ? (double)fused->scale[co] : 1.0, u);
             for (size_t p = 0; p < products; p++)
                 packed[((co / panel * products + p) * inputs + ci) * panel + co % panel] =
-                    (float)u[p / (size_t)form->edge][p % (size_t)form->edge];
+                    (float)u[p / (size_t)form->terms][p % (size_t)form->terms];
         }
     return packed;
 }
@@ -158,15 +177,29 @@ static int make_scratch(struct lowering *lowering, const struct value *out, cons
                         const struct winograd *winograd, struct tensors *tensors,
                         struct error *err)
 {
-    const struct form *form = form_of(winograd->form);
-    size_t products = (size_t)(form->edge * form->edge);
     size_t tiles = (size_t)winograd_tiles(conv, winograd->form);
-    size_t v = products * pitch(conv->channels_in), m = products * pitch(conv->channels_out);
+    size_t v = (size_t)winograd_inputs(winograd->form) * pitch(conv->channels_in);
+    size_t m = (size_t)winograd_products(winograd->form) * pitch(conv->channels_out);
     int failed = lower_scratch(lowering, value_rows(out, tiles * v), v * (size_t)winograd->tiles,
                                &tensors->v, err);
     return failed ? failed
                   : lower_scratch(lowering, value_rows(out, tiles * m),
                                   m * (size_t)winograd->tiles, &tensors->m, err);
+}
+
+static const char *form_name(enum winograd_form form)
+{
+    switch (form) {
+    case WINOGRAD_F2:
+        return "F(2x2,3x3)";
+    case WINOGRAD_F4:
+        return "F(4x4,3x3)";
+    case WINOGRAD_UPSAMPLED:
+        return "9 products";
+    case WINOGRAD_UPSAMPLED_4:
+        return "25 products";
+    }
+    return "";
 }
 
 static void define_step(struct step *step, const struct node *node, const struct conv *conv,
@@ -193,9 +226,7 @@ static void define_step(struct step *step, const struct node *node, const struct
     step->global[0] = tiles;
     step->divide[0] = (size_t)winograd->tiles;
     snprintf(step->algorithm, sizeof step->algorithm, "%s %s %dx%d/%d",
-             winograd->form == WINOGRAD_UPSAMPLED ? "nine products"
-             : winograd->form == WINOGRAD_F4      ? "F(4x4,3x3)"
-                                                  : "F(2x2,3x3)",
+             form_name(winograd->form),
              winograd->staged ? "staged" : "whole", winograd->block, winograd->vectors,
              winograd->tiles);
 }

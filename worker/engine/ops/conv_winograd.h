@@ -1,6 +1,6 @@
 /*
  * 3×3 convolutions in a transform domain (kernels/winograd.cl): Winograd's F(2×2,3×3) and F(4×4,3×3),
- * and nine products for nearest upsampling ×2 before a 3×3 convolution.
+ * and nine products, or 25 for four times as many outputs, for nearest upsampling ×2 before a 3×3 convolution.
  */
 #ifndef WORKER_ENGINE_OPS_CONV_WINOGRAD_H
 #define WORKER_ENGINE_OPS_CONV_WINOGRAD_H
@@ -11,6 +11,7 @@ enum winograd_form { /* the kernel's FORM */
     WINOGRAD_F2 = 2,
     WINOGRAD_F4 = 4,
     WINOGRAD_UPSAMPLED = 9,
+    WINOGRAD_UPSAMPLED_4 = 25,
 };
 
 /* How winograd.cl runs a convolution. Results depend on `form` only. */
@@ -26,6 +27,8 @@ struct winograd {
 bool winograd_fits(const struct conv *conv, enum winograd_form form);
 /* Products of a tile and a pair of channels. */
 int winograd_products(enum winograd_form form);
+/* Transformed inputs of a tile and a channel. */
+int winograd_inputs(enum winograd_form form);
 /* Tiles of one sample. */
 int winograd_tiles(const struct conv *conv, enum winograd_form form);
 /* Local memory of a group, in bytes. */
