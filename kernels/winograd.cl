@@ -22,6 +22,12 @@
  *   transform: v[q][t][k]          multiply: m[t][p][c] = Σ_k v[q(p)][t][k] · w[panel][p][k][c]
  *   finish:    out = activate(Aᵀ m A + bias + residual), divided by the root mean square if PIXEL_NORM
  *
+ * With PROJECT (not STAGED) only a 1×1 convolution of that to PROJECT channels, an image's, goes out:
+ *
+ *   out[n][r][y][x] = activate(bias'[r] + Σ_c projection[r][c] · finished[n][y][x][c])
+ *
+ * plain [N][PROJECT][HO][WO], as conv_narrow.cl does it, to the bit; projection [PROJECT][COP].
+ *
  * `winograd` does all for TB tiles a group, panel by panel of 16·NV output channels, v and m in local
  * memory. With STAGED, they are kernels of their own over scratch in global memory, so that large
  * weights are read once: `transform` (TB tiles a group), `multiply` (one p, one panel and TB tiles a
@@ -31,7 +37,7 @@
  * bias padded to panels. MR divides TB. Tiles beyond the last repeat it and are not stored, so each
  * tile is computed by the same instructions wherever it stands. Contraction is off: all forms of a
  * stage round alike.
- * Local memory: TB·(EDGE²·LDV + TERMS²·16·NV) floats; STAGED: none.
+ * Local memory: TB·(EDGE²·LDV + TERMS²·16·NV) floats, with PROJECT TB·MADE²·COP more; STAGED: none.
  */
 #ifndef CI
 #define FORM 2
@@ -57,6 +63,11 @@
 #define ACT 0
 #define ACT_A 0.0f
 #define ACT_B 0.0f
+#endif
+#ifndef PROJECT_ACT /* of the projection */
+#define PROJECT_ACT 0
+#define PROJECT_ACT_A 0.0f
+#define PROJECT_ACT_B 0.0f
 #endif
 
 #pragma OPENCL FP_CONTRACT OFF
@@ -88,6 +99,11 @@
 #else
 #define SCRATCH __local
 #endif
+#ifdef PROJECT
+#define FINISHED __local
+#else
+#define FINISHED __global
+#endif
 
 typedef float16 V;
 #define PRODUCTS (TERMS * TERMS)
@@ -114,23 +130,24 @@ typedef float16 V;
 #endif
 #define GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 
-static inline V activate(V x)
+static inline V apply(V x, int act, float a, float b)
 {
-#if ACT == 1
-    return x < (V)0.0f ? (V)0.0f : x;
-#elif ACT == 2
-    return x < (V)0.0f ? x * (V)ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return (V)1.0f / ((V)1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
-#elif ACT == 6
-    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
-#else
-    return x;
-#endif
+    switch (act) {
+    case 1:
+        return x < (V)0.0f ? (V)0.0f : x;
+    case 2:
+        return x < (V)0.0f ? x * (V)a : x;
+    case 3:
+        return tanh(x);
+    case 4:
+        return (V)1.0f / ((V)1.0f + exp(-x));
+    case 5:
+        return fmin(fmax(x, (V)a), (V)b);
+    case 6:
+        return x < (V)0.0f ? (V)a * (exp(x) - (V)1.0f) : x;
+    default:
+        return x;
+    }
 }
 
 /* o = Bᵀ d along one axis */
@@ -278,7 +295,7 @@ static inline void multiply_block(const SCRATCH float *restrict v,
 /* Stores 16 channels of a tile from m[p·pitch]; adds their squares to those of the tile's pixels. */
 static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V bias,
                                 const __global float *restrict residual,
-                                __global float *restrict out, int y0, int x0, V *squares)
+                                FINISHED float *restrict out, int y0, int x0, V *squares)
 {
     V t[MADE][TERMS];
     UNROLL for (int j = 0; j < TERMS; j++)
@@ -302,16 +319,19 @@ static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V
 #ifdef RESIDUAL
             x += LOAD(residual + at);
 #endif
-            x = activate(x);
+            x = apply(x, ACT, ACT_A, ACT_B);
 #ifdef PIXEL_NORM
             squares[i * MADE + j] = fma(x, x, squares[i * MADE + j]);
 #endif
-            *(__global V *)(out + at) = x;
+#ifdef PROJECT
+            *(FINISHED V *)(out + (i * MADE + j) * COP) = x;
+#else
+            *(FINISHED V *)(out + at) = x;
+#endif
         }
     }
 }
 
-#ifdef PIXEL_NORM
 #define PIXELS ((TB * MADE * MADE + 15) / 16 * 16)
 
 /* The sums of 16 vectors' elements, in order. */
@@ -334,13 +354,20 @@ static inline V sum_each(const V *a)
     return (V)(t[0].even, t[1].even) + (V)(t[0].odd, t[1].odd);
 }
 
+#ifdef PIXEL_NORM
+/* One over the root mean square of each pixel. */
+static inline void find_scales(const V *squares, float *scale)
+{
+    for (int i = 0; i < PIXELS; i += 16)
+        vstore16((V)1.0f / sqrt(fma(sum_each(squares + i), (V)(1.0f / CO), (V)PIXEL_NORM)), 0,
+                 scale + i);
+}
+
 /* Divides what is stored of tiles first … first+count−1 by each pixel's root mean square. */
 static inline void normalise(__global float *restrict out, ulong first, int count, const V *squares)
 {
     float scale[PIXELS];
-    for (int i = 0; i < PIXELS; i += 16)
-        vstore16((V)1.0f / sqrt(fma(sum_each(squares + i), (V)(1.0f / CO), (V)PIXEL_NORM)), 0,
-                 scale + i);
+    find_scales(squares, scale);
     for (int t = 0; t < count; t++) {
         struct place place = find_tile(first + t);
         for (int i = 0; i < MADE && place.y * MADE + i < HO; i++)
@@ -355,13 +382,63 @@ static inline void normalise(__global float *restrict out, ulong first, int coun
 }
 #endif
 
+#ifdef PROJECT
+/* The projection of tiles first … first+count−1, whose pixels are finished[tile][pixel][c]. */
+static inline void project(const __local float *restrict finished,
+                           const __global float *restrict projection,
+                           const __global float *restrict bias, __global float *restrict out,
+                           ulong first, int count, const V *squares)
+{
+#ifdef PIXEL_NORM
+    float scale[PIXELS];
+    find_scales(squares, scale);
+#endif
+    for (int t = 0; t < count; t++) {
+        struct place place = find_tile(first + t);
+        V sums[PROJECT][16];
+        UNROLL for (int p = 0; p < 16; p++)
+            UNROLL for (int r = 0; r < PROJECT; r++) sums[r][p] = (V)0.0f;
+        UNROLL for (int p = 0; p < MADE * MADE; p++)
+        {
+            const __local float *pixel = finished + (t * MADE * MADE + p) * COP;
+            for (int c = 0; c < COP; c += 16) {
+                V x = *(const __local V *)(pixel + c);
+#ifdef PIXEL_NORM
+                x *= (V)scale[t * MADE * MADE + p];
+#endif
+                UNROLL for (int r = 0; r < PROJECT; r++)
+                    sums[r][p] = fma(x, LOAD(projection + r * COP + c), sums[r][p]);
+            }
+        }
+        int y0 = place.y * MADE, x0 = place.x * MADE;
+        for (int r = 0; r < PROJECT; r++) {
+            float lanes[16];
+            vstore16(apply(sum_each(sums[r]) + (V)bias[r], PROJECT_ACT, PROJECT_ACT_A,
+                           PROJECT_ACT_B), 0, lanes);
+            __global float *plane = out + (place.sample * PROJECT + r) * HO * WO;
+            UNROLL for (int i = 0; i < MADE; i++)
+                UNROLL for (int j = 0; j < MADE; j++)
+                    if (!EDGES || (y0 + i < HO && x0 + j < WO))
+                        plane[(size_t)(y0 + i) * WO + x0 + j] = lanes[i * MADE + j];
+        }
+    }
+}
+#endif
+
 #ifndef STAGED
 __kernel GROUP void winograd(const __global float *restrict in,
                              const __global float *restrict weights,
                              const __global float *restrict bias,
-                             const __global float *restrict residual, __global float *restrict out,
-                             ulong tiles)
+                             const __global float *restrict residual,
+#ifdef PROJECT
+                             const __global float *restrict projection,
+                             const __global float *restrict projection_bias,
+#endif
+                             __global float *restrict out, ulong tiles)
 {
+#ifdef PROJECT
+    __local float finished[TB * MADE * MADE * COP] __attribute__((aligned(64)));
+#endif
     __local float v[EDGE * EDGE * TB * LDV] __attribute__((aligned(64)));
     __local float m[TB * PRODUCTS * PAN] __attribute__((aligned(64)));
     SQUARES_OF_TILES
@@ -377,13 +454,19 @@ __kernel GROUP void winograd(const __global float *restrict in,
         for (int t = 0; t < count; t++) {
             struct place place = find_tile(first + t);
             size_t at = place.sample * HO * WO * COP + panel * PAN;
+#ifdef PROJECT
+            __local float *to = finished + t * MADE * MADE * COP + panel * PAN;
+#else
+            __global float *to = out + at;
+#endif
             for (int c = 0; c < PAN; c += 16)
                 finish_block(m + t * PRODUCTS * PAN + c, PAN, LOAD(bias + panel * PAN + c),
-                             residual + at + c, out + at + c, place.y * MADE, place.x * MADE,
-                             SQUARES(t));
+                             residual + at + c, to + c, place.y * MADE, place.x * MADE, SQUARES(t));
         }
     }
-#ifdef PIXEL_NORM
+#ifdef PROJECT
+    project(finished, projection, projection_bias, out, first, count, SQUARES(0));
+#elif defined(PIXEL_NORM)
     normalise(out, first, count, squares);
 #endif
 }

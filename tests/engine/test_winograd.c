@@ -21,22 +21,26 @@ struct shape {
     int64_t in, out, height, width, pads[4]; /* channels, sizes, as ONNX orders pads */
     bool upsample, residual, pixel_norm;
     const char *activation;
+    int64_t image; /* channels that a 1×1 convolution and Tanh make of it, 0: none */
 };
 
 static const struct shape plain[] = {
-    {16, 16, 8, 8, {1, 1, 1, 1}, false, false, false, NULL},
-    {20, 33, 7, 10, {1, 1, 1, 1}, false, false, false, "LeakyRelu"},
-    {3, 48, 5, 13, {0, 0, 0, 0}, false, false, false, "Tanh"},
-    {17, 64, 9, 6, {0, 1, 1, 0}, false, false, true, "Relu"},
-    {32, 32, 11, 11, {1, 1, 1, 1}, false, true, false, "Relu"},
-    {64, 16, 16, 5, {2, 2, 2, 2}, false, false, true, "LeakyRelu"},
-    {16, 16, 1, 1, {1, 1, 1, 1}, false, false, false, NULL},
+    {16, 16, 8, 8, {1, 1, 1, 1}, false, false, false, NULL, 0},
+    {20, 33, 7, 10, {1, 1, 1, 1}, false, false, false, "LeakyRelu", 0},
+    {3, 48, 5, 13, {0, 0, 0, 0}, false, false, false, "Tanh", 0},
+    {17, 64, 9, 6, {0, 1, 1, 0}, false, false, true, "Relu", 0},
+    {32, 32, 11, 11, {1, 1, 1, 1}, false, true, false, "Relu", 0},
+    {64, 16, 16, 5, {2, 2, 2, 2}, false, false, true, "LeakyRelu", 0},
+    {16, 16, 1, 1, {1, 1, 1, 1}, false, false, false, NULL, 0},
+    {20, 33, 7, 10, {1, 1, 1, 1}, false, true, false, "LeakyRelu", 4},
+    {32, 16, 12, 9, {1, 1, 1, 1}, false, false, true, "LeakyRelu", 3},
 };
 static const struct shape upsampled[] = {
-    {16, 16, 4, 4, {1, 1, 1, 1}, true, false, false, NULL},
-    {19, 35, 5, 3, {1, 1, 1, 1}, true, false, false, "LeakyRelu"},
-    {64, 32, 7, 6, {1, 1, 1, 1}, true, false, true, "LeakyRelu"},
-    {32, 16, 1, 9, {1, 1, 1, 1}, true, true, false, "Relu"},
+    {16, 16, 4, 4, {1, 1, 1, 1}, true, false, false, NULL, 0},
+    {19, 35, 5, 3, {1, 1, 1, 1}, true, false, false, "LeakyRelu", 0},
+    {64, 32, 7, 6, {1, 1, 1, 1}, true, false, true, "LeakyRelu", 0},
+    {32, 16, 1, 9, {1, 1, 1, 1}, true, true, false, "Relu", 0},
+    {16, 64, 3, 5, {1, 1, 1, 1}, true, false, true, "LeakyRelu", 3},
 };
 
 static void constant(struct model *model, const char *name, size_t rank, const int64_t *dims)
@@ -46,6 +50,15 @@ static void constant(struct model *model, const char *name, size_t rank, const i
     harness_random(data, count, (uint32_t)count);
     model_floats(model, name, rank, dims, data);
     free(data);
+}
+
+static void add_image(struct model *model, const struct shape *shape)
+{
+    int64_t weights[] = {shape->image, shape->out, 1, 1}, bias[] = {shape->image};
+    constant(model, "image_w", 4, weights);
+    constant(model, "image_b", 1, bias);
+    model_node(model, "Conv", "y image_w image_b", "i");
+    model_node(model, "Tanh", "i", "z");
 }
 
 static void add_pixel_norm(struct model *model)
@@ -94,7 +107,9 @@ static void build(struct model *model, const struct shape *shape)
         model_node(model, "Identity", last, "y");
     if (shape->pixel_norm)
         add_pixel_norm(model);
-    model_output(model, "y");
+    if (shape->image)
+        add_image(model, shape);
+    model_output(model, shape->image ? "z" : "y");
 }
 
 static float *run(struct model *model, const struct conv_candidate *forced, size_t rows,

@@ -188,21 +188,26 @@ void step_define(struct step *step, const char *format, ...)
     step->options[used + 1] = '\0';
 }
 
-static void define_float(struct step *step, const char *name, float number)
+static void define_float(struct step *step, const char *prefix, const char *name, float number)
 {
     if (isfinite(number))
-        step_define(step, "-D%s=(%af)", name, (double)number); /* exact */
+        step_define(step, "-D%s%s=(%af)", prefix, name, (double)number); /* exact */
     else
-        step_define(step, "-D%s=(%sINFINITY)", name, number < 0 ? "-" : "");
+        step_define(step, "-D%s%s=(%sINFINITY)", prefix, name, number < 0 ? "-" : "");
+}
+
+void step_activation_of(struct step *step, const char *prefix, const struct activation *activation)
+{
+    if (activation->kind == ACT_NONE)
+        return;
+    step_define(step, "-D%sACT=%d", prefix, (int)activation->kind);
+    define_float(step, prefix, "ACT_A", activation->a);
+    define_float(step, prefix, "ACT_B", activation->b);
 }
 
 void step_activation(struct step *step, const struct activation *activation)
 {
-    if (activation->kind == ACT_NONE)
-        return;
-    step_define(step, "-DACT=%d", (int)activation->kind);
-    define_float(step, "ACT_A", activation->a);
-    define_float(step, "ACT_B", activation->b);
+    step_activation_of(step, "", activation);
 }
 
 void step_linear(struct step *step, struct count count)

@@ -156,6 +156,8 @@ void step_define(struct step *step, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* -DACT=… -DACT_A=… -DACT_B=…, as the kernels declare them. */
 void step_activation(struct step *step, const struct activation *activation);
+/* The same with a prefix before ACT, for a kernel that applies two. */
+void step_activation_of(struct step *step, const char *prefix, const struct activation *activation);
 /* One dimension over `count` work-items in groups of 64, for kernels that guard. */
 void step_linear(struct step *step, struct count count);
 

@@ -271,10 +271,44 @@ static bool choose(const struct lowering *lowering, const struct node *node, str
                        whole, choice);
 }
 
+/* The narrow convolution that alone reads what `node` makes, if there is one. */
+static bool find_projection(const struct lowering *lowering, const struct node *node,
+                            struct projection *projection)
+{
+    const struct graph *graph = lowering->graph;
+    int value = node->outputs[0];
+    if (graph->values[value].uses != 1)
+        return false;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *user = &graph->nodes[i];
+        struct error ignored;
+        if (!user->dead && user->op == node->op && user->inputs[0] == value &&
+            !user->fused.residual && conv_read(graph, user, &projection->conv, &ignored) == 0 &&
+            is_narrow(lowering, user, &projection->conv)) {
+            projection->node = user;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int lower_transformed(struct lowering *lowering, struct node *node, const struct conv *conv,
+                             const struct conv_candidate *choice, bool normalise, struct error *err)
+{
+    struct projection projection;
+    bool projects = (normalise || !node->fused.pixel_norm) &&
+                    winograd_projects(&lowering->target, conv, &choice->winograd) &&
+                    find_projection(lowering, node, &projection);
+    return lower_winograd(lowering, node, conv, choice, normalise, projects ? &projection : NULL,
+                          err);
+}
+
 static int lower_conv(struct lowering *lowering, struct node *node, struct error *err)
 {
     struct conv conv;
     struct conv_candidate choice;
+    if (lowering->of_value[node->outputs[0]][LAYOUT_PLAIN] >= 0)
+        return 0; /* the convolution before it has done it */
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
@@ -287,7 +321,7 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     } else if (lowering->target.blocked &&
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
-                     ? lower_winograd(lowering, node, &conv, &choice, inside, err)
+                     ? lower_transformed(lowering, node, &conv, &choice, inside, err)
                      : lower_tiled(lowering, node, &conv, &choice, inside, err);
     } else {
         inside = false;

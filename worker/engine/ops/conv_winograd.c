@@ -3,8 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TAPS 3
+#define PROJECTED_MOST 64 /* channels that a projection reads */
 #define EDGE_MAX 6
 
 struct form {
@@ -145,12 +147,43 @@ static float *pack_weights(const struct conv *conv, const struct fused *fused,
 }
 
 struct tensors {
-    int in, weights, bias, residual, out, v, m;
+    int in, weights, bias, residual, projection, projection_bias, out, v, m;
 };
 
+/* What a projection keeps of finished pixels in local memory. */
+static size_t finished_bytes(const struct conv *conv, const struct winograd *winograd)
+{
+    const struct form *form = form_of(winograd->form);
+    return (size_t)(winograd->tiles * form->made * form->made) *
+           round_up((size_t)conv->channels_out, CHANNEL_BLOCK) * sizeof(float);
+}
+
+bool winograd_projects(const struct lowering_target *target, const struct conv *conv,
+                       const struct winograd *winograd)
+{
+    return !winograd->staged && conv->channels_out <= PROJECTED_MOST &&
+           winograd_local_bytes(conv, winograd) + finished_bytes(conv, winograd) <=
+               target->local_bytes;
+}
+
+static int make_projection(struct lowering *lowering, const struct projection *projection,
+                           struct tensors *tensors, struct error *err)
+{
+    size_t elements;
+    const struct fused *fused = &projection->node->fused;
+    float *packed = conv_pack_rows(&projection->conv, fused, &elements);
+    int failed = packed ? lower_constant(lowering, packed, elements, &tensors->projection, err)
+                        : error_set(err, E_MEMORY, "no memory for weights");
+    if (failed)
+        return failed;
+    packed = conv_pack_bias(&projection->conv, fused, 0, &elements);
+    return packed ? lower_constant(lowering, packed, elements, &tensors->projection_bias, err)
+                  : error_set(err, E_MEMORY, "no memory for a bias");
+}
+
 static int make_tensors(struct lowering *lowering, struct node *node, const struct conv *conv,
-                        const struct winograd *winograd, struct tensors *tensors,
-                        struct error *err)
+                        const struct winograd *winograd, const struct projection *projection,
+                        struct tensors *tensors, struct error *err)
 {
     size_t elements;
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_CHANNELS_LAST, &tensors->in, err);
@@ -168,8 +201,11 @@ static int make_tensors(struct lowering *lowering, struct node *node, const stru
     if (!failed && node->fused.residual)
         failed = lower_input(lowering, node->fused.residual - 1, LAYOUT_CHANNELS_LAST,
                              &tensors->residual, err);
+    if (!failed && projection)
+        failed = make_projection(lowering, projection, tensors, err);
     if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_CHANNELS_LAST, &tensors->out, err);
+        failed = lower_output(lowering, (projection ? projection->node : node)->outputs[0],
+                              projection ? LAYOUT_PLAIN : LAYOUT_CHANNELS_LAST, &tensors->out, err);
     return failed;
 }
 
@@ -233,7 +269,8 @@ static void define_step(struct step *step, const struct node *node, const struct
 
 static int lower_whole(struct lowering *lowering, struct node *node, const struct conv *conv,
                        const struct winograd *winograd, bool normalise,
-                       const struct tensors *tensors, struct error *err)
+                       const struct projection *projection, const struct tensors *tensors,
+                       struct error *err)
 {
     const struct value *out = node_output(lowering->graph, node, 0);
     struct step *step;
@@ -244,11 +281,22 @@ static int lower_whole(struct lowering *lowering, struct node *node, const struc
     step_tensor(step, tensors->weights);
     step_tensor(step, tensors->bias);
     step_tensor(step, tensors->residual);
+    if (projection) {
+        step_tensor(step, tensors->projection);
+        step_tensor(step, tensors->projection_bias);
+    }
     step_tensor(step, tensors->out);
     define_step(step, node, conv, winograd, normalise,
                 value_rows(out, (size_t)winograd_tiles(conv, winograd->form)));
     step->operations = conv_operations(conv);
     step->executed = winograd_operations(conv, winograd->form);
+    if (projection) {
+        step_define(step, "-DPROJECT=%d", projection->conv.channels_out);
+        step_activation_of(step, "PROJECT_", &projection->node->fused.activation);
+        step->operations += conv_operations(&projection->conv);
+        step->executed += conv_operations(&projection->conv);
+        strncat(step->algorithm, " to image", sizeof step->algorithm - strlen(step->algorithm) - 1);
+    }
     return 0;
 }
 
@@ -291,15 +339,17 @@ static int lower_staged(struct lowering *lowering, struct node *node, const stru
 }
 
 int lower_winograd(struct lowering *lowering, struct node *node, const struct conv *conv,
-                   const struct conv_candidate *choice, bool normalise, struct error *err)
+                   const struct conv_candidate *choice, bool normalise,
+                   const struct projection *projection, struct error *err)
 {
     const struct winograd *winograd = &choice->winograd;
     struct tensors tensors = {0};
-    int failed = make_tensors(lowering, node, conv, winograd, &tensors, err);
+    int failed = make_tensors(lowering, node, conv, winograd, projection, &tensors, err);
     if (!failed)
         failed = winograd->staged
                      ? lower_staged(lowering, node, conv, winograd, normalise, &tensors, err)
-                     : lower_whole(lowering, node, conv, winograd, normalise, &tensors, err);
+                     : lower_whole(lowering, node, conv, winograd, normalise, projection, &tensors,
+                                   err);
     if (failed)
         return failed;
     /* The prediction is for all stages together: it stands beside the multiplication. */

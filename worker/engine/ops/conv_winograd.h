@@ -36,9 +36,20 @@ size_t winograd_local_bytes(const struct conv *conv, const struct winograd *wino
 /* Operations that the multiplication does for one row (a multiply-add is two). */
 double winograd_operations(const struct conv *conv, enum winograd_form form);
 
-/* Emits the steps of a Conv node that fits; `normalise`: with its pixel norm. */
+/* A 1×1 convolution to an image's few channels, the only reader of another's output. */
+struct projection {
+    const struct node *node;
+    struct conv conv;
+};
+
+/* True if the kernel can apply one at its end: nothing else of the convolution is then stored. */
+bool winograd_projects(const struct lowering_target *target, const struct conv *conv,
+                       const struct winograd *winograd);
+
+/* Emits the steps of a Conv node that fits; `normalise`: with its pixel norm; `projection`: with that
+ * at its end, or NULL. */
 MUST_CHECK int lower_winograd(struct lowering *lowering, struct node *node, const struct conv *conv,
                               const struct conv_candidate *choice, bool normalise,
-                              struct error *err);
+                              const struct projection *projection, struct error *err);
 
 #endif
