@@ -177,6 +177,41 @@ static int absorb_batch_norm(struct graph *graph, struct node *node, struct erro
     return failed;
 }
 
+/* True if a value is a constant with one element for each of `channels` of an image. */
+static bool is_per_channel(const struct value *value, int64_t channels)
+{
+    if (!value->data || value->type != VALUE_FLOAT || value->rank < 3 || value->rank > 4 ||
+        value_elements(value) != channels)
+        return false;
+    return value->dims[value->rank - 3] == channels;
+}
+
+/* Conv + Add of a constant a channel, where exporters do not write the bias as the convolution's own. */
+static int absorb_bias(struct graph *graph, struct node *node, struct error *err)
+{
+    struct node *user = only_user(graph, node);
+    const struct value *out = node_output(graph, node, 0);
+    const struct value *weights = node->input_count > 1 ? node_input(graph, node, 1) : NULL;
+    if (!is_conv(node) || !user || out->rank != 4 || !weights || !weights->data ||
+        !node_is_binary(user, BINARY_ADD) || user->input_count != 2 || is_op(user, "Mean") ||
+        user->fused.activation.kind != ACT_NONE || graph->opset < 7 || node->fused.scale)
+        return 0;
+    const struct value *bias = node_input(graph, user, user->inputs[0] == node->outputs[0]);
+    if (!is_per_channel(bias, out->dims[1]))
+        return 0;
+    size_t channels = (size_t)out->dims[1];
+    node->fused.scale = malloc(channels * sizeof(float));
+    node->fused.shift = malloc(channels * sizeof(float));
+    if (!node->fused.scale || !node->fused.shift)
+        return error_set(err, E_MEMORY, "no memory for a bias of %zu channels", channels);
+    for (size_t c = 0; c < channels; c++) {
+        node->fused.scale[c] = 1.0f;
+        node->fused.shift[c] = ((const float *)bias->data)[c];
+    }
+    absorb(graph, node, user);
+    return 0;
+}
+
 /* Conv + Add of a tensor that is there before the convolution runs. */
 static void absorb_residual(struct graph *graph, struct node *node)
 {
@@ -294,6 +329,8 @@ static void absorb_pad(struct graph *graph, struct node *node)
 static int fuse_node(struct graph *graph, struct node *node, struct error *err)
 {
     int failed = absorb_batch_norm(graph, node, err);
+    if (!failed)
+        failed = absorb_bias(graph, node, err);
     if (failed)
         return node_error(graph, node, failed, err);
     if (is_conv(node) || is_dense(graph, node)) {

@@ -280,6 +280,11 @@ int lower_input(struct lowering *lowering, int value, enum layout layout, int *t
     return 0;
 }
 
+void lower_absorb(struct lowering *lowering, const struct node *node)
+{
+    lowering->graph->nodes[node - lowering->graph->nodes].dead = true;
+}
+
 bool lower_is_channels_last(const struct lowering *lowering, int value)
 {
     return lowering->of_value[value][LAYOUT_PLAIN] < 0 &&

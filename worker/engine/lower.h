@@ -140,6 +140,9 @@ MUST_CHECK int lower_scratch(struct lowering *lowering, struct count elements, s
 MUST_CHECK int lower_step(struct lowering *lowering, const char *file, const char *kernel,
                           int output, struct step **step, struct error *err);
 
+/* The step of a node before it does this node's work as well: it is dead from now on. */
+void lower_absorb(struct lowering *lowering, const struct node *node);
+
 /* True if the value exists channels-last and not plain. */
 bool lower_is_channels_last(const struct lowering *lowering, int value);
 /* True if whoever uses `value` wants it plain: it is a graph output, or used by views and products. */

@@ -16,6 +16,7 @@ struct binary_blocked {
 /* True, and how, if the node can run so. */
 bool binary_blocked_fits(const struct lowering *lowering, const struct node *node, enum binary which,
                          struct binary_blocked *blocked);
+/* With the node, those are lowered that may follow it in one pass over the image. */
 MUST_CHECK int lower_binary_blocked(struct lowering *lowering, struct node *node, enum binary which,
                                     const struct binary_blocked *blocked, struct error *err);
 

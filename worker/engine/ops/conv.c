@@ -299,6 +299,8 @@ static int lower_transformed(struct lowering *lowering, struct node *node, const
     bool projects = (normalise || !node->fused.pixel_norm) &&
                     winograd_projects(&lowering->target, conv, &choice->winograd) &&
                     find_projection(lowering, node, &projection);
+    if (projects)
+        lower_absorb(lowering, projection.node);
     return lower_winograd(lowering, node, conv, choice, normalise, projects ? &projection : NULL,
                           err);
 }
@@ -307,8 +309,6 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
 {
     struct conv conv;
     struct conv_candidate choice;
-    if (lowering->of_value[node->outputs[0]][LAYOUT_PLAIN] >= 0)
-        return 0; /* the convolution before it has done it */
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
