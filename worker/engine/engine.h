@@ -32,7 +32,7 @@ struct engine_tensor_info {
 
 struct engine_options {
     /* What the outputs may be off by, as a share of their range. From 1e-3 on, 3×3 convolutions may run as
-     * Winograd's F(4×4,3×3). 0: ENGINE_TOLERANCE. */
+     * Winograd's F(4×4,3×3), also behind an upsampling. 0: ENGINE_TOLERANCE. */
     double tolerance;
 };
 
@@ -113,7 +113,7 @@ MUST_CHECK int engine_profile(struct engine_network *network, size_t rows, const
 /* Prints the fused graph as a table, one line a step: operator, node, algorithm or kernel, output's shape,
  * MFLOP a row by definition, bytes, the cost model's time where it has one, and, if `milliseconds`
  * (engine_profile's, at the full batch) is not NULL, times, and rates of the multiply-adds really done as
- * a share of `peak_gflops` (engine_peak's; 0: unknown). */
+ * a share of `peak_gflops` (engine_peak's; 0: unknown), of each step and of the whole. */
 void engine_print_plan(const struct engine_network *network, const double *milliseconds,
                        double peak_gflops, FILE *out);
 

@@ -65,13 +65,14 @@ static void print_step(const struct engine_network *network, size_t i, const dou
 void engine_print_plan(const struct engine_network *network, const double *milliseconds,
                        double peak_gflops, FILE *out)
 {
-    double sum = 0;
+    double sum = 0, executed = 0, rows = (double)network->batch;
     fprintf(out, "%3s %-17s %-30s %-27s %-18s %9s %10s %9s", "", "operator", "node", "algorithm",
             "output", "MFLOP/row", "bytes", "model ms");
     fputs(milliseconds ? "        ms GFLOP/s   peak\n" : "\n", out);
     for (size_t i = 0; i < network->lowering.step_count; i++) {
         print_step(network, i, milliseconds, peak_gflops, out);
         sum += milliseconds ? milliseconds[i] : 0;
+        executed += network->lowering.steps[i].executed * rows * 1e-6; /* MFLOP */
     }
     struct engine_cost cost;
     engine_cost(network, &cost);
@@ -80,6 +81,9 @@ void engine_print_plan(const struct engine_network *network, const double *milli
             (double)cost.scratch_bytes / 1e6, network->batch);
     if (milliseconds)
         fprintf(out, ", %.3f ms", sum);
+    if (milliseconds && peak_gflops > 0 && sum > 0)
+        fprintf(out, ", %.0f GFLOP/s of multiply-adds done: %.0f %% of the peak", executed / sum,
+                100 * executed / sum / peak_gflops);
     fputc('\n', out);
 }
 

@@ -92,12 +92,15 @@ static int print_plan(struct bench *bench, struct engine_network *network, size_
                       const cl_mem *in, struct error *err)
 {
     const cl_mem out[16] = {NULL};
+    double peak = 0;
     double *milliseconds = calloc(engine_step_count(network), sizeof *milliseconds);
     if (!milliseconds)
         return error_set(err, E_MEMORY, "no memory for times");
     int failed = engine_profile(network, batch, in, out, (size_t)bench->rounds, milliseconds, err);
     if (!failed)
-        engine_print_plan(network, milliseconds, 0, stdout);
+        failed = engine_peak(bench->device, &peak, err);
+    if (!failed)
+        engine_print_plan(network, milliseconds, peak, stdout);
     free(milliseconds);
     return failed;
 }
