@@ -67,9 +67,12 @@ static unsigned speakers(enum wire_type type)
     case WIRE_JOB_CANCEL:
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
+    case WIRE_JOB_ORDER:
     case WIRE_WORKER_LIST:
         return CLIENTS;
     case WIRE_WORKER_ORDER:
+    case WIRE_USER_LIST:
+    case WIRE_USER_SET:
         return BIT(KEY_ADMIN);
     case WIRE_HELLO:
     case WIRE_HEARTBEAT:
@@ -91,11 +94,13 @@ static unsigned speakers(enum wire_type type)
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:
     case WIRE_FAILURE_INFO:
+    case WIRE_USER_INFO:
     case WIRE_SUBMITTED:
     case WIRE_BUNDLE_ADDED:
     case WIRE_JOBS:
     case WIRE_JOB_STATE:
     case WIRE_FAILURES:
+    case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:
     case WIRE_WELCOME:

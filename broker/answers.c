@@ -96,6 +96,29 @@ int answer_failures(struct broker *b, const struct reply *reply, struct error *e
     return rc;
 }
 
+int answer_users(struct broker *b, const struct reply *reply, struct error *err)
+{
+    size_t count = HASH_CNT(by_name, b->farm.users), n = 0;
+    struct wire_user_info *infos = calloc(count ? count : 1, sizeof *infos);
+    struct farm_user *user, *next;
+    if (!infos)
+        return error_set(err, E_MEMORY, "no memory for %zu users", count);
+    HASH_ITER (by_name, b->farm.users, user, next)
+        if (n < LIMIT_LIST)
+            infos[n++] = (struct wire_user_info){
+                .user = user->name,
+                .share = user->share,
+                .jobs = farm_user_jobs(&b->farm, user),
+                .most_jobs = user->most_jobs,
+                .tasks = farm_user_tasks(&b->farm, user),
+                .most_tasks = user->most_tasks,
+            };
+    struct wire_users body = {reply->request, WIRE_LIST(infos, n)};
+    int rc = socket_send(b->socket, &reply->to, WIRE_USERS, &body, err);
+    free(infos);
+    return rc;
+}
+
 /* ---- workers ---- */
 
 static const char *worker_state(const struct farm_worker *worker)

@@ -65,6 +65,12 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return watch_add(b, from, *request, (int64_t)WIRE_BODY(m, job_watch)->job, err);
     case WIRE_JOB_CANCEL:
         return client_job_cancel(b, from, WIRE_BODY(m, job_cancel), err);
+    case WIRE_JOB_ORDER:
+        return client_job_order(b, from, WIRE_BODY(m, job_order), err);
+    case WIRE_USER_LIST:
+        return ask(b, from, WIRE_USERS, *request, 0);
+    case WIRE_USER_SET:
+        return client_user_set(b, from, WIRE_BODY(m, user_set), err);
     case WIRE_JOB_RETRY:
         return client_job_retry(b, from, WIRE_BODY(m, job_retry), err);
     case WIRE_JOB_FAILURES:
@@ -91,6 +97,9 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOB_SHOW:
     case WIRE_JOB_WATCH:
     case WIRE_JOB_CANCEL:
+    case WIRE_JOB_ORDER:
+    case WIRE_USER_LIST:
+    case WIRE_USER_SET:
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
     case WIRE_WORKER_LIST:
@@ -119,11 +128,13 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:
     case WIRE_FAILURE_INFO:
+    case WIRE_USER_INFO:
     case WIRE_SUBMITTED:
     case WIRE_BUNDLE_ADDED:
     case WIRE_JOBS:
     case WIRE_JOB_STATE:
     case WIRE_FAILURES:
+    case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:
     case WIRE_WELCOME:
@@ -142,12 +153,13 @@ static int handle(struct broker *b, const struct socket_identity *from,
 /* E_NOT_FOUND where the message is about a job that its sender may not see: as if there were none,
  * so that numbers tell nothing. */
 static int check_job(struct broker *b, const struct socket_identity *from,
-                     const struct wire_message *m, struct error *err)
+                     const struct wire_message *m, const char *field, struct error *err)
 {
     uint64_t id;
     struct wire_job_info *info = NULL;
     size_t count = 0;
-    if (access_is_local(&b->access, from) || !wire_find_uint(m, "job", &id))
+    if (access_is_local(&b->access, from) || !wire_find_uint(m, field, &id) ||
+        id == 0)
         return 0;
     const struct farm_job *job = farm_find_job(&b->farm, (int64_t)id);
     if (job && access_sees(&b->access, from, job->owner))
@@ -165,7 +177,9 @@ static int admit(struct broker *b, const struct socket_identity *from, const str
 {
     int rc = access_check(&b->access, from, m->type, err);
     if (rc == 0)
-        rc = check_job(b, from, m, err);
+        rc = check_job(b, from, m, "job", err);
+    if (rc == 0)
+        rc = check_job(b, from, m, "after", err);
     if (rc < 0 && !wire_find_uint(m, "request", request))
         *request = 0;
     return rc;
@@ -268,6 +282,7 @@ static void serve_round(struct broker *b)
     int64_t grace = read < ROUND_MESSAGES ? 0 : b->options.silence_ms * CLOCK_MILLISECOND;
     if (!b->doomed)
         peer_expire(b, clock_now() - grace);
+    lifecycle_follow(b);
     if (commit(b) < 0)
         return;
     watch_tell(b, clock_now());
@@ -362,6 +377,8 @@ static int advance_all(struct broker *b)
     struct farm_job *job, *next;
     HASH_ITER (by_id, b->farm.jobs, job, next)
         lifecycle_advance(b, job);
+    b->follow = true; /* a job may have ended just before the end of the broker before */
+    lifecycle_follow(b);
     return commit(b);
 }
 

@@ -54,6 +54,7 @@ struct broker {
     struct reply *outbox, **outbox_end;
     struct watch *watches;
     size_t watch_count;
+    bool follow;                   /* a job has ended that others may follow */
     int64_t next_expiry;           /* no worker is overdue before */
     size_t expected;               /* workers of the broker before that have not said hello yet */
     int64_t expected_until;        /* while there are any, nothing is leased before */
@@ -82,6 +83,7 @@ void outbox_free(struct broker *b);
 MUST_CHECK int answer_job(struct broker *b, const struct socket_identity *to, uint64_t request,
                           int64_t job, struct error *err);
 MUST_CHECK int answer_jobs(struct broker *b, const struct reply *reply, struct error *err);
+MUST_CHECK int answer_users(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_failures(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_workers(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_scores(struct broker *b, const struct reply *reply, struct error *err);
@@ -106,6 +108,10 @@ MUST_CHECK int client_bundle_add(struct broker *b, const struct socket_identity 
                                  const struct wire_bundle_add *add, struct error *err);
 MUST_CHECK int client_job_cancel(struct broker *b, const struct socket_identity *from,
                                  const struct wire_job_cancel *cancel, struct error *err);
+MUST_CHECK int client_job_order(struct broker *b, const struct socket_identity *from,
+                                const struct wire_job_order *order, struct error *err);
+MUST_CHECK int client_user_set(struct broker *b, const struct socket_identity *from,
+                               const struct wire_user_set *set, struct error *err);
 MUST_CHECK int client_job_retry(struct broker *b, const struct socket_identity *from,
                                 const struct wire_job_retry *retry, struct error *err);
 
@@ -159,6 +165,12 @@ void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage);
 bool lifecycle_advance(struct broker *b, struct farm_job *job);
 /* Cancels what has not ended; the job is freed. */
 void lifecycle_cancel(struct broker *b, struct farm_job *job);
+/* Pauses a running job, whose tasks go back, or resumes a paused one. E_STATE, and nothing is done.
+ */
+MUST_CHECK int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_event event,
+                               struct error *err);
+/* Starts, or fails, the jobs that follow one that has ended. */
+void lifecycle_follow(struct broker *b);
 /* A failed attempt of a range that nobody holds any more: it is tried again, halved, or set aside.
  * The stage's job may be freed. */
 void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct attempt *attempt);

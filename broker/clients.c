@@ -1,4 +1,4 @@
-/* What clients ask for that writes: a job to run, a job to end. */
+/* What clients ask for that writes: jobs to run, to end, to rank; users' shares. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +7,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/jobs.h"
+#include "db/users.h"
+
+#define PRIORITY_MOST 100
+
+/* A job that is not open: E_NOT_FOUND, or its state in the database. */
+static int find_closed(struct broker *b, uint64_t job, char state[LIMIT_NAME_BYTES],
+                       struct error *err);
 
 /* ---- submit ---- */
 
@@ -16,9 +23,10 @@ static int insert_variant(struct broker *b, const struct farm_stage *stage, uint
 {
     struct buffer text;
     buffer_init(&text, LIMIT_TEXT_BYTES);
-    int rc = stage->spec->kind == SPEC_EDIT || v > 0
-                 ? spec_describe_distance(stage->spec, shows->distance, shows->projected, &text, err)
-                 : buffer_printf(&text, err, "as sampled");
+    int rc =
+        stage->spec->kind == SPEC_EDIT || v > 0
+            ? spec_describe_distance(stage->spec, shows->distance, shows->projected, &text, err)
+            : buffer_printf(&text, err, "as sampled");
     if (rc == 0)
         rc = jobs_insert_variant(b->db, stage->id, v, shows, (const char *)text.data, err);
     buffer_free(&text);
@@ -72,6 +80,10 @@ static int insert_job(struct broker *b, const char *owner, struct farm_job *job,
         .spec = job->text,
         .seed = job->spec->seed,
         .submitted_ms = clock_wall_ms(),
+        .priority = job->priority,
+        .interactive = job->interactive,
+        .after = job->after,
+        .deadline_ms = job->deadline_ms,
     };
     int rc = broker_write(b, err);
     if (rc == 0)
@@ -108,15 +120,61 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
     return rc;
 }
 
-static int check_owner(const struct broker *b, const char *owner, struct error *err)
+static int check_priority(int64_t priority, struct error *err)
 {
-    size_t open = farm_jobs_of(&b->farm, owner);
-    if (open < LIMIT_OWNER_JOBS)
+    if (priority >= -PRIORITY_MOST && priority <= PRIORITY_MOST)
         return 0;
-    return error_set(
-        err, E_LIMIT,
-        "%s has %zu open jobs, more than LIMIT_OWNER_JOBS, which is %d, are not allowed", owner,
-        open, LIMIT_OWNER_JOBS);
+    return error_set(err, E_INVALID, "priority: %lld, expected %d to %d", (long long)priority,
+                     -PRIORITY_MOST, PRIORITY_MOST);
+}
+
+/* What it follows is open, or done. */
+static int take_after(struct broker *b, uint64_t after, struct farm_job *job, struct error *err)
+{
+    char state[LIMIT_NAME_BYTES];
+    job->after = (int64_t)after;
+    if (after == 0)
+        return 0;
+    if (farm_find_job(&b->farm, (int64_t)after)) {
+        job->after_state = FARM_AFTER_OPEN;
+        return 0;
+    }
+    int rc = find_closed(b, after, state, err);
+    if (rc == 0 && strcmp(state, states_job_name(STATES_JOB_DONE)) != 0)
+        rc = error_set(err, E_STATE, "after: job %llu is %s", (unsigned long long)after, state);
+    return rc;
+}
+
+static int take_rank(struct broker *b, const struct wire_submit *submit, struct farm_job *job,
+                     struct error *err)
+{
+    int rc = check_priority(submit->priority, err);
+    if (rc == 0 && submit->deadline_ms && submit->deadline_ms <= clock_wall_ms())
+        rc = error_set(err, E_INVALID, "deadline: lies %lld s in the past",
+                       (long long)((clock_wall_ms() - submit->deadline_ms) / 1000));
+    job->priority = (int32_t)submit->priority;
+    job->interactive = submit->interactive;
+    job->deadline_ms = submit->deadline_ms;
+    return rc < 0 ? rc : take_after(b, submit->after, job, err);
+}
+
+static int check_limits(struct broker *b, const struct farm_job *job, struct error *err)
+{
+    struct farm_user *user;
+    int rc = farm_user(&b->farm, job->owner, &user, err);
+    if (rc < 0)
+        return rc;
+    uint64_t jobs = farm_user_jobs(&b->farm, user);
+    uint64_t tasks = farm_user_tasks(&b->farm, user), more = farm_job_tasks(job);
+    if (jobs >= user->most_jobs)
+        return error_set(err, E_LIMIT, "%s has %llu open jobs, %llu are allowed", user->name,
+                         (unsigned long long)jobs, (unsigned long long)user->most_jobs);
+    if (more > user->most_tasks || tasks > user->most_tasks - more)
+        return error_set(err, E_LIMIT,
+                         "%s has %llu tasks queued and this job has %llu, %llu are allowed",
+                         user->name, (unsigned long long)tasks, (unsigned long long)more,
+                         (unsigned long long)user->most_tasks);
+    return 0;
 }
 
 int client_submit(struct broker *b, const struct socket_identity *from,
@@ -124,18 +182,21 @@ int client_submit(struct broker *b, const struct socket_identity *from,
 {
     struct farm_job *job = NULL;
     const char *owner = access_owner(&b->access, from, submit->owner);
-    int rc = check_owner(b, owner, err);
-    if (rc == 0)
-        rc = make_job(b, submit->spec, &job, err);
+    int rc = make_job(b, submit->spec, &job, err);
     if (rc < 0)
         return rc;
     snprintf(job->owner, sizeof job->owner, "%s", owner);
-    rc = insert_job(b, owner, job, err);
+    rc = take_rank(b, submit, job, err);
+    if (rc == 0)
+        rc = check_limits(b, job, err);
+    if (rc == 0)
+        rc = insert_job(b, owner, job, err);
+    if (rc == 0 && (rc = farm_add_job(&b->farm, job, err)) < 0)
+        broker_doomed(b, rc, err);
     if (rc < 0) {
         farm_free_job(&job);
         return rc;
     }
-    farm_add_job(&b->farm, job);
     log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, owner,
              job->spec->stages_count);
     outbox_put(b,
@@ -157,7 +218,6 @@ static void tell_job(struct broker *b, const struct socket_identity *to, uint64_
                NULL);
 }
 
-/* A job that is not open: E_NOT_FOUND, or its state in the database. */
 static int find_closed(struct broker *b, uint64_t job, char state[LIMIT_NAME_BYTES],
                        struct error *err)
 {
@@ -186,6 +246,70 @@ int client_job_cancel(struct broker *b, const struct socket_identity *from,
     return rc < 0 ? rc
                   : error_set(err, E_STATE, "job %llu is %s already",
                               (unsigned long long)cancel->job, state);
+}
+
+static int set_priority(struct broker *b, struct farm_job *job, int64_t priority, struct error *err)
+{
+    int rc = check_priority(priority, err);
+    if (rc < 0)
+        return rc;
+    rc = broker_write(b, err);
+    if (rc == 0)
+        rc = jobs_set_priority(b->db, job->id, priority, err);
+    if (rc < 0)
+        return broker_doomed(b, rc, err);
+    job->priority = (int32_t)priority;
+    job->version++;
+    return 0;
+}
+
+int client_job_order(struct broker *b, const struct socket_identity *from,
+                     const struct wire_job_order *order, struct error *err)
+{
+    struct farm_job *job = farm_find_job(&b->farm, (int64_t)order->job);
+    char state[LIMIT_NAME_BYTES];
+    int rc = job ? 0 : find_closed(b, order->job, state, err);
+    if (rc == 0 && !job)
+        rc = error_set(err, E_STATE, "job %llu is %s already", (unsigned long long)order->job,
+                       state);
+    if (rc < 0)
+        return rc;
+    if (strcmp(order->order, "pause") == 0)
+        rc = lifecycle_order(b, job, STATES_JOB_PAUSE, err);
+    else if (strcmp(order->order, "resume") == 0)
+        rc = lifecycle_order(b, job, STATES_JOB_RESUME, err);
+    else if (strcmp(order->order, "priority") == 0)
+        rc = set_priority(b, job, order->value, err);
+    else
+        rc = error_set(err, E_INVALID, "order: \"%s\", expected pause, resume or priority",
+                       order->order);
+    if (rc == 0)
+        tell_job(b, from, order->request, order->job);
+    return rc;
+}
+
+int client_user_set(struct broker *b, const struct socket_identity *from,
+                    const struct wire_user_set *set, struct error *err)
+{
+    struct farm_user *user;
+    const struct users_row row = {set->user, set->share, set->jobs, set->tasks};
+    if (!(set->share >= 0.001 && set->share <= 1000))
+        return error_set(err, E_INVALID, "share: %g, expected 0.001 to 1000", set->share);
+    if (set->user[0] == '\0')
+        return error_set(err, E_INVALID, "user: is empty");
+    int rc = farm_user(&b->farm, set->user, &user, err);
+    if (rc < 0)
+        return rc;
+    rc = broker_write(b, err);
+    if (rc == 0)
+        rc = users_set(b->db, &row, err);
+    if (rc < 0)
+        return broker_doomed(b, rc, err);
+    user->share = set->share;
+    user->most_jobs = set->jobs;
+    user->most_tasks = set->tasks;
+    outbox_put(b, &(struct reply){.to = *from, .type = WIRE_USERS, .request = set->request}, NULL);
+    return 0;
 }
 
 static int retry_failed(struct broker *b, uint64_t id, struct error *err)

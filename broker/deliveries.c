@@ -103,6 +103,8 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
     }
     worker->tasks_done++;
     worker_succeeded(worker, stage);
+    farm_took(stage, WIRE_ITEMS(result->task, task)->count,
+              WIRE_ITEMS(result->metrics, stage_metrics)->total_ms / 1000);
     stage->job->version++;
     farm_rate_add(&stage->rate, clock_now(), WIRE_ITEMS(result->task, task)->count);
 }

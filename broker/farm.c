@@ -109,22 +109,19 @@ int farm_make_job(struct farm_bundle *bundle, struct spec **spec, const char *te
     return rc;
 }
 
-void farm_add_job(struct farm *farm, struct farm_job *job)
+int farm_add_job(struct farm *farm, struct farm_job *job, struct error *err)
 {
+    int rc = farm_user(farm, job->owner, &job->user, err);
+    if (rc < 0)
+        return rc;
     HASH_ADD(by_id, farm->jobs, id, sizeof job->id, job);
     for (uint32_t i = 0; i < job->spec->stages_count; i++) {
         struct farm_stage *stage = &job->stages[i];
         HASH_ADD(by_id, farm->stages, id, sizeof stage->id, stage);
     }
-    if (!farm->turn) {
-        farm->turn = job->next = job->previous = job;
-        return;
-    }
-    /* Before the one whose turn it is: the last to have its turn. */
-    job->next = farm->turn;
-    job->previous = farm->turn->previous;
-    job->previous->next = job;
-    job->next->previous = job;
+    job->turn = ++farm->turns;
+    farm->interactive += job->interactive;
+    return 0;
 }
 
 void farm_remove_job(struct farm *farm, struct farm_job *job)
@@ -132,10 +129,7 @@ void farm_remove_job(struct farm *farm, struct farm_job *job)
     HASH_DELETE(by_id, farm->jobs, job);
     for (uint32_t i = 0; i < job->spec->stages_count; i++)
         HASH_DELETE(by_id, farm->stages, &job->stages[i]);
-    job->previous->next = job->next;
-    job->next->previous = job->previous;
-    if (farm->turn == job)
-        farm->turn = job->next == job ? NULL : job->next;
+    farm->interactive -= job->interactive;
 }
 
 void farm_free_job(struct farm_job **job)
@@ -164,14 +158,6 @@ struct farm_stage *farm_find_stage(struct farm *farm, int64_t id)
     struct farm_stage *stage = NULL;
     HASH_FIND(by_id, farm->stages, &id, sizeof id, stage);
     return stage;
-}
-
-size_t farm_jobs_of(const struct farm *farm, const char *owner)
-{
-    size_t count = 0;
-    for (const struct farm_job *job = farm->jobs; job; job = job->by_id.next)
-        count += strcmp(job->owner, owner) == 0;
-    return count;
 }
 
 /* ---- rates ---- */
@@ -227,10 +213,15 @@ void farm_free(struct farm *farm)
         HASH_DELETE(by_session, farm->sessions, worker);
         free_worker(worker);
     }
-    while (farm->turn) {
-        struct farm_job *job = farm->turn;
+    while (farm->jobs) {
+        struct farm_job *job = farm->jobs;
         farm_remove_job(farm, job);
         farm_free_job(&job);
+    }
+    struct farm_user *user, *next_user;
+    HASH_ITER (by_name, farm->users, user, next_user) {
+        HASH_DELETE(by_name, farm->users, user);
+        free(user);
     }
     while (farm->bundles) {
         struct farm_bundle *next = farm->bundles->next;

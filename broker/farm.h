@@ -38,6 +38,25 @@ struct farm_rate { /* indices done in each of the last seconds */
 
 struct farm_job;
 
+#define FARM_USER_JOBS LIMIT_OWNER_JOBS /* open jobs of a user, unless somebody says otherwise */
+#define FARM_USER_TASKS ((uint64_t)1 << 40) /* queued tasks */
+
+struct farm_user { /* kept as long as the broker lives */
+    char name[LIMIT_NAME_BYTES + 1];
+    double share;
+    uint64_t most_jobs, most_tasks;
+    double used;   /* seconds of work by its share, on the farm's clock */
+    uint64_t turn; /* of its last task */
+    UT_hash_handle by_name;
+};
+
+/* What a job follows. */
+enum farm_after {
+    FARM_AFTER_NOTHING, /* or what it followed is done */
+    FARM_AFTER_OPEN,
+    FARM_AFTER_ENDED, /* otherwise than done */
+};
+
 struct farm_stage {
     int64_t id;
     uint32_t position;
@@ -48,6 +67,7 @@ struct farm_stage {
     uint32_t variants;
     struct plan plan;
     struct farm_rate rate;
+    double seconds;    /* an index takes, 0: not known */
     int64_t succeeded; /* the worker that did something of it last, 0: none */
     UT_hash_handle by_id;
 };
@@ -60,8 +80,15 @@ struct farm_job {
     char *text; /* the spec as YAML */
     char owner[LIMIT_NAME_BYTES + 1];
     struct farm_stage *stages;
-    uint64_t version;                 /* grows with every change that a watcher would see */
-    struct farm_job *previous, *next; /* a ring, in the order of submission */
+    uint64_t version; /* grows with every change that a watcher would see */
+    struct farm_user *user;
+    int32_t priority;
+    bool interactive;
+    int64_t deadline_ms; /* 0: none */
+    int64_t after;       /* a job, 0: none */
+    enum farm_after after_state;
+    uint64_t turn;   /* of its last task */
+    uint64_t passed; /* the round in which it had nothing for the worker */
     UT_hash_handle by_id;
 };
 
@@ -76,8 +103,9 @@ struct farm_worker;
 struct farm_lease {
     struct farm_stage *stage;
     uint64_t start, count, epoch;
-    int64_t leased_ms;       /* wall clock; 0: adopted */
-    bool fresh;              /* not sent yet */
+    int64_t leased_ms; /* wall clock; 0: adopted */
+    bool fresh;        /* not sent yet */
+    bool urgent;       /* of an interactive job: does not count against the credit for others */
     struct farm_lease *next; /* of the same worker */
 };
 
@@ -88,6 +116,7 @@ struct farm_worker {
     enum farm_worker_state state;
     struct socket_identity identity; /* size 0: not connected; its user is the last that was */
     uint32_t credit, held;
+    uint32_t urgent; /* of the held, beside the others: they have a credit of their own */
     struct farm_lease *leases;
     int64_t last_seen;    /* clock_now() */
     int64_t last_seen_ms; /* wall clock */
@@ -105,7 +134,10 @@ struct farm {
     struct farm_bundle *bundles;
     struct farm_job *jobs;          /* map by id */
     struct farm_stage *stages;      /* map by id */
-    struct farm_job *turn;          /* whose job the next task is taken from; NULL: none is open */
+    struct farm_user *users;        /* map by name */
+    double clock;                   /* of fair shares: where the task leased last began */
+    uint64_t turns, rounds;         /* counted up */
+    size_t interactive;             /* open jobs that are */
     struct farm_worker *sessions;   /* map by session: every worker known */
     struct farm_worker *identities; /* map by identity: connected workers */
     uint64_t epoch;                 /* of the last lease */
@@ -127,17 +159,14 @@ struct farm_bundle *farm_find_bundle(struct farm *farm, int64_t id);
  * spec, and copies `text`. */
 MUST_CHECK int farm_make_job(struct farm_bundle *bundle, struct spec **spec, const char *text,
                              struct farm_job **job, struct error *err);
-/* Puts a job, whose ids and whose stages' ids are set now, last in the order. */
-void farm_add_job(struct farm *farm, struct farm_job *job);
+/* Puts a job, whose ids, stages' ids and owner are set now, last in the order. */
+MUST_CHECK int farm_add_job(struct farm *farm, struct farm_job *job, struct error *err);
 /* Takes it out, without its leases: see farm_drop_leases. NULL pointers are fine in farm_free_job.
  */
 void farm_remove_job(struct farm *farm, struct farm_job *job);
 void farm_free_job(struct farm_job **job);
 struct farm_job *farm_find_job(struct farm *farm, int64_t id);
 struct farm_stage *farm_find_stage(struct farm *farm, int64_t id);
-
-/* How many jobs of that owner are open. */
-size_t farm_jobs_of(const struct farm *farm, const char *owner);
 
 void farm_rate_add(struct farm_rate *rate, int64_t now, uint64_t count);
 double farm_rate_of(const struct farm_rate *rate, int64_t now); /* indices a second */
@@ -158,10 +187,31 @@ struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_id
 void farm_connect(struct farm *farm, struct farm_worker *worker,
                   const struct socket_identity *identity);
 
+/* ---- schedule.c: whose task is next ---- */
+
+/* The user of that name, made if it is new. */
+MUST_CHECK int farm_user(struct farm *farm, const char *name, struct farm_user **user,
+                         struct error *err);
+uint64_t farm_user_jobs(const struct farm *farm, const struct farm_user *user);  /* open */
+uint64_t farm_user_tasks(const struct farm *farm, const struct farm_user *user); /* queued */
+uint64_t farm_job_tasks(const struct farm_job *job);                             /* queued */
+/* Seconds that so many indices take, as far as is known. */
+double farm_seconds(const struct farm_stage *stage, uint64_t count);
+/* Notes what a task took. */
+void farm_took(struct farm_stage *stage, uint64_t count, double seconds);
+/* Whether any job has a task to lease. */
+bool farm_has_work(const struct farm *farm);
+/* Cuts the next task: 1, or 0 where no job has work. What failed last on the worker `avoid` is left
+ * to others. */
+MUST_CHECK int farm_cut(struct farm *farm, int64_t avoid, bool only_interactive,
+                        struct farm_stage **stage, struct interval *range, struct error *err);
+
 /* ---- leases ---- */
 
-/* Cuts a task for a worker that has credit left, one job after the other, the first stage of a job
- * first. 1 and *lease, or 0 where no job has work for it. */
+/* Whether a worker has credit left, for bulk or for interactive work. */
+bool farm_wants(const struct farm *farm, const struct farm_worker *worker);
+/* Cuts a task for a worker that has credit left: 1 and *lease, or 0 where no job has work for it.
+ */
 MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
                           struct farm_lease **lease, struct error *err);
 /* Lends a worker a range that it holds already: 1, or 0 where it is not free, or is none. */

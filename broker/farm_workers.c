@@ -111,37 +111,6 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
 
 /* ---- leases ---- */
 
-static int cut_job(struct farm_job *job, int64_t avoid, struct farm_stage **stage,
-                   struct interval *range, struct error *err)
-{
-    for (uint32_t i = 0; i < job->spec->stages_count; i++) {
-        if (job->stages[i].state != STATES_STAGE_RUNNING)
-            continue;
-        *stage = &job->stages[i];
-        int rc = plan_cut(&(*stage)->plan, avoid, range, err);
-        if (rc != 0)
-            return rc;
-    }
-    return 0;
-}
-
-/* The next task of the farm; the turn passes to the job behind the one that gave it. */
-static int cut_farm(struct farm *farm, int64_t avoid, struct farm_stage **stage,
-                    struct interval *range, struct error *err)
-{
-    struct farm_job *job = farm->turn;
-    int rc = 0;
-    if (!job)
-        return 0;
-    do {
-        rc = cut_job(job, avoid, stage, range, err);
-        job = job->next;
-    } while (rc == 0 && job != farm->turn);
-    if (rc > 0)
-        farm->turn = job;
-    return rc;
-}
-
 bool farm_is_usable(const struct farm_worker *worker)
 {
     return worker->state == FARM_ALIVE && !worker->draining && !worker->aside;
@@ -177,7 +146,16 @@ static struct farm_lease *add_lease(struct farm_worker *worker, const struct far
     made->next = worker->leases;
     worker->leases = made;
     worker->held++;
+    worker->urgent += made->urgent;
     return made;
+}
+
+bool farm_wants(const struct farm *farm, const struct farm_worker *worker)
+{
+    if (!farm_is_usable(worker))
+        return false;
+    return worker->held - worker->urgent < worker->credit ||
+           (farm->interactive > 0 && worker->urgent < worker->credit);
 }
 
 int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
@@ -185,14 +163,16 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
 {
     struct farm_lease made = {.leased_ms = now_ms};
     struct interval range;
-    if (!farm_is_usable(worker) || worker->held >= worker->credit)
+    if (!farm_wants(farm, worker))
         return 0;
-    int rc = cut_farm(farm, is_alone(farm, worker) ? 0 : worker->id, &made.stage, &range, err);
+    int rc = farm_cut(farm, is_alone(farm, worker) ? 0 : worker->id,
+                      worker->held - worker->urgent >= worker->credit, &made.stage, &range, err);
     if (rc <= 0)
         return rc;
     made.start = range.start;
     made.count = range.end - range.start;
     made.epoch = next_epoch(farm);
+    made.urgent = made.stage->job->interactive;
     *lease = add_lease(worker, &made, err);
     return *lease ? 1 : E_MEMORY;
 }
@@ -200,15 +180,19 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
 int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
                const struct wire_held_task *held, struct error *err)
 {
-    if (stage->state != STATES_STAGE_RUNNING || worker->aside)
+    if (stage->state != STATES_STAGE_RUNNING || stage->job->state != STATES_JOB_RUNNING ||
+        worker->aside)
         return 0;
     int rc = plan_take(&stage->plan, held->start, held->count, err);
     if (rc <= 0)
         return rc;
     if (held->epoch > farm->epoch)
         farm->epoch = held->epoch;
-    const struct farm_lease lease = {
-        .stage = stage, .start = held->start, .count = held->count, .epoch = held->epoch};
+    const struct farm_lease lease = {.stage = stage,
+                                     .start = held->start,
+                                     .count = held->count,
+                                     .epoch = held->epoch,
+                                     .urgent = stage->job->interactive};
     return add_lease(worker, &lease, err) ? 1 : E_MEMORY;
 }
 
@@ -228,6 +212,7 @@ static void unlink_lease(struct farm_worker *worker, struct farm_lease *lease)
         at = &(*at)->next;
     *at = lease->next;
     worker->held--;
+    worker->urgent -= lease->urgent;
     free(lease);
 }
 

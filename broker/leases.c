@@ -19,13 +19,17 @@ static bool lease_round(struct broker *b, uint64_t *newest)
     bool any = false;
     HASH_ITER (by_identity, b->farm.identities, worker, next) {
         struct farm_lease *lease;
-        if (!farm_is_usable(worker) || worker->held >= worker->credit)
+        if (!farm_wants(&b->farm, worker))
             continue;
         int rc = farm_lease(&b->farm, worker, clock_wall_ms(), &lease, &err);
         if (rc < 0)
             broker_doomed(b, rc, &err);
-        if (rc <= 0)
+        if (rc < 0)
             return false;
+        if (rc == 0 && !farm_has_work(&b->farm))
+            return false;
+        if (rc == 0)
+            continue; /* another may have credit for what this one has not */
         lease->fresh = true;
         lease->stage->job->version++;
         ++*newest;
@@ -54,6 +58,7 @@ static int send_lease(struct broker *b, const struct farm_worker *worker,
         .input = stage->input ? (uint64_t)stage->input->id : 0,
         .bundle = stage->job->bundle->hash,
         .spec = stage->job->text,
+        .urgent = stage->job->interactive,
         .tasks = WIRE_LIST(tasks, count),
     };
     return socket_send(b->socket, &worker->identity, WIRE_LEASE, &body, err);
@@ -65,7 +70,7 @@ static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_
                       struct error *err)
 {
     struct wire_task tasks[LEASE_MOST];
-    size_t at = LEASE_MOST;
+    size_t at = LEASE_MOST; /* bulk and urgent ones are of different stages */
     for (struct farm_lease *lease = first; lease && at > 0; lease = lease->next)
         if (lease->fresh && lease->stage == first->stage)
             tasks[--at] = lent(b, worker, lease);

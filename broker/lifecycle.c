@@ -49,6 +49,16 @@ static enum states_stage_event end_event(enum states_job_event event)
     return event == STATES_JOB_COMPLETE ? STATES_STAGE_COMPLETE : STATES_STAGE_CANCEL;
 }
 
+static void note_followers(struct broker *b, const struct farm_job *ended)
+{
+    for (struct farm_job *job = b->farm.jobs; job; job = job->by_id.next)
+        if (job->after == ended->id && job->after_state == FARM_AFTER_OPEN) {
+            job->after_state =
+                ended->state == STATES_JOB_DONE ? FARM_AFTER_NOTHING : FARM_AFTER_ENDED;
+            b->follow = true;
+        }
+}
+
 /* Ends a job: what has not ended is cancelled. Frees it. */
 static int end_job(struct broker *b, struct farm_job *job, enum states_job_event event,
                    struct error *err)
@@ -65,6 +75,7 @@ static int end_job(struct broker *b, struct farm_job *job, enum states_job_event
     if (rc < 0)
         return rc;
     log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
+    note_followers(b, job);
     farm_remove_job(&b->farm, job);
     farm_free_job(&job);
     return 0;
@@ -120,17 +131,15 @@ static void age_range(const struct bundle *bundle, double *least, double *most)
     int column = bundle_age_column(bundle, BUNDLE_JUDGE);
     const struct bundle_bins *bins =
         column < 0 ? NULL
-                   : bundle->age_estimators[(uint32_t)column - bundle->attributes_count]
-                         .bins;
+                   : bundle->age_estimators[(uint32_t)column - bundle->attributes_count].bins;
     *least = bins ? bins->first : NAN;
     *most = bins ? bins->last : NAN;
 }
 
 static int measure(struct broker *b, const struct farm_stage *stage, struct error *err)
 {
-    struct measures_order order = {.stage = stage->id,
-                                   .bundle = stage->job->bundle->id,
-                                   .seed = stage->job->spec->seed};
+    struct measures_order order = {
+        .stage = stage->id, .bundle = stage->job->bundle->id, .seed = stage->job->spec->seed};
     age_range(stage->job->bundle->bundle, &order.age_least, &order.age_most);
     return measures_make(b->db, &order, err);
 }
@@ -165,11 +174,24 @@ static int fail_stage(struct broker *b, struct farm_stage *stage, struct error *
     return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
 }
 
+/* The job that this one was to follow did not get done. */
+static int orphan(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    char text[128];
+    snprintf(text, sizeof text, "job %lld, which this one follows, has ended, and is not done",
+             (long long)stage->job->after);
+    return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
+}
+
 static int advance_stage(struct broker *b, struct farm_stage *stage, bool *failed,
                          struct error *err)
 {
     int rc = 0;
-    if (stage->state == STATES_STAGE_WAITING &&
+    if (stage->job->after_state == FARM_AFTER_ENDED && stage->state == STATES_STAGE_WAITING) {
+        *failed = true;
+        return orphan(b, stage, err);
+    }
+    if (stage->state == STATES_STAGE_WAITING && stage->job->after_state == FARM_AFTER_NOTHING &&
         (!stage->input || stage->input->state == STATES_STAGE_DONE))
         rc = start_stage(b, stage, failed, err);
     if (rc < 0 || stage->state != STATES_STAGE_RUNNING)
@@ -199,6 +221,60 @@ bool lifecycle_advance(struct broker *b, struct farm_job *job)
     if (rc < 0)
         broker_doomed(b, rc, &err);
     return !ends;
+}
+
+void lifecycle_follow(struct broker *b)
+{
+    while (b->follow && !b->doomed) {
+        struct farm_job *job, *next;
+        b->follow = false; /* set again where a job ends by this */
+        HASH_ITER (by_id, b->farm.jobs, job, next)
+            if (job->after && job->after_state != FARM_AFTER_OPEN &&
+                job->stages[0].state == STATES_STAGE_WAITING)
+                lifecycle_advance(b, job);
+    }
+}
+
+/* ---- pausing ---- */
+
+/* What is lent of a stage goes back; its workers stop, and nothing counts as an attempt. */
+static int recall(struct broker *b, struct farm_stage *stage, struct error *err)
+{
+    struct farm_worker *worker, *next;
+    int rc = 0;
+    HASH_ITER (by_session, b->farm.sessions, worker, next) {
+        struct farm_lease *after;
+        bool any = false;
+        for (struct farm_lease *lease = worker->leases; rc == 0 && lease; lease = after) {
+            after = lease->next;
+            if (lease->stage != stage)
+                continue;
+            any = true;
+            rc = farm_release(worker, lease, err);
+        }
+        if (any && worker->identity.size)
+            outbox_put(b,
+                       &(struct reply){
+                           .to = worker->identity, .type = WIRE_REVOKE, .id = (uint64_t)stage->id},
+                       NULL);
+    }
+    return rc;
+}
+
+int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_event event,
+                    struct error *err)
+{
+    if (states_job_next(job->state, event) < 0)
+        return error_set(err, E_STATE, "job %lld is %s: %s is not possible", (long long)job->id,
+                         states_job_name(job->state), states_job_event_name(event));
+    int rc = broker_write(b, err);
+    if (rc == 0)
+        rc = states_job_apply(b->db, job->id, &job->state, event, clock_wall_ms(), err);
+    for (uint32_t i = 0; rc == 0 && event == STATES_JOB_PAUSE && i < job->spec->stages_count; i++)
+        rc = recall(b, &job->stages[i], err);
+    job->version++;
+    log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
+    return rc < 0 ? broker_doomed(b, rc, err) : 0;
 }
 
 /* ---- attempts ---- */
@@ -290,8 +366,11 @@ bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed)
         broker_doomed(b, rc, &err);
         return true;
     }
-    if (failed)
-        farm_add_job(&b->farm, job);
+    if (failed && farm_add_job(&b->farm, job, &err) < 0) {
+        broker_doomed(b, err.code, &err);
+        farm_free_job(&job);
+        return true;
+    }
     if (any) {
         job->version++;
         log_info("job %lld: what was set aside is tried again", (long long)job->id);

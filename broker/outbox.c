@@ -67,6 +67,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
         return answer_job(b, &r->to, r->request, (int64_t)r->id, err);
     case WIRE_JOBS:
         return answer_jobs(b, r, err);
+    case WIRE_USERS:
+        return answer_users(b, r, err);
     case WIRE_FAILURES:
         return answer_failures(b, r, err);
     case WIRE_WORKERS:

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/jobs.h"
+#include "db/users.h"
 #include "db/workers.h"
 
 /* ---- progress ---- */
@@ -65,6 +66,15 @@ static int read_stage(void *context, const struct jobs_stage_state *row, struct 
 
 /* ---- jobs ---- */
 
+static enum farm_after after_state(const char *state)
+{
+    if (*state == '\0' || strcmp(state, states_job_name(STATES_JOB_DONE)) == 0)
+        return FARM_AFTER_NOTHING;
+    bool open = strcmp(state, states_job_name(STATES_JOB_RUNNING)) == 0 ||
+                strcmp(state, states_job_name(STATES_JOB_PAUSED)) == 0;
+    return open ? FARM_AFTER_OPEN : FARM_AFTER_ENDED;
+}
+
 static int read_job(struct broker *b, const struct jobs_open *row, struct farm_job **job,
                     struct error *err)
 {
@@ -79,7 +89,14 @@ static int read_job(struct broker *b, const struct jobs_open *row, struct farm_j
     if (rc < 0)
         return rc;
     (*job)->id = row->id;
-    snprintf((*job)->owner, sizeof (*job)->owner, "%s", row->owner);
+    snprintf((*job)->owner, sizeof(*job)->owner, "%s", row->owner);
+    if (!states_job_find(row->state, &(*job)->state))
+        return error_set(err, E_DATABASE, "job %lld: state \"%s\"", (long long)row->id, row->state);
+    (*job)->priority = (int32_t)row->priority;
+    (*job)->interactive = row->interactive;
+    (*job)->deadline_ms = row->deadline_ms;
+    (*job)->after = row->after;
+    (*job)->after_state = after_state(row->after_state);
     rc = jobs_each_stage(b->db, row->id, read_stage, *job, err);
     for (uint32_t i = 0; rc == 0 && i < (*job)->spec->stages_count; i++)
         rc = read_plan(b, &(*job)->stages[i], err);
@@ -113,12 +130,25 @@ static int take_job(void *context, const struct jobs_open *row, struct error *er
     struct broker *b = context;
     struct farm_job *job = NULL;
     int rc = read_job(b, row, &job, err);
+    if (rc == 0)
+        rc = farm_add_job(&b->farm, job, err);
     if (rc < 0) {
         farm_free_job(&job);
         return error_prefix(err, rc, "job %lld cannot be taken up", (long long)row->id);
     }
-    farm_add_job(&b->farm, job);
     log_info("job %lld (%s) is taken up", (long long)job->id, job->spec->name);
+    return 0;
+}
+
+static int take_user(void *context, const struct users_row *row, struct error *err)
+{
+    struct farm_user *user;
+    int rc = farm_user(&((struct broker *)context)->farm, row->name, &user, err);
+    if (rc < 0)
+        return rc;
+    user->share = row->share;
+    user->most_jobs = row->jobs;
+    user->most_tasks = row->tasks;
     return 0;
 }
 
@@ -146,7 +176,9 @@ static int take_worker(void *context, const struct workers_row *row, struct erro
 
 int resume(struct broker *b, struct error *err)
 {
-    int rc = jobs_each_open(b->db, take_job, b, err);
+    int rc = users_each(b->db, take_user, b, err);
+    if (rc == 0)
+        rc = jobs_each_open(b->db, take_job, b, err);
     if (rc == 0)
         rc = workers_each(b->db, LIMIT_WORKERS / 2, take_worker, b, err);
     if (rc == 0)

@@ -7,14 +7,19 @@
 
 #define NO (-1)
 
-static const char *const job_names[STATES_JOBS] = {"running", "done", "failed", "cancelled"};
-static const char *const job_events[STATES_JOB_EVENTS] = {"complete", "fail", "cancel", "retry"};
+static const char *const job_names[STATES_JOBS] = {"running", "done", "failed", "cancelled",
+                                                   "paused"};
+static const char *const job_events[STATES_JOB_EVENTS] = {"complete", "fail",  "cancel",
+                                                          "retry",    "pause", "resume"};
 static const int job_table[STATES_JOBS][STATES_JOB_EVENTS] = {
-    /* complete, fail, cancel, retry */
-    [STATES_JOB_RUNNING] = {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO},
-    [STATES_JOB_DONE] = {NO, NO, NO, NO},
-    [STATES_JOB_FAILED] = {NO, NO, NO, STATES_JOB_RUNNING},
-    [STATES_JOB_CANCELLED] = {NO, NO, NO, NO},
+    /* complete, fail, cancel, retry, pause, resume */
+    [STATES_JOB_RUNNING] = {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO,
+                            STATES_JOB_PAUSED, NO},
+    [STATES_JOB_DONE] = {NO, NO, NO, NO, NO, NO},
+    [STATES_JOB_FAILED] = {NO, NO, NO, STATES_JOB_RUNNING, NO, NO},
+    [STATES_JOB_CANCELLED] = {NO, NO, NO, NO, NO, NO},
+    [STATES_JOB_PAUSED] = {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO, NO,
+                           STATES_JOB_RUNNING},
 };
 
 static const char *const stage_names[STATES_STAGES] = {"waiting", "running", "done", "failed",
@@ -50,6 +55,16 @@ const char *states_job_event_name(enum states_job_event event)
 const char *states_stage_event_name(enum states_stage_event event)
 {
     return stage_events[event];
+}
+
+bool states_job_find(const char *name, enum states_job *state)
+{
+    for (int i = 0; i < STATES_JOBS; i++)
+        if (strcmp(name, job_names[i]) == 0) {
+            *state = (enum states_job)i;
+            return true;
+        }
+    return false;
 }
 
 bool states_stage_find(const char *name, enum states_stage *state)

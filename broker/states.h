@@ -5,7 +5,9 @@
  *             running ── fail ──────> failed             running ── complete ──────────> done
  *             running ── cancel ────> cancelled          waiting, running ── fail ─────> failed
  *             failed ─── retry ─────> running            waiting, running ── cancel ───> cancelled
- *                                                        failed, cancelled ── retry ───> waiting
+ *             running ── pause ─────> paused             failed, cancelled ── retry ───> waiting
+ *             paused ─── resume ────> running
+ *             paused as running: complete (by what was under way), fail, cancel
  */
 #ifndef BROKER_STATES_H
 #define BROKER_STATES_H
@@ -17,16 +19,19 @@ enum states_job {
     STATES_JOB_DONE,
     STATES_JOB_FAILED,
     STATES_JOB_CANCELLED,
+    STATES_JOB_PAUSED,
 };
-#define STATES_JOBS 4
+#define STATES_JOBS 5
 
 enum states_job_event {
     STATES_JOB_COMPLETE,
     STATES_JOB_FAIL,
     STATES_JOB_CANCEL,
     STATES_JOB_RETRY,
+    STATES_JOB_PAUSE,
+    STATES_JOB_RESUME,
 };
-#define STATES_JOB_EVENTS 4
+#define STATES_JOB_EVENTS 6
 
 enum states_stage {
     STATES_STAGE_WAITING,
@@ -51,6 +56,8 @@ const char *states_stage_name(enum states_stage state);
 const char *states_job_event_name(enum states_job_event event);
 const char *states_stage_event_name(enum states_stage_event event);
 
+/* The job state called `name`; false if there is none. */
+bool states_job_find(const char *name, enum states_job *state);
 /* The stage state called `name`; false if there is none. */
 bool states_stage_find(const char *name, enum states_stage *state);
 

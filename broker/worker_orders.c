@@ -1,6 +1,7 @@
 /*
  * Workers that get no tasks: drained ones, by an order, and those set aside, because everything
- * fails on them. Whether it is the worker's fault is judged by what else is known: see worker_failed().
+ * fails on them. Whether it is the worker's fault is judged by what else is known: see
+ * worker_failed().
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -63,19 +63,8 @@ uint64_t client_request(struct client *client)
 /* The request number of an answer; UINT64_MAX for what is no answer to a client. */
 static uint64_t answered(const struct wire_message *message)
 {
-    if (message->type == WIRE_SUBMITTED)
-        return WIRE_BODY(message, submitted)->request;
-    if (message->type == WIRE_BUNDLE_ADDED)
-        return WIRE_BODY(message, bundle_added)->request;
-    if (message->type == WIRE_JOBS)
-        return WIRE_BODY(message, jobs)->request;
-    if (message->type == WIRE_JOB_STATE)
-        return WIRE_BODY(message, job_state)->request;
-    if (message->type == WIRE_WORKERS)
-        return WIRE_BODY(message, workers)->request;
-    if (message->type == WIRE_REFUSED)
-        return WIRE_BODY(message, refused)->request;
-    return UINT64_MAX;
+    uint64_t request = 0;
+    return wire_find_uint(message, "request", &request) ? request : UINT64_MAX;
 }
 
 static int code_of(const char *name)

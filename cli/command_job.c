@@ -21,13 +21,15 @@ static void print_time(FILE *out, int64_t milliseconds)
 
 static void print_jobs(FILE *out, const struct wire_jobs *jobs)
 {
-    fprintf(out, "%5s  %-9s  %-19s  %6s  %-10s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "OWNER", "NAME");
+    fprintf(out, "%5s  %-9s  %-19s  %6s  %-10s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "OWNER",
+            "NAME");
     for (size_t i = 0; i < jobs->jobs.count; i++) {
         const struct wire_job_info *job = &WIRE_ITEMS(jobs->jobs, job_info)[i];
         fprintf(out, "%5llu  %-9s  ", (unsigned long long)job->job, job->state);
         print_time(out, job->submitted_ms);
         fprintf(out, "  %4.0f %%  %-10s  %s\n",
-                job->total ? 100.0 * (double)job->done / (double)job->total : 0.0, job->owner, job->name);
+                job->total ? 100.0 * (double)job->done / (double)job->total : 0.0, job->owner,
+                job->name);
     }
 }
 
@@ -55,11 +57,28 @@ int command_job_list(struct cli *cli)
     return code;
 }
 
+static void print_rank(FILE *out, const struct wire_job_info *job)
+{
+    if (job->priority)
+        fprintf(out, "priority %lld\n", (long long)job->priority);
+    if (job->interactive)
+        fputs("interactive\n", out);
+    if (job->after)
+        fprintf(out, "after job %llu\n", (unsigned long long)job->after);
+    if (job->deadline_ms) {
+        fputs("deadline ", out);
+        print_time(out, job->deadline_ms);
+        fputc('\n', out);
+    }
+}
+
 static void print_state(FILE *out, const struct wire_job_state *state)
 {
     const struct wire_job_info *job = WIRE_ITEMS(state->job, job_info);
-    fprintf(out, "job %llu  %s  %s\nbundle %s\n\n", (unsigned long long)job->job, job->name,
+    fprintf(out, "job %llu  %s  %s\nbundle %s\n", (unsigned long long)job->job, job->name,
             job->state, job->bundle);
+    print_rank(out, job);
+    fputc('\n', out);
     fprintf(out, "%-16s %-9s %-10s %22s %9s %8s %10s\n", "STAGE", "KIND", "STATE", "DONE", "RATE",
             "FAILURES", "SET ASIDE");
     for (size_t i = 0; i < state->stages.count; i++) {
@@ -112,6 +131,37 @@ int command_job_cancel(struct cli *cli)
     if (cli_job(cli, 0, &body.job, &err) != 0)
         return (void)cli_fail(cli, &err), CLI_USAGE;
     return ask_state(cli, WIRE_JOB_CANCEL, &body);
+}
+
+static int order(struct cli *cli, const char *what, int64_t value)
+{
+    struct error err = {0};
+    struct wire_job_order body = {.request = 1, .order = what, .value = value};
+    if (cli_job(cli, 0, &body.job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    return ask_state(cli, WIRE_JOB_ORDER, &body);
+}
+
+int command_job_pause(struct cli *cli)
+{
+    return order(cli, "pause", 0);
+}
+
+int command_job_resume(struct cli *cli)
+{
+    return order(cli, "resume", 0);
+}
+
+int command_job_priority(struct cli *cli)
+{
+    struct error err = {0};
+    double wanted = cli_real(cli, "to");
+    int64_t value = (int64_t)wanted;
+    if ((double)value < wanted || (double)value > wanted) {
+        error_set(&err, E_INVALID, "--to: %g, expected a whole number", wanted);
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    }
+    return order(cli, "priority", value);
 }
 
 int command_job_retry(struct cli *cli)

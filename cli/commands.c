@@ -27,8 +27,34 @@ static const struct cli_option up_options[] = {
     OPTION_END,
 };
 
+#define RANK_OPTIONS                                                                               \
+    {"priority",                                                                                   \
+     CLI_REAL,                                                                                     \
+     "P",                                                                                          \
+     100,                                                                                          \
+     "0",                                                                                          \
+     "rank among your own jobs, -100 to 100; the greatest first"},                                 \
+        {"interactive", CLI_FLAG, NULL, 0, NULL,                                                   \
+         "before all jobs that are not: its tasks are next on every worker"},                      \
+        {"after", CLI_UINT, "JOB", 9007199254740992.0, NULL, "begin when that job is done"},       \
+        {"deadline", CLI_TEXT, "WHEN", 0, NULL,                                                    \
+         "30m, 2h, 1d from now, or 2026-12-24T18:00: the earliest first among equals"}
+
 static const struct cli_option submit_options[] = {
     {"wait", CLI_FLAG, NULL, 0, NULL, "wait for the job's end, showing its progress"},
+    RANK_OPTIONS,
+    OPTION_END,
+};
+
+static const struct cli_option priority_options[] = {
+    {"to", CLI_REAL, "P", 100, "0", "the priority, -100 to 100"},
+    OPTION_END,
+};
+
+static const struct cli_option user_options[] = {
+    {"share", CLI_REAL, "S", 1000, "1", "weight of the user's share of the farm, 0.001 to 1000"},
+    {"jobs", CLI_UINT, "N", 9007199254740992.0, "1000", "open jobs at most"},
+    {"tasks", CLI_UINT, "N", 9007199254740992.0, "1099511627776", "queued tasks at most"},
     OPTION_END,
 };
 
@@ -61,6 +87,7 @@ static const struct cli_option study_options[] = {
     {"sheets", CLI_UINT, "N", 64, "3", "faces on each attribute's sheet of edits; 0: no sheets"},
     {"dry-run", CLI_FLAG, NULL, 0, NULL, "print the job's YAML and submit nothing"},
     {"wait", CLI_FLAG, NULL, 0, NULL, "wait for the job's end, showing its progress"},
+    RANK_OPTIONS,
     OPTION_END,
 };
 
@@ -168,6 +195,16 @@ const struct cli_command cli_commands[] = {
     {"job show", "ID", 1, 1, "shows a job's stages", NULL, no_options, CLI_BROKER,
      command_job_show},
     {"job cancel", "ID", 1, 1, "ends a job", NULL, no_options, CLI_BROKER, command_job_cancel},
+    {"job pause", "ID", 1, 1, "pauses a job: its tasks stop and go back",
+     "What runs stops within a second and goes back to the queue, without an attempt; what is done stays "
+     "done. A paused job gets no tasks, also over a broker's restart, until it is resumed.",
+     no_options, CLI_BROKER, command_job_pause},
+    {"job resume", "ID", 1, 1, "lets a paused job go on", NULL, no_options, CLI_BROKER,
+     command_job_resume},
+    {"job priority", "ID", 1, 1, "ranks a job among its owner's",
+     "Sets the priority. Of a user's jobs the one with the greatest priority is worked on first; between "
+     "users their shares decide.",
+     priority_options, CLI_BROKER, command_job_priority},
     {"job retry", "ID", 1, 1, "tries again what failed of a job",
      "Puts what was set aside back into the queue, with no attempts counted. A failed job runs again "
      "from where it was; what is done stays done. --failed says what is tried again, and is needed, "
@@ -181,6 +218,12 @@ const struct cli_command cli_commands[] = {
      "Waits for the job's end. Where stderr is a terminal a line for each stage shows its progress, "
      "else a line is printed at changes. A broker that is started again in between is waited for.",
      no_options, CLI_BROKER, command_job_wait},
+    {"user list", "", 0, 0, "lists users, their shares, limits and what they have queued", NULL,
+     no_options, CLI_BROKER, command_user_list},
+    {"user set", "NAME", 1, 1, "sets a user's share of the farm and limits",
+     "While several users have work, each gets seconds of the workers in proportion to the share. What is "
+     "over a limit is refused when it is submitted. The broker keeps it.",
+     user_options, CLI_BROKER, command_user_set},
     {"worker list", "", 0, 0, "lists the workers seen", NULL, no_options, CLI_BROKER,
      command_worker_list},
     {"worker drain", "WORKER|all", 1, 1, "lets workers finish what runs, and end",

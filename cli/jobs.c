@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/client.h"
@@ -21,10 +22,16 @@
 
 json_t *jobs_info_json(const struct wire_job_info *job)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "job", (json_int_t)job->job, "name",
+    json_t *json = json_pack("{s:I,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "job", (json_int_t)job->job, "name",
                      job->name, "owner", job->owner, "state", job->state, "bundle", job->bundle, "submitted_ms",
                      (json_int_t)job->submitted_ms, "ended_ms", (json_int_t)job->ended_ms, "total",
                      (json_int_t)job->total, "done", (json_int_t)job->done);
+    json_t *rank = json_pack("{s:I,s:b,s:I,s:I}", "priority", (json_int_t)job->priority,
+                             "interactive", (int)job->interactive, "after", (json_int_t)job->after,
+                             "deadline_ms", (json_int_t)job->deadline_ms);
+    json_object_update(json, rank);
+    json_decref(rank);
+    return json;
 }
 
 static json_t *stage_json(const struct wire_stage_info *stage)
@@ -62,9 +69,14 @@ int jobs_print_json(const struct cli *cli, json_t *json)
     return code;
 }
 
+static bool is_open(const char *state)
+{
+    return strcmp(state, "running") == 0 || strcmp(state, "paused") == 0;
+}
+
 static bool is_over(const struct wire_job_state *state)
 {
-    return state->job.count == 1 && strcmp(WIRE_ITEMS(state->job, job_info)->state, "running") != 0;
+    return state->job.count == 1 && !is_open(WIRE_ITEMS(state->job, job_info)->state);
 }
 
 /* A descriptor that becomes readable at Ctrl-C, so that the wait can say that the job goes on. */
@@ -168,6 +180,42 @@ static const char *owner_name(void)
     return user && *user && strlen(user) <= LIMIT_NAME_BYTES ? user : "anonymous";
 }
 
+int jobs_deadline(const char *text, int64_t now_ms, int64_t *deadline_ms, struct error *err)
+{
+    static const struct {
+        char unit;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    char *end = NULL;
+    struct tm local = {.tm_isdst = -1};
+    long number = strtol(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (end != text && end[0] == units[i].unit && end[1] == '\0' && number > 0 &&
+            number <= 1000000) {
+            *deadline_ms = now_ms + number * units[i].seconds * 1000;
+            return 0;
+        }
+    end = strptime(text, "%Y-%m-%dT%H:%M", &local);
+    time_t at = end && *end == '\0' ? mktime(&local) : (time_t)-1;
+    if (at == (time_t)-1)
+        return error_set(err, E_INVALID,
+                         "--deadline: \"%s\", expected 30m, 2h, 1d, or 2026-12-24T18:00", text);
+    *deadline_ms = (int64_t)at * 1000;
+    return 0;
+}
+
+static int take_rank(const struct cli *cli, struct wire_submit *body, struct error *err)
+{
+    const char *after = cli_text(cli, "after"), *deadline = cli_text(cli, "deadline");
+    double priority = cli_real(cli, "priority");
+    body->priority = (int64_t)priority;
+    body->interactive = cli_flag(cli, "interactive");
+    body->after = after ? cli_uint(cli, "after") : 0;
+    if ((double)body->priority < priority || (double)body->priority > priority)
+        return error_set(err, E_INVALID, "--priority: %g, expected a whole number", priority);
+    return deadline ? jobs_deadline(deadline, clock_wall_ms(), &body->deadline_ms, err) : 0;
+}
+
 int jobs_submit(struct cli *cli, const char *yaml, bool wait)
 {
     struct error err = {0};
@@ -178,6 +226,10 @@ int jobs_submit(struct cli *cli, const char *yaml, bool wait)
         return cli_fail(cli, &err);
     struct wire_submit body = {
         .request = client_request(client), .owner = owner_name(), .spec = yaml};
+    if (take_rank(cli, &body, &err) != 0) {
+        code = ((void)cli_fail(cli, &err), CLI_USAGE);
+        goto out;
+    }
     if (client_call(client, WIRE_SUBMIT, &body, body.request, WIRE_SUBMITTED, CLIENT_PATIENCE,
                     &reply, &err) != 0) {
         code = cli_fail(cli, &err);

@@ -11,6 +11,10 @@
  * as JSON). Returns an exit code. */
 int jobs_submit(struct cli *cli, const char *yaml, bool wait);
 
+/* "30m", "2h", "1d", "45s" from `now_ms` on, or a local time "2026-12-24T18:00", as Unix milliseconds. */
+MUST_CHECK int jobs_deadline(const char *text, int64_t now_ms, int64_t *deadline_ms,
+                             struct error *err);
+
 /* Watches the job to its end and prints its final state. Returns an exit code. */
 int jobs_wait(struct cli *cli, uint64_t job);
 

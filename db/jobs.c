@@ -16,6 +16,10 @@ int jobs_insert(struct database *db, const struct jobs_row *job, int64_t *id, st
     statement_bind_text(q, 4, job->spec);
     statement_bind_int(q, 5, (int64_t)job->seed);
     statement_bind_int(q, 6, job->submitted_ms);
+    statement_bind_int(q, 7, job->priority);
+    statement_bind_int(q, 8, job->interactive);
+    statement_bind_int(q, 9, job->after);
+    statement_bind_int(q, 10, job->deadline_ms);
     rc = statement_run(q, err);
     if (rc == 0)
         *id = database_last_id(db);
@@ -111,6 +115,33 @@ int jobs_audit(struct database *db, int64_t job, int64_t stage, const char *even
     return statement_run(q, err);
 }
 
+int jobs_set_priority(struct database *db, int64_t job, int64_t priority, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_set_priority", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    statement_bind_int(q, 2, priority);
+    return statement_run(q, err);
+}
+
+static struct jobs_open read_open(struct statement *q)
+{
+    return (struct jobs_open){
+        .id = statement_int(q, 0),
+        .bundle = statement_int(q, 1),
+        .spec = statement_text(q, 2),
+        .owner = statement_text(q, 3),
+        .state = statement_text(q, 4),
+        .priority = statement_int(q, 5),
+        .interactive = statement_int(q, 6) != 0,
+        .deadline_ms = statement_int(q, 7),
+        .after = statement_int(q, 8),
+        .after_state = statement_text(q, 9),
+    };
+}
+
 int jobs_each_open(struct database *db,
                    int (*each)(void *context, const struct jobs_open *job, struct error *err),
                    void *context, struct error *err)
@@ -120,8 +151,7 @@ int jobs_each_open(struct database *db,
     if (rc < 0)
         return rc;
     while ((rc = statement_step(q, err)) > 0) {
-        struct jobs_open job = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2),
-                                statement_text(q, 3)};
+        struct jobs_open job = read_open(q);
         rc = each(context, &job, err);
         if (rc != 0)
             break;
@@ -144,7 +174,7 @@ int jobs_one(struct database *db, int64_t job,
         rc = error_set(err, E_NOT_FOUND, "there is no job %lld", (long long)job);
     if (rc < 0)
         return rc;
-    struct jobs_open row = {statement_int(q, 0), statement_int(q, 1), statement_text(q, 2), statement_text(q, 3)};
+    struct jobs_open row = read_open(q);
     rc = each(context, &row, err);
     statement_reset(q);
     return rc;
@@ -197,6 +227,10 @@ static int read_job(struct statement *q, struct wire_job_info *job, struct error
         .total = (uint64_t)statement_int(q, 6),
         .done = (uint64_t)statement_int(q, 7),
         .owner = strdup(statement_text(q, 8)),
+        .priority = statement_int(q, 9),
+        .interactive = (uint64_t)statement_int(q, 10),
+        .after = (uint64_t)statement_int(q, 11),
+        .deadline_ms = statement_int(q, 12),
     };
     return job->name && job->state && job->bundle && job->owner ? 0 : error_set(err, E_MEMORY, "out of memory");
 }

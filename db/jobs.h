@@ -13,6 +13,9 @@ struct jobs_row {
     const char *spec;
     uint64_t seed;
     int64_t submitted_ms;
+    int64_t priority;
+    bool interactive;
+    int64_t after, deadline_ms; /* 0: none */
 };
 
 MUST_CHECK int jobs_insert(struct database *db, const struct jobs_row *job, int64_t *id,
@@ -35,6 +38,8 @@ MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t 
 
 MUST_CHECK int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
                               struct error *err);
+MUST_CHECK int jobs_set_priority(struct database *db, int64_t job, int64_t priority,
+                                 struct error *err);
 /* `done`: indices done. `text` may be NULL: no error. */
 MUST_CHECK int jobs_set_stage_state(struct database *db, int64_t stage, const char *state,
                                     const char *text, uint64_t done, int64_t now_ms,
@@ -46,7 +51,11 @@ MUST_CHECK int jobs_audit(struct database *db, int64_t job, int64_t stage, const
 /* Calls `each` for every open job, oldest first, until it returns non-zero, which is handed on. */
 struct jobs_open {
     int64_t id, bundle;
-    const char *spec, *owner;
+    const char *spec, *owner, *state;
+    int64_t priority;
+    bool interactive;
+    int64_t deadline_ms, after; /* 0: none */
+    const char *after_state;    /* of the job that it follows, "" if none */
 };
 MUST_CHECK int jobs_each_open(struct database *db,
                               int (*each)(void *context, const struct jobs_open *job,

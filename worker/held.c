@@ -9,8 +9,6 @@ static void drop_waiting(struct held *held, struct assignment *before)
     struct assignment **link = before ? &before->next : &held->first;
     struct assignment *dropped = *link;
     *link = dropped->next;
-    if (held->last == dropped)
-        held->last = before;
     held->waiting--;
     assignment_free(&dropped);
 }
@@ -70,11 +68,12 @@ static int append(struct held *held, const struct wire_lease *lease, size_t i, s
     int failed = assignment_copy(lease, i, &assignment, err);
     if (failed)
         return failed;
-    if (held->last)
-        held->last->next = assignment;
-    else
-        held->first = assignment;
-    held->last = assignment;
+    /* Behind the last, or behind the last urgent one. */
+    struct assignment **link = &held->first;
+    while (*link && (!assignment->urgent || (*link)->urgent))
+        link = &(*link)->next;
+    assignment->next = *link;
+    *link = assignment;
     held->waiting++;
     return 0;
 }
@@ -104,8 +103,6 @@ struct outcome *held_begin(struct held *held)
         return NULL; /* memory is out: tried again at the next turn */
     outcome->assignment->next = NULL;
     held->first = after;
-    if (!after)
-        held->last = NULL;
     held->waiting--;
     held->running = outcome;
     held->running_again = false;

@@ -11,7 +11,7 @@
     256 /* not begun; a broker keeps to the credit, this bounds one that does not */
 
 struct held {
-    struct assignment *first, *last; /* not begun, in the order of leasing */
+    struct assignment *first; /* not begun, urgent ones first, in the order of leasing */
     size_t waiting;
     const struct outcome *running; /* lent to the compute thread; its assignment below */
     bool running_again;            /* leased again while it runs, under `running_epoch` */

@@ -27,6 +27,7 @@ int assignment_copy(const struct wire_lease *lease, size_t i, struct assignment 
     copy->stage = lease->stage;
     copy->position = lease->position;
     copy->input = lease->input;
+    copy->urgent = lease->urgent;
     snprintf(copy->bundle, sizeof copy->bundle, "%s", lease->bundle);
     copy->task = WIRE_ITEMS(lease->tasks, task)[i];
     *assignment = copy;

@@ -55,6 +55,7 @@ struct assignment {
     uint64_t job, stage, position, input; /* as in the lease message */
     char bundle[DIGEST_HEX_BYTES];
     char *spec;
+    bool urgent; /* runs before those that are not */
     struct wire_task task;
 };
 

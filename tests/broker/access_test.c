@@ -89,7 +89,8 @@ static const struct {
     {WIRE_WORKER_LIST, "ca"},     {WIRE_HELLO, "w"},         {WIRE_HEARTBEAT, "w"},
     {WIRE_RESULT, "w"},           {WIRE_FAILED, "w"},        {WIRE_FETCH_SCORES, "w"},
     {WIRE_FETCH_DIRECTIONS, "w"}, {WIRE_GOODBYE, "w"},       {WIRE_JOB_RETRY, "ca"},
-    {WIRE_WORKER_ORDER, "a"},     {WIRE_JOB_FAILURES, "ca"},
+    {WIRE_WORKER_ORDER, "a"},     {WIRE_JOB_FAILURES, "ca"},  {WIRE_JOB_ORDER, "ca"},
+    {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},
 };
 
 static const char *who_may(enum wire_type type)
@@ -244,7 +245,8 @@ static void revoked_clients_are_not_heard(void **state)
     peer_expect(&root, WIRE_JOB_STATE);
     /* Of the job's end the watch says that there is no such job. */
     expect_refusal(&ada, "E_NOT_FOUND");
-    peer_send(&ada, WIRE_SUBMIT, &(struct wire_submit){7, "ada", label_yaml});
+    peer_send(&ada, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 7, .owner = "ada", .spec = label_yaml});
     expect_refusal(&ada, "E_DENIED");
     peer_close(&ada);
     peer_close(&root);
@@ -356,13 +358,16 @@ static void an_owner_has_a_limit_of_open_jobs(void **state)
     for (int sent = 0; sent < LIMIT_OWNER_JOBS;) {
         int batch = sent;
         for (; sent < LIMIT_OWNER_JOBS && sent < batch + 100; sent++)
-            peer_send(&client, WIRE_SUBMIT, &(struct wire_submit){7, "ada", label_yaml});
+            peer_send(&client, WIRE_SUBMIT,
+                      &(struct wire_submit){.request = 7, .owner = "ada", .spec = label_yaml});
         for (; batch < sent; batch++)
             peer_expect(&client, WIRE_SUBMITTED);
     }
-    peer_send(&client, WIRE_SUBMIT, &(struct wire_submit){8, "ada", label_yaml});
+    peer_send(&client, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 8, .owner = "ada", .spec = label_yaml});
     expect_refusal(&client, "E_LIMIT");
-    peer_send(&client, WIRE_SUBMIT, &(struct wire_submit){9, "bob", label_yaml});
+    peer_send(&client, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 9, .owner = "bob", .spec = label_yaml});
     peer_expect(&client, WIRE_SUBMITTED);
     peer_close(&client);
     support_close(&s);

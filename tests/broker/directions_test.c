@@ -56,7 +56,7 @@ static int open_bench(void **state)
     statement_bind_int(q, 4, DIMENSION);
     statement_bind_int(q, 5, 1);
     put(statement_run(q, &err), &err);
-    put(jobs_insert(b->db, &(struct jobs_row){"j", "me", 1, "spec", 1, 1}, &job, &err), &err);
+    put(jobs_insert(b->db, &(struct jobs_row){.name = "j", .owner = "me", .bundle = 1, .spec = "spec", .seed = 1, .submitted_ms = 1}, &job, &err), &err);
     struct jobs_stage stage = {.job = job, .name = "f", .kind = "fit", .total = COUNT, .unit = 1};
     put(jobs_insert_stage(b->db, &stage, &b->fit, &err), &err);
     stage = (struct jobs_stage){.job = job, .position = 1, .name = "e", .kind = "edit", .unit = 1};
@@ -207,12 +207,15 @@ static void conditions_have_discounts_of_their_own(void **state)
     assert_true(fabs(d[1].leak - 0.6) < 1e-6);
     results_directions_free(d, 2);
     put(database_commit(b->db, &err), &err);
-    assert_string_equal(ask(b, "SELECT method || ': ' || description FROM direction WHERE projected"),
-                        "exact: Smiling, exact projection: every other boundary (discount 1), "
-                        "Male (discount 0)");
-    assert_string_equal(ask(b, "SELECT count(*) FROM gain_leak_curve WHERE target = 'Smiling'"), "52");
-    assert_string_equal(ask(b, "SELECT round(gain, 6) || ' ' || round(leak, 6) FROM gain_leak_curve "
-                               "WHERE method = 'exact' AND weight = 1"),
+    assert_string_equal(
+        ask(b, "SELECT method || ': ' || description FROM direction WHERE projected"),
+        "exact: Smiling, exact projection: every other boundary (discount 1), "
+        "Male (discount 0)");
+    assert_string_equal(ask(b, "SELECT count(*) FROM gain_leak_curve WHERE target = 'Smiling'"),
+                        "52");
+    assert_string_equal(ask(b,
+                            "SELECT round(gain, 6) || ' ' || round(leak, 6) FROM gain_leak_curve "
+                            "WHERE method = 'exact' AND weight = 1"),
                         "0.8 0.0");
 }
 

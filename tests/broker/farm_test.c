@@ -51,7 +51,7 @@ static struct farm_job *add_job(struct farm *farm, int64_t id, int count)
         job->stages[i].id = id * 10 + i;
         job->stages[i].state = STATES_STAGE_RUNNING;
     }
-    farm_add_job(farm, job);
+    assert_int_equal(farm_add_job(farm, job, NULL), 0);
     return job;
 }
 

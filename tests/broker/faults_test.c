@@ -397,7 +397,8 @@ static void cancel_revokes(void **state)
 
 static void refused(struct bench *b, const char *yaml, const char *words)
 {
-    peer_send(&b->client, WIRE_SUBMIT, &(struct wire_submit){3, "tester", yaml});
+    peer_send(&b->client, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 3, .owner = "tester", .spec = yaml});
     const struct wire_refused *told = peer_expect(&b->client, WIRE_REFUSED);
     assert_int_equal(told->request, 3);
     if (!strstr(told->text, words))

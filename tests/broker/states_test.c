@@ -15,10 +15,11 @@
 #define NO (-1)
 
 static const int job_expected[STATES_JOBS][STATES_JOB_EVENTS] = {
-    {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO},
-    {NO, NO, NO, NO},
-    {NO, NO, NO, STATES_JOB_RUNNING},
-    {NO, NO, NO, NO}};
+    {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO, STATES_JOB_PAUSED, NO},
+    {NO, NO, NO, NO, NO, NO},
+    {NO, NO, NO, STATES_JOB_RUNNING, NO, NO},
+    {NO, NO, NO, NO, NO, NO},
+    {STATES_JOB_DONE, STATES_JOB_FAILED, STATES_JOB_CANCELLED, NO, NO, STATES_JOB_RUNNING}};
 static const int stage_expected[STATES_STAGES][STATES_STAGE_EVENTS] = {
     {STATES_STAGE_RUNNING, NO, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED, NO},
     {NO, STATES_STAGE_DONE, STATES_STAGE_FAILED, STATES_STAGE_CANCELLED, NO},
@@ -41,7 +42,8 @@ static int open_bench(void **state)
         return -1;
     snprintf(b->file, sizeof b->file, "%s/farm.db", b->folder);
     struct statement *q;
-    struct jobs_row job = {"j", "me", 1, "spec", 1, 1};
+    struct jobs_row job = {
+        .name = "j", .owner = "me", .bundle = 1, .spec = "spec", .seed = 1, .submitted_ms = 1};
     struct jobs_stage stage = {.job = 1, .name = "s", .kind = "label", .total = 1, .unit = 1};
     int rc = database_open(b->file, &b->db, &err);
     if (rc == 0)
@@ -146,6 +148,10 @@ static void names_are_the_schemas(void **state)
     }
     assert_false(states_stage_find("asleep", &found));
     assert_int_equal(jobs_set_stage_state(b->db, b->stage, "asleep", NULL, 0, 1, &err), E_DATABASE);
+    enum states_job job;
+    assert_false(states_job_find("asleep", &job));
+    for (int i = 0; i < STATES_JOBS; i++)
+        assert_true(states_job_find(states_job_name((enum states_job)i), &job) && (int)job == i);
     for (int i = 0; i < STATES_JOBS; i++)
         assert_int_equal(
             jobs_set_state(b->db, b->job, states_job_name((enum states_job)i), 1, &err), 0);

@@ -357,7 +357,8 @@ const char *support_add_bundle(struct support *s, struct peer *client)
 
 uint64_t support_submit(struct peer *client, const char *yaml)
 {
-    peer_send(client, WIRE_SUBMIT, &(struct wire_submit){7, "tester", yaml});
+    peer_send(client, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 7, .owner = "tester", .spec = yaml});
     const struct wire_submitted *submitted = peer_expect(client, WIRE_SUBMITTED);
     assert_int_equal(submitted->request, 7);
     return submitted->job;

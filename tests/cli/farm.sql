@@ -13,7 +13,7 @@ INSERT INTO bundle_attribute SELECT 1, key, value FROM json_each('["5_o_Clock_Sh
   "Receding_Hairline", "Rosy_Cheeks", "Sideburns", "Smiling", "Straight_Hair", "Wavy_Hair", "Wearing_Earrings", "Wearing_Hat",
   "Wearing_Lipstick", "Wearing_Necklace", "Wearing_Necktie", "Young"]');
 
-INSERT INTO job VALUES (1, 'study <b>&"quoted"</b>', 'somebody', 1,
+INSERT INTO job (id, name, owner, bundle_id, spec, seed, state, submitted_ms, ended_ms) VALUES (1, 'study <b>&"quoted"</b>', 'somebody', 1,
   '', 1, 'done', 1700000000000, 1700000090000);
 INSERT INTO stage (id, job_id, position, name, kind, input_id, start, total, unit, variants, done, state, error, started_ms, ended_ms) VALUES
   (1, 1, 0, 'faces', 'sample', NULL, 0, 48, 1, 0, 48, 'done', NULL, 1700000001000, 1700000003000),

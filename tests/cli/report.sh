@@ -106,7 +106,7 @@ expect 1 'expected a job' "$facefarm" report --db farm.db --compare 1 x
 expect 1 'takes two jobs, found 1' "$facefarm" report --db farm.db --compare 1
 
 # A job that has only begun.
-sqlite3 farm.db "INSERT INTO job SELECT 2, 'empty', owner, bundle_id, spec, seed, 'running', submitted_ms, NULL FROM job"
+sqlite3 farm.db "INSERT INTO job (id, name, owner, bundle_id, spec, seed, state, submitted_ms, ended_ms) SELECT 2, 'empty', owner, bundle_id, spec, seed, 'running', submitted_ms, NULL FROM job"
 "$facefarm" report --db farm.db --store store --output empty --json >figures.json || fail "a job without stages has no report"
 same "figures of an empty job" "$(figure job) $(figure faces) $(figure f1)" "2 0 "
 say "done"

@@ -27,7 +27,7 @@ static void a_lease_comes_back_equal(void **state)
 {
     (void)state;
     struct wire_task tasks[] = {{0, 512, 1, INT64_MAX}, {LIMIT_SAMPLES, 0, UINT32_MAX, 0}};
-    struct wire_lease lease = {3, 4, 1, 0, "abc", "spec: ü", WIRE_LIST(tasks, 2)};
+    struct wire_lease lease = {3, 4, 1, 0, "abc", "spec: ü", 0, WIRE_LIST(tasks, 2)};
     struct wire_message message;
     assert_ok(wire_encode(WIRE_LEASE, &lease, &frame, &err));
     assert_ok(wire_decode(frame.data, frame.size, &message, &err));
@@ -112,12 +112,12 @@ static void the_decoder_refuses_with_a_sentence(void **state)
             "session: expected an integer");
     REFUSED("\x83\xa7version\x01\xa4type\xa9heartbeat\xa7session\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
             E_LIMIT, "session: is 18446744073709551615");
-    REFUSED("\x85\xa7version\x01\xa4type\xa6submit\xa7request\x01\xa5owner\xa2\xc3\x28\xa4spec\xa0",
-            E_INVALID, "owner: expected UTF-8");
-    REFUSED("\x85\xa7version\x01\xa4type\xa6submit\xa7request\x01\xa5owner\xa1\x00\xa4spec\xa0",
+    REFUSED("\x84\xa7version\x01\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa2\xc3\x28",
+            E_INVALID, "folder: expected UTF-8");
+    REFUSED("\x84\xa7version\x01\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa1\x00",
             E_INVALID, "without NUL");
-    REFUSED("\x85\xa7version\x01\xa4type\xa6submit\xa7request\x01\xa5owner\xa0\xa4spec\x90",
-            E_INVALID, "spec: expected a string");
+    REFUSED("\x84\xa7version\x01\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\x90", E_INVALID,
+            "folder: expected a string");
 }
 
 static void deep_nesting_is_refused(void **state)
@@ -135,7 +135,7 @@ static void damaged_frames_do_no_harm(void **state)
 {
     (void)state;
     struct wire_task tasks[] = {{1, 2, 3, 0}};
-    struct wire_lease lease = {3, 4, 1, 0, "abc", "spec", WIRE_LIST(tasks, 1)};
+    struct wire_lease lease = {3, 4, 1, 0, "abc", "spec", 0, WIRE_LIST(tasks, 1)};
     assert_ok(wire_encode(WIRE_LEASE, &lease, &frame, &err));
     for (uint32_t round = 0; round < 20000; round++) {
         const uint32_t key[2] = {5, 0}, counter[4] = {round, 0, 0, 0};

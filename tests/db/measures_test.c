@@ -35,7 +35,8 @@ static float score(int face, int v, int column)
 static int64_t make_stage(struct database *db, int64_t bundle, const char *target)
 {
     int64_t job = 0, id = 0;
-    struct jobs_row row = {"j", "me", bundle, "spec", 9, 5};
+    struct jobs_row row = {
+        .name = "j", .owner = "me", .bundle = bundle, .spec = "spec", .seed = 9, .submitted_ms = 5};
     CHECK(jobs_insert(db, &row, &job, err));
     struct jobs_stage stage = {.job = job,
                                .name = "e",

@@ -48,7 +48,12 @@ static int64_t add_stage(struct database *db, int64_t job, int64_t position, con
 static int64_t add_job(struct database *db, int64_t bundle)
 {
     int64_t id = 0;
-    struct jobs_row job = {"j", "me", bundle, "spec", 1, 5};
+    struct jobs_row job = {.name = "j",
+                           .owner = "me",
+                           .bundle = bundle,
+                           .spec = "spec",
+                           .seed = 1,
+                           .submitted_ms = 5};
     CHECK(jobs_insert(db, &job, &id, err));
     return id;
 }

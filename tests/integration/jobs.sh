@@ -31,13 +31,36 @@ status=0
 "$facefarm" job wait "$cancelled" || status=$?
 expect_equal "exit code of waiting for it" 3 "$status"
 
+# A job that follows waits; a paused one rests, also over a broker's end.
+"$facefarm" job pause "$first" | grep -q paused || fail "job show does not say paused"
+third=$("$facefarm" submit labels.yaml --after "$second" --priority -7 --deadline 2h)
+"$facefarm" job priority "$third" --to -8 >/dev/null
+kill_hard "$broker_pid"
+endpoint=$FACEFARM_BROKER
+start_broker
+expect_equal "the paused job" paused "$(job_state "$first")"
+expect_equal "what follows" waiting "$(query "SELECT state FROM stage WHERE job_id = $third")"
+"$facefarm" job show "$third" | tr '\n' ' ' | grep -q "priority -8 after job $second deadline 20" || fail "job show does not tell ranks"
+"$facefarm" user set anna --share 2 --jobs 1 >/dev/null
+"$facefarm" user list | grep -Eq ' 2 +1/1 .* anna$' || fail "user list does not tell: $("$facefarm" user list)"
+expect_equal "failures of the paused job" '{"failures":[]}' "$("$facefarm" job failures "$first" --json | tr -d ' \n')"
+status=0
+USER=anna "$facefarm" submit labels.yaml 2>refusal || status=$?
+expect_equal "exit code beyond a limit" 1 "$status"
+grep -q 'anna has 1 open jobs, 1 are allowed' refusal || fail "the refusal says: $(cat refusal)"
+status=0
+"$facefarm" submit labels.yaml --deadline yesterday 2>refusal || status=$?
+expect_equal "exit code of a bad deadline" 2 "$status"
+"$facefarm" job resume "$first" >/dev/null
+
 # Both users' jobs are done when a worker comes, and give the same labels.
 start_worker late
 finish_job "$first"
 finish_job "$second"
+finish_job "$third"
 expect_equal "different labels" 0 "$(query "SELECT count(*) FROM
     (SELECT idx, age_fit, age_judge FROM face WHERE stage_id = (SELECT id FROM stage WHERE job_id = $first)
      EXCEPT SELECT idx, age_fit, age_judge FROM face WHERE stage_id = (SELECT id FROM stage WHERE job_id = $second))")"
-expect_equal "labels of both" 128 "$(query "SELECT count(*) FROM face")"
+expect_equal "labels of all" 192 "$(query "SELECT count(*) FROM face")"
 expect_equal "the cancelled job now" cancelled "$(job_state "$cancelled")"
-expect_equal "jobs listed" 3 "$("$facefarm" job list --json | grep -c '"submitted')"
+expect_equal "jobs listed" 4 "$("$facefarm" job list --json | grep -c '"submitted')"

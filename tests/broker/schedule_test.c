@@ -1,0 +1,207 @@
+/* Whose task is next, with a time that the test makes up: shares, priorities, deadlines,
+ * interactive jobs. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/farm.h"
+
+struct bench {
+    struct farm farm;
+    struct farm_worker *worker;
+    int64_t jobs;
+};
+
+static int open_bench(void **state)
+{
+    static const char *const names[] = {"Smiling", "Male"};
+    struct bench *b = calloc(1, sizeof *b);
+    struct farm_bundle *added;
+    struct bundle *bundle = calloc(1, sizeof *bundle);
+    struct socket_identity identity = {.size = 1, .bytes = {1}};
+    bundle->attributes = (const char **)(uintptr_t)names;
+    bundle->attributes_count = 2;
+    bundle->generator.latent.dimension = 8;
+    assert_int_equal(farm_add_bundle(&b->farm, 1, "hash", &bundle, &added, NULL), 0);
+    assert_int_equal(farm_add_worker(&b->farm, 1, &b->worker, NULL), 0);
+    b->worker->state = FARM_ALIVE;
+    b->worker->credit = 1;
+    farm_connect(&b->farm, b->worker, &identity);
+    *state = b;
+    return 0;
+}
+
+static int close_bench(void **state)
+{
+    struct bench *b = *state;
+    free(b->farm.bundles->bundle); /* its texts are not its own */
+    b->farm.bundles->bundle = NULL;
+    farm_free(&b->farm);
+    free(b);
+    return 0;
+}
+
+static struct farm_job *add_job(struct bench *b, const char *owner, int priority, unsigned count)
+{
+    char yaml[256];
+    struct error err = {0};
+    struct spec *spec = NULL;
+    struct farm_job *job = NULL;
+    snprintf(yaml, sizeof yaml,
+             "format: facefarm-job/1\nname: j\nbundle: b\nstages:\n"
+             "  - {kind: label, name: a, count: %u, task_size: 10}\n",
+             count);
+    if (spec_parse(yaml, strlen(yaml), &spec, &err) < 0 ||
+        farm_make_job(b->farm.bundles, &spec, yaml, &job, &err) < 0)
+        fail_msg("%s", err.text);
+    job->id = ++b->jobs;
+    snprintf(job->owner, sizeof job->owner, "%s", owner);
+    job->priority = priority;
+    job->stages[0].id = job->id * 10;
+    job->stages[0].state = STATES_STAGE_RUNNING;
+    assert_int_equal(farm_add_job(&b->farm, job, NULL), 0);
+    return job;
+}
+
+/* The next task is leased and done; returns its job, or NULL. */
+static struct farm_job *work(struct bench *b)
+{
+    struct farm_lease *lease;
+    if (farm_lease(&b->farm, b->worker, 0, &lease, NULL) <= 0)
+        return NULL;
+    struct farm_job *job = lease->stage->job;
+    assert_int_equal(plan_done(&lease->stage->plan, lease->start, lease->count, NULL), 0);
+    assert_int_equal(farm_release(b->worker, lease, NULL), 0);
+    return job;
+}
+
+static void shares_divide_the_farm(void **state)
+{
+    struct bench *b = *state;
+    struct farm_user *anna;
+    assert_int_equal(farm_user(&b->farm, "anna", &anna, NULL), 0);
+    anna->share = 3;
+    add_job(b, "anna", 0, 100000);
+    add_job(b, "bert", 0, 100000);
+    add_job(b, "bert", 0, 100000); /* two jobs are no larger share than one */
+    int of_anna = 0;
+    for (int i = 0; i < 400; i++)
+        of_anna += work(b)->user == anna;
+    assert_in_range(of_anna, 299, 301);
+}
+
+/* Seconds are shared, not tasks. */
+static void long_tasks_count_more(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *slow = add_job(b, "anna", 0, 100000), *quick = add_job(b, "bert", 0, 100000);
+    farm_took(&slow->stages[0], 10, 9);
+    farm_took(&quick->stages[0], 10, 1);
+    int of_slow = 0;
+    for (int i = 0; i < 200; i++)
+        of_slow += work(b) == slow;
+    assert_in_range(of_slow, 19, 21);
+}
+
+/* Who comes late, or was away, neither catches up nor is behind. */
+static void absence_earns_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *first = add_job(b, "anna", 0, 100000);
+    for (int i = 0; i < 100; i++)
+        assert_ptr_equal(work(b), first);
+    add_job(b, "bert", 0, 100000);
+    int of_first = 0;
+    for (int i = 0; i < 100; i++)
+        of_first += work(b) == first;
+    assert_in_range(of_first, 49, 51);
+}
+
+static void priority_then_deadline_then_turns(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *low = add_job(b, "anna", -5, 20), *high = add_job(b, "anna", 7, 20);
+    struct farm_job *late = add_job(b, "anna", 0, 20), *soon = add_job(b, "anna", 0, 20);
+    struct farm_job *never = add_job(b, "anna", 0, 20), *neither = add_job(b, "anna", 0, 20);
+    late->deadline_ms = 2000;
+    soon->deadline_ms = 1000;
+    struct farm_job *const order[] = {high,  high,    soon,  soon,    late, late,
+                                      never, neither, never, neither, low,  low};
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        assert_ptr_equal(work(b), order[i]);
+    assert_null(work(b));
+}
+
+/* Another user's priorities are their own affair. */
+static void priority_is_within_a_user(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *anna = add_job(b, "anna", 100, 1000), *bert = add_job(b, "bert", -100, 1000);
+    int of_bert = 0;
+    for (int i = 0; i < 100; i++) {
+        struct farm_job *job = work(b);
+        assert_true(job == anna || job == bert);
+        of_bert += job == bert;
+    }
+    assert_int_equal(of_bert, 50);
+}
+
+static void interactive_jobs_overtake(void **state)
+{
+    struct bench *b = *state;
+    struct farm_lease *bulk, *urgent;
+    add_job(b, "anna", 100, 1000);
+    assert_int_equal(farm_lease(&b->farm, b->worker, 0, &bulk, NULL), 1);
+    assert_false(farm_wants(&b->farm, b->worker)); /* its credit is used up */
+    struct farm_job *slider = add_job(b, "bert", -100, 1000);
+    farm_remove_job(&b->farm, slider);
+    slider->interactive = true;
+    assert_int_equal(farm_add_job(&b->farm, slider, NULL), 0);
+    assert_true(farm_wants(&b->farm, b->worker)); /* but for such a one */
+    assert_int_equal(farm_lease(&b->farm, b->worker, 0, &urgent, NULL), 1);
+    assert_ptr_equal(urgent->stage->job, slider);
+    assert_false(farm_wants(&b->farm, b->worker));
+    assert_int_equal(farm_release(b->worker, bulk, NULL), 0);
+    assert_int_equal(farm_lease(&b->farm, b->worker, 0, &bulk, NULL), 1);
+    assert_ptr_equal(bulk->stage->job, slider); /* which comes first for bulk credit, too */
+}
+
+static void paused_jobs_get_nothing(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *job = add_job(b, "anna", 0, 1000);
+    job->state = STATES_JOB_PAUSED;
+    assert_null(work(b));
+    job->state = STATES_JOB_RUNNING;
+    assert_ptr_equal(work(b), job);
+}
+
+static void queues_are_counted_in_tasks(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *job = add_job(b, "anna", 0, 95);
+    add_job(b, "anna", 0, 1000);
+    add_job(b, "bert", 0, 7);
+    assert_int_equal(farm_job_tasks(job), 10);
+    assert_int_equal(farm_user_jobs(&b->farm, job->user), 2);
+    assert_int_equal(farm_user_tasks(&b->farm, job->user), 110);
+    assert_int_equal(plan_done(&job->stages[0].plan, 0, 90, NULL), 0);
+    assert_int_equal(farm_user_tasks(&b->farm, job->user), 101);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+    const struct CMUnitTest tests[] = {
+        TEST(shares_divide_the_farm),    TEST(long_tasks_count_more),
+        TEST(absence_earns_nothing),     TEST(priority_then_deadline_then_turns),
+        TEST(priority_is_within_a_user), TEST(interactive_jobs_overtake),
+        TEST(paused_jobs_get_nothing),   TEST(queues_are_counted_in_tasks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
