@@ -9,6 +9,8 @@
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 
+#define FOLDED_MAX ((int64_t)1 << 24)
+
 static bool all_constant(const struct graph *graph, const struct node *node)
 {
     bool any = false;
@@ -44,12 +46,34 @@ static int settle_empty(struct graph *graph, const struct node *node, struct err
     return failed;
 }
 
+/* A few bytes of a file must not become hours of filling memory: what is computed as it is read may be larger than what it
+ * is computed from by FOLDED_MAX elements, no more. */
+static int check_folded(struct graph *graph, const struct node *node, struct error *err)
+{
+    int64_t given = FOLDED_MAX, made = 0;
+    for (size_t i = 0; i < node->input_count; i++) {
+        const struct value *in = node_input(graph, node, i);
+        given += in ? value_elements(in) : 0;
+    }
+    for (size_t i = 0; i < node->output_count; i++) {
+        const struct value *out = node_output(graph, node, i);
+        made += out && out->known ? value_elements(out) : 0;
+    }
+    if (made <= given)
+        return 0;
+    return error_set(err, E_LIMIT, "a constant of %lld elements, at most %lld more than its inputs have (FOLDED_MAX) are "
+                     "allowed", (long long)made, (long long)FOLDED_MAX);
+}
+
 static int infer_node(struct graph *graph, struct node *node, struct error *err)
 {
     int failed = check_known(graph, node, err);
     if (!failed)
         failed = node->op->infer(graph, node, err);
-    if (!failed && node->op->fold && all_constant(graph, node))
+    bool folds = !failed && node->op->fold && all_constant(graph, node);
+    if (folds)
+        failed = check_folded(graph, node, err);
+    if (folds && !failed)
         failed = node->op->fold(graph, node, err);
     if (!failed)
         failed = settle_empty(graph, node, err);
