@@ -81,6 +81,9 @@ struct bundle_mapping {
     const char *input, *output;
     uint32_t dimension;    /* of z */
     struct latent_law law; /* of z */
+    /* w' = ŵ + psi (w − ŵ) in the first `truncated` vectors that the generator takes, ŵ the mean of w. 1: none. */
+    double psi;
+    uint32_t truncated;
 };
 
 /* What a tensor of scores holds, and the score s that is made of it; "of" are an attribute's columns. */

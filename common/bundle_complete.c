@@ -284,6 +284,25 @@ static int take_generator(struct bundle_check *check, const struct bundle_source
     return rc;
 }
 
+static int take_truncation(struct bundle_check *check, const struct raw_truncation *raw,
+                           uint32_t layers, struct bundle_mapping *mapping)
+{
+    mapping->psi = 1;
+    mapping->truncated = layers;
+    if (!raw)
+        return 0;
+    size_t mark = bundle_enter(check, "truncation", -1);
+    mapping->psi = raw->psi;
+    int rc = raw->psi >= 0 && raw->psi <= 2
+                 ? 0
+                 : bundle_wrong(check, E_INVALID, "psi", "is %g, expected 0 to 2", raw->psi);
+    if (!rc && raw->layers)
+        rc = bundle_take_number(check, "layers", *raw->layers, layers, &mapping->truncated);
+    if (!rc)
+        bundle_leave(check, mark);
+    return rc;
+}
+
 static int take_mapping(struct bundle_check *check, const struct raw_mapping *raw,
                         struct bundle *bundle)
 {
@@ -312,8 +331,10 @@ static int take_mapping(struct bundle_check *check, const struct raw_mapping *ra
         rc = take_law(check, &raw->latent, &mapping->law);
     if (!rc) {
         bundle_leave(check, inner);
-        bundle_leave(check, mark);
+        rc = take_truncation(check, raw->truncation, bundle->generator.latent.layers, mapping);
     }
+    if (!rc)
+        bundle_leave(check, mark);
     return rc;
 }
 

@@ -37,9 +37,15 @@ struct raw_generator {
     struct raw_image output;
 };
 
+struct raw_truncation {
+    double psi;
+    int64_t *layers;
+};
+
 struct raw_mapping {
     char *file, *sha256, *input, *output;
     struct raw_latent latent;
+    struct raw_truncation *truncation;
 };
 
 struct raw_classifier {

@@ -88,9 +88,14 @@ static const cyaml_schema_field_t generator_fields[] = {
     MAP_FIELD(latent, raw_generator, latent_fields),
     MAP_FIELD(output, raw_generator, image_fields), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t truncation_fields[] = {
+    CYAML_FIELD_FLOAT("psi", CYAML_FLAG_DEFAULT, struct raw_truncation, psi),
+    MAY_INT_FIELD(layers, raw_truncation), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t mapping_fields[] = {
     FILE_FIELDS(raw_mapping), TENSOR_FIELD(input, raw_mapping), TENSOR_FIELD(output, raw_mapping),
-    MAP_FIELD(latent, raw_mapping, latent_fields), CYAML_FIELD_END};
+    MAP_FIELD(latent, raw_mapping, latent_fields),
+    MAY_MAP_FIELD(truncation, raw_mapping, truncation_fields), CYAML_FIELD_END};
 
 static const cyaml_schema_field_t classifier_fields[] = {
     FILE_FIELDS(raw_classifier), MAP_FIELD(input, raw_classifier, image_fields),

@@ -139,6 +139,8 @@ int pipeline_open(struct device *device, const char *folder, size_t batch,
         failed = load_networks(opened, folder, err);
     if (!failed)
         failed = make_buffers(opened, err);
+    if (!failed && opened->mapping && opened->bundle->mapping->psi != 1)
+        failed = pipeline_find_average(opened, err);
     if (failed) {
         pipeline_close(&opened);
         return failed;
@@ -175,6 +177,7 @@ void pipeline_close(struct pipeline **pipeline)
     release(closed->w);
     free(closed->readers);
     free(closed->rows);
+    free(closed->average);
     bundle_free(&closed->bundle);
     free(closed);
 }

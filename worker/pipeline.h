@@ -39,6 +39,7 @@ size_t pipeline_pixel_bytes(const struct pipeline *pipeline); /* of one face: he
  * The latents of samples start … start+count−1 of `seed`, as boundaries see them, in the generator's space:
  * latents[count][bundle_latent_size]. In z they are drawn; in w and w+ the mapping network makes them of
  * what is drawn (one vector that it gives becomes every layer's in w+; of several, w takes the first).
+ * Truncation: latents in w+ are truncated; those in w are not, the generator's input is.
  */
 MUST_CHECK int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start,
                                 size_t count, float *latents, struct error *err);

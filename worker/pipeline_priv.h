@@ -22,10 +22,15 @@ struct pipeline {
     struct engine_network *generator, *mapping;
     struct engine_image form;
     size_t taken, mapped; /* numbers a face that the generator takes, that the mapping gives */
+    float *average; /* ŵ where w is truncated: [dimension] */
     cl_mem latents, image, converted, pixels, drawn, w;
     struct reader *readers; /* in the order of pipeline_network() */
     size_t reader_count;
     float *rows; /* [batch][widest], where outputs land on the host and latents leave it */
 };
+
+/* The mean of w over samples 0 … PIPELINE_AVERAGED − 1 of seed 0, into pipeline->average. */
+#define PIPELINE_AVERAGED 4096
+MUST_CHECK int pipeline_find_average(struct pipeline *pipeline, struct error *err);
 
 #endif

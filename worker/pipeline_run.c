@@ -30,24 +30,54 @@ static int run_network(struct engine_network *network, const struct pipeline_ten
 
 /* ---- latents ---- */
 
-/* One vector becomes as many as are wanted; of several the first are taken. */
-static void spread(const float *from, size_t from_size, size_t to_size, size_t rows, float *to)
+/* Vector `layer` of a generator's input from w. */
+static void truncate(const struct pipeline *pipeline, size_t layer, const float *w, float *to)
 {
-    for (size_t i = 0; i < rows; i++, from += from_size, to += to_size)
-        for (size_t done = 0; done < to_size; done += from_size)
-            memcpy(to + done, from,
-                   (to_size - done < from_size ? to_size - done : from_size) * sizeof *to);
+    const struct bundle_mapping *mapping = pipeline->bundle->mapping;
+    size_t dimension = pipeline->bundle->generator.latent.dimension;
+    if (!pipeline->average || layer >= mapping->truncated) {
+        memcpy(to, w, dimension * sizeof *to);
+        return;
+    }
+    float psi = (float)mapping->psi;
+    for (size_t i = 0; i < dimension; i++)
+        to[i] = pipeline->average[i] + psi * (w[i] - pipeline->average[i]);
 }
 
-static int map_batch(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t rows,
-                     float *latents, struct error *err)
+/* The generator's vectors from those of w, of which there is one, or one a layer. */
+static void spread(const struct pipeline *pipeline, const float *from, size_t from_size,
+                   size_t rows, float *to)
+{
+    const struct bundle_latent *latent = &pipeline->bundle->generator.latent;
+    for (size_t i = 0; i < rows; i++, from += from_size)
+        for (size_t layer = 0; layer < latent->layers; layer++, to += latent->dimension)
+            truncate(pipeline, layer,
+                     from + (from_size > latent->dimension ? layer * latent->dimension : 0), to);
+}
+
+/* What the mapping gives as latents: in w its first vector, as it is (it is truncated on its way into the
+ * generator, as an edited one is); in w+ every layer's, truncated. */
+static void take_mapped(const struct pipeline *pipeline, const float *mapped, size_t rows,
+                        float *latents)
+{
+    size_t dimension = pipeline->bundle->generator.latent.dimension;
+    if (pipeline->bundle->generator.latent.space == BUNDLE_W_PLUS) {
+        spread(pipeline, mapped, pipeline->mapped, rows, latents);
+        return;
+    }
+    for (size_t i = 0; i < rows; i++)
+        memcpy(latents + i * dimension, mapped + i * pipeline->mapped, dimension * sizeof *latents);
+}
+
+/* mapped[rows][pipeline->mapped] of samples `start` … */
+static int map_samples(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t rows,
+                       float *mapped, struct error *err)
 {
     const struct bundle_mapping *mapping = pipeline->bundle->mapping;
     const struct pipeline_tensor output = {mapping->output, {0}};
     size_t drawn_size = rows * mapping->dimension, mapped_size = rows * pipeline->mapped;
     float *drawn = malloc(drawn_size * sizeof *drawn);
-    float *mapped = malloc(mapped_size * sizeof *mapped);
-    int failed = drawn && mapped ? 0 : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    int failed = drawn ? 0 : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
     if (!failed) {
         latent_draw(&mapping->law, seed, start, rows, mapping->dimension, drawn);
         failed = device_write(pipeline->device, pipeline->drawn, 0, drawn,
@@ -59,10 +89,54 @@ static int map_batch(struct pipeline *pipeline, uint64_t seed, uint64_t start, s
     if (!failed)
         failed = device_read(pipeline->device, pipeline->w, 0, mapped,
                              mapped_size * sizeof *mapped, err);
-    if (!failed)
-        spread(mapped, pipeline->mapped, bundle_latent_size(pipeline->bundle), rows, latents);
     free(drawn);
+    return failed;
+}
+
+static int map_batch(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t rows,
+                     float *latents, struct error *err)
+{
+    float *mapped = malloc(rows * pipeline->mapped * sizeof *mapped);
+    int failed = mapped ? map_samples(pipeline, seed, start, rows, mapped, err)
+                        : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    if (!failed)
+        take_mapped(pipeline, mapped, rows, latents);
     free(mapped);
+    return failed;
+}
+
+/* Adds a batch's first vectors to sums. */
+static int add_batch(struct pipeline *pipeline, uint64_t start, size_t rows, float *mapped,
+                     double *sums, struct error *err)
+{
+    size_t dimension = pipeline->bundle->generator.latent.dimension;
+    int failed = map_samples(pipeline, 0, start, rows, mapped, err);
+    for (size_t i = 0; !failed && i < rows; i++)
+        for (size_t k = 0; k < dimension; k++)
+            sums[k] += (double)mapped[i * pipeline->mapped + k];
+    return failed;
+}
+
+int pipeline_find_average(struct pipeline *pipeline, struct error *err)
+{
+    size_t dimension = pipeline->bundle->generator.latent.dimension;
+    double *sums = calloc(dimension, sizeof *sums);
+    float *mapped = malloc(pipeline->batch * pipeline->mapped * sizeof *mapped);
+    float *average = malloc(dimension * sizeof *average);
+    int failed = sums && mapped && average ? 0 : error_set(err, E_MEMORY, "no memory for the mean of w");
+    for (size_t done = 0; !failed && done < PIPELINE_AVERAGED; done += pipeline->batch) {
+        size_t left = PIPELINE_AVERAGED - done;
+        failed = add_batch(pipeline, done, left < pipeline->batch ? left : pipeline->batch, mapped,
+                           sums, err);
+    }
+    for (size_t k = 0; !failed && k < dimension; k++)
+        average[k] = (float)(sums[k] / PIPELINE_AVERAGED);
+    free(sums);
+    free(mapped);
+    if (failed)
+        free(average);
+    else
+        pipeline->average = average;
     return failed;
 }
 
@@ -82,13 +156,12 @@ int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start, s
     return failed;
 }
 
-/* The generator's input: in w with several layers, each latent as often. */
+/* The generator's input: in w, the latent as often as there are layers, truncated. */
 static int write_latents(struct pipeline *pipeline, const float *latents, size_t rows,
                          struct error *err)
 {
-    size_t size = bundle_latent_size(pipeline->bundle);
-    if (size != pipeline->taken) {
-        spread(latents, size, pipeline->taken, rows, pipeline->rows);
+    if (pipeline->bundle->generator.latent.space == BUNDLE_W) {
+        spread(pipeline, latents, pipeline->bundle->generator.latent.dimension, rows, pipeline->rows);
         latents = pipeline->rows;
     }
     return device_write(pipeline->device, pipeline->latents, 0, latents,

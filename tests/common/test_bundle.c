@@ -153,6 +153,18 @@ static const struct {
     {DRAWN("{space: z, dimension: 8, radius: 1}"), E_INVALID, "belongs to the prior hypersphere"},
     {DRAWN("{space: z, dimension: 8, prior: hypersphere, radius: -1}"), E_INVALID, "is -1"},
     {DRAWN("{space: z, dimension: 8, prior: gaussian}"), E_PARSE, "line 9"},
+    {DRAWN("{space: w, dimension: 8, layers: 3}") "mapping: {" FILE_("m.onnx")
+         ", input: z, output: w, latent: {space: z, dimension: 8}, truncation: {psi: -1}}\n",
+     E_INVALID, "mapping: truncation: psi: is -1, expected 0 to 2"},
+    {DRAWN("{space: w, dimension: 8, layers: 3}") "mapping: {" FILE_("m.onnx")
+         ", input: z, output: w, latent: {space: z, dimension: 8}, truncation: {psi: 0.7, layers: 4}}\n",
+     E_LIMIT, "mapping: truncation: layers: is 4, expected 1 to 3"},
+    {DRAWN("{space: w, dimension: 8}") "mapping: {" FILE_("m.onnx")
+         ", input: z, output: w, latent: {space: w, dimension: 8}}\n",
+     E_INVALID, "mapping: latent: space: is \"w\", expected z"},
+    {DRAWN("{space: w, dimension: 8, prior: normal}") "mapping: {" FILE_("m.onnx")
+         ", input: z, output: w, latent: {space: z, dimension: 8}}\n",
+     E_INVALID, "generator: latent: prior: says how z is drawn"},
     {LABELLED(IMAGE, "[]"), E_PARSE, "line 11"},
     {LABELLED(IMAGE, "[{tensor: o}]"), E_INVALID,
      "line 11, column 13: labellers[0]: outputs[0]: columns: missing, values: logits needs it"},

@@ -1,0 +1,318 @@
+/*
+ * Bundles of linear networks made here, through the pipeline, against the same sums in C: spaces z, w and w+,
+ * truncation, shapes of inputs, crops, gray and NHWC pictures, classes, embeddings.
+ */
+#include "tests/engine/harness.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buffer.h"
+#include "common/digest.h"
+#include "worker/pipeline.h"
+#include "worker_test.h"
+
+#define DRAWN 6
+#define DIMENSION 5
+#define LAYERS 3
+#define SIDE 4
+#define PICTURE (3 * SIDE * SIDE)
+#define GRAY (2 * SIDE) /* rows 1 and 2 */
+#define CLASSES 3
+#define EMBEDDING 7
+#define FACES 11
+#define AVERAGED 4096
+
+static struct error err;
+static char folder[] = "/tmp/facefarm-bundles-XXXXXX";
+
+/* Weights [outputs][inputs] of the networks, the same in every bundle. */
+static float mapping[LAYERS * DIMENSION * DRAWN], generator[PICTURE * LAYERS * DIMENSION];
+static float colour[2 * PICTURE], gray[CLASSES * GRAY], embedder[EMBEDDING * PICTURE];
+
+static void make_weights(void)
+{
+    harness_random(mapping, sizeof mapping / sizeof *mapping, 1);
+    harness_random(generator, sizeof generator / sizeof *generator, 2);
+    harness_random(colour, sizeof colour / sizeof *colour, 3);
+    harness_random(gray, sizeof gray / sizeof *gray, 4);
+    harness_random(embedder, sizeof embedder / sizeof *embedder, 5);
+}
+
+/* A file with one linear layer between shapes; `shape` of the output (rank 1: as it is) and what follows it. */
+static void write_network(const char *file, const char *in, size_t rank, const int64_t *dims,
+                          const char *out, size_t outputs, const float *weights, size_t out_rank,
+                          const int64_t *shape, bool softmax, char hash[DIGEST_HEX_BYTES])
+{
+    struct model model;
+    int64_t inputs = 1, whole[4] = {-1};
+    char path[256];
+    for (size_t i = 0; i < rank; i++) {
+        inputs *= dims[i];
+        whole[i + 1] = dims[i];
+    }
+    model_init(&model, 13);
+    model_input(&model, in, rank + 1, whole);
+    model_floats(&model, "weights", 2, (int64_t[]){(int64_t)outputs, inputs}, weights);
+    Onnx__NodeProto *flatten = model_node(&model, "Flatten", in, "flat");
+    node_int(&model, flatten, "axis", 1);
+    bool last = out_rank == 1 && !softmax;
+    Onnx__NodeProto *gemm = model_node(&model, "Gemm", "flat weights", last ? out : "linear");
+    node_int(&model, gemm, "transB", 1);
+    if (softmax) {
+        Onnx__NodeProto *node = model_node(&model, "Softmax", "linear", out);
+        node_int(&model, node, "axis", 1);
+    } else if (out_rank > 1) {
+        model_ints(&model, "shape", out_rank + 1, shape);
+        model_node(&model, "Reshape", "linear shape", out);
+    }
+    model_output(&model, out);
+    size_t size = 0;
+    uint8_t *data = model_pack(&model, &size);
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    assert_ok(buffer_write_file(path, data, size, &err));
+    digest_bytes(data, size, hash);
+    free(data);
+    model_free(&model);
+}
+
+struct setup {
+    const char *latent;     /* the generator's, as YAML */
+    const char *mapping;    /* what stands behind its latent as YAML, or NULL */
+    size_t rank;            /* of the generator's input */
+    int64_t dims[3];
+    size_t mapped;          /* vectors that the mapping gives */
+};
+
+
+static void write_bundle(const struct setup *setup)
+{
+    char hashes[5][DIGEST_HEX_BYTES], yaml[4096], path[256];
+    const int64_t picture[4] = {0, 3, SIDE, SIDE}, vectors[3] = {0, (int64_t)setup->mapped, DIMENSION};
+    write_network("g.onnx", "in", setup->rank, setup->dims, "picture", PICTURE, generator, 3, picture,
+                  false, hashes[0]);
+    write_network("m.onnx", "z", 1, (int64_t[]){DRAWN}, "w", setup->mapped * DIMENSION, mapping,
+                  setup->mapped > 1 ? 2 : 1, vectors, false, hashes[1]);
+    write_network("c.onnx", "x", 3, (int64_t[]){3, SIDE, SIDE}, "o", 2, colour, 1, NULL, false,
+                  hashes[2]);
+    write_network("y.onnx", "x", 3, (int64_t[]){2, SIDE, 1}, "p", CLASSES, gray, 1, NULL, true,
+                  hashes[3]);
+    write_network("e.onnx", "x", 3, (int64_t[]){3, SIDE, SIDE}, "e", EMBEDDING, embedder, 1, NULL,
+                  false, hashes[4]);
+    int length = snprintf(
+        yaml, sizeof yaml,
+        "format: facefarm-bundle/1\nname: linear\ndescription: sums\nlicence: none\n"
+        "generator: {file: g.onnx, sha256: %s, input: in, latent: %s,\n"
+        "  output: {tensor: picture, channels: rgb, height: 4, width: 4, range: [-1, 1]}}\n",
+        hashes[0], setup->latent);
+    if (setup->mapping)
+        length += snprintf(yaml + length, sizeof yaml - (size_t)length,
+                           "mapping: {file: m.onnx, sha256: %s, input: z, output: w, %s}\n", hashes[1],
+                           setup->mapping);
+    snprintf(yaml + length, sizeof yaml - (size_t)length,
+             "labellers:\n"
+             "- {name: colour, file: c.onnx, sha256: %s, outputs: [{tensor: o, columns: [A, B]}],\n"
+             "   input: {tensor: x, channels: rgb, height: 4, width: 4, range: [-1, 1]}}\n"
+             "- {name: gray, file: y.onnx, sha256: %s,\n"
+             "   outputs: [{tensor: p, values: softmax, columns: [c, d, e], attributes: [{name: C, of: [c]}]}],\n"
+             "   input: {tensor: x, channels: gray, layout: nhwc, height: 2, width: 4, range: [0, 1],\n"
+             "           mean: [0.5], deviation: [0.25], crop: {rows: [1, 3], columns: [0, 4]}}}\n"
+             "embedders:\n"
+             "- {name: e, kind: identity, file: e.onnx, sha256: %s, output: e, dimension: 7,\n"
+             "   input: {tensor: x, channels: bgr, height: 4, width: 4, range: [-1, 1]}}\n",
+             hashes[2], hashes[3], hashes[4]);
+    snprintf(path, sizeof path, "%s/bundle.yaml", folder);
+    assert_ok(buffer_write_file(path, yaml, strlen(yaml), &err));
+}
+
+static struct pipeline *open_bundle(const struct setup *setup, size_t batch)
+{
+    struct pipeline *pipeline = NULL;
+    write_bundle(setup);
+    if (pipeline_open(harness_device(), folder, batch, &pipeline, &err) != 0)
+        fail_msg("%s", err.text);
+    return pipeline;
+}
+
+/* ---- the same in C ---- */
+
+static double sum(const float *weights, const double *x, size_t inputs)
+{
+    double value = 0;
+    for (size_t i = 0; i < inputs; i++)
+        value += (double)weights[i] * x[i];
+    return value;
+}
+
+static void near(const char *what, double found, double expected)
+{
+    if (!(fabs(found - expected) <= 1e-4 * fmax(1, fabs(expected))))
+        fail_msg("%s: %.8g, expected %.8g", what, found, expected);
+}
+
+/* Scores and the embedding of a face whose generator takes `in`. */
+static void expect_face(const double *in, size_t inputs, const float *scores, const float *embedding)
+{
+    double picture[PICTURE], swapped[PICTURE], dark[GRAY], classes[CLASSES];
+    for (size_t i = 0; i < PICTURE; i++)
+        picture[i] = sum(generator + i * inputs, in, inputs);
+    for (size_t i = 0; i < PICTURE; i++)
+        swapped[i] = picture[(2 - i / (SIDE * SIDE)) * SIDE * SIDE + i % (SIDE * SIDE)];
+    near("A", (double)scores[0], sum(colour, picture, PICTURE));
+    near("B", (double)scores[1], sum(colour + PICTURE, picture, PICTURE));
+    for (size_t i = 0; i < GRAY; i++) {
+        const double *p = picture + SIDE + i;
+        double luma = 0.299 * p[0] + 0.587 * p[SIDE * SIDE] + 0.114 * p[2 * SIDE * SIDE];
+        dark[i] = ((luma + 1) / 2 - 0.5) / 0.25;
+    }
+    for (size_t k = 0; k < CLASSES; k++)
+        classes[k] = exp(sum(gray + k * GRAY, dark, GRAY));
+    double odds = log(classes[0] / (classes[1] + classes[2]));
+    near("C", (double)scores[2], fmin(fmax(odds, -24 * log(2)), 24 * log(2)));
+    for (size_t k = 0; k < EMBEDDING; k++)
+        near("embedding", (double)embedding[k], sum(embedder + k * PICTURE, swapped, PICTURE));
+}
+
+/* ---- tests ---- */
+
+static void a_latent_may_have_any_shape(void **state)
+{
+    (void)state;
+    const struct setup flat = {"{space: z, dimension: 6, prior: uniform}", NULL, 1, {DRAWN}, 1};
+    const struct setup deep = {"{space: z, dimension: 6, prior: uniform}", NULL, 3, {DRAWN, 1, 1}, 1};
+    const struct latent_law law = {.prior = LATENT_UNIFORM, .low = -1, .high = 1};
+    float drawn[FACES * DRAWN];
+    latent_draw(&law, 4, 9, FACES, DRAWN, drawn);
+    for (int i = 0; i < 2; i++) {
+        float latents[FACES * DRAWN], scores[FACES * 3], embeddings[FACES * EMBEDDING];
+        struct wire_stage_metrics metrics = {0};
+        struct pipeline *pipeline = open_bundle(i ? &deep : &flat, 4);
+        assert_ok(pipeline_latents(pipeline, 4, 9, FACES, latents, &err));
+        assert_memory_equal(latents, drawn, sizeof drawn);
+        const struct pipeline_wanted wanted = {.scores = scores, .embeddings = {embeddings}};
+        assert_ok(pipeline_make(pipeline, latents, FACES, &wanted, &metrics, &err));
+        for (size_t face = 0; face < FACES; face++) {
+            double in[DRAWN];
+            for (size_t k = 0; k < DRAWN; k++)
+                in[k] = (double)drawn[face * DRAWN + k];
+            expect_face(in, DRAWN, scores + face * 3, embeddings + face * EMBEDDING);
+        }
+        pipeline_close(&pipeline);
+    }
+}
+
+/* w of sample `index`, vector `layer` of those that the mapping gives. */
+static void map(uint64_t seed, uint64_t index, size_t layer, double w[DIMENSION])
+{
+    float z[DRAWN];
+    double wide[DRAWN];
+    latent_sample(seed, index, 1, DRAWN, LATENT_AS_DRAWN, z);
+    for (size_t i = 0; i < DRAWN; i++)
+        wide[i] = (double)z[i];
+    for (size_t k = 0; k < DIMENSION; k++)
+        w[k] = sum(mapping + (layer * DIMENSION + k) * DRAWN, wide, DRAWN);
+}
+
+static void find_average(double average[DIMENSION])
+{
+    double w[DIMENSION];
+    memset(average, 0, DIMENSION * sizeof *average);
+    for (uint64_t i = 0; i < AVERAGED; i++) {
+        map(0, i, 0, w);
+        for (size_t k = 0; k < DIMENSION; k++)
+            average[k] += w[k] / AVERAGED;
+    }
+}
+
+/* What the generator takes of sample `index`: psi in the first `cut` layers. */
+static void expected_input(uint64_t index, size_t vectors, double psi, size_t cut,
+                           const double average[DIMENSION], double in[LAYERS * DIMENSION])
+{
+    for (size_t layer = 0; layer < LAYERS; layer++) {
+        double *w = in + layer * DIMENSION;
+        map(4, index, vectors > 1 ? layer : 0, w);
+        for (size_t k = 0; k < DIMENSION && layer < cut; k++)
+            w[k] = average[k] + psi * (w[k] - average[k]);
+    }
+}
+
+static const char *const z_of_mapping = "latent: {space: z, dimension: 6}";
+static const char *const truncated =
+    "latent: {space: z, dimension: 6}, truncation: {psi: 0.5, layers: 2}";
+
+static void check_mapped(const struct setup *setup, bool plus, double psi)
+{
+    float latents[FACES * LAYERS * DIMENSION], again[FACES * LAYERS * DIMENSION];
+    float scores[FACES * 3], embeddings[FACES * EMBEDDING];
+    double average[DIMENSION], in[LAYERS * DIMENSION], w[DIMENSION];
+    size_t size = plus ? LAYERS * DIMENSION : DIMENSION;
+    struct wire_stage_metrics metrics = {0};
+    struct pipeline *pipeline = open_bundle(setup, 4);
+    find_average(average);
+    assert_int_equal(bundle_latent_size(pipeline_bundle(pipeline)), size);
+    assert_ok(pipeline_latents(pipeline, 4, 9, FACES, latents, &err));
+    const struct pipeline_wanted wanted = {.scores = scores, .embeddings = {embeddings}};
+    assert_ok(pipeline_make(pipeline, latents, FACES, &wanted, &metrics, &err));
+    for (size_t face = 0; face < FACES; face++) {
+        expected_input(9 + face, setup->mapped, psi, psi < 1 ? 2 : 0, average, in);
+        map(4, 9 + face, 0, w);
+        for (size_t k = 0; k < size; k++)
+            near("latent", (double)latents[face * size + k], plus ? in[k] : w[k]);
+        expect_face(in, LAYERS * DIMENSION, scores + face * 3, embeddings + face * EMBEDDING);
+    }
+    pipeline_close(&pipeline);
+    pipeline = open_bundle(setup, 7); /* the batch changes no bit */
+    for (size_t face = 0; face < FACES; face++)
+        assert_ok(pipeline_latents(pipeline, 4, 9 + face, 1, again + face * size, &err));
+    assert_memory_equal(again, latents, FACES * size * sizeof *latents);
+    pipeline_close(&pipeline);
+}
+
+static void w_is_one_vector(void **state)
+{
+    (void)state;
+    const struct setup plain = {"{space: w, dimension: 5, layers: 3}", z_of_mapping, 2, {LAYERS, DIMENSION}, 1};
+    const struct setup cut = {"{space: w, dimension: 5, layers: 3}", truncated, 2, {LAYERS, DIMENSION}, 1};
+    check_mapped(&plain, false, 1);
+    check_mapped(&cut, false, 0.5);
+}
+
+static void w_plus_is_one_a_layer(void **state)
+{
+    (void)state;
+    const struct setup one = {"{space: w+, dimension: 5, layers: 3}", truncated, 2, {LAYERS, DIMENSION}, 1};
+    const struct setup each = {"{space: w+, dimension: 5, layers: 3}", truncated, 1, {LAYERS * DIMENSION}, LAYERS};
+    check_mapped(&one, true, 0.5);
+    check_mapped(&each, true, 0.5);
+}
+
+static void a_mapping_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    const struct setup setup = {"{space: w+, dimension: 5, layers: 3}", z_of_mapping, 2, {LAYERS, DIMENSION}, 2};
+    struct pipeline *pipeline = NULL;
+    write_bundle(&setup);
+    assert_error(pipeline_open(harness_device(), folder, 4, &pipeline, &err), E_INVALID,
+                 "m.onnx: output w has 10 numbers a face, bundle.yaml says 5, or 3 vectors of them");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_latent_may_have_any_shape),
+        cmocka_unit_test(w_is_one_vector),
+        cmocka_unit_test(w_plus_is_one_a_layer),
+        cmocka_unit_test(a_mapping_that_does_not_fit_is_refused),
+    };
+    char command[128];
+    if (!mkdtemp(folder))
+        return 1;
+    make_weights();
+    harness_device();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    harness_close();
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    return system(command) || failed;
+}
