@@ -1,4 +1,4 @@
-/* bundle check, bundle plan, label: the worker knows the engine, so it does the work, and says on stderr what
+/* bundle check, bundle plan, label, latents: the worker knows the engine, so it does the work, and says on stderr what
  * is wrong. */
 #include <jansson.h>
 #include <sys/wait.h>
@@ -83,6 +83,32 @@ static int relay(struct cli *cli, const char **argv, struct error *err)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
 }
 
+/* The folder of --bundle, or of the bundle that is installed. */
+static int find_bundle(const struct cli *cli, char installed[PATH_MAX], const char **folder,
+                       struct error *err)
+{
+    *folder = cli_text(cli, "bundle");
+    if (*folder)
+        return 0;
+    *folder = installed;
+    return programs_default_bundle(installed, err);
+}
+
+int command_latents(struct cli *cli)
+{
+    struct error err = {0};
+    char installed[PATH_MAX];
+    const char *argv[12] = {NULL,     "--latents",           cli->operands[0], "--samples",
+                            cli_text(cli, "samples"), "--seed", cli_text(cli, "seed"), "--bundle"};
+    if (find_bundle(cli, installed, &argv[8], &err) != 0)
+        return cli_fail(cli, &err);
+    if (cli_text(cli, "device")) {
+        argv[9] = "--device";
+        argv[10] = cli_text(cli, "device");
+    }
+    return relay(cli, argv, &err);
+}
+
 int command_label(struct cli *cli)
 {
     static const char *const passed[] = {"truth", "partition", "scores", "device"};
@@ -90,17 +116,14 @@ int command_label(struct cli *cli)
     struct error err = {0};
     char installed[PATH_MAX];
     const char *argv[16] = {NULL, "--label", cli_text(cli, "images"), "--bundle",
-                            cli_text(cli, "bundle")};
+                            NULL};
     size_t count = 5;
     if (!argv[2]) {
         error_set(&err, E_INVALID, "--images is missing: the folder of the photos");
         return cli_fail(cli, &err);
     }
-    if (!argv[4]) {
-        if (programs_default_bundle(installed, &err) != 0)
-            return cli_fail(cli, &err);
-        argv[4] = installed;
-    }
+    if (find_bundle(cli, installed, &argv[4], &err) != 0)
+        return cli_fail(cli, &err);
     for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
         if (cli_text(cli, passed[i])) {
             argv[count++] = options[i];

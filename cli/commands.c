@@ -103,6 +103,14 @@ static const struct cli_option bundle_check_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option latents_options[] = {
+    {"samples", CLI_TEXT, "RANGES", 0, "0-999", "which samples, in the order of the rows: 0-9999,12000"},
+    {"seed", CLI_TEXT, "S", 0, "1", "seed of the latents"},
+    {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle that says how they are drawn [the one installed beside facefarm]"},
+    {"device", CLI_TEXT, "DEVICE", 0, NULL, "device that maps them, in w and w+"},
+    OPTION_END,
+};
+
 static const struct cli_option label_options[] = {
     {"images", CLI_FILE, "DIR", 0, NULL, "folder of PNG and JPEG files"},
     {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle whose labellers score them [the one installed beside facefarm]"},
@@ -241,6 +249,11 @@ const struct cli_command cli_commands[] = {
      "strange is a line that begins with \"warning:\". Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
+    {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file",
+     "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the farm's workers draw, "
+     "and map, for the same seed and samples of the bundle. In w they are not truncated (the generator's input "
+     "is). Runs on this machine, without a broker.",
+     latents_options, 0, command_latents},
     {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
      "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints the "
      "share of photos that have each attribute; with --truth also how well the labeller agrees: accuracy "

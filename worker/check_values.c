@@ -1,4 +1,5 @@
-/* A few faces through the pipeline; the tensors between its networks are read where they were left. */
+/* A few faces through the pipeline; the tensors between its networks are read where they were left.
+ */
 #include "worker/check_values.h"
 
 #include <math.h>
@@ -53,14 +54,18 @@ static void check_picture(const struct bundle_image *image, const struct extent 
     if (found->alike)
         fprintf(out, "warning: generator: %d latents give one and the same picture\n", FACES);
     else if (found->low < low - 0.5 * size || found->high > high + 0.5 * size)
-        fprintf(out, "warning: generator: %s holds %.3g to %.3g where range says [%g, %g]; what lies outside is clipped\n",
+        fprintf(out,
+                "warning: generator: %s holds %.3g to %.3g where range says [%g, %g]; what lies "
+                "outside is clipped\n",
                 image->tensor, found->low, found->high, low, high);
     else if (found->high - found->low < 0.05 * size)
         fprintf(out, "warning: generator: %s holds %.3g to %.3g, little of the range [%g, %g]\n",
                 image->tensor, found->low, found->high, low, high);
     else if (low < 0 && found->low >= -DARK_SHARE * size)
-        fprintf(out, "warning: generator: %s holds %.3g to %.3g and range says [%g, %g]: is it [0, %g]?\n",
-                image->tensor, found->low, found->high, low, high, high);
+        fprintf(
+            out,
+            "warning: generator: %s holds %.3g to %.3g and range says [%g, %g]: is it [0, %g]?\n",
+            image->tensor, found->low, found->high, low, high, high);
 }
 
 /* ---- what labellers give ---- */
@@ -86,9 +91,8 @@ static int check_probabilities(const struct pipeline_network *network,
     return 0;
 }
 
-static void doubt_logits(const struct pipeline_network *network,
-                         const struct bundle_output *output, const struct extent *found, double off,
-                         FILE *out)
+static void doubt_logits(const struct pipeline_network *network, const struct bundle_output *output,
+                         const struct extent *found, double off, FILE *out)
 {
     bool within = found->low >= 0 && found->high <= 1;
     if (within && output->width > 1 && off < PROBABILITY_SLACK)
@@ -126,7 +130,8 @@ static int check_output(const struct pipeline_network *network, const struct bun
         if (output->scale * found.low + output->offset < 0 ||
             output->scale * found.high + output->offset > YEARS_MOST ||
             output->scale * found.high + output->offset < 2)
-            fprintf(out, "warning: %s: output %s gives ages of %.3g to %.3g years: scale, offset?\n",
+            fprintf(out,
+                    "warning: %s: output %s gives ages of %.3g to %.3g years: scale, offset?\n",
                     network->file, output->tensor, output->scale * found.low + output->offset,
                     output->scale * found.high + output->offset);
         return 0;
@@ -156,7 +161,8 @@ static int check_reader(struct pipeline *pipeline, struct reader *reader, FILE *
     return failed;
 }
 
-/* What the age estimators say of the faces: that they speak of the same people is seen at a glance. */
+/* What the age estimators say of the faces: that they speak of the same people is seen at a glance.
+ */
 static void print_ages(const struct bundle *bundle, const float *scores, FILE *out)
 {
     size_t columns = bundle_score_columns(bundle);
@@ -206,12 +212,14 @@ static int check_faces(struct pipeline *pipeline, FILE *out, struct error *err)
 /* Estimators that are not apart. */
 static void check_roles(const struct bundle *bundle, FILE *out)
 {
-    int fit = bundle_age_column(bundle, BUNDLE_FIT), judge = bundle_age_column(bundle, BUNDLE_JUDGE);
+    int fit = bundle_age_column(bundle, BUNDLE_FIT),
+        judge = bundle_age_column(bundle, BUNDLE_JUDGE);
     if (fit >= 0 && fit == judge)
-        fprintf(out,
-                "warning: %s both gives the ages that boundaries are fitted on and judges the edits: a "
-                "second estimator, trained apart, would show what is real\n",
-                bundle->age_estimators[(uint32_t)fit - bundle->attributes_count].name);
+        fprintf(
+            out,
+            "warning: %s both gives the ages that boundaries are fitted on and judges the edits: a "
+            "second estimator, trained apart, would show what is real\n",
+            bundle->age_estimators[(uint32_t)fit - bundle->attributes_count].name);
 }
 
 int check_values(struct device *device, const char *folder, FILE *out, struct error *err)

@@ -18,6 +18,7 @@
 #include "common/socket.h"
 #include "version.h"
 #include "worker/check.h"
+#include "worker/latents.h"
 #include "worker/photo_label.h"
 #include "worker/plan_report.h"
 #include "worker/worker.h"
@@ -33,6 +34,8 @@ struct options {
     const char *check; /* folder of a bundle */
     const char *plan;  /* folder of a bundle, or an ONNX file */
     struct photo_label_options photos;
+    struct latents_options latents;
+    const char *bundle; /* of --label and --latents */
     bool list_devices, json, tune;
 };
 
@@ -66,7 +69,10 @@ static const struct option_line option_lines[] = {
     {"plan", 'p', "PATH", "print how a bundle, or an ONNX file, runs here at --batch, and exit"},
     {"tune", 'T', NULL, "with --plan: first find the fastest blocks, and keep them"},
     {"label", 'I', "DIR", "score the photos in DIR with the labellers of --bundle, and exit"},
-    {"bundle", 'u', "DIR", "with --label: the bundle"},
+    {"latents", 'x', "FILE", "write the latents of --samples of --seed for --bundle as .npy, and exit"},
+    {"samples", 'a', "RANGES", "with --latents: which, as 0-9999,12000"},
+    {"seed", 'e', "S", "with --latents: the seed (default 1)"},
+    {"bundle", 'u', "DIR", "with --label or --latents: the bundle"},
     {"truth", 'U', "FILE", "with --label: attributes of the photos, CelebA's list or CSV"},
     {"partition", 'P', "FILE", "with --label: which photos are for training, validation, test"},
     {"scores", 'S', "FILE", "with --label: write the scores as CSV"},
@@ -176,8 +182,18 @@ static int set_option(struct options *options, int letter, const char *argument,
         options->photos.images = argument;
         return 0;
     case 'u':
-        options->photos.bundle = argument;
+        options->bundle = argument;
         return 0;
+    case 'x':
+        options->latents.output = argument;
+        return 0;
+    case 'a':
+        options->latents.samples = argument;
+        return 0;
+    case 'e':
+        failed = parse_number("seed", argument, INT64_MAX, &number, err);
+        options->latents.seed = number;
+        return failed;
     case 'U':
         options->photos.truth = argument;
         return 0;
@@ -284,17 +300,29 @@ static size_t plan_batch(const struct options *options)
 
 static int label(struct options *options, struct error *err)
 {
-    if (!options->photos.bundle)
+    if (!options->bundle)
         return error_set(err, E_INVALID, "--bundle is missing: the folder of the bundle that labels");
+    options->photos.bundle = options->bundle;
     options->photos.device = options->device;
     options->photos.batch = plan_batch(options);
     options->photos.json = options->json;
     return photo_label(&options->photos, stdout, err);
 }
 
+static int write_latents(struct options *options, struct error *err)
+{
+    if (!options->bundle || !options->latents.samples)
+        return error_set(err, E_INVALID, "--%s is missing", options->bundle ? "samples" : "bundle");
+    options->latents.bundle = options->bundle;
+    options->latents.device = options->device;
+    options->latents.batch = plan_batch(options);
+    return latents_write(&options->latents, err);
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {
+        .latents = {.seed = 1},
         .worker = {.endpoint = SOCKET_DEFAULT_ENDPOINT, .recovery = recovery_defaults},
         .secret = getenv("FACEFARM_SECRET"),
         .broker_key = getenv("FACEFARM_BROKER_KEY")};
@@ -309,6 +337,8 @@ int main(int argc, char **argv)
         failed = list_devices(&options, &err);
     else if (options.check)
         failed = check_bundle(options.check, options.device, stdout, &err);
+    else if (options.latents.output)
+        failed = write_latents(&options, &err);
     else if (options.photos.images)
         failed = label(&options, &err);
     else if (options.plan)

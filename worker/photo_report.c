@@ -25,16 +25,16 @@ struct column {
 
 static bool is_in(const struct photo_report *report, int64_t row, enum group group)
 {
-    return group == GROUP_ALL || (report->parts && (enum group)truth_part_of(report->truth, row) == group);
+    return group == GROUP_ALL ||
+           (report->parts && (enum group)truth_part_of(report->truth, row) == group);
 }
 
 static void fill(const struct photo_report *report, uint32_t attribute, enum group group,
                  struct column *column)
 {
     size_t columns = bundle_score_columns(report->bundle);
-    int known = report->truth
-                    ? truth_attribute(report->truth, report->bundle->attributes[attribute])
-                    : -1;
+    int known =
+        report->truth ? truth_attribute(report->truth, report->bundle->attributes[attribute]) : -1;
     for (size_t i = 0; i < report->photos; i++) {
         int64_t row = known >= 0 ? truth_find(report->truth, report->names[i]) : -1;
         column->scores[i] = report->scores[i * columns + attribute];
@@ -71,9 +71,9 @@ static json_t *quality_json(const struct photo_quality *q)
 {
     json_t *bins = json_array();
     for (int i = 0; i < PHOTO_QUALITY_BINS; i++)
-        json_array_append_new(bins, json_pack("{s:I,s:o,s:o}", "photos", (json_int_t)q->bins[i].photos,
-                                              "probability", number(q->bins[i].probability), "share",
-                                              number(q->bins[i].share)));
+        json_array_append_new(
+            bins, json_pack("{s:I,s:o,s:o}", "photos", (json_int_t)q->bins[i].photos, "probability",
+                            number(q->bins[i].probability), "share", number(q->bins[i].share)));
     return json_pack(
         "{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "photos",
         (json_int_t)q->photos, "positives", (json_int_t)q->positives, "true_positives",
@@ -103,8 +103,8 @@ static int attribute_json(const struct photo_report *report, uint32_t attribute,
     }
     json_array_append_new(
         list, json_pack("{s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "attribute",
-                        report->bundle->attributes[attribute], "photos",
-                        (json_int_t)report->photos, "positives", (json_int_t)positives, "share",
+                        report->bundle->attributes[attribute], "photos", (json_int_t)report->photos,
+                        "positives", (json_int_t)positives, "share",
                         number((double)positives / (double)report->photos), "share_low",
                         number(share.low), "share_high", number(share.high), "quality", parts));
     return failed;
@@ -141,7 +141,8 @@ static int print_line(const struct photo_report *report, uint32_t attribute, str
                       struct photo_quality *test, FILE *out, struct error *err)
 {
     struct photo_quality train = {0};
-    int failed = judge(report, attribute, report->parts ? GROUP_TEST : GROUP_ALL, column, test, err);
+    int failed =
+        judge(report, attribute, report->parts ? GROUP_TEST : GROUP_ALL, column, test, err);
     if (!failed && report->parts)
         failed = judge(report, attribute, GROUP_TRAIN, column, &train, err);
     if (failed)
@@ -171,8 +172,9 @@ static int print_table(const struct photo_report *report, struct column *column,
 {
     double accuracy = 0, base = 0, f1 = 0;
     size_t judged = 0, with_f1 = 0;
-    fprintf(out, "%zu photos by bundle %s, %zu could not be read; quality of the %s\n", report->photos,
-            report->bundle->name, report->unreadable, report->parts ? "test part" : "photos");
+    fprintf(out, "%zu photos by bundle %s, %zu could not be read; quality of the %s\n",
+            report->photos, report->bundle->name, report->unreadable,
+            report->parts ? "test part" : "photos");
     fprintf(out, "%-20s  %8s  %7s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s  %8s\n", "attribute",
             "share", "judged", "train", "accuracy", "low", "high", "base", "balanced", "F1", "AUC",
             "MSE", "ECE");
@@ -202,8 +204,8 @@ int photo_report_print(const struct photo_report *report, bool json, FILE *out, 
                      ? 0
                      : error_set(err, E_MEMORY, "no memory for %zu scores", report->photos);
     if (!failed)
-        failed = json ? print_json(report, &column, out, err)
-                      : print_table(report, &column, out, err);
+        failed =
+            json ? print_json(report, &column, out, err) : print_table(report, &column, out, err);
     free(column.scores);
     free(column.truth);
     return failed;

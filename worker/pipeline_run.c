@@ -55,8 +55,8 @@ static void spread(const struct pipeline *pipeline, const float *from, size_t fr
                      from + (from_size > latent->dimension ? layer * latent->dimension : 0), to);
 }
 
-/* What the mapping gives as latents: in w its first vector, as it is (it is truncated on its way into the
- * generator, as an edited one is); in w+ every layer's, truncated. */
+/* What the mapping gives as latents: in w its first vector, as it is (it is truncated on its way
+ * into the generator, as an edited one is); in w+ every layer's, truncated. */
 static void take_mapped(const struct pipeline *pipeline, const float *mapped, size_t rows,
                         float *latents)
 {
@@ -84,11 +84,11 @@ static int map_samples(struct pipeline *pipeline, uint64_t seed, uint64_t start,
                               drawn_size * sizeof *drawn, err);
     }
     if (!failed)
-        failed = run_network(pipeline->mapping, &output, 1, rows, pipeline->drawn, &pipeline->w,
-                             err);
+        failed =
+            run_network(pipeline->mapping, &output, 1, rows, pipeline->drawn, &pipeline->w, err);
     if (!failed)
-        failed = device_read(pipeline->device, pipeline->w, 0, mapped,
-                             mapped_size * sizeof *mapped, err);
+        failed = device_read(pipeline->device, pipeline->w, 0, mapped, mapped_size * sizeof *mapped,
+                             err);
     free(drawn);
     return failed;
 }
@@ -123,7 +123,8 @@ int pipeline_find_average(struct pipeline *pipeline, struct error *err)
     double *sums = calloc(dimension, sizeof *sums);
     float *mapped = malloc(pipeline->batch * pipeline->mapped * sizeof *mapped);
     float *average = malloc(dimension * sizeof *average);
-    int failed = sums && mapped && average ? 0 : error_set(err, E_MEMORY, "no memory for the mean of w");
+    int failed =
+        sums && mapped && average ? 0 : error_set(err, E_MEMORY, "no memory for the mean of w");
     for (size_t done = 0; !failed && done < PIPELINE_AVERAGED; done += pipeline->batch) {
         size_t left = PIPELINE_AVERAGED - done;
         failed = add_batch(pipeline, done, left < pipeline->batch ? left : pipeline->batch, mapped,
@@ -161,7 +162,8 @@ static int write_latents(struct pipeline *pipeline, const float *latents, size_t
                          struct error *err)
 {
     if (pipeline->bundle->generator.latent.space == BUNDLE_W) {
-        spread(pipeline, latents, pipeline->bundle->generator.latent.dimension, rows, pipeline->rows);
+        spread(pipeline, latents, pipeline->bundle->generator.latent.dimension, rows,
+               pipeline->rows);
         latents = pipeline->rows;
     }
     return device_write(pipeline->device, pipeline->latents, 0, latents,
@@ -234,8 +236,8 @@ static int read_faces(struct pipeline *pipeline, size_t count, const struct pipe
     for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
         struct reader *reader = &pipeline->readers[i];
         enum pipeline_use use = reader->described.use;
-        float *rows = use == PIPELINE_EMBEDDER ? wanted->embeddings[reader->described.position]
-                                               : NULL;
+        float *rows =
+            use == PIPELINE_EMBEDDER ? wanted->embeddings[reader->described.position] : NULL;
         if (use == PIPELINE_LABELLER && wanted->scores)
             failed = label(pipeline, reader, count, wanted->scores, err);
         if (!rows)
@@ -323,8 +325,8 @@ int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *laten
 
 /* ---- photos ---- */
 
-/* Converts the photos into each labeller's form; one that takes the generator's picture as it is gets them
- * where that would be. */
+/* Converts the photos into each labeller's form; one that takes the generator's picture as it is
+ * gets them where that would be. */
 static int label_photos(struct pipeline *pipeline, cl_mem photos, const struct engine_image *form,
                         size_t count, float *scores, struct error *err)
 {
@@ -363,7 +365,8 @@ int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t hei
     float *values = malloc(elements * sizeof *values);
     int failed = values ? 0 : error_set(err, E_MEMORY, "no memory for %zu photos", count);
     if (!failed && count > pipeline->batch)
-        failed = error_set(err, E_LIMIT, "%zu photos, expected at most %zu", count, pipeline->batch);
+        failed =
+            error_set(err, E_LIMIT, "%zu photos, expected at most %zu", count, pipeline->batch);
     if (!failed)
         failed = device_buffer(pipeline->device, elements * sizeof *values, &photos, err);
     for (size_t i = 0; !failed && i < elements; i++)

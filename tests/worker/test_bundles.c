@@ -11,6 +11,8 @@
 
 #include "common/buffer.h"
 #include "common/digest.h"
+#include "common/npy.h"
+#include "worker/latents.h"
 #include "worker/pipeline.h"
 #include "worker_test.h"
 
@@ -288,6 +290,40 @@ static void w_plus_is_one_a_layer(void **state)
     check_mapped(&each, true, 0.5);
 }
 
+/* The file has the rows that the pipeline gives, in the order of the ranges. */
+static void latents_are_written(void **state)
+{
+    (void)state;
+    const struct setup plus = {"{space: w+, dimension: 5, layers: 3}", truncated, 2, {LAYERS, DIMENSION}, 1};
+    float first[LAYERS * DIMENSION], second[LAYERS * DIMENSION];
+    char path[256];
+    struct npy npy;
+    struct pipeline *pipeline = open_bundle(&plus, 4);
+    assert_ok(pipeline_latents(pipeline, 9, 20, 1, first, &err));
+    assert_ok(pipeline_latents(pipeline, 9, 4, 1, second, &err));
+    pipeline_close(&pipeline);
+    snprintf(path, sizeof path, "%s/w.npy", folder);
+    struct latents_options options = {
+        .bundle = folder, .samples = "20,2-4", .output = path, .seed = 9, .batch = 4};
+    assert_ok(latents_write(&options, &err));
+    assert_ok(npy_read(path, &npy, &err));
+    assert_true(npy.rank == 3 && npy.dims[0] == 4 && npy.dims[1] == LAYERS && npy.dims[2] == DIMENSION);
+    assert_memory_equal(npy.data, first, sizeof first);
+    assert_memory_equal(npy.data + (size_t)3 * LAYERS * DIMENSION, second, sizeof second);
+    npy_free(&npy);
+    options.samples = "0-99999999";
+    assert_error(latents_write(&options, &err), E_LIMIT, "LIMIT_LATENTS");
+    options.bundle = "models/default"; /* z: no network is opened */
+    options.samples = "7";
+    float z[128];
+    latent_sample(9, 7, 1, 128, LATENT_SPHERE, z);
+    assert_ok(latents_write(&options, &err));
+    assert_ok(npy_read(path, &npy, &err));
+    assert_true(npy.rank == 2 && npy.dims[0] == 1 && npy.dims[1] == 128);
+    assert_memory_equal(npy.data, z, sizeof z);
+    npy_free(&npy);
+}
+
 static void a_mapping_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -304,6 +340,7 @@ int main(void)
         cmocka_unit_test(a_latent_may_have_any_shape),
         cmocka_unit_test(w_is_one_vector),
         cmocka_unit_test(w_plus_is_one_a_layer),
+        cmocka_unit_test(latents_are_written),
         cmocka_unit_test(a_mapping_that_does_not_fit_is_refused),
     };
     char command[128];
