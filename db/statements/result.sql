@@ -54,7 +54,7 @@ WHERE stage_id = ?1 AND id > (SELECT forgiven FROM stage WHERE id = ?1) ORDER BY
 
 -- name: failure_list
 SELECT stage, start, count, code, text, log, coalesce(worker, ''), coalesce(host, ''), coalesce(device, ''), set_aside, at_ms
-FROM failures WHERE job = ?1 ORDER BY at_ms DESC, start DESC LIMIT ?2;
+FROM failures WHERE job = ?1 ORDER BY id DESC LIMIT ?2;
 
 -- name: poison_forgive
 DELETE FROM poison WHERE stage_id = ?1;

@@ -135,20 +135,26 @@ static void send_failed(struct worker *worker, const struct held *held)
     peer_expect(&worker->peer, WIRE_ACCEPTED);
 }
 
-/* Answers leases until the job has ended: what holds the bad index fails. Returns how many failed.
- */
+/* Answers leases until the job has ended and every answer is accepted: what holds the bad index
+ * fails. Returns how many failed. */
 static unsigned work_around(struct bench *b, struct worker *worker, uint64_t bad)
 {
-    unsigned failures = 0;
+    unsigned failures = 0, unaccepted = 0;
     for (;;) {
-        const struct wire_message *m = peer_next(&worker->peer, 50);
+        const struct wire_message *m =
+            peer_next(&worker->peer, unaccepted ? SUPPORT_TIMEOUT_MS : 50);
+        if (!m && unaccepted)
+            fail_msg("%u answers were not accepted", unaccepted);
         if (!m && strcmp(support_sql(&b->s, "SELECT state FROM job"), "running") != 0)
             return failures;
+        if (m && m->type == WIRE_ACCEPTED)
+            unaccepted -= (unsigned)WIRE_BODY(m, accepted)->task.count;
         if (!m || m->type != WIRE_LEASE)
             continue;
         const struct wire_lease *lease = WIRE_BODY(m, lease);
         for (size_t i = 0; i < lease->tasks.count; i++) {
             const struct wire_task *task = &WIRE_ITEMS(lease->tasks, task)[i];
+            unaccepted++;
             if (bad < task->start || bad >= task->start + task->count) {
                 worker_result(worker, lease, task, 0);
                 continue;

@@ -112,6 +112,8 @@ void support_close(struct support *s)
 {
     if (s->broker)
         support_kill(s, SIGTERM);
+    for (size_t i = 0; i < SUPPORT_PEERS; i++)
+        socket_close(&s->sockets[i]);
     zmq_ctx_term(s->context);
     nftw(s->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -231,21 +233,28 @@ char *support_dump(struct support *s)
 
 /* ---- peers ---- */
 
-void peer_open(struct support *s, struct peer *peer)
+static void connect_peer(struct support *s, struct peer *peer, const struct socket_keys *keys)
 {
     struct error err = {0};
-    *peer = (struct peer){0};
-    if (socket_connect_dealer(s->context, s->endpoint, NULL, &peer->socket, &err) < 0)
+    size_t free_place = 0;
+    *peer = (struct peer){.support = s};
+    while (free_place < SUPPORT_PEERS && s->sockets[free_place])
+        free_place++;
+    assert_in_range(free_place, 0, SUPPORT_PEERS - 1);
+    if (socket_connect_dealer(s->context, s->endpoint, keys, &peer->socket, &err) < 0)
         fail_msg("%s", err.text);
+    s->sockets[free_place] = peer->socket;
+}
+
+void peer_open(struct support *s, struct peer *peer)
+{
+    connect_peer(s, peer, NULL);
 }
 
 void peer_open_as(struct support *s, struct peer *peer, const struct key_pair *pair)
 {
-    struct error err = {0};
     const struct socket_keys keys = {pair, s->pair.public};
-    *peer = (struct peer){0};
-    if (socket_connect_dealer(s->context, s->endpoint, &keys, &peer->socket, &err) < 0)
-        fail_msg("%s", err.text);
+    connect_peer(s, peer, &keys);
 }
 
 static int set_key(void *socket, int option, const char *hex)
@@ -301,6 +310,9 @@ int support_turned_away(const struct support *s, void *context, const struct key
 void peer_close(struct peer *peer)
 {
     socket_frame_free(&peer->frame, &peer->message);
+    for (size_t i = 0; peer->socket && i < SUPPORT_PEERS; i++)
+        if (peer->support->sockets[i] == peer->socket)
+            peer->support->sockets[i] = NULL;
     socket_close(&peer->socket);
 }
 

@@ -15,6 +15,7 @@
 #include "common/spec.h"
 
 #define SUPPORT_TIMEOUT_MS 20000
+#define SUPPORT_PEERS 1024
 #define SUPPORT_ATTRIBUTES 4
 #define SUPPORT_DIMENSION 8
 #define SUPPORT_COLUMNS (SUPPORT_ATTRIBUTES + 2)
@@ -26,6 +27,7 @@ struct support {
     char db[128], store[128], bundle[128], endpoint[SOCKET_ENDPOINT_MAX];
     pid_t broker;
     void *context;
+    void *sockets[SUPPORT_PEERS]; /* of peers; a test that fails leaves its own open */
     char secret[128], keys[128]; /* files of a broker with keys; "" of one without */
     struct key_pair pair;        /* the broker's */
 };
@@ -36,7 +38,7 @@ void support_open(struct support *s);
 void support_secure(struct support *s);
 /* Writes the file of keys, and has a running broker read it. */
 void support_authorize(struct support *s, const char *text);
-/* Kills the broker if it runs, removes the folder. */
+/* Kills the broker if it runs, closes what a failed test left open, removes the folder. */
 void support_close(struct support *s);
 /* Starts a broker and waits for its line. The first start takes a free port, later ones the same
  * again. */
@@ -50,6 +52,7 @@ const char *support_sql(struct support *s, const char *sql);
 char *support_dump(struct support *s);
 
 struct peer {
+    struct support *support;
     void *socket;
     struct wire_message message; /* the last received */
     struct socket_frame *frame;
