@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,6 +124,7 @@ void support_close(struct support *s)
 static void run_broker(struct support *s, int out, int heartbeat_ms, int silence_ms)
 {
     char heartbeat[16], silence[16];
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no broker behind */
     snprintf(heartbeat, sizeof heartbeat, "%d", heartbeat_ms);
     snprintf(silence, sizeof silence, "%d", silence_ms);
     dup2(out, STDOUT_FILENO);
