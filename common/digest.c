@@ -21,14 +21,16 @@ void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES])
     sodium_bin2hex(hex, DIGEST_HEX_BYTES, hash, sizeof hash);
 }
 
-/* Adds a regular file's bytes, opened without following a link. */
+/* Adds a regular file's bytes. In a folder no link is followed, and opening waits for no pipe's
+ * other end. */
 static int add_file(crypto_hash_sha256_state *state, int folder, const char *name,
                     const char *shown, uint64_t *bytes, struct error *err)
 {
     unsigned char chunk[65536];
     struct stat status;
     ssize_t n = -1;
-    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | (folder == AT_FDCWD ? 0 : O_NOFOLLOW));
+    int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | (folder == AT_FDCWD ? 0 : O_NOFOLLOW);
+    int fd = openat(folder, name, flags);
     if (fd < 0)
         return error_set(err,
                          errno == ENOENT  ? E_NOT_FOUND

@@ -72,8 +72,11 @@ printf x >>"$(find store -name '*.png' | sort | head -n 1)"
 rm "$(find store -path '*sheets*' -name '*.png' | sort | head -n 1)"
 victim=$(find store -name '00000040.png')
 rm "$victim" && ln -s /dev/zero "$victim"
+sheet=$(find store -path '*sheets*' -name '*.png' | sort | head -n 1)
+rm "$sheet" && mkfifo "$sheet"
 if "$facefarm" db check farm.db --store store >out 2>err; then fail "the store's damage was not found"; fi
-same "damaged files" "$(grep -c '^store ' out)" 3
+same "damaged files" "$(grep -c '^store ' out)" 4
+grep -q 'is not a regular file' out || fail "a pipe is told as: $(cat out)"
 grep -q 'has SHA-256 .* its task told' out || fail "a changed file is told as: $(cat out)"
 grep -q 'No such file' out || fail "a missing file is told as: $(cat out)"
 grep -q '00000040.png' out || fail "a link is told as: $(cat out)"
