@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buffer.h"
 #include "common/digest.h"
 #include "common/npy.h"
 #include "worker/latents.h"
 #include "worker/pipeline.h"
+#include "worker/runner.h"
 #include "worker_test.h"
 
 #define DRAWN 6
@@ -324,6 +326,77 @@ static void latents_are_written(void **state)
     npy_free(&npy);
 }
 
+/* ---- boundaries in w+ ---- */
+
+#define FITTED 400
+
+/* Score A lies along number 7 of the flattened w+, which is number 2 of layer 1. */
+static int give_scores(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t first,
+                       size_t columns, float *rows, struct error *error)
+{
+    (void)stage, (void)error;
+    const float *latents = state;
+    for (size_t i = 0; i < count * columns; i++) {
+        const float *w = latents + (start + i / columns) * LAYERS * DIMENSION;
+        rows[i] = first + i % columns == 0 ? w[7] : w[0];
+    }
+    return 0;
+}
+
+static void a_boundary_in_w_plus_spans_the_layers(void **state)
+{
+    (void)state;
+    static const char text[] = "format: facefarm-job/1\nbundle: linear\nseed: 4\nstages:\n"
+                               "  - {kind: label, name: labels, start: 9, count: 400}\n"
+                               "  - {kind: fit, method: least_squares}\n";
+    const struct setup each = {"{space: w+, dimension: 5, layers: 3}", z_of_mapping, 1,
+                               {LAYERS * DIMENSION}, LAYERS};
+    static float latents[FITTED * LAYERS * DIMENSION];
+    struct bundle *bundle = NULL;
+    char hash[DIGEST_HEX_BYTES], path[256];
+    struct pipeline *pipeline = open_bundle(&each, 64);
+    assert_ok(pipeline_latents(pipeline, 4, 9, FITTED, latents, &err));
+    pipeline_close(&pipeline);
+    assert_ok(bundle_load(folder, &bundle, hash, &err));
+    bundle_free(&bundle);
+    snprintf(path, sizeof path, "%s/bundles", folder);
+    assert_ok(buffer_make_folders(path, &err));
+    snprintf(path, sizeof path, "%s/bundles/%s", folder, hash);
+    assert_int_equal(symlink(folder, path), 0);
+
+    const struct inputs inputs = {.state = latents, .scores = give_scores};
+    const struct runner_options options = {.batch = 16, .store = folder};
+    const struct wire_task task = {0, 1, 1, 0};
+    const struct wire_lease lease = {.job = 1, .stage = 2, .position = 1, .input = 1, .bundle = hash,
+                                     .spec = text, .tasks = WIRE_LIST(&task, 1)};
+    atomic_bool cancelled = false;
+    struct runner *runner = NULL;
+    struct assignment *assignment = NULL;
+    assert_ok(runner_open(&options, &inputs, &cancelled, &runner, &err));
+    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
+    struct outcome *outcome = outcome_new(&assignment);
+    runner_run(runner, outcome);
+    if (outcome->code)
+        fail_msg("%s", outcome->text);
+    assert_int_equal(outcome->boundary_count, 1);
+    assert_int_equal(outcome->boundaries[0].normal.size, LAYERS * DIMENSION * sizeof(float));
+    /* The latents lie in DRAWN dimensions, so it is the scores that tell whether it was found. */
+    const float *n = (const float *)outcome->boundaries[0].normal.data;
+    double both = 0, scores = 0, values = 0;
+    for (size_t i = 0; i < FITTED; i++) {
+        const float *w = latents + i * LAYERS * DIMENSION;
+        double score = 0;
+        for (size_t k = 0; k < LAYERS * DIMENSION; k++)
+            score += (double)n[k] * (double)w[k];
+        both += score * (double)w[7];
+        scores += score * score;
+        values += (double)w[7] * (double)w[7];
+    }
+    assert_true(both / sqrt(scores * values) > 0.999);
+    outcome_free(&outcome);
+    runner_close(&runner);
+}
+
 static void a_mapping_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -341,6 +414,7 @@ int main(void)
         cmocka_unit_test(w_is_one_vector),
         cmocka_unit_test(w_plus_is_one_a_layer),
         cmocka_unit_test(latents_are_written),
+        cmocka_unit_test(a_boundary_in_w_plus_spans_the_layers),
         cmocka_unit_test(a_mapping_that_does_not_fit_is_refused),
     };
     char command[128];

@@ -218,8 +218,7 @@ int fit_samples_load(struct task *task, const struct spec_stage *from, struct fi
     struct fit_samples s = {.task = task,
                             .from = from,
                             .rows = from->count,
-                            .dimension =
-                                pipeline_bundle(task->pipeline)->generator.latent.dimension,
+                            .dimension = bundle_latent_size(pipeline_bundle(task->pipeline)),
                             .columns = range->count,
                             .first = range->start};
     s.values = malloc(s.rows * s.columns * sizeof *s.values);
