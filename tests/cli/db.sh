@@ -24,7 +24,7 @@ damage()
     cp farm.db bad.db
     sqlite3 bad.db "PRAGMA foreign_keys = OFF; $3"
     if "$facefarm" db check bad.db >out 2>err; then fail "not found: $3"; fi
-    grep "^$1 " out | grep -qF -- "$2" || fail "\"$3\" is not told as \"$1 … $2\" but: $(head -n 5 out)"
+    grep "^$1 " out | told -F -- "$2" || fail "\"$3\" is not told as \"$1 … $2\" but: $(head -n 5 out)"
 }
 damage references 'a row of task' "UPDATE task SET worker_id = 99 WHERE stage_id = 1"
 damage ends 'job 1 is running and its end is' "UPDATE job SET state = 'running'"
@@ -61,18 +61,18 @@ page=$(sqlite3 bad.db "SELECT pageno FROM dbstat WHERE name = 'face' AND pagetyp
 if [ -n "$page" ]; then
     dd if=/dev/urandom of=bad.db bs=4096 seek=$((page - 1)) count=1 conv=notrunc 2>/dev/null
     "$facefarm" db check bad.db >out 2>err && fail "a page of noise was not found"
-    cat out err | grep -qiE 'malformed|page' || fail "a page of noise is told as: $(cat out err)"
+    cat out err | told -iE 'malformed|page' || fail "a page of noise is told as: $(cat out err)"
 fi
 expect 1 'no-such.db' "$facefarm" db check no-such.db
 echo "not a database, but long enough to be looked at as if it were one: $(seq 100)" >text.db
 expect 1 'not an SQLite database' "$facefarm" db check text.db
 
 # The store.
-printf x >>"$(find store -name '*.png' | sort | head -n 1)"
-rm "$(find store -path '*sheets*' -name '*.png' | sort | head -n 1)"
+printf x >>"$(find store -name '*.png' | sort | sed -n 1p)"
+rm "$(find store -path '*sheets*' -name '*.png' | sort | sed -n 1p)"
 victim=$(find store -name '00000040.png')
 rm "$victim" && ln -s /dev/zero "$victim"
-sheet=$(find store -path '*sheets*' -name '*.png' | sort | head -n 1)
+sheet=$(find store -path '*sheets*' -name '*.png' | sort | sed -n 1p)
 rm "$sheet" && mkfifo "$sheet"
 if "$facefarm" db check farm.db --store store >out 2>err; then fail "the store's damage was not found"; fi
 same "damaged files" "$(grep -c '^store ' out)" 4

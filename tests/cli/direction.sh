@@ -56,5 +56,5 @@ fi
 for line in 'exact discount 0 1.000 0.744' 'exact discount 0.5 0.950 0.596' 'exact discount 0.75 0.800 0.382' \
     'exact discount 0.9 0.607 0.169' 'exact discount 1 0.432 0.000' 'soft strength 1 0.666 0.291' \
     'correlation the cosines 0.759 0.599' 'naive discount 1 -0.769 0.879 for comparison only'; do
-    tr -s ' ' <out | sed 's/ $//' | grep -qxF -- "$line" || fail "no line \"$line\" in: $(cat out)"
+    tr -s ' ' <out | sed 's/ $//' | told -xF -- "$line" || fail "no line \"$line\" in: $(cat out)"
 done

@@ -31,7 +31,7 @@ same "mean of the JSON lines" \
 # .npy: the header says shape and type, the rest are the bytes of the database.
 "$facefarm" export --db farm.db --what boundaries --format npy --output npy 2>/dev/null
 same "boundary files" "$(find npy -name '*_boundary.npy' | wc -l)" 41
-head -c 128 npy/age_boundary.npy | grep -aq "'descr': '<f4', 'fortran_order': False, 'shape': (1, 4)" || fail "the header of age_boundary.npy is another"
+head -c 128 npy/age_boundary.npy | told -a "'descr': '<f4', 'fortran_order': False, 'shape': (1, 4)" || fail "the header of age_boundary.npy is another"
 same "normal of age" "$(tail -c 16 npy/age_boundary.npy | od -An -tx1 | tr -d ' \n')" \
     "$(sqlite3 farm.db "SELECT lower(hex(normal)) FROM boundary WHERE name = 'age'")"
 [ -f npy/with__comma_boundary.npy ] || fail "a name was not made into a file name"

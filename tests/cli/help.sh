@@ -3,7 +3,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "$0")/lib.sh"
 
-"$facefarm" --version | grep -qE '^facefarm [^ ]+$' || fail "--version: $("$facefarm" --version)"
+"$facefarm" --version | told -E '^facefarm [^ ]+$' || fail "--version: $("$facefarm" --version)"
 "$facefarm" help >overview
 "$facefarm" help --man >manual
 "$facefarm" completion >complete.bash
@@ -25,7 +25,7 @@ while read -r name; do
     sed -n 's/^  \(--[a-z-]*\).*/\1/p' page >options
     while read -r option; do
         grep -qF "'$name') options='" complete.bash || fail "$name is not completed"
-        grep -F "'$name') options='" complete.bash | grep -qF -- "$option " || fail "$name $option is not completed"
+        grep -F "'$name') options='" complete.bash | told -F -- "$option " || fail "$name $option is not completed"
     done <options
 done <names
 

@@ -36,5 +36,9 @@ expect()
     grep -qF -- "$words" err || fail "\"$*\" does not say \"$words\" but: $(cat err)"
 }
 
+# told GREP-ARGUMENTS...: grep -q that reads to the end: what writes to it may not end by SIGPIPE, which pipefail would
+# take for a failure now and then.
+told() { grep "$@" | cat >/dev/null; }
+
 # same WHAT FOUND EXPECTED
 same() { [ "$2" = "$3" ] || fail "$1: found \"$2\", expected \"$3\""; }

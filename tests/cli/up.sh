@@ -47,7 +47,7 @@ until_true grep -q 'worker-1 ended (killed by SIGKILL' err
 kill -KILL "$(pgrep -P $up -f facefarm-broker)"
 until_true grep -q 'broker ended (killed by SIGKILL' err
 until_true sh -c "'$facefarm' worker list --json | grep -q '\"state\": \"idle\"'"
-"$facefarm" job list | grep -q study || fail "the job is gone"
+"$facefarm" job list | told study || fail "the job is gone"
 
 # Every command answers in JSON; a job that is cancelled ends the wait for it with 3.
 "$facefarm" study --faces 4000000 --samples 0 --evaluate 0 --sheets 0 --name endless --json >submitted.json

@@ -12,7 +12,7 @@ job=$(submit "$here/study.yaml")
 wait_until "a tenth of the labels" has "$(done_share labels 10)"
 
 # A drained worker ends by itself, with exit code 0, and delivers what ran.
-"$facefarm" worker drain drained | grep -q draining || fail "worker list does not say draining"
+"$facefarm" worker drain drained | told draining || fail "worker list does not say draining"
 status=0
 wait "$drained" || status=$?
 ended "$drained"
@@ -27,7 +27,8 @@ children+=("$limited")
 wait "$limited" || fail "the worker with a time limit ended with $?"
 ended "$limited"
 grep -q 'its time limit has come' limited.log || fail "the time limit is not in the log"
-has "SELECT state = 'gone' FROM worker WHERE name = 'limited'" || fail "it did not say goodbye"
+# The worker does not wait for its goodbye to be committed.
+wait_until "its goodbye" has "SELECT state = 'gone' FROM worker WHERE name = 'limited'"
 
 # SIGTERM drops what runs, and gives it back.
 start_worker asked

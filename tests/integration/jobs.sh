@@ -19,7 +19,7 @@ expect_equal "workers" '[]' "$("$facefarm" worker list --json | tr -d ' \n' | se
 first=$(USER=anna submit labels.yaml)
 second=$(USER=bert submit labels.yaml)
 cancelled=$(submit "$here/study.yaml")
-"$facefarm" job show "$first" | grep -q running || fail "job show does not say running"
+"$facefarm" job show "$first" | told running || fail "job show does not say running"
 expect_equal "owners" "anna bert" "$(query "SELECT group_concat(owner, ' ') FROM job WHERE id IN ($first, $second)")"
 expect_equal "done without a worker" 0 "$(query "SELECT count(*) FROM task")"
 
@@ -32,7 +32,7 @@ status=0
 expect_equal "exit code of waiting for it" 3 "$status"
 
 # A job that follows waits; a paused one rests, also over a broker's end.
-"$facefarm" job pause "$first" | grep -q paused || fail "job show does not say paused"
+"$facefarm" job pause "$first" | told paused || fail "job show does not say paused"
 third=$("$facefarm" submit labels.yaml --after "$second" --priority -7 --deadline 2h)
 "$facefarm" job priority "$third" --to -8 >/dev/null
 kill_hard "$broker_pid"
@@ -40,9 +40,9 @@ endpoint=$FACEFARM_BROKER
 start_broker
 expect_equal "the paused job" paused "$(job_state "$first")"
 expect_equal "what follows" waiting "$(query "SELECT state FROM stage WHERE job_id = $third")"
-"$facefarm" job show "$third" | tr '\n' ' ' | grep -q "priority -8 after job $second deadline 20" || fail "job show does not tell ranks"
+"$facefarm" job show "$third" | tr '\n' ' ' | told "priority -8 after job $second deadline 20" || fail "job show does not tell ranks"
 "$facefarm" user set anna --share 2 --jobs 1 >/dev/null
-"$facefarm" user list | grep -Eq ' 2 +1/1 .* anna$' || fail "user list does not tell: $("$facefarm" user list)"
+"$facefarm" user list | told -E ' 2 +1/1 .* anna$' || fail "user list does not tell: $("$facefarm" user list)"
 expect_equal "failures of the paused job" '{"failures":[]}' "$("$facefarm" job failures "$first" --json | tr -d ' \n')"
 status=0
 USER=anna "$facefarm" submit labels.yaml 2>refusal || status=$?

@@ -123,7 +123,7 @@ start_broker()
     broker_pid=$!
     children+=("$broker_pid")
     wait_until "the broker's listening line" grep -q 'listening on' broker.log
-    FACEFARM_BROKER=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' broker.log | head -n 1)
+    FACEFARM_BROKER=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' broker.log | sed -n 1p)
     export FACEFARM_BROKER
 }
 
@@ -157,7 +157,7 @@ start_faulty()
 need_two_units()
 {
     local units
-    units=$("$worker_program" --list-devices --json | sed -n 's/.*"compute_units": \([0-9]*\).*/\1/p' | head -n 1)
+    units=$("$worker_program" --list-devices --json | sed -n 's/.*"compute_units": \([0-9]*\).*/\1/p' | sed -n 1p)
     [ "${units:-0}" -ge 2 ] || skip "device 0 has fewer than two compute units"
 }
 
@@ -213,6 +213,10 @@ expect_same()
     [ -s "$1" ] || fail "$1 is empty: there is nothing to compare with"
     diff -u "$1" "$2" >difference || fail "$2 differs from $1: $(head -c 2000 difference)"
 }
+
+# told GREP-ARGUMENTS...: grep -q that reads to the end: what writes to it may not end by SIGPIPE, which pipefail would
+# take for a failure now and then.
+told() { grep "$@" | cat >/dev/null; }
 
 # expect_equal WHAT EXPECTED FOUND
 expect_equal() { [ "$2" = "$3" ] || fail "$1: expected '$2', found '$3'"; }

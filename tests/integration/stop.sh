@@ -22,7 +22,7 @@ bundle: default
 stages:
   - {kind: label, name: labels, count: 64}
 END
-leased() { "$facefarm" job show "$1" --json | grep -q '"leased": [1-9]'; }
+leased() { "$facefarm" job show "$1" --json | told '"leased": [1-9]'; }
 stopped() { [ "$(grep -c 'E_INTERRUPTED' busy.log)" = "$1" ]; }
 
 long=$(submit long.yaml)
