@@ -152,6 +152,8 @@ int answer_workers(struct broker *b, const struct reply *reply, struct error *er
             .host = worker->host,
             .device = worker->device,
             .device_kind = worker->device_kind,
+            .memory = worker->memory,
+            .labels = worker->labels,
             .state = worker_state(worker),
             .reason = worker->aside ? worker->aside : "",
             .leased = worker->held,

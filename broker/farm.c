@@ -119,6 +119,7 @@ int farm_add_job(struct farm *farm, struct farm_job *job, struct error *err)
         struct farm_stage *stage = &job->stages[i];
         HASH_ADD(by_id, farm->stages, id, sizeof stage->id, stage);
     }
+    farm_take_classes(farm, job);
     job->turn = ++farm->turns;
     farm->interactive += job->interactive;
     return 0;
@@ -129,6 +130,7 @@ void farm_remove_job(struct farm *farm, struct farm_job *job)
     HASH_DELETE(by_id, farm->jobs, job);
     for (uint32_t i = 0; i < job->spec->stages_count; i++)
         HASH_DELETE(by_id, farm->stages, &job->stages[i]);
+    farm_return_classes(farm, job);
     farm->interactive -= job->interactive;
 }
 
@@ -201,6 +203,7 @@ static void free_worker(struct farm_worker *worker)
     free(worker->host);
     free(worker->device);
     free(worker->device_kind);
+    free(worker->labels);
     free(worker->aside);
     free(worker);
 }

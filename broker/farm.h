@@ -57,6 +57,20 @@ enum farm_after {
     FARM_AFTER_ENDED, /* otherwise than done */
 };
 
+/*
+ * Stages of open jobs with equal needs are a class, so that whether a worker may have their tasks is
+ * one bit of it, found once a worker and class. When all numbers are taken, the last one is that of
+ * all others, whose needs are compared at each question.
+ */
+#define FARM_CLASSES 64
+#define FARM_CLASS_ANY 0U
+#define FARM_CLASS_OTHERS (FARM_CLASSES - 1U)
+
+struct farm_class {
+    struct needs needs; /* its labels are the class's own */
+    uint32_t stages;    /* 0: the number is free */
+};
+
 struct farm_stage {
     int64_t id;
     uint32_t position;
@@ -66,6 +80,7 @@ struct farm_stage {
     enum states_stage state;
     uint32_t variants;
     struct plan plan;
+    unsigned class;
     struct farm_rate rate;
     double seconds;    /* an index takes, 0: not known */
     int64_t succeeded; /* the worker that did something of it last, 0: none */
@@ -112,7 +127,9 @@ struct farm_lease {
 struct farm_worker {
     int64_t id;
     uint64_t session;
-    char *name, *host, *device, *device_kind;
+    char *name, *host, *device, *device_kind, *labels;
+    uint64_t memory;
+    uint64_t classes; /* a bit for each that it meets */
     enum farm_worker_state state;
     struct socket_identity identity; /* size 0: not connected; its user is the last that was */
     uint32_t credit, held;
@@ -138,6 +155,7 @@ struct farm {
     double clock;                   /* of fair shares: where the task leased last began */
     uint64_t turns, rounds;         /* counted up */
     size_t interactive;             /* open jobs that are */
+    struct farm_class classes[FARM_CLASSES];
     struct farm_worker *sessions;   /* map by session: every worker known */
     struct farm_worker *identities; /* map by identity: connected workers */
     uint64_t epoch;                 /* of the last lease */
@@ -177,9 +195,13 @@ double farm_rate_of(const struct farm_rate *rate, int64_t now); /* indices a sec
  * lost or gone the longest where LIMIT_WORKERS are known; E_LIMIT where all of them are alive. */
 MUST_CHECK int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **worker,
                                struct error *err);
-/* What a worker says of itself, copied. */
-MUST_CHECK int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
-                                    const char *device, const char *device_kind, struct error *err);
+struct farm_description {
+    const char *name, *host, *device, *device_kind, *labels; /* labels: joined, see needs.h */
+    uint64_t memory;
+};
+/* What a worker says of itself, copied; E_INVALID where the labels are none. */
+MUST_CHECK int farm_describe_worker(struct farm *farm, struct farm_worker *worker,
+                                    const struct farm_description *description, struct error *err);
 struct farm_worker *farm_find_session(struct farm *farm, uint64_t session);
 /* The worker that said hello over that connection, with that key. */
 struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity);
@@ -199,12 +221,22 @@ uint64_t farm_job_tasks(const struct farm_job *job);                            
 double farm_seconds(const struct farm_stage *stage, uint64_t count);
 /* Notes what a task took. */
 void farm_took(struct farm_stage *stage, uint64_t count, double seconds);
-/* Whether any job has a task to lease. */
-bool farm_has_work(const struct farm *farm);
-/* Cuts the next task: 1, or 0 where no job has work. What failed last on the worker `avoid` is left
- * to others. */
-MUST_CHECK int farm_cut(struct farm *farm, int64_t avoid, bool only_interactive,
+/* The classes of which a job has a task to lease, a bit each. */
+uint64_t farm_work(const struct farm *farm);
+/* Cuts the next task for a worker: 1, or 0 where no job has work for it. What failed last on it is
+ * left to others, if there are any. */
+MUST_CHECK int farm_cut(struct farm *farm, const struct farm_worker *worker, bool only_interactive,
                         struct farm_stage **stage, struct interval *range, struct error *err);
+
+/* ---- classes.c: which workers may have a stage's tasks ---- */
+
+/* Numbers the needs of a job's stages, or gives the numbers back. */
+void farm_take_classes(struct farm *farm, struct farm_job *job);
+void farm_return_classes(struct farm *farm, struct farm_job *job);
+/* Finds out anew which classes a worker meets. */
+void farm_classify(const struct farm *farm, struct farm_worker *worker);
+struct needs_offer farm_offer(const struct farm_worker *worker);
+bool farm_matches(const struct farm_worker *worker, const struct farm_stage *stage);
 
 /* ---- leases ---- */
 
@@ -219,6 +251,9 @@ MUST_CHECK int farm_adopt(struct farm *farm, struct farm_worker *worker, struct 
                           const struct wire_held_task *held, struct error *err);
 /* Whether it may have tasks at all. */
 bool farm_is_usable(const struct farm_worker *worker);
+/* Whether nobody else could be lent a task of that stage. */
+bool farm_is_alone(const struct farm *farm, const struct farm_worker *worker,
+                   const struct farm_stage *stage);
 /* The lease a worker holds of that range, or NULL. */
 struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
                                    uint64_t start, uint64_t count);

@@ -14,6 +14,7 @@ static void forget_worker(struct farm *farm, struct farm_worker *worker)
     free(worker->host);
     free(worker->device);
     free(worker->device_kind);
+    free(worker->labels);
     free(worker->aside);
     free(worker);
 }
@@ -47,6 +48,7 @@ int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **wo
             return error_set(err, E_MEMORY, "no memory for a worker");
         found->session = session;
         found->state = FARM_LOST;
+        farm_classify(farm, found);
         HASH_ADD(by_session, farm->sessions, session, sizeof found->session, found);
     }
     *worker = found;
@@ -63,17 +65,26 @@ static int replace_text(char **text, const char *with, struct error *err)
     return 0;
 }
 
-int farm_describe_worker(struct farm_worker *worker, const char *name, const char *host,
-                         const char *device, const char *device_kind, struct error *err)
+int farm_describe_worker(struct farm *farm, struct farm_worker *worker,
+                         const struct farm_description *description, struct error *err)
 {
-    int rc = replace_text(&worker->name, name, err);
+    struct labels labels;
+    int rc = labels_parse(description->labels, &labels, err);
     if (rc == 0)
-        rc = replace_text(&worker->host, host, err);
+        rc = replace_text(&worker->labels, labels.text, err);
     if (rc == 0)
-        rc = replace_text(&worker->device, device, err);
+        rc = replace_text(&worker->name, description->name, err);
     if (rc == 0)
-        rc = replace_text(&worker->device_kind, device_kind, err);
-    return rc;
+        rc = replace_text(&worker->host, description->host, err);
+    if (rc == 0)
+        rc = replace_text(&worker->device, description->device, err);
+    if (rc == 0)
+        rc = replace_text(&worker->device_kind, description->device_kind, err);
+    if (rc < 0)
+        return rc;
+    worker->memory = description->memory;
+    farm_classify(farm, worker);
+    return 0;
 }
 
 struct farm_worker *farm_find_session(struct farm *farm, uint64_t session)
@@ -116,11 +127,12 @@ bool farm_is_usable(const struct farm_worker *worker)
     return worker->state == FARM_ALIVE && !worker->draining && !worker->aside;
 }
 
-/* Whether there is nobody else to try what failed here. */
-static bool is_alone(const struct farm *farm, const struct farm_worker *worker)
+bool farm_is_alone(const struct farm *farm, const struct farm_worker *worker,
+                   const struct farm_stage *stage)
 {
     for (const struct farm_worker *other = farm->identities; other; other = other->by_identity.next)
-        if (other != worker && farm_is_usable(other) && other->credit > 0)
+        if (other != worker && farm_is_usable(other) && other->credit > 0 &&
+            farm_matches(other, stage))
             return false;
     return true;
 }
@@ -165,8 +177,8 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
     struct interval range;
     if (!farm_wants(farm, worker))
         return 0;
-    int rc = farm_cut(farm, is_alone(farm, worker) ? 0 : worker->id,
-                      worker->held - worker->urgent >= worker->credit, &made.stage, &range, err);
+    int rc = farm_cut(farm, worker, worker->held - worker->urgent >= worker->credit, &made.stage,
+                      &range, err);
     if (rc <= 0)
         return rc;
     made.start = range.start;

@@ -14,22 +14,23 @@
 /* Cuts at most one task for every worker; false where nothing more can be cut. */
 static bool lease_round(struct broker *b, uint64_t *newest)
 {
+    uint64_t work = farm_work(&b->farm);
     struct error err;
     struct farm_worker *worker, *next;
     bool any = false;
     HASH_ITER (by_identity, b->farm.identities, worker, next) {
         struct farm_lease *lease;
-        if (!farm_wants(&b->farm, worker))
+        if (!(worker->classes & work) || !farm_wants(&b->farm, worker))
             continue;
         int rc = farm_lease(&b->farm, worker, clock_wall_ms(), &lease, &err);
         if (rc < 0)
             broker_doomed(b, rc, &err);
         if (rc < 0)
             return false;
-        if (rc == 0 && !farm_has_work(&b->farm))
-            return false;
         if (rc == 0)
-            continue; /* another may have credit for what this one has not */
+            work = farm_work(&b->farm); /* another may have credit for what this one has not */
+        if (rc == 0)
+            continue;
         lease->fresh = true;
         lease->stage->job->version++;
         ++*newest;

@@ -66,15 +66,22 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
     if (worker && worker->identity.user[0] && strcmp(worker->identity.user, from->user) != 0)
         return error_set(err, E_DENIED, "hello: session %llu is another key's",
                          (unsigned long long)hello->session);
-    int rc = farm_add_worker(&b->farm, hello->session, &worker, err);
+    struct labels labels;
+    int rc = labels_parse(hello->labels, &labels, err);
+    if (rc < 0)
+        return error_prefix(err, rc, "hello");
+    rc = farm_add_worker(&b->farm, hello->session, &worker, err);
     if (rc == 0)
-        rc = farm_describe_worker(worker, hello->name, hello->host, hello->device,
-                                  hello->device_kind, err);
+        rc = farm_describe_worker(&b->farm, worker,
+                                  &(struct farm_description){hello->name, hello->host,
+                                                             hello->device, hello->device_kind,
+                                                             hello->labels, hello->memory},
+                                  err);
     if (rc < 0)
         return rc;
     rc = broker_write(b, err);
     if (rc == 0)
-        rc = workers_upsert(b->db, hello, clock_wall_ms(), &worker->id, err);
+        rc = workers_upsert(b->db, hello, worker->labels, clock_wall_ms(), &worker->id, err);
     if (rc < 0)
         return broker_doomed(b, rc, err);
     bool same = worker->identity.size == from->size &&

@@ -160,7 +160,11 @@ static int take_worker(void *context, const struct workers_row *row, struct erro
     struct farm_worker *worker = NULL;
     int rc = farm_add_worker(&b->farm, row->session, &worker, err);
     if (rc == 0)
-        rc = farm_describe_worker(worker, row->name, row->host, row->device, row->device_kind, err);
+        rc = farm_describe_worker(&b->farm, worker,
+                                  &(struct farm_description){row->name, row->host, row->device,
+                                                             row->device_kind, row->labels,
+                                                             row->memory},
+                                  err);
     if (rc < 0)
         return rc;
     worker->id = row->id;

@@ -94,18 +94,25 @@ static void charge(struct farm *farm, struct farm_job *job, double seconds)
 
 /* ---- whose turn it is ---- */
 
-static bool has_work(const struct farm_job *job)
+static bool stage_has_work(const struct farm_stage *stage)
 {
-    for (uint32_t i = 0; i < job->spec->stages_count; i++)
-        if (job->stages[i].state == STATES_STAGE_RUNNING && plan_has_work(&job->stages[i].plan))
-            return true;
-    return false;
+    return stage->state == STATES_STAGE_RUNNING && plan_has_work(&stage->plan);
 }
 
-bool farm_has_work(const struct farm *farm)
+uint64_t farm_work(const struct farm *farm)
 {
+    uint64_t classes = 0;
     for (const struct farm_job *job = farm->jobs; job; job = job->by_id.next)
-        if (job->state == STATES_JOB_RUNNING && has_work(job))
+        for (uint32_t i = 0; job->state == STATES_JOB_RUNNING && i < job->spec->stages_count; i++)
+            if (stage_has_work(&job->stages[i]))
+                classes |= (uint64_t)1 << job->stages[i].class;
+    return classes;
+}
+
+static bool has_work(const struct farm_job *job, const struct farm_worker *worker)
+{
+    for (uint32_t i = 0; i < job->spec->stages_count; i++)
+        if (stage_has_work(&job->stages[i]) && farm_matches(worker, &job->stages[i]))
             return true;
     return false;
 }
@@ -126,40 +133,49 @@ static bool comes_before(const struct farm *farm, const struct farm_job *a,
     return a->turn < b->turn;
 }
 
-static struct farm_job *next_job(const struct farm *farm, bool only_interactive)
+static struct farm_job *next_job(const struct farm *farm, const struct farm_worker *worker,
+                                 bool only_interactive)
 {
     struct farm_job *best = NULL;
     for (struct farm_job *job = farm->jobs; job; job = job->by_id.next)
         if (job->passed != farm->rounds && job->state == STATES_JOB_RUNNING &&
             (job->interactive || !only_interactive) && (!best || comes_before(farm, job, best)) &&
-            has_work(job))
+            has_work(job, worker))
             best = job;
     return best;
 }
 
-static int cut_job(struct farm_job *job, int64_t avoid, struct farm_stage **stage,
-                   struct interval *range, struct error *err)
+/* Where the stage has failed tasks: who is to leave those that failed last on the worker to others;
+ * 0: nobody, as there are none. */
+static int64_t avoided(const struct farm *farm, const struct farm_worker *worker,
+                       const struct farm_stage *stage)
+{
+    return stage->plan.suspects_count > 0 && !farm_is_alone(farm, worker, stage) ? worker->id : 0;
+}
+
+static int cut_job(const struct farm *farm, struct farm_job *job, const struct farm_worker *worker,
+                   struct farm_stage **stage, struct interval *range, struct error *err)
 {
     for (uint32_t i = 0; i < job->spec->stages_count; i++) {
-        if (job->stages[i].state != STATES_STAGE_RUNNING)
-            continue;
         *stage = &job->stages[i];
-        int rc = plan_cut(&(*stage)->plan, avoid, range, err);
+        if (!stage_has_work(*stage) || !farm_matches(worker, *stage))
+            continue;
+        int rc = plan_cut(&(*stage)->plan, avoided(farm, worker, *stage), range, err);
         if (rc != 0)
             return rc;
     }
     return 0;
 }
 
-int farm_cut(struct farm *farm, int64_t avoid, bool only_interactive, struct farm_stage **stage,
-             struct interval *range, struct error *err)
+int farm_cut(struct farm *farm, const struct farm_worker *worker, bool only_interactive,
+             struct farm_stage **stage, struct interval *range, struct error *err)
 {
     struct farm_job *job;
     farm->rounds++;
     if (only_interactive && farm->interactive == 0)
         return 0;
-    while ((job = next_job(farm, only_interactive))) {
-        int rc = cut_job(job, avoid, stage, range, err);
+    while ((job = next_job(farm, worker, only_interactive))) {
+        int rc = cut_job(farm, job, worker, stage, range, err);
         if (rc > 0)
             charge(farm, job, farm_seconds(*stage, range->end - range->start));
         if (rc != 0)

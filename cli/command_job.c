@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/jobs.h"
 #include "cli/progress.h"
+#include "common/needs.h"
 
 static void print_time(FILE *out, int64_t milliseconds)
 {
@@ -234,12 +235,24 @@ int command_job_wait(struct cli *cli)
     return jobs_wait(cli, job);
 }
 
+static json_t *labels_json(const char *labels)
+{
+    json_t *object = json_object();
+    size_t size;
+    for (const char *label; (label = labels_next(&labels, &size));) {
+        size_t key = strcspn(label, "=");
+        json_object_setn_new(object, label, key, json_stringn(label + key + 1, size - key - 1));
+    }
+    return object;
+}
+
 static json_t *worker_json(const struct wire_worker_info *w)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I}", "worker",
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:I,s:o,s:s,s:s,s:I,s:I,s:I,s:I}", "worker",
                      (json_int_t)w->worker, "name", w->name, "host", w->host, "device", w->device,
-                     "device_kind", w->device_kind, "state", w->state, "reason", w->reason,
-                     "leased", (json_int_t)w->leased, "tasks_done", (json_int_t)w->tasks_done,
+                     "device_kind", w->device_kind, "memory", (json_int_t)w->memory, "labels",
+                     labels_json(w->labels), "state", w->state, "reason", w->reason, "leased",
+                     (json_int_t)w->leased, "tasks_done", (json_int_t)w->tasks_done,
                      "tasks_failed", (json_int_t)w->tasks_failed, "last_seen_ms",
                      (json_int_t)w->last_seen_ms);
 }
@@ -262,7 +275,8 @@ static void print_workers(FILE *out, const struct wire_workers *workers)
                 (unsigned long long)w->leased, (unsigned long long)w->tasks_done,
                 (unsigned long long)w->tasks_failed);
         print_time(out, w->last_seen_ms);
-        fprintf(out, "  %s, %s, %s\n", w->name, w->host, w->device);
+        fprintf(out, "  %s, %s, %s (%s, %.1f GiB)%s%s\n", w->name, w->host, w->device,
+                w->device_kind, (double)w->memory / (1 << 30), w->labels[0] ? ", " : "", w->labels);
         if (w->reason[0])
             fprintf(out, "        %s\n", w->reason);
     }

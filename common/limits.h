@@ -40,6 +40,8 @@
 #define LIMIT_ATTEMPTS 100
 #define LIMIT_HELD 1024               /* tasks that a worker says it holds */
 #define LIMIT_FAILURES 1000           /* failed attempts told at once */
+#define LIMIT_LABELS 16               /* of a worker, or that a stage needs */
+#define LIMIT_LABELS_BYTES (LIMIT_LABELS * (2 * LIMIT_NAME_BYTES + 2)) /* joined, see needs.h */
 
 #define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */
 #define LIMIT_OPEN_JOBS 10000

@@ -24,6 +24,9 @@ static const cyaml_strval_t reach_names[] = {{"relative", MOVE_RELATIVE},
                                              {"absolute", MOVE_ABSOLUTE},
                                              {"score", MOVE_SCORE}};
 
+static const cyaml_strval_t device_names[] = {
+    {"cpu", NEEDS_CPU}, {"gpu", NEEDS_GPU}, {"other", NEEDS_OTHER}};
+
 #define OPTIONAL (CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL)
 #define TEXT_FIELD(key, flags, type, most)                                                         \
     CYAML_FIELD_STRING_PTR(#key, flags, struct type, key, 1, most)
@@ -48,6 +51,19 @@ static const cyaml_schema_value_t compared = {
     CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum spec_method, spec_method_names, SPEC_METHODS)};
 
 static const cyaml_schema_value_t number = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
+
+static const cyaml_schema_field_t label_fields[] = {
+    TEXT_FIELD(key, CYAML_FLAG_POINTER, raw_label, LIMIT_PATH_BYTES),
+    TEXT_FIELD(value, CYAML_FLAG_POINTER, raw_label, LIMIT_PATH_BYTES), CYAML_FIELD_END};
+
+static const cyaml_schema_value_t label = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_label, label_fields)};
+
+static const cyaml_schema_field_t needs_fields[] = {
+    ENUM_FIELD(device, raw_needs, device_names),
+    TEXT_FIELD(memory, OPTIONAL, raw_needs, LIMIT_NAME_BYTES),
+    CYAML_FIELD_SEQUENCE("labels", OPTIONAL, struct raw_needs, labels, &label, 0, LIMIT_LABELS),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
                                                     REAL_FIELD(to, raw_sweep),
@@ -84,6 +100,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_SEQUENCE("conditions", OPTIONAL, struct raw_stage, conditions, &condition, 0,
                          LIMIT_TARGETS),
     CYAML_FIELD_MAPPING_PTR("distances", OPTIONAL, struct raw_stage, distances, sweep_fields),
+    CYAML_FIELD_MAPPING_PTR("needs", OPTIONAL, struct raw_stage, needs, needs_fields),
     CYAML_FIELD_END};
 
 static const cyaml_schema_value_t stage_schema = {
@@ -160,6 +177,7 @@ void spec_free(struct spec **spec)
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);
+        free((char *)stage->needs.labels);
     }
     free(s->stages);
     free(s->format);
@@ -290,6 +308,8 @@ static int print_stage(struct buffer *out, const struct spec_stage *stage, struc
 {
     int rc = buffer_printf(out, err, "  - kind: %s\n    name: %s\n    task_size: %u\n",
                            spec_kind_name(stage->kind), stage->name, stage->task_size);
+    if (!rc)
+        rc = spec_print_needs(out, stage, err);
     if (rc)
         return rc;
     switch (stage->kind) {

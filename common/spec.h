@@ -17,7 +17,8 @@
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
- * common/projection.h. reach says what a distance is: relative (z + distance · u), absolute (the signed distance
+ * common/projection.h. needs: {device: gpu, memory: 8G, labels: {zone: a}} of any stage says which workers may have
+ * its tasks: see common/needs.h. reach says what a distance is: relative (z + distance · u), absolute (the signed distance
  * to the hyperplane), score (of the target's boundary); the latter two differ from face to face, and go no
  * further than `limit`: see common/move.h.
  */
@@ -31,6 +32,7 @@
 #include "common/buffer.h"
 #include "common/error.h"
 #include "common/move.h"
+#include "common/needs.h"
 #include "common/projection.h"
 
 #define SPEC_FORMAT "facefarm-job/1"
@@ -96,6 +98,7 @@ struct spec_stage {
     uint64_t start;     /* sample, label, edit, evaluate: first sample index */
     uint64_t count;     /* sample, label, evaluate: how many samples */
     uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
+    struct needs needs; /* of a worker; its labels are the stage's own */
     enum spec_output output; /* sample */
     double train_share;      /* fit, in (0, 1) */
     double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */

@@ -275,6 +275,8 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
         rc = spec_take_small("task_size", raw->task_size, 0, 0, LIMIT_TASK_SAMPLES, &stage->task_size,
                         err);
     if (!rc)
+        rc = spec_complete_needs(raw->needs, stage, err);
+    if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
     return rc ? error_prefix(err, rc, "stage %u (%s)", position + 1, stage_name(raw)) : 0;
 }

@@ -17,6 +17,17 @@ struct raw_condition {
     bool *free;
 };
 
+struct raw_label {
+    char *key, *value;
+};
+
+struct raw_needs {
+    enum needs_device *device;
+    char *memory;
+    struct raw_label *labels;
+    uint32_t labels_count;
+};
+
 struct raw_stage {
     enum spec_kind kind;
     char *name, *from, *files;
@@ -37,6 +48,7 @@ struct raw_stage {
     struct raw_condition *conditions;
     uint32_t targets_count, conditions_count;
     struct raw_sweep *distances;
+    struct raw_needs *needs;
 };
 
 struct raw_spec {
@@ -50,8 +62,8 @@ struct raw_spec {
 MUST_CHECK int spec_complete(const struct raw_spec *raw, struct spec *spec, struct error *err);
 
 /*
- * `text` with every plain name in a sequence called conditions written out, Male as {name: Male}. The
- * caller frees both buffers, made with SPEC_SHORT_MAX; `insertions` is for spec_short_place.
+ * `text` with every plain name in a sequence called conditions written out, Male as {name: Male}, and
+ * every mapping called labels, {zone: a}, as a sequence, [{key: zone, value: a}]. The caller frees both buffers, made with SPEC_SHORT_MAX; `insertions` is for spec_short_place.
  */
 #define SPEC_SHORT_MAX ((size_t)64 << 20)
 MUST_CHECK int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
@@ -69,6 +81,13 @@ MUST_CHECK int spec_complete_fit(const struct raw_stage *raw, struct spec_stage 
 /* Prints it. */
 MUST_CHECK int spec_print_fit(struct buffer *out, const struct spec_stage *stage,
                               struct error *err);
+
+/* Fills what the stage needs of a worker; what no worker can have is E_INVALID. */
+MUST_CHECK int spec_complete_needs(const struct raw_needs *raw, struct spec_stage *stage,
+                                   struct error *err);
+/* Prints it, if it is anything. */
+MUST_CHECK int spec_print_needs(struct buffer *out, const struct spec_stage *stage,
+                                struct error *err);
 
 /* A number from the file, `absent` where there is none; E_LIMIT with the key outside of the range. */
 MUST_CHECK int spec_take_real(const char *key, const double *raw, double absent, double least,

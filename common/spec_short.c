@@ -1,7 +1,11 @@
 /*
- * The short form of conditions, `[Male, Eyeglasses]`, beside the long one, `[{name: Male, discount:
- * 0.8}]`: libcyaml knows no value of two types, so the text `Male` becomes `{name: Male}` before it
- * is read. Where that moved what stands behind it on its line, the place in an error is moved back.
+ * Two short forms that libcyaml cannot read, as it knows no value of two types and no mapping with
+ * keys of one's own. They are written out in the text before it is read:
+ *
+ *     conditions: [Male]          becomes  conditions: [{name: Male}]
+ *     labels: {zone: a, rack: 3}  becomes  labels: [{key: zone, "value": a}, {key: rack, "value": 3}]
+ *
+ * Where that moved what stands behind it on its line, the place in an error is moved back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,56 +14,155 @@
 #include "common/limits.h"
 #include "common/spec_priv.h"
 
-#define SHORT_KEY "conditions"
-#define SHORT_OPEN "{name: "
-#define SHORT_CLOSE "}"
+#define CONDITIONS "conditions"
+#define LABELS "labels"
+#define DEPTH_MOST 64 /* collections in each other that are looked into */
 
 struct insertion {
     size_t index;        /* in characters, as libyaml counts */
     size_t line, column; /* from 1, of the original text */
+    size_t cut;          /* ASCII characters that the text takes the place of */
     const char *text;
 };
 
 static int note(struct buffer *insertions, const yaml_mark_t *mark, const char *text,
                 struct error *err)
 {
-    const struct insertion insertion = {mark->index, mark->line + 1, mark->column + 1, text};
+    const struct insertion insertion = {mark->index, mark->line + 1, mark->column + 1, 0, text};
+    return buffer_append(insertions, &insertion, sizeof insertion, err);
+}
+
+/* The same in the place of the bracket at that mark. */
+static int replace(struct buffer *insertions, const yaml_mark_t *mark, const char *text,
+                   struct error *err)
+{
+    const struct insertion insertion = {mark->index, mark->line + 1, mark->column + 1, 1, text};
     return buffer_append(insertions, &insertion, sizeof insertion, err);
 }
 
 struct walk { /* through the events */
-    size_t depth,
-        wanted; /* open collections; the depth of the sequence in which scalars are wrapped */
-    bool key;   /* the event before was the scalar SHORT_KEY */
+    size_t depth, conditions, labels; /* open collections; the depths of those written out, 0: none */
+    uint64_t mappings;                /* a bit for each depth: it is one */
+    const char *key;                  /* CONDITIONS or LABELS where the event before was that scalar */
+    /* Of the labels. */
+    bool flow, has_key;
+    yaml_mark_t last; /* end of the last value */
+    size_t before;    /* insertions' size */
 };
+
+static bool in_mapping(const struct walk *walk)
+{
+    return walk->depth > 0 && walk->depth < DEPTH_MOST && walk->mappings >> walk->depth & 1;
+}
+
+/* What is no mapping of scalars stays as it is, for libcyaml to refuse. */
+static void give_up_labels(struct walk *walk, struct buffer *insertions)
+{
+    insertions->size = walk->before;
+    walk->labels = 0;
+}
+
+static int begin_labels(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                        struct error *err)
+{
+    walk->labels = walk->depth;
+    walk->flow = event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
+    walk->has_key = false;
+    walk->before = insertions->size;
+    walk->last = event->start_mark;
+    return walk->flow ? replace(insertions, &event->start_mark, "[", err)
+                      : note(insertions, &event->start_mark, "[", err);
+}
+
+static int end_labels(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                      struct error *err)
+{
+    yaml_mark_t bracket = event->end_mark;
+    walk->labels = 0;
+    if (!walk->flow)
+        return note(insertions, &walk->last, "]", err);
+    bracket.index--;
+    bracket.column--;
+    return replace(insertions, &bracket, "]", err);
+}
+
+static int take_label(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                      struct error *err)
+{
+    walk->has_key = !walk->has_key;
+    walk->last = event->end_mark;
+    if (!walk->has_key)
+        return note(insertions, &event->end_mark, walk->flow ? "}" : "},", err);
+    int rc = note(insertions, &event->start_mark, "{key: ", err);
+    return rc ? rc : note(insertions, &event->end_mark, ", \"value\"", err);
+}
+
+static int take_condition(const yaml_event_t *event, struct buffer *insertions, struct error *err)
+{
+    int rc = note(insertions, &event->start_mark, "{name: ", err);
+    return rc ? rc : note(insertions, &event->end_mark, "}", err);
+}
+
+static int take_start(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                      struct error *err)
+{
+    bool mapping = event->type == YAML_MAPPING_START_EVENT, below = in_mapping(walk);
+    walk->depth++;
+    if (walk->depth < DEPTH_MOST)
+        walk->mappings = (walk->mappings & ~((uint64_t)1 << walk->depth)) |
+                         (uint64_t)mapping << walk->depth;
+    if (walk->labels)
+        give_up_labels(walk, insertions);
+    else if (mapping && walk->key && strcmp(walk->key, LABELS) == 0 && below)
+        return begin_labels(walk, event, insertions, err);
+    else if (!mapping && walk->key && strcmp(walk->key, CONDITIONS) == 0 && !walk->conditions)
+        walk->conditions = walk->depth;
+    return 0;
+}
+
+static int take_end(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                    struct error *err)
+{
+    int rc = walk->labels == walk->depth && walk->labels ? end_labels(walk, event, insertions, err)
+                                                         : 0;
+    if (walk->conditions == walk->depth)
+        walk->conditions = 0;
+    walk->depth--;
+    return rc;
+}
+
+static int take_scalar(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
+                       struct error *err)
+{
+    bool block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+                 event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
+    if (walk->labels && block)
+        give_up_labels(walk, insertions);
+    else if (walk->labels && walk->depth == walk->labels)
+        return take_label(walk, event, insertions, err);
+    else if (walk->conditions && walk->depth == walk->conditions && !block)
+        return take_condition(event, insertions, err);
+    return 0;
+}
 
 static int take_event(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
                       struct error *err)
 {
-    bool key = false;
+    const char *key = NULL;
     int rc = 0;
     switch (event->type) {
     case YAML_SEQUENCE_START_EVENT:
     case YAML_MAPPING_START_EVENT:
-        walk->depth++;
-        if (event->type == YAML_SEQUENCE_START_EVENT && walk->key && !walk->wanted)
-            walk->wanted = walk->depth;
+        rc = take_start(walk, event, insertions, err);
         break;
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
-        if (walk->wanted == walk->depth)
-            walk->wanted = 0;
-        walk->depth--;
+        rc = take_end(walk, event, insertions, err);
         break;
     case YAML_SCALAR_EVENT:
-        key = strcmp((const char *)event->data.scalar.value, SHORT_KEY) == 0;
-        if (walk->wanted && walk->depth == walk->wanted &&
-            event->data.scalar.style != YAML_LITERAL_SCALAR_STYLE &&
-            event->data.scalar.style != YAML_FOLDED_SCALAR_STYLE) {
-            rc = note(insertions, &event->start_mark, SHORT_OPEN, err);
-            if (!rc)
-                rc = note(insertions, &event->end_mark, SHORT_CLOSE, err);
-        }
+        key = (const char *)event->data.scalar.value;
+        key = strcmp(key, CONDITIONS) == 0 ? CONDITIONS : strcmp(key, LABELS) == 0 ? LABELS : NULL;
+        rc = take_scalar(walk, event, insertions, err);
         break;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
@@ -117,7 +220,7 @@ int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
         rc = buffer_append(expanded, text + done, at - done, err);
         if (!rc)
             rc = buffer_append(expanded, list[i].text, strlen(list[i].text), err);
-        done = at;
+        done = at + list[i].cut;
     }
     return rc ? rc : buffer_append(expanded, text + done, size - done, err);
 }
@@ -132,7 +235,7 @@ int spec_short_place(const struct buffer *insertions, int code, struct error *er
         return code;
     for (size_t i = 0; i < insertions->size / sizeof *list; i++)
         if (list[i].line == line && column > list[i].column + moved)
-            moved += strlen(list[i].text);
+            moved += strlen(list[i].text) - list[i].cut;
     char rest[ERROR_TEXT_MAX];
     snprintf(rest, sizeof rest, "%s", err->text + length);
     return error_set(err, code, "line %zu, column %zu:%s", line, column - moved, rest);

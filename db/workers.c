@@ -1,8 +1,8 @@
 /* Workers in the database. */
 #include "db/workers.h"
 
-int workers_upsert(struct database *db, const struct wire_hello *hello, int64_t now_ms, int64_t *id,
-                   struct error *err)
+int workers_upsert(struct database *db, const struct wire_hello *hello, const char *labels,
+                   int64_t now_ms, int64_t *id, struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "worker_upsert", &q, err);
@@ -17,6 +17,7 @@ int workers_upsert(struct database *db, const struct wire_hello *hello, int64_t 
     statement_bind_int(q, 7, (int64_t)hello->compute_units);
     statement_bind_int(q, 8, (int64_t)hello->memory);
     statement_bind_int(q, 9, now_ms);
+    statement_bind_text(q, 10, labels);
     return statement_run_int(q, id, err);
 }
 
@@ -66,6 +67,8 @@ int workers_each(struct database *db, size_t most,
             .tasks_failed = (uint64_t)statement_int(q, 8),
             .alive = statement_int(q, 9) != 0,
             .aside = statement_is_null(q, 10) ? NULL : statement_text(q, 10),
+            .labels = statement_text(q, 11),
+            .memory = (uint64_t)statement_int(q, 12),
         };
         rc = each(context, &row, err);
         if (rc != 0)

@@ -5,9 +5,9 @@
 #include "common/wire.h"
 #include "db/database.h"
 
-/* Writes what a worker says of itself; a session seen before keeps its id. */
-MUST_CHECK int workers_upsert(struct database *db, const struct wire_hello *hello, int64_t now_ms,
-                              int64_t *id, struct error *err);
+/* Writes what a worker says of itself, with its labels in order; a session seen before keeps its id. */
+MUST_CHECK int workers_upsert(struct database *db, const struct wire_hello *hello,
+                              const char *labels, int64_t now_ms, int64_t *id, struct error *err);
 /* `state`: alive, lost or gone. */
 MUST_CHECK int workers_seen(struct database *db, int64_t id, const char *state, int64_t now_ms,
                             struct error *err);
@@ -18,7 +18,8 @@ MUST_CHECK int workers_set_aside(struct database *db, int64_t id, const char *re
 struct workers_row {
     int64_t id;
     uint64_t session;
-    const char *name, *host, *device, *device_kind;
+    const char *name, *host, *device, *device_kind, *labels;
+    uint64_t memory;
     int64_t last_seen_ms;
     uint64_t tasks_done, tasks_failed;
     bool alive;        /* when it was heard of last */

@@ -3,7 +3,6 @@
  *
  * Exit codes: 0 done (also after SIGTERM), 1 an error (told on stderr), 2 wrong usage.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -15,6 +14,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/needs.h"
 #include "common/socket.h"
 #include "version.h"
 #include "worker/check.h"
@@ -28,6 +28,7 @@ enum { EXIT_USAGE = 2 };
 
 struct options {
     struct worker_options worker;
+    struct labels labels;
     const char *secret, *broker_key; /* see key_client_read */
     const char *device;
     unsigned threads;
@@ -60,6 +61,8 @@ static const struct option_line option_lines[] = {
     {"memory", 'm', "SIZE",
      "at most so much of each device, e.g. 900M, 12G (default: 4/5 of a GPU, half of others)"},
     {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
+    {"label", 'A', "KEY=VALUE",
+     "a label that stages may need, e.g. zone=a; may be repeated"},
     {"batch", 'B', "N", "faces at once, fewer where memory is short (default 64)"},
     {"time-limit", 'L', "SECONDS",
      "begin no task after so long, deliver what runs, and end (default: never)"},
@@ -105,20 +108,18 @@ static int parse_number(const char *name, const char *text, unsigned long most,
     return error_set(err, E_INVALID, "--%s %s: expected a number up to %lu", name, text, most);
 }
 
-/* A number of bytes; K, M, G or T behind it are powers of 1024. */
 static int parse_size(const char *name, const char *text, uint64_t *bytes, struct error *err)
 {
-    static const char units[] = "KMGT";
-    char *end = NULL;
-    unsigned long long number = strtoull(text, &end, 10);
-    const char *unit = end != text && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
-    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
-    if (!isdigit((unsigned char)*text) || end[unit ? 1 : 0] != '\0' || number == 0 ||
-        number > (uint64_t)INT64_MAX >> shift)
-        return error_set(err, E_INVALID, "--%s %s: expected bytes, or a number and K, M, G or T",
-                         name, text);
-    *bytes = number << shift;
-    return 0;
+    if (needs_parse_size(text, bytes))
+        return 0;
+    return error_set(err, E_INVALID, "--%s %s: expected bytes, or a number and K, M, G or T", name,
+                     text);
+}
+
+static int add_label(struct options *options, const char *text, struct error *err)
+{
+    int failed = labels_add_text(&options->labels, text, strlen(text), err);
+    return failed ? error_prefix(err, failed, "--label %.80s", text) : 0;
 }
 
 static int set_option(struct options *options, int letter, const char *argument, struct error *err)
@@ -144,6 +145,8 @@ static int set_option(struct options *options, int letter, const char *argument,
         return 0;
     case 'm':
         return parse_size("memory", argument, &options->worker.runner.memory, err);
+    case 'A':
+        return add_label(options, argument, err);
     case 't':
         failed = parse_number("threads", argument, 4096, &number, err);
         options->threads = (unsigned)number;
@@ -285,6 +288,7 @@ static int work(struct options *options, struct error *err)
     struct device_choice devices[DEVICE_CHOICES_MAX];
     options->worker.stop_fd = fd;
     options->worker.devices = devices;
+    options->worker.labels = options->labels.text;
     int failed = worker_choose_devices(options->device, options->threads, devices,
                                        &options->worker.device_count, err);
     if (!failed)

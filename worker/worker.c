@@ -65,6 +65,13 @@ static void name_unit(struct unit *unit, size_t number)
         strcpy(unit->name, name);
 }
 
+/* What tasks may count on: the device's memory, or what --memory leaves of it. */
+static uint64_t usable_memory(const struct unit *unit)
+{
+    uint64_t most = unit->options->runner.memory, all = unit->info.memory_bytes & INT64_MAX;
+    return most && most < all ? most : all;
+}
+
 static void *network_thread(void *state)
 {
     struct unit *unit = state;
@@ -79,7 +86,8 @@ static void *network_thread(void *state)
                   .driver = info->driver,
                   .device_kind = device_kind_name(info->kind),
                   .compute_units = info->compute_units,
-                  .memory = info->memory_bytes & INT64_MAX,
+                  .memory = usable_memory(unit),
+                  .labels = unit->options->labels ? unit->options->labels : "",
                   .credit = WORKER_CREDIT},
         .orders = unit->orders,
         .reports = unit->reports,

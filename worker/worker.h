@@ -13,6 +13,7 @@ struct worker_options {
     const char *endpoint;
     struct key_client keys;
     const char *name; /* NULL: the host's name and the process id */
+    const char *labels; /* KEY=VALUE,…: see common/needs.h; NULL: none */
     const struct device_choice *devices;
     size_t device_count;
     struct runner_options runner; /* of each device, but for `device` */

@@ -46,16 +46,17 @@ static int close_bench(void **state)
     return 0;
 }
 
-static struct farm_job *add_job(struct bench *b, const char *owner, int priority, unsigned count)
+static struct farm_job *add_needy(struct bench *b, const char *owner, int priority, unsigned count,
+                                  const char *needs)
 {
-    char yaml[256];
+    char yaml[512];
     struct error err = {0};
     struct spec *spec = NULL;
     struct farm_job *job = NULL;
     snprintf(yaml, sizeof yaml,
              "format: facefarm-job/1\nname: j\nbundle: b\nstages:\n"
-             "  - {kind: label, name: a, count: %u, task_size: 10}\n",
-             count);
+             "  - {kind: label, name: a, count: %u, task_size: 10, needs: {%s}}\n",
+             count, needs);
     if (spec_parse(yaml, strlen(yaml), &spec, &err) < 0 ||
         farm_make_job(b->farm.bundles, &spec, yaml, &job, &err) < 0)
         fail_msg("%s", err.text);
@@ -66,6 +67,19 @@ static struct farm_job *add_job(struct bench *b, const char *owner, int priority
     job->stages[0].state = STATES_STAGE_RUNNING;
     assert_int_equal(farm_add_job(&b->farm, job, NULL), 0);
     return job;
+}
+
+static struct farm_job *add_job(struct bench *b, const char *owner, int priority, unsigned count)
+{
+    return add_needy(b, owner, priority, count, "");
+}
+
+static void describe(struct bench *b, struct farm_worker *worker, const char *kind, uint64_t memory,
+                     const char *labels)
+{
+    struct error err;
+    const struct farm_description description = {"w", "h", "d", kind, labels, memory};
+    assert_int_equal(farm_describe_worker(&b->farm, worker, &description, &err), 0);
 }
 
 /* The next task is leased and done; returns its job, or NULL. */
@@ -194,6 +208,84 @@ static void queues_are_counted_in_tasks(void **state)
     assert_int_equal(farm_user_tasks(&b->farm, job->user), 101);
 }
 
+/* ---- what stages need ---- */
+
+static void tasks_go_where_their_needs_are_met(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *other = add_needy(b, "anna", 5, 1000, "labels: {zone: b}");
+    struct farm_job *job = add_needy(b, "anna", 0, 1000, "labels: {zone: a}, memory: 1K");
+    assert_null(work(b));
+    assert_false(farm_work(&b->farm) & b->worker->classes & ~((uint64_t)1 << FARM_CLASS_OTHERS));
+    describe(b, b->worker, "cpu", 1024, "zone=a");
+    assert_ptr_equal(work(b), job); /* though the other has priority */
+    describe(b, b->worker, "cpu", 1023, "zone=a");
+    assert_null(work(b));
+    describe(b, b->worker, "gpu", 0, "zone=b");
+    assert_ptr_equal(work(b), other);
+    /* One that comes after the worker has said what it has. */
+    struct farm_job *gpu = add_needy(b, "bert", 0, 1000, "device: gpu");
+    assert_ptr_equal(work(b), gpu);
+    struct farm_job *same = add_needy(b, "bert", 0, 1000, "labels: {zone: b}");
+    assert_int_equal(same->stages[0].class, other->stages[0].class);
+    farm_remove_job(&b->farm, other);
+    farm_free_job(&other);
+    farm_remove_job(&b->farm, gpu);
+    farm_free_job(&gpu);
+    assert_ptr_equal(work(b), same);
+}
+
+/* More different needs than numbers: the last number stands for all others. */
+static void classes_run_out_and_come_back(void **state)
+{
+    struct bench *b = *state;
+    struct farm_job *jobs[100];
+    char needs[64];
+    for (int i = 0; i < 100; i++) {
+        snprintf(needs, sizeof needs, "labels: {n: %d}", i);
+        jobs[i] = add_needy(b, "anna", 0, 10, needs);
+    }
+    assert_int_equal(jobs[99]->stages[0].class, FARM_CLASS_OTHERS);
+    assert_int_equal(jobs[90]->stages[0].class, FARM_CLASS_OTHERS);
+    describe(b, b->worker, "cpu", 0, "n=99");
+    assert_true(farm_work(&b->farm) & b->worker->classes);
+    assert_ptr_equal(work(b), jobs[99]);
+    assert_null(work(b));
+    describe(b, b->worker, "cpu", 0, "n=3");
+    assert_ptr_equal(work(b), jobs[3]);
+    for (int i = 0; i < 100; i++) {
+        farm_remove_job(&b->farm, jobs[i]);
+        farm_free_job(&jobs[i]);
+    }
+    struct farm_job *job = add_needy(b, "anna", 0, 10, "labels: {n: 3}");
+    assert_int_equal(job->stages[0].class, 1);
+    assert_ptr_equal(work(b), job);
+}
+
+/* What failed on the only worker that may have it is tried there again, whoever else there is. */
+static void others_must_match_to_be_waited_for(void **state)
+{
+    struct bench *b = *state;
+    struct farm_worker *other;
+    struct socket_identity identity = {.size = 1, .bytes = {2}};
+    assert_int_equal(farm_add_worker(&b->farm, 2, &other, NULL), 0);
+    other->state = FARM_ALIVE;
+    other->credit = 1;
+    farm_connect(&b->farm, other, &identity);
+    b->worker->id = 7;
+    other->id = 8;
+    describe(b, b->worker, "gpu", 0, "");
+    describe(b, other, "cpu", 0, "");
+    struct farm_job *job = add_needy(b, "anna", 0, 10, "device: gpu");
+    assert_true(plan_failed(&job->stages[0].plan, 0, 10, 3, 7, NULL) >= 0);
+    assert_false(farm_matches(other, &job->stages[0]));
+    assert_true(farm_is_alone(&b->farm, b->worker, &job->stages[0]));
+    assert_ptr_equal(work(b), job);
+    job = add_job(b, "anna", 0, 10);
+    assert_true(plan_failed(&job->stages[0].plan, 0, 10, 3, 7, NULL) >= 0);
+    assert_null(work(b)); /* left to the other */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -202,6 +294,9 @@ int main(void)
         TEST(absence_earns_nothing),     TEST(priority_then_deadline_then_turns),
         TEST(priority_is_within_a_user), TEST(interactive_jobs_overtake),
         TEST(paused_jobs_get_nothing),   TEST(queues_are_counted_in_tasks),
+        TEST(tasks_go_where_their_needs_are_met),
+        TEST(classes_run_out_and_come_back),
+        TEST(others_must_match_to_be_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,8 @@ struct worker {
     uint64_t session;
     bool degenerate; /* Order's boundary is Male's */
     uint64_t newest; /* what the next hello says */
+    const char *device_kind, *labels; /* NULL: cpu, none */
+    uint64_t memory;
     struct wire_held_task held[8];
     size_t held_count;
 };

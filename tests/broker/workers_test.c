@@ -360,10 +360,58 @@ static void a_bad_job_is_not_the_workers_fault(void **state)
     peer_close(&worker.peer);
 }
 
+/* ---- what workers have ---- */
+
+static void tasks_wait_for_who_has_what_they_need(void **state)
+{
+    struct bench *b = *state;
+    struct worker plain, fit;
+    const struct wire_worker_info *info;
+    peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){3, b->job});
+    peer_expect(&b->client, WIRE_JOB_STATE);
+    uint64_t job = support_submit(&b->client, "format: facefarm-job/1\nbundle: toy\nstages:\n"
+                                              "  - {kind: label, count: 20, task_size: 10, needs: "
+                                              "{memory: 4K, labels: {zone: a}}}\n");
+    worker_open(&b->s, &plain, 1, 2);
+    assert_null(peer_next(&plain.peer, 50));
+    fit = (struct worker){.labels = "zone=a,rack=1", .memory = 4096};
+    peer_open(&b->s, &fit.peer);
+    worker_hello(&fit, 2, 2);
+    assert_int_equal(worker_run(&fit, &b->client, job, 0), 2);
+    support_await_job(&b->client, job, "done");
+    assert_null(peer_next(&plain.peer, 50));
+    assert_int_equal(list_workers(b, &info), 2);
+    const struct wire_worker_info *it = &info[info[0].labels[0] ? 0 : 1];
+    assert_string_equal(it->labels, "rack=1,zone=a");
+    assert_int_equal(it->memory, 4096);
+    restart(b, 60000);
+    assert_int_equal(list_workers(b, &info), 2);
+    assert_string_equal(info[info[0].labels[0] ? 0 : 1].labels, "rack=1,zone=a");
+    peer_close(&plain.peer);
+    peer_close(&fit.peer);
+}
+
+static void labels_that_are_none_are_refused(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker = {.labels = ""};
+    const struct wire_worker_info *info;
+    peer_open(&b->s, &worker.peer);
+    peer_send(&worker.peer, WIRE_HELLO,
+              &(struct wire_hello){.session = 5, .name = "x", .labels = "zone=a,zone=b"});
+    const struct wire_refused *told = peer_expect(&worker.peer, WIRE_REFUSED);
+    assert_string_equal(told->text, "hello: label zone: stands there twice");
+    assert_int_equal(list_workers(b, &info), 0);
+    peer_close(&worker.peer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tasks_wait_for_who_has_what_they_need, open_bench,
+                                        close_bench),
+        cmocka_unit_test_setup_teardown(labels_that_are_none_are_refused, open_bench, close_bench),
         TEST(a_lost_lease_comes_again),
         TEST(a_lease_under_way_stays),
         TEST(a_newer_lease_under_way_keeps_its_epoch),

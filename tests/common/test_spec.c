@@ -202,6 +202,7 @@ static void a_printed_spec_reads_back_equal(void **state)
 }
 
 #define HEAD "format: facefarm-job/1\nstages:\n"
+#define NEEDS(text) "  - {kind: label, count: 9, needs: {" text "}}\n"
 #define LABEL "  - {kind: label, count: 9}\n"
 #define FIT "  - {kind: fit}\n"
 
@@ -280,6 +281,16 @@ static const struct {
     {HEAD LABEL FIT "  - {kind: edit, projection: oblique}\n", E_PARSE, "line 5"},
     {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
     {"a: &x 1\nb: *x\n", E_PARSE, "line 1"},
+    {HEAD NEEDS("memory: lots"), E_INVALID, "stage 1 (label): needs: memory: is \"lots\", expected bytes"},
+    {HEAD NEEDS("memory: 0"), E_INVALID, "needs: memory: is \"0\""},
+    {HEAD NEEDS("device: tpu"), E_PARSE, "line 3"},
+    {HEAD NEEDS("labels: {zone: a, zone: b}"), E_EXISTS, "needs: label zone: stands there twice"},
+    {HEAD NEEDS("labels: {zone: a b}"), E_INVALID, "label \"zone=a b\": expected KEY=VALUE"},
+    {HEAD NEEDS("labels: {zone: [a]}"), E_PARSE, "line 3"},
+    {HEAD NEEDS("labels: {zone}"), E_PARSE, "line 3"},
+    {HEAD NEEDS("labels: {zone: a}, colour: 1"), E_PARSE, "line 3, column 56: Unexpected key: colour"},
+    {HEAD NEEDS("labels: zone"), E_PARSE, "line 3"},
+    {HEAD "  - {kind: fit, conditions: [labels, {a: b}]}\n", E_PARSE, "line 3"},
 };
 
 static void what_is_wrong_is_said(void **state)
@@ -298,9 +309,51 @@ static void what_is_wrong_is_said(void **state)
     }
 }
 
+static void check_needs(const struct spec *spec)
+{
+    const struct spec_stage *s = spec->stages;
+    assert_true(s[0].needs.device == NEEDS_GPU && s[0].needs.memory == (uint64_t)8 << 30);
+    assert_string_equal(s[0].needs.labels, "rack=3,zone=a");
+    assert_string_equal(s[1].needs.labels, "site=x,tier=fast");
+    assert_true(s[1].needs.device == NEEDS_ANY && s[1].needs.memory == 1000);
+    assert_true(needs_nothing(&s[2].needs) && needs_nothing(&s[3].needs));
+    assert_string_equal(s[4].needs.labels, "a=b");
+    assert_string_equal(s[4].name, "labels");
+}
+
+static void a_stage_says_what_it_needs(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse("format: facefarm-job/1\n"
+                              "stages:\n"
+                              "  - {kind: label, name: a, count: 9, needs: {labels: {zone: a, \"rack\":3}, "
+                              "device: gpu, memory: 8G}}\n"
+                              "  - kind: label\n"
+                              "    name: b\n"
+                              "    needs:\n"
+                              "      labels: # where they are\n"
+                              "        tier: 'fast' # not slow\n"
+                              "        site: x\n"
+                              "      memory: 1000\n"
+                              "    count: 9\n"
+                              "  - {kind: label, name: c, count: 9, needs: {labels: {}}}\n"
+                              "  - {kind: label, name: d, count: 9, needs: {}}\n"
+                              "  - {kind: label, needs: {labels: {a: b}}, count: 9, name: labels}\n");
+    check_needs(spec);
+    buffer_init(&text, 10000);
+    assert_ok(spec_print(spec, &text, &err));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    check_needs(spec);
+    spec_free(&spec);
+    buffer_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stage_says_what_it_needs),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(a_fit_says_how),

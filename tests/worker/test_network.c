@@ -166,6 +166,7 @@ static void begin_with_delay(struct stage *stage, int64_t delay)
                   .device = "d",
                   .driver = "v",
                   .device_kind = "cpu",
+                  .labels = "",
                   .credit = 3},
         .orders = stage->orders,
         .reports = stage->reports,
