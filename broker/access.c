@@ -67,6 +67,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_JOB_CANCEL:
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
+    case WIRE_JOB_EXPLAIN:
     case WIRE_JOB_ORDER:
     case WIRE_WORKER_LIST:
         return CLIENTS;
@@ -100,6 +101,8 @@ static unsigned speakers(enum wire_type type)
     case WIRE_JOBS:
     case WIRE_JOB_STATE:
     case WIRE_FAILURES:
+    case WIRE_REASON:
+    case WIRE_EXPLANATION:
     case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "broker/broker_priv.h"
+#include "broker/explain.h"
 #include "common/clock.h"
 #include "db/jobs.h"
 
@@ -95,6 +96,54 @@ int answer_failures(struct broker *b, const struct reply *reply, struct error *e
     jobs_info_free(job, jobs);
     return rc;
 }
+
+/* ---- why ---- */
+
+/* Of a job that has ended: what is in the database. */
+static int explain_ended(struct broker *b, int64_t job, struct wire_stage_info **stages,
+                         size_t *count, struct explanation *explanation, struct error *err)
+{
+    int rc = jobs_stages(b->db, job, stages, count, err);
+    for (size_t i = 0; rc == 0 && i < *count; i++) {
+        const struct wire_stage_info *s = &(*stages)[i];
+        const char *text = s->error[0]                     ? s->error
+                           : strcmp(s->state, "done") == 0 ? "all of it is done"
+                                                           : "the job ended before";
+        rc = explain_add(explanation, s->name, s->state, s->state, text, err);
+    }
+    return rc;
+}
+
+int answer_explanation(struct broker *b, const struct reply *reply, struct error *err)
+{
+    struct wire_job_info *info = NULL;
+    struct wire_stage_info *stages = NULL;
+    struct explanation explanation = {0};
+    size_t jobs = 0, count = 0;
+    int64_t id = (int64_t)reply->id;
+    const struct farm_job *job = farm_find_job(&b->farm, id);
+    const struct explain_view view = {.all = access_is_local(&b->access, &reply->to),
+                                      .restarted = b->expected > 0,
+                                      .now_ms = clock_wall_ms()};
+    int rc = jobs_list(b->db, id, 1, NULL, &info, &jobs, err);
+    if (rc == 0 && (jobs == 0 || info->job != reply->id))
+        rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)reply->id);
+    if (rc == 0)
+        rc = job ? explain_job(&b->farm, job, &view, &explanation, err)
+                 : explain_ended(b, id, &stages, &count, &explanation, err);
+    if (rc == 0) {
+        overlay_job(&b->farm, info);
+        struct wire_explanation body = {reply->request, WIRE_LIST(info, 1),
+                                        WIRE_LIST(explanation.reasons, explanation.count)};
+        rc = socket_send(b->socket, &reply->to, WIRE_EXPLANATION, &body, err);
+    }
+    explain_free(&explanation);
+    jobs_stages_free(stages, count);
+    jobs_info_free(info, jobs);
+    return rc;
+}
+
+/* ---- users ---- */
 
 int answer_users(struct broker *b, const struct reply *reply, struct error *err)
 {

@@ -75,6 +75,8 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return client_job_retry(b, from, WIRE_BODY(m, job_retry), err);
     case WIRE_JOB_FAILURES:
         return ask(b, from, WIRE_FAILURES, *request, WIRE_BODY(m, job_failures)->job);
+    case WIRE_JOB_EXPLAIN:
+        return ask(b, from, WIRE_EXPLANATION, *request, WIRE_BODY(m, job_explain)->job);
     case WIRE_WORKER_ORDER:
         return client_worker_order(b, from, WIRE_BODY(m, worker_order), err);
     case WIRE_WORKER_LIST:
@@ -102,6 +104,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_USER_SET:
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
+    case WIRE_JOB_EXPLAIN:
     case WIRE_WORKER_LIST:
     case WIRE_WORKER_ORDER:
     case WIRE_FETCH_SCORES:
@@ -134,6 +137,8 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOBS:
     case WIRE_JOB_STATE:
     case WIRE_FAILURES:
+    case WIRE_REASON:
+    case WIRE_EXPLANATION:
     case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:
@@ -197,6 +202,7 @@ static unsigned price(const struct wire_message *m, int rc)
     switch ((int)m->type) {
     case WIRE_JOB_LIST:
     case WIRE_JOB_FAILURES:
+    case WIRE_JOB_EXPLAIN:
     case WIRE_WORKER_LIST:
         return 20;
     case WIRE_HELLO:

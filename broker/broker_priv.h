@@ -85,6 +85,7 @@ MUST_CHECK int answer_job(struct broker *b, const struct socket_identity *to, ui
 MUST_CHECK int answer_jobs(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_users(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_failures(struct broker *b, const struct reply *reply, struct error *err);
+MUST_CHECK int answer_explanation(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_workers(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_scores(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_directions(struct broker *b, const struct reply *reply, struct error *err);

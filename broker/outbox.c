@@ -69,6 +69,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
         return answer_jobs(b, r, err);
     case WIRE_USERS:
         return answer_users(b, r, err);
+    case WIRE_EXPLANATION:
+        return answer_explanation(b, r, err);
     case WIRE_FAILURES:
         return answer_failures(b, r, err);
     case WIRE_WORKERS:

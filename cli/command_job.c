@@ -1,4 +1,4 @@
-/* job list, show, cancel, retry, failures and wait; worker list; bundle add: one request, one
+/* job list, show, cancel, retry, failures and wait; explain; worker list; bundle add: one request, one
  * answer, printed. */
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +222,52 @@ int command_job_failures(struct cli *cli)
         code = jobs_print_json(cli, failures_json(WIRE_BODY(&reply.message, failures)));
     else
         print_failures(cli->out, WIRE_BODY(&reply.message, failures), cli_flag(cli, "log"));
+    client_reply_free(&reply);
+    return code;
+}
+
+static json_t *explanation_json(const struct wire_explanation *told)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < told->reasons.count; i++) {
+        const struct wire_reason *r = &WIRE_ITEMS(told->reasons, reason)[i];
+        json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:s}", "stage", r->stage, "state",
+                                              r->state, "code", r->code, "text", r->text));
+    }
+    json_t *json = told->job.count == 1 ? jobs_info_json(WIRE_ITEMS(told->job, job_info)) : NULL;
+    return json && json_object_set_new(json, "reasons", list) == 0 ? json : NULL;
+}
+
+/* A stage's first reason stands beside its name, the others below. */
+static void print_explanation(FILE *out, const struct wire_explanation *told)
+{
+    const char *stage = "";
+    for (size_t i = 0; i < told->job.count; i++) {
+        const struct wire_job_info *job = &WIRE_ITEMS(told->job, job_info)[i];
+        fprintf(out, "job %llu  %s  %s\n\n", (unsigned long long)job->job, job->name, job->state);
+    }
+    for (size_t i = 0; i < told->reasons.count; i++) {
+        const struct wire_reason *r = &WIRE_ITEMS(told->reasons, reason)[i];
+        bool first = strcmp(stage, r->stage) != 0;
+        fprintf(out, "%-16s %-9s  %s\n", first ? r->stage : "", first ? r->state : "", r->text);
+        stage = r->stage;
+    }
+}
+
+int command_explain(struct cli *cli)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    struct wire_job_explain body = {.request = 1};
+    if (cli_job(cli, 0, &body.job, &err) != 0)
+        return (void)cli_fail(cli, &err), CLI_USAGE;
+    if (client_once(cli_broker(cli), WIRE_JOB_EXPLAIN, &body, WIRE_EXPLANATION, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    int code = CLI_OK;
+    if (cli_json(cli))
+        code = jobs_print_json(cli, explanation_json(WIRE_BODY(&reply.message, explanation)));
+    else
+        print_explanation(cli->out, WIRE_BODY(&reply.message, explanation));
     client_reply_free(&reply);
     return code;
 }

@@ -226,6 +226,11 @@ const struct cli_command cli_commands[] = {
      "Waits for the job's end. Where stderr is a terminal a line for each stage shows its progress, "
      "else a line is printed at changes. A broker that is started again in between is waited for.",
      no_options, CLI_BROKER, command_job_wait},
+    {"explain", "JOB", 1, 1, "says why each of a job's stages is running, or is not",
+     "For each stage: what it waits for (another stage or job, a resume, a worker that has what it needs), "
+     "which workers could run it and what they do instead, and why that comes first. --json adds a code "
+     "to each reason, for programs.",
+     no_options, CLI_BROKER, command_explain},
     {"user list", "", 0, 0, "lists users, their shares, limits and what they have queued", NULL,
      no_options, CLI_BROKER, command_user_list},
     {"user set", "NAME", 1, 1, "sets a user's share of the farm and limits",

@@ -40,6 +40,7 @@
 #define LIMIT_ATTEMPTS 100
 #define LIMIT_HELD 1024               /* tasks that a worker says it holds */
 #define LIMIT_FAILURES 1000           /* failed attempts told at once */
+#define LIMIT_REASONS (16 * LIMIT_STAGES) /* why a job's stages do or do not run */
 #define LIMIT_LABELS 16               /* of a worker, or that a stage needs */
 #define LIMIT_LABELS_BYTES (LIMIT_LABELS * (2 * LIMIT_NAME_BYTES + 2)) /* joined, see needs.h */
 

@@ -90,7 +90,7 @@ static const struct {
     {WIRE_RESULT, "w"},           {WIRE_FAILED, "w"},        {WIRE_FETCH_SCORES, "w"},
     {WIRE_FETCH_DIRECTIONS, "w"}, {WIRE_GOODBYE, "w"},       {WIRE_JOB_RETRY, "ca"},
     {WIRE_WORKER_ORDER, "a"},     {WIRE_JOB_FAILURES, "ca"},  {WIRE_JOB_ORDER, "ca"},
-    {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},
+    {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},      {WIRE_JOB_EXPLAIN, "ca"},
 };
 
 static const char *who_may(enum wire_type type)

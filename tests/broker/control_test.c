@@ -245,6 +245,47 @@ static void users_have_shares_and_limits(void **state)
     }
 }
 
+/* ---- why ---- */
+
+static void explains(struct bench *b, uint64_t job, const char *state, const char *code,
+                     const char *words)
+{
+    peer_send(&b->client, WIRE_JOB_EXPLAIN, &(struct wire_job_explain){3, job});
+    const struct wire_explanation *told = peer_expect(&b->client, WIRE_EXPLANATION);
+    assert_string_equal(WIRE_ITEMS(told->job, job_info)->state, state);
+    assert_true(told->reasons.count > 0);
+    const struct wire_reason *reason = WIRE_ITEMS(told->reasons, reason);
+    assert_string_equal(reason->stage, "labels");
+    assert_string_equal(reason->code, code);
+    if (!strstr(reason->text, words))
+        fail_msg("\"%s\" does not say \"%s\"", reason->text, words);
+}
+
+static void jobs_are_explained(void **state)
+{
+    struct bench *b = *state;
+    struct worker worker;
+    uint64_t first = submit(b, (struct wire_submit){0});
+    uint64_t second = submit(b, (struct wire_submit){.after = first});
+    explains(b, first, "running", "no_worker", "no worker is connected");
+    explains(b, second, "running", "follows", "follows job 1");
+    worker_open(&b->s, &worker, 1, 1);
+    struct held held = worker_hold(&worker);
+    explains(b, first, "running", "running", "1 task is with 1 worker");
+    restart(b);
+    explains(b, first, "running", "restarted", "waits for the workers");
+    order(b, first, "pause", 0, WIRE_JOB_STATE);
+    explains(b, first, "paused", "paused", "resume");
+    peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){5, first});
+    peer_expect(&b->client, WIRE_JOB_STATE);
+    explains(b, first, "cancelled", "cancelled", "the job ended before");
+    explains(b, second, "failed", "failed", "which this one follows, has ended");
+    peer_send(&b->client, WIRE_JOB_EXPLAIN, &(struct wire_job_explain){3, 99});
+    peer_expect(&b->client, WIRE_REFUSED);
+    held_free(&held);
+    peer_close(&worker.peer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -256,6 +297,7 @@ int main(void)
         TEST(interactive_work_goes_beyond_the_credit),
         TEST(ranks_outlive_the_broker),
         TEST(users_have_shares_and_limits),
+        TEST(jobs_are_explained),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
