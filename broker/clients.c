@@ -54,6 +54,15 @@ static int insert_variants(struct broker *b, const struct farm_stage *stage, str
     return rc;
 }
 
+static int insert_network(struct broker *b, const struct farm_stage *stage, const char *use,
+                          int which, struct error *err)
+{
+    if (which < 0)
+        return 0;
+    const struct bundle_embedder *embedder = &stage->job->bundle->bundle->embedders[which];
+    return jobs_insert_network(b->db, stage->id, use, embedder->name, embedder->dimension, err);
+}
+
 static int insert_stage(struct broker *b, struct farm_stage *stage, struct error *err)
 {
     struct jobs_stage row = {
@@ -68,6 +77,10 @@ static int insert_stage(struct broker *b, struct farm_stage *stage, struct error
         .variants = stage->variants,
     };
     int rc = jobs_insert_stage(b->db, &row, &stage->id, err);
+    if (rc == 0)
+        rc = insert_network(b, stage, "identity", stage->networks.identity, err);
+    if (rc == 0)
+        rc = insert_network(b, stage, "features", stage->networks.features, err);
     return rc < 0 ? rc : insert_variants(b, stage, err);
 }
 

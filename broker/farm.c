@@ -83,7 +83,8 @@ static int make_stage(struct farm_job *job, uint32_t position, struct error *err
                              stage->spec->name, stage->spec->from);
         stage->input = &job->stages[input];
     }
-    return plan_init(&stage->plan, stage->spec, job->bundle->bundle, err);
+    int rc = stage_networks(stage->spec, job->bundle->bundle, &stage->networks, err);
+    return rc < 0 ? rc : plan_init(&stage->plan, stage->spec, job->bundle->bundle, err);
 }
 
 int farm_make_job(struct farm_bundle *bundle, struct spec **spec, const char *text,

@@ -15,6 +15,7 @@
 #include "common/limits.h"
 #include "common/socket.h"
 #include "common/spec.h"
+#include "common/stage_networks.h"
 #include "db/results.h"
 
 struct farm_bundle { /* kept as long as the broker lives: there are few */
@@ -79,6 +80,7 @@ struct farm_stage {
     struct farm_stage *input; /* what `from` names, or NULL */
     enum states_stage state;
     uint32_t variants;
+    struct stage_networks networks;
     struct plan plan;
     unsigned class;
     struct farm_rate rate;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/limits.h"
+#include "common/stage_networks.h"
 
 #define SAMPLE_TASK 256
 #define LABEL_TASK 512
@@ -35,11 +36,16 @@ static uint64_t usual_size(const struct spec_stage *stage, uint64_t total)
 /* Bytes of values that an index brings back. */
 static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle *bundle)
 {
+    struct stage_networks networks;
     if (stage->kind == SPEC_FIT)
         return (uint64_t)bundle_latent_size(bundle) * sizeof(float) * SPEC_METHODS;
     uint64_t boundaries = bundle->attributes_count + (bundle->age_estimators_count > 0);
     uint64_t columns = bundle_score_columns(bundle) + (spec_stage_moves(stage) ? 2 : 0);
-    return spec_stage_variants(stage, boundaries) * columns * sizeof(float);
+    if (stage_networks(stage, bundle, &networks, NULL) == 0)
+        columns += networks.identity >= 0;
+    return (spec_stage_variants(stage, boundaries) * columns +
+            stage_networks_features(&networks, 0, 1)) *
+           sizeof(float);
 }
 
 static uint64_t most_indices(const struct spec_stage *stage, const struct bundle *bundle)

@@ -30,15 +30,31 @@ static int check_finite(const char *field, struct wire_bytes bytes, struct error
     return 0;
 }
 
+static int check_size(const char *field, struct wire_bytes bytes, uint64_t size, struct error *err)
+{
+    if (bytes.size != size)
+        return error_set(err, E_INVALID, "%s: %zu bytes, expected %llu", field, bytes.size,
+                         (unsigned long long)size);
+    return check_finite(field, bytes, err);
+}
+
+/* What the stage's networks say beside the scores. */
+static int check_networks(const struct wire_result *result, const struct farm_stage *stage,
+                          const struct wire_task *task, struct error *err)
+{
+    uint64_t cosines = stage->networks.identity >= 0 ? task->count * stage->variants : 0;
+    uint64_t features = stage_networks_features(&stage->networks, task->start, task->count);
+    int rc = check_size("identity", result->identity, cosines * sizeof(float), err);
+    return rc < 0 ? rc
+                  : check_size("features", result->features, features * sizeof(float), err);
+}
+
 /* Of edits whose distance differs from face to face. */
 static int check_moves(const struct wire_result *result, const struct farm_stage *stage,
                        uint64_t count, struct error *err)
 {
     uint64_t size = spec_stage_moves(stage->spec) ? count * stage->variants * 2 * sizeof(float) : 0;
-    if (result->moves.size != size)
-        return error_set(err, E_INVALID, "moves: %zu bytes, expected %llu", result->moves.size,
-                         (unsigned long long)size);
-    return check_finite("moves", result->moves, err);
+    return check_size("moves", result->moves, size, err);
 }
 
 static int check_scores(const struct wire_result *result, const struct farm_stage *stage,
@@ -264,6 +280,8 @@ int result_check(const struct wire_result *result, const struct farm_stage *stag
                          (unsigned long long)stage->plan.total);
     int rc = check_scores(result, stage, task->count, err);
     if (rc == 0)
+        rc = check_networks(result, stage, task, err);
+    if (rc == 0)
         rc = check_boundaries(result, stage, task, err);
     if (rc == 0)
         rc = check_all_fitted(result, stage, task, err);
@@ -313,6 +331,10 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
     int rc = buffer_append(&out, result->scores.data, result->scores.size, err);
     if (rc == 0)
         rc = buffer_append(&out, result->moves.data, result->moves.size, err);
+    if (rc == 0)
+        rc = buffer_append(&out, result->identity.data, result->identity.size, err);
+    if (rc == 0)
+        rc = buffer_append(&out, result->features.data, result->features.size, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = print_boundary(&out, &boundaries[i], err);
     for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
@@ -336,7 +358,13 @@ int result_store(struct database *db, const struct wire_result *result,
     int rc = results_insert_task(db, task, WIRE_ITEMS(result->metrics, stage_metrics), err);
     if (rc == 0 && stage->variants > 0)
         rc = results_insert_scores(db, stage->id, &stage->job->bundle->layout, task->start,
-                                   task->count, stage->variants, result->scores.data, err);
+                                   task->count, stage->variants, result->scores.data,
+                                   result->identity.size ? result->identity.data : NULL, err);
+    if (rc == 0 && result->features.size > 0)
+        rc = results_insert_features(
+            db, stage->id, task->start,
+            stage_networks_faces(&stage->networks, task->start, task->count),
+            stage->networks.variants, stage->networks.dimension, result->features.data, err);
     if (rc == 0 && result->moves.size > 0)
         rc = results_insert_moves(db, stage->id, task->start, task->count, stage->variants,
                                   result->moves.data, err);

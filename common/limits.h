@@ -21,6 +21,8 @@
 #define LIMIT_OUTPUTS 16              /* outputs of a labeller that are read */
 #define LIMIT_EMBEDDERS 4             /* identity and feature networks of a bundle */
 #define LIMIT_EMBEDDING 65536         /* numbers of an embedding */
+#define LIMIT_FEATURE_FACES 2048      /* faces of an evaluation whose features are kept */
+#define LIMIT_FEATURE_BYTES (64u << 20) /* of those features */
 #define LIMIT_LAYERS 64               /* vectors of a latent in w+ */
 #define LIMIT_TENSOR_BYTES 127        /* names of tensors */
 #define LIMIT_TARGETS 1024            /* targets or conditions of an edit */

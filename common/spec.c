@@ -85,6 +85,8 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_SEQUENCE("costs", OPTIONAL, struct raw_stage, costs, &number, 0, SPEC_COSTS_MOST),
     REAL_FIELD(extremes, raw_stage),
     TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(identity, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
     INT_FIELD(learning_curve, raw_stage),
     REAL_FIELD(train_share, raw_stage),
@@ -174,6 +176,8 @@ void spec_free(struct spec **spec)
         free(stage->from);
         free(stage->costs);
         free(stage->files);
+        free(stage->identity);
+        free(stage->features);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);
@@ -265,6 +269,10 @@ static int print_direction(struct buffer *out, const struct spec_stage *stage, s
         rc = print_conditions(out, stage, err);
     if (!rc)
         rc = print_projection(out, stage, err);
+    if (!rc && stage->identity)
+        rc = buffer_printf(out, err, "    identity: %s\n", stage->identity);
+    if (!rc && stage->features)
+        rc = buffer_printf(out, err, "    features: %s\n", stage->features);
     return rc ? rc : print_reach(out, stage, err);
 }
 

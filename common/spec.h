@@ -124,6 +124,8 @@ struct spec_stage {
     struct spec_sweep distances; /* edit: α of each column; evaluate: a sweep besides `distance`, or 0 steps */
     double distance;             /* evaluate: α of the edit that is measured first */
     enum move_mode reach;        /* edit, evaluate: what a distance is */
+    char *identity; /* edit, evaluate: the embedder that judges identity, "none", or NULL: the bundle's first */
+    char *features; /* evaluate: the embedder for distances of distributions, likewise */
     double limit;                /* edit, evaluate: the most |α| of a face; relative does not read it */
 };
 

@@ -53,6 +53,8 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"strength", EDITED, raw->strength},
         {"reach", EDITED, raw->reach},
         {"limit", EDITED, raw->limit},
+        {"identity", EDITED, raw->identity},
+        {"features", OF(SPEC_EVALUATE), raw->features},
         {"faces", OF(SPEC_EDIT), raw->faces},
         {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
@@ -201,6 +203,10 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
         rc = spec_complete_conditions(raw, stage, err);
     if (!rc)
         rc = spec_complete_reach(raw, stage, err);
+    if (!rc && raw->identity)
+        rc = take_name("identity", raw->identity, "", &stage->identity, err);
+    if (!rc && raw->features)
+        rc = take_name("features", raw->features, "", &stage->features, err);
     if (!rc)
         rc = complete_range(raw, (int64_t)fresh_start(spec, stage), stage, err);
     return rc;

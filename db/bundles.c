@@ -19,6 +19,8 @@ static const char *const columns[] = {
     "age_before",
     "age_after",
     "age_after_projected",
+    "identity",
+    "identity_projected",
     "target",
     "face",
     "distance",

@@ -69,6 +69,20 @@ int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
     return statement_run(q, err);
 }
 
+int jobs_insert_network(struct database *db, int64_t stage, const char *use, const char *name,
+                        uint32_t dimension, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "stage_network_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_text(q, 2, use);
+    statement_bind_text(q, 3, name);
+    statement_bind_int(q, 4, dimension);
+    return statement_run(q, err);
+}
+
 int jobs_set_state(struct database *db, int64_t job, const char *state, int64_t now_ms,
                    struct error *err)
 {

@@ -21,6 +21,10 @@ struct jobs_row {
 MUST_CHECK int jobs_insert(struct database *db, const struct jobs_row *job, int64_t *id,
                            struct error *err);
 
+/* Says with which network of the bundle a stage measures: `use` is identity or features. */
+MUST_CHECK int jobs_insert_network(struct database *db, int64_t stage, const char *use,
+                                   const char *name, uint32_t dimension, struct error *err);
+
 struct jobs_stage {
     int64_t job, position;
     const char *name, *kind;

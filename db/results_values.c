@@ -17,7 +17,7 @@ static float score_at(const uint8_t *scores, size_t index)
     return value;
 }
 
-static void bind_age(struct statement *q, int index, const uint8_t *row, int column)
+static void bind_float(struct statement *q, int index, const uint8_t *row, int column)
 {
     if (column < 0)
         statement_bind_null(q, index);
@@ -27,12 +27,13 @@ static void bind_age(struct statement *q, int index, const uint8_t *row, int col
 
 static int insert_row(struct statement *face, struct statement *wide, int64_t index,
                       uint32_t variant, const struct results_layout *layout, const uint8_t *row,
-                      struct error *err)
+                      const uint8_t *identity, struct error *err)
 {
     statement_bind_int(face, 2, index);
     statement_bind_int(face, 3, variant);
-    bind_age(face, 4, row, layout->fit_column);
-    bind_age(face, 5, row, layout->judge_column);
+    bind_float(face, 4, row, layout->fit_column);
+    bind_float(face, 5, row, layout->judge_column);
+    bind_float(face, 6, identity, identity ? 0 : -1);
     int rc = statement_run(face, err);
     statement_bind_int(wide, 2, index);
     statement_bind_int(wide, 3, variant);
@@ -43,7 +44,7 @@ static int insert_row(struct statement *face, struct statement *wide, int64_t in
 
 int results_insert_scores(struct database *db, int64_t stage, const struct results_layout *layout,
                           uint64_t start, uint64_t count, uint32_t variants, const uint8_t *scores,
-                          struct error *err)
+                          const uint8_t *identity, struct error *err)
 {
     struct statement *face, *wide;
     int rc = database_query(db, "face_insert", &face, err);
@@ -55,8 +56,27 @@ int results_insert_scores(struct database *db, int64_t stage, const struct resul
     statement_bind_int(wide, 1, stage);
     size_t stride = layout->columns * sizeof(float);
     for (uint64_t i = 0; i < count; i++)
-        for (uint32_t v = 0; rc == 0 && v < variants; v++, scores += stride)
-            rc = insert_row(face, wide, (int64_t)(start + i), v, layout, scores, err);
+        for (uint32_t v = 0; rc == 0 && v < variants; v++, scores += stride) {
+            rc = insert_row(face, wide, (int64_t)(start + i), v, layout, scores, identity, err);
+            identity = identity ? identity + sizeof(float) : NULL;
+        }
+    return rc;
+}
+
+int results_insert_features(struct database *db, int64_t stage, uint64_t start, uint64_t faces,
+                            uint32_t variants, size_t dimension, const uint8_t *features,
+                            struct error *err)
+{
+    struct statement *q;
+    size_t bytes = dimension * sizeof(float);
+    int rc = database_query(db, "feature_insert", &q, err);
+    for (uint64_t i = 0; rc == 0 && i < faces * variants; i++) {
+        statement_bind_int(q, 1, stage);
+        statement_bind_int(q, 2, (int64_t)(start + i / variants));
+        statement_bind_int(q, 3, (int64_t)(i % variants));
+        statement_bind_blob(q, 4, features + i * bytes, bytes);
+        rc = statement_run(q, err);
+    }
     return rc;
 }
 

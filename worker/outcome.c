@@ -82,6 +82,8 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->files);
     free(outcome->scores);
     free(outcome->moves);
+    free(outcome->identity);
+    free(outcome->features);
     struct assignment *assignment = outcome->assignment;
     *outcome = (struct outcome){.assignment = assignment};
 }
@@ -122,6 +124,22 @@ int outcome_moves(struct outcome *outcome, struct error *err)
     return outcome->moves ? 0
                           : error_set(err, E_MEMORY, "no memory for %llu distances",
                                       (unsigned long long)count);
+}
+
+int outcome_identity(struct outcome *outcome, struct error *err)
+{
+    uint64_t count = outcome->assignment->task.count * outcome->variants;
+    outcome->identity = calloc(count, sizeof *outcome->identity);
+    return outcome->identity ? 0
+                             : error_set(err, E_MEMORY, "no memory for %llu cosines",
+                                         (unsigned long long)count);
+}
+
+int outcome_features(struct outcome *outcome, size_t count, struct error *err)
+{
+    outcome->features = calloc(count, sizeof *outcome->features);
+    outcome->feature_count = outcome->features ? count : 0;
+    return outcome->features ? 0 : error_set(err, E_MEMORY, "no memory for %zu features", count);
 }
 
 int outcome_add_file(struct outcome *outcome, const struct wire_file *file, struct error *err)
@@ -190,6 +208,9 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
     size_t moves = outcome->moves
                        ? assignment->task.count * outcome->variants * 2 * sizeof *outcome->moves
                        : 0;
+    size_t identity = outcome->identity ? assignment->task.count * outcome->variants *
+                                              sizeof *outcome->identity
+                                        : 0;
     *result = (struct wire_result){
         .stage = assignment->stage,
         .task = WIRE_LIST(&assignment->task, 1),
@@ -198,6 +219,9 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
         .columns = outcome->columns,
         .scores = {(const uint8_t *)outcome->scores, bytes},
         .moves = {(const uint8_t *)outcome->moves, moves},
+        .identity = {(const uint8_t *)outcome->identity, identity},
+        .features = {(const uint8_t *)outcome->features,
+                     outcome->feature_count * sizeof *outcome->features},
         .boundaries = WIRE_LIST(outcome->boundaries, outcome->boundary_count),
         .fitted = WIRE_LIST(outcome->fitted, outcome->fitted_count),
         .files = WIRE_LIST(outcome->files, outcome->file_count),

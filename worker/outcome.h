@@ -80,6 +80,9 @@ struct outcome {
     uint64_t variants, columns;
     float *scores;                    /* owned, [task.count][variants][columns] */
     float *moves; /* owned, [task.count][variants][2]: distance, reached; NULL where all move alike */
+    float *identity;                  /* owned, [task.count][variants], or NULL: not measured */
+    float *features;                  /* owned, [feature_count], see common/stage_networks.h, or NULL */
+    size_t feature_count;
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
     struct wire_fitted *fitted; /* owned, with their texts and normals */
@@ -104,6 +107,10 @@ MUST_CHECK int outcome_scores(struct outcome *outcome, size_t variants, size_t c
 
 /* Room for the moves of the scores' rows. */
 MUST_CHECK int outcome_moves(struct outcome *outcome, struct error *err);
+
+/* Room for a cosine beside each of the scores' rows; for so many numbers of features. */
+MUST_CHECK int outcome_identity(struct outcome *outcome, struct error *err);
+MUST_CHECK int outcome_features(struct outcome *outcome, size_t count, struct error *err);
 
 /* Adds a file record; the texts are copied. */
 MUST_CHECK int outcome_add_file(struct outcome *outcome, const struct wire_file *file,

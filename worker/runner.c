@@ -306,6 +306,8 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
     task.memory = runner->memory - kept_bytes(runner);
     if (!failed)
         failed = check_range(&task, err);
+    if (!failed)
+        failed = stage_networks(task.stage, pipeline_bundle(task.pipeline), &task.networks, err);
     bool directed = task.stage->kind == SPEC_EDIT || task.stage->kind == SPEC_EVALUATE;
     if (!failed && directed)
         failed = find_directions(runner, &task, err);

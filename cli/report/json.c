@@ -72,6 +72,21 @@ static json_t *matrix(const struct matrices_square *square)
     return json_pack("{s:o,s:o}", "names", names, "values", values);
 }
 
+static json_t *distances(const struct report *report)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < report->distances_count; i++) {
+        const struct report_distance *d = &report->distances[i];
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:I,s:I,s:b,s:f,s:f,s:f,s:f}", "stage", d->stage, "network",
+                            d->network[0] ? d->network : "logits", "dimension",
+                            (json_int_t)d->width, "faces", (json_int_t)d->faces, "projected",
+                            d->projected, "frechet", d->frechet, "frechet_extrapolated",
+                            d->unbiased, "kernel", d->kernel, "sliced_wasserstein", d->sliced));
+    }
+    return list;
+}
+
 static int add_lists(struct report *report, json_t *page, struct error *err)
 {
     char name[64];
@@ -112,6 +127,7 @@ int report_json(struct report *report, struct error *err)
     int rc = add_job(report, page, err);
     if (rc == 0)
         rc = add_lists(report, page, err);
+    json_object_set_new(page, "distances", distances(report));
     json_object_set_new(page, "boundary_cosines", matrix(&report->matrices.cosine));
     json_object_set_new(page, "label_correlations", matrix(&report->matrices.labels));
     json_object_set_new(page, "logit_correlations", matrix(&report->matrices.logits));

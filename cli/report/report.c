@@ -1,6 +1,7 @@
 /* The page as a whole, and what its sections share. */
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/report/report_priv.h"
@@ -118,7 +119,7 @@ static int write_sections(struct report *report, struct error *err)
     /* The gallery of sheets is long: it comes behind what can be taken in at a glance. */
     static int (*const sections[])(struct report *, struct error *) = {
         section_head,       section_warnings, section_problems,   section_samples,
-        section_ages,       section_projection, section_moved,    section_effects,
+        section_ages,       section_projection, section_identity, section_moved,    section_effects,
         section_boundaries, section_fit, section_curves,   section_matrices,   section_distribution,
         section_sheets,     section_run,      section_sources,
     };
@@ -155,6 +156,8 @@ int report_write(struct database *db, const char *store, const char *output, int
     if (rc == 0)
         rc = matrices_make(db, job, &report.matrices, err);
     if (rc == 0)
+        rc = report_make_distances(&report, err);
+    if (rc == 0)
         rc = write_sections(&report, err);
     if (rc == 0)
         rc = report_json(&report, err);
@@ -164,6 +167,7 @@ int report_write(struct database *db, const char *store, const char *output, int
         fprintf(talk, "facefarm report: %d pictures are not in the store %s\n", report.missing,
                 store);
     matrices_free(&report.matrices);
+    free(report.distances);
     spec_free(&report.spec);
     buffer_free(&page);
     return rc;

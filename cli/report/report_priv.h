@@ -5,6 +5,7 @@
 #include "cli/report/html.h"
 #include "cli/report/matrices.h"
 #include "cli/report/report.h"
+#include "common/limits.h"
 #include "common/spec.h"
 
 /* What the study reached; ours stand beside it and come from the database alone. */
@@ -13,6 +14,15 @@
 #define STUDY_AGE_SHIFT 19.2
 #define STUDY_AGE_BEFORE 23
 #define STUDY_AGE_AFTER 42
+
+/* How far the edited faces of a stage lie from the sampled ones, as distributions (common/distances.h). */
+struct report_distance {
+    char stage[LIMIT_NAME_BYTES + 1];
+    char network[LIMIT_NAME_BYTES + 1]; /* whose features; "": the classifier's logits */
+    size_t width, faces;
+    bool projected;
+    double frechet, unbiased, kernel, sliced;
+};
 
 struct report {
     struct database *db;
@@ -26,6 +36,8 @@ struct report {
     bool has_sheets;
     int missing; /* pictures that the store lacks */
     struct matrices matrices;
+    struct report_distance *distances;
+    size_t distances_count;
 };
 
 /* A statement of report.sql with ?1 bound. */
@@ -69,6 +81,7 @@ MUST_CHECK int section_problems(struct report *report, struct error *err);
 MUST_CHECK int section_samples(struct report *report, struct error *err);
 MUST_CHECK int section_ages(struct report *report, struct error *err);
 MUST_CHECK int section_projection(struct report *report, struct error *err);
+MUST_CHECK int section_identity(struct report *report, struct error *err);
 MUST_CHECK int section_moved(struct report *report, struct error *err);
 MUST_CHECK int section_effects(struct report *report, struct error *err);
 MUST_CHECK int section_fit(struct report *report, struct error *err);
@@ -84,8 +97,9 @@ MUST_CHECK int section_sources(struct report *report, struct error *err);
 MUST_CHECK int measures_parts(struct report *report, struct error *err);
 MUST_CHECK int measures_sweep(struct report *report, bool *there, struct error *err);
 
-/* Part of section_projection: Fréchet, kernel and sliced Wasserstein distance of the edited faces. */
-MUST_CHECK int report_distances(struct report *report, struct error *err);
+/* Fills report->distances; their table, nothing where there are none. */
+MUST_CHECK int report_make_distances(struct report *report, struct error *err);
+void report_distances(struct report *report);
 
 /* Writes OUTPUT/report.json. */
 MUST_CHECK int report_json(struct report *report, struct error *err);

@@ -83,6 +83,7 @@ struct sheets {
     int stages; /* how many there were so far */
     int steps;
     double distances[64];
+    struct figure identity[64];
 };
 
 static int read_steps(struct report *report, int64_t stage, struct sheets *sheets,
@@ -101,6 +102,23 @@ static int read_steps(struct report *report, int64_t stage, struct sheets *sheet
     return rc;
 }
 
+/* The mean identity of the sheet's columns, where the bundle has a network for it. */
+static int read_identity(struct report *report, struct sheets *sheets, int64_t target,
+                         int projected, struct error *err)
+{
+    struct statement *q;
+    int step = 0, rc = report_query(report, "report_step_identity", sheets->stage, &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 2, target);
+    statement_bind_int(q, 3, projected);
+    while ((rc = statement_step(q, err)) > 0)
+        if (step < sheets->steps)
+            sheets->identity[step++] = report_figure(q, 0);
+    return rc;
+}
+
+/* The columns' distances, and under them what identity is left. */
 static void print_steps(struct html *html, const struct sheets *sheets)
 {
     html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", sheets->steps);
@@ -111,6 +129,8 @@ static void print_steps(struct html *html, const struct sheets *sheets)
         else
             html_print(html, "%s%g", sheets->distances[i] < 0 ? "−" : "+",
                        sheets->distances[i] < 0 ? -sheets->distances[i] : sheets->distances[i]);
+        if (sheets->identity[i].known)
+            html_print(html, "<small>%.2f</small>", sheets->identity[i].value);
         html_raw(html, "</li>");
     }
     html_raw(html, "</ol>");
@@ -136,7 +156,7 @@ static void copy_name(const struct sheets *sheets, const char *stage, const char
 
 /* One sheet of a row; columns path, gain, leak begin at `column`. */
 static int print_sheet(struct report *report, struct statement *q, int column,
-                       const struct sheets *sheets, struct error *err)
+                       struct sheets *sheets, struct error *err)
 {
     char copy[512], alt[256], name[128];
     int projected = column > 3;
@@ -148,11 +168,15 @@ static int print_sheet(struct report *report, struct statement *q, int column,
     snprintf(alt, sizeof alt, "Faces edited along %s%s", name, projected ? ", projected" : "");
     html_print(html, "<figure class=\"sheet p%d\">", projected);
     int rc = report_picture(report, statement_text(q, column), alt, 0, copy, err);
+    if (rc == 0)
+        rc = read_identity(report, sheets, statement_int(q, 11), projected, err);
     print_steps(html, sheets);
     html_print(html, "<figcaption><b>%s</b> gain ", projected ? "projected" : "plain");
     report_print(html, report_figure(q, column + 1), 2);
     html_raw(html, ", leak ");
     report_print(html, report_figure(q, column + 2), 2);
+    if (sheets->steps && sheets->identity[0].known)
+        html_raw(html, "; below the distances, the mean cosine to the face’s own identity");
     if (statement_text(q, projected ? 10 : 9)[0])
         html_print(html, "<br>%s", statement_text(q, projected ? 10 : 9));
     html_raw(html, "</figcaption></figure>\n");

@@ -196,9 +196,63 @@ int section_projection(struct report *report, struct error *err)
         "bootstrap.");
     int rc = table_query(report, "report_projection", report->evaluate, "help", columns,
                          sizeof columns / sizeof *columns, NULL, err);
-    if (rc == 0)
-        rc = report_distances(report, err);
     report_close(&report->html);
+    return rc;
+}
+
+/* ---- the same person ---- */
+
+/* The stage's network for identity; "": it has none, and likeness stands in for it. */
+static int find_judge(struct report *report, char network[LIMIT_NAME_BYTES + 1], struct error *err)
+{
+    struct statement *q;
+    network[0] = '\0';
+    int rc = report_query(report, "report_identity_network", report->evaluate, &q, err);
+    if (rc == 0)
+        rc = statement_step(q, err);
+    if (rc <= 0)
+        return rc;
+    snprintf(network, LIMIT_NAME_BYTES + 1, "%s", statement_text(q, 0));
+    statement_reset(q);
+    return 0;
+}
+
+int section_identity(struct report *report, struct error *err)
+{
+    static const struct table_column columns[] = {
+        {"edit", TABLE_NAME, 0, NULL},       {"plain", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},      {"projected", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},      {"difference", TABLE_SIGNED, 3, "rule"},
+        {"95 %, paired", TABLE_RANGE, 3, NULL},
+    };
+    char network[LIMIT_NAME_BYTES + 1];
+    struct html *html = &report->html;
+    if (!report->evaluate)
+        return 0;
+    int rc = find_judge(report, network, err);
+    if (rc < 0)
+        return rc;
+    report_open(html, "identity", "Is it still the same person?", NULL);
+    if (network[0])
+        html_print(html,
+                   "<p class=\"lead\">Cosine between the face before and after in the embedding of "
+                   "network <b>%s</b>: 1 is the same picture. Means over faces with bootstrap "
+                   "intervals, at the stage’s own distance.</p>\n",
+                   network);
+    else
+        html_raw(html, "<p class=\"lead\"><b>A proxy</b>: the bundle has no network for identity, so "
+                       "this is the cosine of the classifier’s standardised logits before and "
+                       "after. It tells whether the face reads alike, not whether it is the same "
+                       "person.</p>\n");
+    struct statement *q;
+    rc = report_query(report, "report_identity", report->evaluate, &q, err);
+    if (rc == 0) {
+        statement_bind_text(q, 2, network[0] ? "identity" : "likeness");
+        rc = table_print(report, q, "identities", columns, sizeof columns / sizeof *columns, NULL,
+                         err);
+    }
+    report_distances(report);
+    report_close(html);
     return rc;
 }
 

@@ -62,7 +62,7 @@ FROM bundle b WHERE b.id = ?1
 UNION ALL
 SELECT printf('CREATE VIEW "%w_edits" AS
   SELECT s.job_id AS job, s.name AS stage, f.idx, d.name AS target, f.idx %% s.unit AS face,
-         s.start + f.idx %% s.unit AS sample, f.variant, v.distance, v.projected, f.age_fit, f.age_judge%s
+         s.start + f.idx %% s.unit AS sample, f.variant, v.distance, v.projected, f.identity, f.age_fit, f.age_judge%s
   FROM stage s
   JOIN face_attributes_%d a ON a.stage_id = s.id
   JOIN face f ON f.stage_id = a.stage_id AND f.idx = a.idx AND f.variant = a.variant
@@ -75,7 +75,8 @@ FROM bundle b WHERE b.id = ?1
 UNION ALL
 SELECT printf('CREATE VIEW "%w_evaluation" AS
   SELECT s.job_id AS job, s.name AS stage, f.idx, s.start + f.idx AS sample, f.age_judge AS age_before,
-         g.age_judge AS age_after, p.age_judge AS age_after_projected%s%s
+         g.age_judge AS age_after, p.age_judge AS age_after_projected,
+         g.identity, p.identity AS identity_projected%s%s
   FROM stage s
   JOIN face_attributes_%d a ON a.stage_id = s.id AND a.variant = 0
   JOIN face_attributes_%d b ON b.stage_id = s.id AND b.idx = a.idx AND b.variant = 1

@@ -11,6 +11,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting');
 -- name: variant_insert
 INSERT INTO variant (stage_id, variant, distance, projected, target, description) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
+-- name: stage_network_insert
+INSERT INTO stage_network (stage_id, use, name, dimension) VALUES (?1, ?2, ?3, ?4);
+
 -- name: job_set_state
 UPDATE job SET state = ?2, ended_ms = CASE WHEN ?2 IN ('running', 'paused') THEN NULL ELSE ?3 END WHERE id = ?1;
 

@@ -57,7 +57,7 @@ WHERE s.job_id = ?1 AND s.kind = 'sample';
 
 -- A row a target: its plain and its projected sheet, which may be missing; age first.
 -- name: report_sheets
-SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak, d.description, e.description
+SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak, d.description, e.description, d.position
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -79,6 +79,12 @@ GROUP BY s.id, d.position ORDER BY d.name <> 'age', s.position, d.position LIMIT
 -- The distances of an edit stage's columns; ?1 is the stage.
 -- name: report_steps
 SELECT distance FROM variant WHERE stage_id = ?1 AND projected = 0 ORDER BY variant;
+
+-- Mean identity of a sheet's columns; ?1 is the stage, ?2 the target, ?3 whether projected.
+-- name: report_step_identity
+SELECT avg(f.identity) FROM variant v JOIN stage s ON s.id = v.stage_id
+LEFT JOIN face f ON f.stage_id = v.stage_id AND f.variant = v.variant AND f.idx >= ?2 * s.unit AND f.idx < (?2 + 1) * s.unit
+WHERE v.stage_id = ?1 AND v.projected = ?3 GROUP BY v.variant ORDER BY v.variant;
 
 -- ---- ages ----
 

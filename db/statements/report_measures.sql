@@ -16,6 +16,20 @@ JOIN variant v ON v.stage_id = s.id
 WHERE s.job_id = ?1 AND s.kind = 'evaluate' AND s.state = 'done'
 GROUP BY s.id HAVING targets > 1 ORDER BY targets DESC, s.position LIMIT 1;
 
+-- The job's evaluations whose faces have features of a network; ?1 is the job.
+-- name: report_feature_stages
+SELECT s.id, s.name, n.name, n.dimension, (SELECT max(variant) + 1 FROM face_feature f WHERE f.stage_id = s.id) FROM stage s
+JOIN stage_network n ON n.stage_id = s.id AND n.use = 'features'
+WHERE s.job_id = ?1 AND s.kind = 'evaluate' AND s.state = 'done'
+  AND EXISTS (SELECT 1 FROM face_feature f WHERE f.stage_id = s.id) ORDER BY s.position;
+
+-- name: report_features
+SELECT idx, variant, feature FROM face_feature WHERE stage_id = ?1 ORDER BY idx, variant;
+
+-- name: report_logit_stage
+SELECT s.id, s.name, j.bundle_id FROM stage s JOIN job j ON j.id = s.job_id
+WHERE s.job_id = ?1 AND s.kind = 'evaluate' AND s.state = 'done' ORDER BY s.position LIMIT 1;
+
 -- name: report_parts
 SELECT CASE p.part WHEN 'all' THEN 'all faces' WHEN 'male' THEN 'men, by the classifier' WHEN 'female' THEN 'women, by the classifier'
          ELSE printf('%d to %d years before', substr(p.part, 5), substr(p.part, 5) + 9) END,
@@ -40,6 +54,21 @@ JOIN measure sd ON sd.stage_id = ?1 AND sd.variant = k.variant AND sd.name = k.p
 LEFT JOIN measure low ON low.stage_id = ?1 AND low.variant = k.variant AND low.name = 'clipped_low' AND k.prefix = 'age'
 LEFT JOIN measure high ON high.stage_id = ?1 AND high.variant = k.variant AND high.name = 'clipped_high' AND k.prefix = 'age'
 WHERE k.variant < 2 OR (SELECT projected FROM variant WHERE stage_id = ?1 AND variant = 2) = 1;
+
+-- name: report_identity_network
+SELECT name FROM stage_network WHERE stage_id = ?1 AND use = 'identity';
+
+-- A measure of every target at the stage's own distance, plain and projected; ?2 is its name.
+-- name: report_identity
+SELECT d.name, p.value, p.low, p.high, q.value, q.low, q.high, x.value, x.low, x.high
+FROM variant v
+JOIN direction d ON d.stage_id = v.stage_id AND d.position = v.target AND d.projected = 0
+JOIN measure p ON p.stage_id = v.stage_id AND p.variant = v.variant AND p.name = ?2 AND p.part = 'all'
+LEFT JOIN variant w ON w.stage_id = v.stage_id AND w.variant = v.variant + 1 AND w.projected = 1 AND w.target = v.target
+LEFT JOIN measure q ON q.stage_id = v.stage_id AND q.variant = w.variant AND q.name = ?2 AND q.part = 'all'
+LEFT JOIN measure x ON x.stage_id = v.stage_id AND x.variant = w.variant AND x.name = ?2 || '_difference' AND x.part = 'all'
+WHERE v.stage_id = ?1 AND v.projected = 0 AND v.distance = (SELECT distance FROM variant WHERE stage_id = ?1 AND variant = 1)
+ORDER BY v.target;
 
 -- Plain against projected, of the first target at the stage's own distance.
 -- name: report_projection

@@ -15,7 +15,10 @@ SELECT start, count FROM task WHERE stage_id = ?1 ORDER BY start;
 SELECT max(coalesce((SELECT max(epoch) FROM task), 0), coalesce((SELECT max(epoch) FROM failure), 0));
 
 -- name: face_insert
-INSERT INTO face (stage_id, idx, variant, age_fit, age_judge) VALUES (?1, ?2, ?3, ?4, ?5);
+INSERT INTO face (stage_id, idx, variant, age_fit, age_judge, identity) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: feature_insert
+INSERT INTO face_feature (stage_id, idx, variant, feature) VALUES (?1, ?2, ?3, ?4);
 
 -- How far a face was moved, where that differs from face to face.
 -- name: face_moved

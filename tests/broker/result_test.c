@@ -30,6 +30,7 @@ static struct farm_stage stage_of(const struct spec_stage *spec)
 {
     struct farm_stage stage = {.job = &job, .spec = spec, .variants = spec_stage_variants(spec, 3)};
     stage.plan.total = spec_stage_total(spec, 2, true);
+    assert_int_equal(stage_networks(spec, &bundle, &stage.networks, NULL), 0);
     return stage;
 }
 

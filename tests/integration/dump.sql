@@ -16,6 +16,8 @@ ON b.stage_id = a.stage_id AND b.start > a.start AND b.start < a.start + a.count
 SELECT * FROM variant ORDER BY stage_id, variant;
 .print face
 SELECT * FROM face ORDER BY stage_id, idx, variant;
+.print face_feature
+SELECT * FROM face_feature ORDER BY stage_id, idx, variant;
 .print face_attributes_1
 SELECT * FROM face_attributes_1 ORDER BY stage_id, idx, variant;
 .print boundary

@@ -48,17 +48,17 @@ static int begin_target(struct edit *edit, struct error *err)
 }
 
 /* Renders faces first … first+faces−1 of the target into the sheets and scores them. */
-static int render(struct edit *edit, size_t first, size_t faces, float *scores, uint8_t *pixels,
-                  float *moves, struct error *err)
+static int render(struct edit *edit, size_t first, size_t faces, const struct task_made *made,
+                  struct error *err)
 {
     size_t variants = edit->steps * edit->kinds;
     size_t bytes = pipeline_pixel_bytes(edit->task->pipeline);
     int failed = task_variants(edit->task, edit->task->stage->start + first, faces, edit->variants,
-                               variants, scores, pixels, moves, err);
+                               variants, made, err);
     for (size_t i = 0; !failed && i < faces * variants; i++) {
         size_t variant = i % variants;
         sheet_put(&edit->sheets[variant / edit->steps], first + i / variants, variant % edit->steps,
-                  pixels + i * bytes);
+                  made->pixels + i * bytes);
     }
     return failed;
 }
@@ -98,7 +98,8 @@ static int write_sheet(struct edit *edit, size_t kind, struct error *err)
     return failed;
 }
 
-static int edit_target(struct edit *edit, float *scores, float *moves, struct error *err)
+/* `row` is the first of its rows of scores. */
+static int edit_target(struct edit *edit, size_t row, struct error *err)
 {
     struct task *task = edit->task;
     size_t variants = edit->steps * edit->kinds, faces = task->stage->faces;
@@ -108,10 +109,15 @@ static int edit_target(struct edit *edit, float *scores, float *moves, struct er
         pixels ? 0 : error_set(err, E_MEMORY, "no memory for %zu images", chunk * variants);
     if (!failed)
         failed = begin_target(edit, err);
-    for (size_t done = 0; !failed && done < faces; done += chunk)
-        failed = render(edit, done, faces - done < chunk ? faces - done : chunk,
-                        scores + done * variants * columns, pixels,
-                        moves ? moves + 2 * done * variants : NULL, err);
+    for (size_t done = 0; !failed && done < faces; done += chunk, row += chunk * variants) {
+        const struct task_made made = {
+            .scores = task->outcome->scores + row * columns,
+            .pixels = pixels,
+            .moves = task_moves(task, row),
+            .identity = task->outcome->identity ? task->outcome->identity + row : NULL,
+        };
+        failed = render(edit, done, faces - done < chunk ? faces - done : chunk, &made, err);
+    }
     for (size_t kind = 0; !failed && kind < edit->kinds; kind++)
         failed = write_sheet(edit, kind, err);
     free(pixels);
@@ -148,9 +154,7 @@ int task_edit(struct task *task, struct error *err)
         failed = make_folder(task, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {
         edit.target = (range->start + done) / faces;
-        failed = edit_target(&edit,
-                             task->outcome->scores + done * variants * task->outcome->columns,
-                             task_moves(task, done * variants), err);
+        failed = edit_target(&edit, done * variants, err);
     }
     return failed;
 }

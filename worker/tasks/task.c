@@ -2,14 +2,9 @@
  * thread. */
 #include "worker/tasks/task.h"
 
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "common/clock.h"
-#include "common/latent.h"
-#include "common/move.h"
 
 task_handler task_handler_of(enum spec_kind kind)
 {
@@ -62,74 +57,6 @@ int task_edit_variant(const struct task *task, uint64_t target, bool projected, 
     return failed ? failed : directions_offset(task->directions, target, &variant->offset, err);
 }
 
-/* Where a variant of one face lies; move[2] (may be NULL) as task_variants says. */
-static void place(const struct task *task, const struct variant *variant, const float *drawn,
-                  float *z, float *move)
-{
-    const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    const struct latent_law *law = &bundle->generator.latent.law; /* all zero in w and w+ */
-    size_t d = bundle_latent_size(bundle);
-    double distance = 0, radius = law->radius > 0 ? law->radius : sqrt((double)d);
-    bool reached = true;
-    const struct move how = {
-        .mode = task->stage->reach,
-        .d = d,
-        .direction = variant->direction,
-        .normal = variant->normal,
-        .offset = variant->offset,
-        .amount = variant->distance,
-        .limit = task->stage->limit,
-        .radius = law->normalisation == LATENT_SPHERE ? radius : 0,
-    };
-    if (variant->direction)
-        reached = move_latent(&how, drawn, z, &distance);
-    else
-        memcpy(z, drawn, d * sizeof *z);
-    if (move) {
-        move[0] = (float)distance;
-        move[1] = reached;
-    }
-}
-
-/* z[faces][variants][dimension] from drawn[faces][dimension]. */
-static void place_all(const struct task *task, const float *drawn, size_t faces,
-                      const struct variant *variants, size_t count, float *z, float *moves)
-{
-    size_t dimension = bundle_latent_size(pipeline_bundle(task->pipeline));
-    for (size_t face = 0; face < faces; face++)
-        for (size_t v = 0; v < count; v++) {
-            size_t row = face * count + v;
-            place(task, &variants[v], drawn + face * dimension, z + row * dimension,
-                  moves ? moves + 2 * row : NULL);
-        }
-}
-
-int task_variants(const struct task *task, uint64_t first, size_t faces,
-                  const struct variant *variants, size_t variant_count, float *scores,
-                  uint8_t *pixels, float *moves, struct error *err)
-{
-    struct wire_stage_metrics *metrics = &task->outcome->metrics;
-    size_t dimension = bundle_latent_size(pipeline_bundle(task->pipeline)), rows = faces * variant_count;
-    int failed = task_check(task, err);
-    if (failed)
-        return failed;
-    int64_t since = clock_now();
-    float *drawn = malloc(faces * dimension * sizeof *drawn);
-    float *z = malloc(rows * dimension * sizeof *z);
-    if (drawn && z) {
-        failed = pipeline_latents(task->pipeline, task->spec->seed, first, faces, drawn, err);
-        place_all(task, drawn, faces, variants, variant_count, z, moves);
-        metrics->latents_ms += task_elapsed_ms(&since);
-        if (!failed)
-            failed = pipeline_faces(task->pipeline, z, rows, scores, pixels, metrics, err);
-    } else {
-        failed = error_set(err, E_MEMORY, "no memory for %zu latents", rows);
-    }
-    free(drawn);
-    free(z);
-    return failed;
-}
-
 float *task_moves(const struct task *task, size_t row)
 {
     return task->outcome->moves ? task->outcome->moves + 2 * row : NULL;
@@ -137,25 +64,48 @@ float *task_moves(const struct task *task, size_t row)
 
 int task_rows(struct task *task, size_t variant_count, struct error *err)
 {
-    int failed = outcome_scores(task->outcome, variant_count, pipeline_columns(task->pipeline), err);
+    struct outcome *outcome = task->outcome;
+    const struct wire_task *range = &outcome->assignment->task;
+    int failed = outcome_scores(outcome, variant_count, pipeline_columns(task->pipeline), err);
     if (!failed && spec_stage_moves(task->stage))
-        failed = outcome_moves(task->outcome, err);
-    return failed;
+        failed = outcome_moves(outcome, err);
+    if (!failed && task->networks.identity >= 0)
+        failed = outcome_identity(outcome, err);
+    size_t features = stage_networks_features(&task->networks, range->start, range->count);
+    return failed || features == 0 ? failed : outcome_features(outcome, features, err);
+}
+
+/* Where the results of faces from number `done` of the task's range on go. */
+static struct task_made made_of(const struct task *task, size_t done)
+{
+    const struct outcome *outcome = task->outcome;
+    const struct stage_networks *networks = &task->networks;
+    uint64_t start = outcome->assignment->task.start;
+    size_t row = done * outcome->variants;
+    struct task_made made = {
+        .scores = outcome->scores + row * outcome->columns,
+        .moves = task_moves(task, row),
+        .identity = outcome->identity ? outcome->identity + row : NULL,
+    };
+    if (outcome->features && stage_networks_faces(networks, start + done, 1))
+        made.features = outcome->features + stage_networks_features(networks, start, done);
+    return made;
 }
 
 int task_measure(struct task *task, const struct variant *variants, size_t variant_count,
                  struct error *err)
 {
     const struct wire_task *range = &task->outcome->assignment->task;
-    size_t columns = pipeline_columns(task->pipeline);
-    size_t chunk = task_chunk(task, variant_count);
+    size_t chunk = task_chunk(task, variant_count), faces = 0;
     int failed = task_rows(task, variant_count, err);
-    for (size_t done = 0; !failed && done < range->count; done += chunk) {
-        size_t faces = range->count - done < chunk ? range->count - done : chunk;
+    for (size_t done = 0; !failed && done < range->count; done += faces) {
+        faces = range->count - done < chunk ? range->count - done : chunk;
+        /* Faces with features and faces without are made apart. */
+        uint64_t some = stage_networks_faces(&task->networks, range->start + done, faces);
+        faces = some > 0 ? some : faces;
+        const struct task_made made = made_of(task, done);
         failed = task_variants(task, task->stage->start + range->start + done, faces, variants,
-                               variant_count,
-                               task->outcome->scores + done * variant_count * columns, NULL,
-                               task_moves(task, done * variant_count), err);
+                               variant_count, &made, err);
     }
     return failed;
 }

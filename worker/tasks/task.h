@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "common/spec.h"
+#include "common/stage_networks.h"
 #include "worker/directions.h"
 #include "worker/outcome.h"
 #include "worker/pipeline.h"
@@ -35,6 +36,7 @@ struct task {
     const struct spec_stage *stage;
     const char *store; /* folder */
     const struct inputs *inputs;
+    struct stage_networks networks;      /* that the stage measures with */
     const struct directions *directions; /* edit, evaluate: of the stage */
     const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
     struct outcome *outcome;             /* assignment in, everything else out */
@@ -78,19 +80,28 @@ MUST_CHECK int task_edit_variant(const struct task *task, uint64_t target, bool 
 /* How many faces of `variants` each fill a batch; at least one. */
 size_t task_chunk(const struct task *task, size_t variants);
 
+/* What is wanted of variants; NULL: not. */
+struct task_made {
+    float *scores;   /* [faces][variants][columns] */
+    uint8_t *pixels; /* [faces][variants][height][width][3] */
+    float *moves;    /* [faces][variants][2]: distance along the direction; 1 where what was asked is reached, else 0 */
+    float *identity; /* [faces][variants]: cosine of the embedding to that of the face as sampled */
+    float *features; /* [faces][task->networks.variants][task->networks.dimension], of variants 0 … */
+};
+
 /*
- * Makes the variants of samples first … first+faces−1: scores[faces][variants][columns] and
- * pixels[faces][variants][height][width][3], moves[faces][variants][2] (the distance along the direction, and
- * 1 where what was asked is reached, else 0), each may be NULL.
+ * Makes the variants of samples first … first+faces−1. A network that answers with what is no finite number
+ * is E_INVALID: the error names sample, edit, network and output.
  */
 MUST_CHECK int task_variants(const struct task *task, uint64_t first, size_t faces,
-                             const struct variant *variants, size_t variant_count, float *scores,
-                             uint8_t *pixels, float *moves, struct error *err);
+                             const struct variant *variants, size_t variant_count,
+                             const struct task_made *made, struct error *err);
 
 /* The outcome's moves from that row of scores on, or NULL where it has none. */
 float *task_moves(const struct task *task, size_t row);
 
-/* Room in the outcome for the scores of the whole task, and for moves where they differ by face. */
+/* Room in the outcome for the scores of the whole task, for moves where they differ by face, and for what
+ * the stage's networks measure. */
 MUST_CHECK int task_rows(struct task *task, size_t variant_count, struct error *err);
 
 /* As task_variants for the task's whole range of samples, batch by batch, into the outcome's

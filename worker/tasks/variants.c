@@ -1,0 +1,232 @@
+/*
+ * Faces and their edits, made and measured. The variants whose features are wanted are the first of a face, and a
+ * network for features can cost more than all others: where others follow, those are made apart.
+ */
+#include "worker/tasks/task.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/move.h"
+#include "worker/tasks/measured.h"
+
+/* Where a variant of one face lies; move[2] (may be NULL) as task_variants says. */
+static void place(const struct task *task, const struct variant *variant, const float *drawn,
+                  float *z, float *move)
+{
+    const struct bundle *bundle = pipeline_bundle(task->pipeline);
+    const struct latent_law *law = &bundle->generator.latent.law; /* all zero in w and w+ */
+    size_t d = bundle_latent_size(bundle);
+    double distance = 0, radius = law->radius > 0 ? law->radius : sqrt((double)d);
+    bool reached = true;
+    const struct move how = {
+        .mode = task->stage->reach,
+        .d = d,
+        .direction = variant->direction,
+        .normal = variant->normal,
+        .offset = variant->offset,
+        .amount = variant->distance,
+        .limit = task->stage->limit,
+        .radius = law->normalisation == LATENT_SPHERE ? radius : 0,
+    };
+    if (variant->direction)
+        reached = move_latent(&how, drawn, z, &distance);
+    else
+        memcpy(z, drawn, d * sizeof *z);
+    if (move) {
+        move[0] = (float)distance;
+        move[1] = reached;
+    }
+}
+
+/* ---- a run of variants of all the faces ---- */
+
+struct making {
+    const struct task *task;
+    uint64_t first; /* sample */
+    size_t faces, count;
+    const struct variant *variants; /* [count] */
+    const struct task_made *made;
+    const float *drawn; /* [faces][latent] */
+    float *sources;     /* embeddings of the faces as sampled, [faces][dimension], or NULL */
+};
+
+/* Variants first … first+count−1 of each face, [faces][count]. */
+struct group {
+    size_t first, count;
+    float *z, *scores, *embeddings, *features;
+    uint8_t *pixels;
+};
+
+static size_t identity_size(const struct task *task)
+{
+    int identity = task->networks.identity;
+    return identity < 0 ? 0 : pipeline_bundle(task->pipeline)->embedders[identity].dimension;
+}
+
+static bool has_features(const struct making *making, const struct group *group)
+{
+    return making->made->features && group->first == 0;
+}
+
+static int open_group(const struct making *making, struct group *group, struct error *err)
+{
+    const struct task *task = making->task;
+    const struct task_made *made = making->made;
+    size_t rows = making->faces * group->count;
+    bool features = has_features(making, group), identity = made->identity;
+    bool same = features && task->networks.features == task->networks.identity;
+    group->z = malloc(rows * bundle_latent_size(pipeline_bundle(task->pipeline)) * sizeof(float));
+    if (made->scores)
+        group->scores = malloc(rows * pipeline_columns(task->pipeline) * sizeof(float));
+    if (made->pixels)
+        group->pixels = malloc(rows * pipeline_pixel_bytes(task->pipeline));
+    if (features)
+        group->features = malloc(rows * task->networks.dimension * sizeof(float));
+    if (identity && !same)
+        group->embeddings = malloc(rows * identity_size(task) * sizeof(float));
+    bool all = group->z && (!made->scores || group->scores) && (!made->pixels || group->pixels) &&
+               (!features || group->features) && (!identity || same || group->embeddings);
+    return all ? 0 : error_set(err, E_MEMORY, "no memory for %zu faces", rows);
+}
+
+static void close_group(struct group *group)
+{
+    free(group->z);
+    free(group->scores);
+    free(group->pixels);
+    free(group->features);
+    free(group->embeddings);
+}
+
+static void place_group(const struct making *making, const struct group *group)
+{
+    size_t d = bundle_latent_size(pipeline_bundle(making->task->pipeline));
+    float *z = group->z, *moves = making->made->moves;
+    for (size_t face = 0; face < making->faces; face++)
+        for (size_t v = group->first; v < group->first + group->count; v++, z += d)
+            place(making->task, &making->variants[v], making->drawn + face * d, z,
+                  moves ? moves + 2 * (face * making->count + v) : NULL);
+}
+
+static int run_group(const struct making *making, const struct group *group, struct error *err)
+{
+    const struct task *task = making->task;
+    struct pipeline_wanted wanted = {.scores = group->scores, .pixels = group->pixels};
+    if (group->embeddings)
+        wanted.embeddings[task->networks.identity] = group->embeddings;
+    if (group->features)
+        wanted.embeddings[task->networks.features] = group->features;
+    return pipeline_make(task->pipeline, group->z, making->faces * group->count, &wanted,
+                         &task->outcome->metrics, err);
+}
+
+/* Names a face and edit in front of an error. */
+static int name_row(const struct making *making, size_t face, const struct variant *variant,
+                    int failed, struct error *err)
+{
+    unsigned long long sample = (unsigned long long)(making->first + face);
+    if (!variant->direction)
+        return error_prefix(err, failed, "sample %llu", sample);
+    return error_prefix(err, failed, "sample %llu moved by %g", sample, variant->distance);
+}
+
+/* What one row of the group gave, checked, goes where it is wanted. */
+static int take_row(const struct making *making, const struct group *group, size_t face, size_t v,
+                    struct error *err)
+{
+    const struct task *task = making->task;
+    const struct task_made *made = making->made;
+    size_t row = face * group->count + v, to = face * making->count + group->first + v;
+    size_t columns = pipeline_columns(task->pipeline), bytes = pipeline_pixel_bytes(task->pipeline);
+    size_t width = task->networks.dimension, size = identity_size(task);
+    const float *embeddings = group->embeddings ? group->embeddings : group->features;
+    int failed = 0;
+    if (made->scores) {
+        memcpy(made->scores + to * columns, group->scores + row * columns, columns * sizeof(float));
+        failed = measured_check_scores(pipeline_bundle(task->pipeline), made->scores + to * columns,
+                                       err);
+    }
+    if (made->pixels)
+        memcpy(made->pixels + to * bytes, group->pixels + row * bytes, bytes);
+    if (!failed && group->features)
+        failed = measured_check_embedding(pipeline_bundle(task->pipeline), task->networks.features,
+                                          group->features + row * width, err);
+    if (!failed && group->features && v < task->networks.variants)
+        memcpy(made->features + (face * task->networks.variants + v) * width,
+               group->features + row * width, width * sizeof(float));
+    if (failed || !made->identity)
+        return failed;
+    if (group->first + v == 0 && !making->variants[0].direction)
+        memcpy(making->sources + face * size, embeddings + row * size, size * sizeof(float));
+    failed = measured_check_embedding(pipeline_bundle(task->pipeline), task->networks.identity,
+                                      embeddings + row * size, err);
+    made->identity[to] =
+        measured_cosine(making->sources + face * size, embeddings + row * size, size);
+    return failed;
+}
+
+static int make_group(const struct making *making, size_t first, size_t count, struct error *err)
+{
+    struct group group = {.first = first, .count = count};
+    int64_t since = clock_now();
+    int failed = open_group(making, &group, err);
+    if (!failed)
+        place_group(making, &group);
+    making->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
+    if (!failed)
+        failed = run_group(making, &group, err);
+    for (size_t face = 0; !failed && face < making->faces; face++)
+        for (size_t v = 0; !failed && v < count; v++) {
+            failed = take_row(making, &group, face, v, err);
+            if (failed)
+                name_row(making, face, &making->variants[first + v], failed, err);
+        }
+    close_group(&group);
+    return failed;
+}
+
+/* The faces that identity is measured against, where they are no variant themselves. */
+static int embed_sources(const struct making *making, struct error *err)
+{
+    const struct task *task = making->task;
+    if (!making->made->identity || !making->variants[0].direction)
+        return 0;
+    return pipeline_embed(task->pipeline, (uint32_t)task->networks.identity, making->drawn,
+                          making->faces, making->sources, &task->outcome->metrics, err);
+}
+
+static int make_all(const struct making *making, struct error *err)
+{
+    size_t count = making->count, some = making->task->networks.variants;
+    size_t first = making->made->features && some < count ? some : count;
+    int failed = embed_sources(making, err);
+    if (!failed)
+        failed = make_group(making, 0, first, err);
+    return failed || first == count ? failed : make_group(making, first, count - first, err);
+}
+
+int task_variants(const struct task *task, uint64_t first, size_t faces,
+                  const struct variant *variants, size_t variant_count,
+                  const struct task_made *made, struct error *err)
+{
+    size_t d = bundle_latent_size(pipeline_bundle(task->pipeline));
+    int failed = task_check(task, err);
+    if (failed)
+        return failed;
+    int64_t since = clock_now();
+    float *drawn = malloc(faces * d * sizeof *drawn);
+    float *sources = malloc((faces * identity_size(task) + 1) * sizeof *sources);
+    const struct making making = {task, first, faces, variant_count, variants, made, drawn, sources};
+    failed = drawn && sources
+                 ? pipeline_latents(task->pipeline, task->spec->seed, first, faces, drawn, err)
+                 : error_set(err, E_MEMORY, "no memory for %zu latents", faces);
+    task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
+    if (!failed)
+        failed = make_all(&making, err);
+    free(drawn);
+    free(sources);
+    return failed;
+}
