@@ -72,6 +72,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_WORKER_LIST:
         return CLIENTS;
     case WIRE_WORKER_ORDER:
+    case WIRE_BUNDLE_OFFER:
     case WIRE_USER_LIST:
     case WIRE_USER_SET:
         return BIT(KEY_ADMIN);
@@ -81,8 +82,14 @@ static unsigned speakers(enum wire_type type)
     case WIRE_FAILED:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:
+    case WIRE_FETCH_FOLDER:
+    case WIRE_FETCH_CHUNK:
+    case WIRE_UPLOAD:
     case WIRE_GOODBYE:
         return WORKERS;
+    case WIRE_UPLOAD_CHUNK: /* of an upload that this connection has begun */
+    case WIRE_UPLOAD_END:
+        return WORKERS | BIT(KEY_ADMIN);
     case WIRE_TASK:
     case WIRE_FITTED:
     case WIRE_HELD_TASK:
@@ -91,6 +98,12 @@ static unsigned speakers(enum wire_type type)
     case WIRE_BOUNDARY:
     case WIRE_FILE:
     case WIRE_DIRECTION:
+    case WIRE_PART:
+    case WIRE_PIECE:
+    case WIRE_UPLOAD_READY:
+    case WIRE_UPLOADED:
+    case WIRE_FOLDER:
+    case WIRE_CHUNK:
     case WIRE_STAGE_INFO:
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:
@@ -174,4 +187,11 @@ bool access_held(const struct access *access, const struct socket_identity *from
 {
     return !access->on || task->token == access_token(access, from->user, stage, task->start,
                                                       task->count, task->epoch);
+}
+
+bool access_uploads(const struct access *access, const struct socket_identity *from,
+                    const struct farm_worker *worker, uint64_t stage, const struct wire_task *task)
+{
+    return strcmp(worker->identity.user, from->user) == 0 &&
+           access_held(access, from, stage, task);
 }

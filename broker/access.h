@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "broker/farm.h"
 #include "common/socket.h"
 
 struct access {
@@ -61,5 +62,10 @@ uint64_t access_token(const struct access *access, const char *user, uint64_t st
 /* Whether the sender was given that task of that stage. */
 bool access_held(const struct access *access, const struct socket_identity *from, uint64_t stage,
                  const struct wire_task *task);
+/* Whether the sender, over whatever connection, is that worker and was given that task: then it may
+ * send the task's files. */
+bool access_uploads(const struct access *access, const struct socket_identity *from,
+                    const struct farm_worker *worker, uint64_t stage,
+                    const struct wire_task *task);
 
 #endif

@@ -57,6 +57,18 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return client_submit(b, from, WIRE_BODY(m, submit), err);
     case WIRE_BUNDLE_ADD:
         return client_bundle_add(b, from, WIRE_BODY(m, bundle_add), err);
+    case WIRE_BUNDLE_OFFER:
+        return transfers_bundle_offer(b, from, WIRE_BODY(m, bundle_offer), err);
+    case WIRE_UPLOAD:
+        return transfers_upload(b, from, WIRE_BODY(m, upload), err);
+    case WIRE_UPLOAD_CHUNK:
+        return transfers_chunk(b, from, WIRE_BODY(m, upload_chunk), err);
+    case WIRE_UPLOAD_END:
+        return transfers_end(b, from, WIRE_BODY(m, upload_end), err);
+    case WIRE_FETCH_FOLDER:
+        return transfers_fetch_folder(b, from, WIRE_BODY(m, fetch_folder), err);
+    case WIRE_FETCH_CHUNK:
+        return transfers_fetch_chunk(b, from, WIRE_BODY(m, fetch_chunk), err);
     case WIRE_JOB_LIST:
         return ask(b, from, WIRE_JOBS, *request, 0);
     case WIRE_JOB_SHOW:
@@ -95,6 +107,12 @@ static int handle(struct broker *b, const struct socket_identity *from,
     switch (m->type) {
     case WIRE_SUBMIT:
     case WIRE_BUNDLE_ADD:
+    case WIRE_BUNDLE_OFFER:
+    case WIRE_UPLOAD:
+    case WIRE_UPLOAD_CHUNK:
+    case WIRE_UPLOAD_END:
+    case WIRE_FETCH_FOLDER:
+    case WIRE_FETCH_CHUNK:
     case WIRE_JOB_LIST:
     case WIRE_JOB_SHOW:
     case WIRE_JOB_WATCH:
@@ -127,6 +145,12 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_FITTED:
     case WIRE_FILE:
     case WIRE_DIRECTION:
+    case WIRE_PART:
+    case WIRE_PIECE:
+    case WIRE_UPLOAD_READY:
+    case WIRE_UPLOADED:
+    case WIRE_FOLDER:
+    case WIRE_CHUNK:
     case WIRE_STAGE_INFO:
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:
@@ -211,6 +235,11 @@ static unsigned price(const struct wire_message *m, int rc)
     case WIRE_FAILED:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:
+    case WIRE_FETCH_FOLDER: /* and other files: the window bounds them */
+    case WIRE_FETCH_CHUNK:
+    case WIRE_UPLOAD:
+    case WIRE_UPLOAD_CHUNK:
+    case WIRE_UPLOAD_END:
     case WIRE_GOODBYE:
         return rc < 0;
     }
@@ -289,6 +318,9 @@ static void serve_round(struct broker *b)
     if (!b->doomed)
         peer_expire(b, clock_now() - grace);
     lifecycle_follow(b);
+    if (!b->doomed)
+        transfers_take(b);
+    transfers_expire(b, clock_now());
     if (commit(b) < 0)
         return;
     watch_tell(b, clock_now());
@@ -298,7 +330,9 @@ static void serve_round(struct broker *b)
 
 static long poll_timeout(const struct broker *b)
 {
-    int64_t deadline = watch_deadline(b);
+    int64_t deadline = watch_deadline(b), transfers = transfers_deadline(b);
+    if (transfers < deadline)
+        deadline = transfers;
     if (b->next_expiry < deadline)
         deadline = b->next_expiry;
     if (b->expected && b->expected_until < deadline)
@@ -336,9 +370,10 @@ static int serve(struct broker *b, struct error *err)
 {
     zmq_pollitem_t items[] = {{.socket = b->socket, .events = ZMQ_POLLIN},
                               {.fd = b->signals, .events = ZMQ_POLLIN},
+                              {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN},
                               {.socket = b->zap, .events = ZMQ_POLLIN}};
     while (!b->doomed) {
-        if (zmq_poll(items, b->zap ? 3 : 2, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
+        if (zmq_poll(items, b->zap ? 4 : 3, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
             return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
         if ((items[1].revents & ZMQ_POLLIN) && take_signals(b))
             return 0;
@@ -365,6 +400,7 @@ static int open_signals(struct broker *b, struct error *err)
         (b->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
         return error_set(err, E_IO, "signalfd: %s", strerror(errno));
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     return 0;
 }
 
@@ -408,6 +444,10 @@ static int start(struct broker *b, struct error *err)
     if (rc == 0)
         rc = buffer_make_folders(b->options.store, err);
     if (rc == 0)
+        rc = store_id_make(b->options.store, b->store_id, err);
+    if (rc == 0)
+        rc = transfers_start(b->options.store, &b->transfers, err);
+    if (rc == 0)
         rc = database_open(b->options.db, &b->db, err);
     if (rc == 0)
         rc = audit_start(b, err);
@@ -429,6 +469,7 @@ static int start(struct broker *b, struct error *err)
 
 static void stop(struct broker *b)
 {
+    transfers_stop(&b->transfers);
     watch_free(b);
     outbox_free(b);
     farm_free(&b->farm);

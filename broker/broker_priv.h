@@ -16,6 +16,8 @@
 #include "broker/broker.h"
 #include "broker/farm.h"
 #include "broker/rate.h"
+#include "broker/transfers.h"
+#include "common/store_id.h"
 #include "common/wire.h"
 
 /* A reply that waits for the commit. What it tells is looked up when it is sent, except what is
@@ -49,6 +51,8 @@ struct broker {
     void *zap;   /* NULL: plain text */
     struct access access;
     struct rates rates;
+    char store_id[STORE_ID_BYTES];
+    struct transfers *transfers;
     struct database *db;
     struct farm farm;
     struct reply *outbox, **outbox_end;
@@ -186,6 +190,10 @@ MUST_CHECK int bundles_take(struct broker *b, const char *hash_or_name, struct f
                             struct error *err);
 MUST_CHECK int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle,
                                struct error *err);
+/* Registers what is in the store now, and leaves the answer. */
+MUST_CHECK int bundles_added(struct broker *b, const struct socket_identity *to, uint64_t request,
+                             const struct bundle *bundle, const char *hash,
+                             const struct buffer *yaml, struct error *err);
 
 /* ---- resume.c ---- */
 

@@ -1,10 +1,10 @@
 /* Bundles: from the database into memory, and new ones into store and database. */
 #include "db/bundles.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/broker_priv.h"
-#include "broker/store.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -46,21 +46,7 @@ int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle, s
     return rc;
 }
 
-/* ---- bundle_add ---- */
-
-/* From the store, whose copy has been checked: the folder may change under us. */
-static int read_yaml(const char *store, const char *hash, struct buffer *yaml, struct error *err)
-{
-    struct buffer path;
-    buffer_init(&path, LIMIT_TEXT_BYTES);
-    int rc = buffer_printf(&path, err, "%s/bundles/%s/%s", store, hash, BUNDLE_FILE);
-    if (rc == 0)
-        rc = buffer_append(&path, "", 1, err);
-    if (rc == 0)
-        rc = buffer_read_file(yaml, (const char *)path.data, LIMIT_BUNDLE_YAML_BYTES, err);
-    buffer_free(&path);
-    return rc;
-}
+/* ---- new ones, which the file thread has checked and put into the store ---- */
 
 /* Into the database, unless it is there. A write that fails dooms the broker. */
 static int register_bundle(struct broker *b, const struct bundle *bundle, const char *hash,
@@ -81,31 +67,26 @@ static int register_bundle(struct broker *b, const struct bundle *bundle, const 
     return 0;
 }
 
+int bundles_added(struct broker *b, const struct socket_identity *to, uint64_t request,
+                  const struct bundle *bundle, const char *hash, const struct buffer *yaml,
+                  struct error *err)
+{
+    struct reply reply = {.to = *to, .type = WIRE_BUNDLE_ADDED, .request = request};
+    snprintf(reply.hash, sizeof reply.hash, "%s", hash);
+    int rc = register_bundle(b, bundle, hash, (const char *)yaml->data, err);
+    if (rc == 0)
+        outbox_put(b, &reply, bundle->name);
+    return rc;
+}
+
 int client_bundle_add(struct broker *b, const struct socket_identity *from,
                       const struct wire_bundle_add *add, struct error *err)
 {
-    struct bundle *bundle = NULL;
-    struct buffer yaml;
-    struct reply reply = {.to = *from, .type = WIRE_BUNDLE_ADDED, .request = add->request};
-    buffer_init(&yaml, LIMIT_BUNDLE_YAML_BYTES + 1);
     if (!access_is_local(&b->access, from))
         return error_set(err, E_DENIED,
                          "folder \"%s\": only an admin registers a folder of the broker's machine",
                          add->folder);
     if (add->folder[0] != '/')
         return error_set(err, E_INVALID, "folder \"%s\": expected an absolute path", add->folder);
-    int rc = bundle_load(add->folder, &bundle, reply.hash, err);
-    if (rc == 0)
-        rc = bundles_check_names(bundle, err);
-    if (rc == 0)
-        rc = store_add_bundle(b->options.store, add->folder, bundle, reply.hash, err);
-    if (rc == 0)
-        rc = read_yaml(b->options.store, reply.hash, &yaml, err);
-    if (rc == 0)
-        rc = register_bundle(b, bundle, reply.hash, (const char *)yaml.data, err);
-    if (rc == 0)
-        outbox_put(b, &reply, bundle->name);
-    buffer_free(&yaml);
-    bundle_free(&bundle);
-    return rc;
+    return transfers_add_folder(b, from, add, err);
 }

@@ -147,6 +147,8 @@ static void deliver(struct broker *b, struct farm_stage *stage, struct farm_work
     }
     if (rc == 0)
         rc = check_new_files(b, stage, result, &err);
+    if (rc == 0 && !worker->shares_store)
+        rc = transfers_check_files(b, result, &err);
     if (b->doomed)
         return;
     if (rc < 0) {
@@ -154,6 +156,7 @@ static void deliver(struct broker *b, struct farm_stage *stage, struct farm_work
         return;
     }
     take(b, stage, worker, lease, result);
+    transfers_forget_files(b, result);
     release(b, worker, lease);
     if (!b->doomed)
         lifecycle_advance(b, stage->job);

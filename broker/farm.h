@@ -141,6 +141,7 @@ struct farm_worker {
     int64_t last_seen_ms; /* wall clock */
     uint64_t tasks_done, tasks_failed;
     bool draining;        /* gets no more */
+    bool shares_store;    /* what it writes is in the store; else its files travel */
     bool expected;        /* was alive when the broker that we follow ended, and has not come yet */
     char *aside;          /* why it gets no more, NULL: it does */
     uint32_t streak;      /* failures in a row that look like its own fault */

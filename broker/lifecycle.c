@@ -67,6 +67,7 @@ static int end_job(struct broker *b, struct farm_job *job, enum states_job_event
     for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++) {
         struct farm_stage *stage = &job->stages[i];
         revoke(b, stage);
+        transfers_stage_over(b, stage->id);
         if (states_stage_next(stage->state, end_event(event)) >= 0)
             rc = apply_stage(b, stage, end_event(event), NULL, err);
     }

@@ -52,7 +52,7 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
     case WIRE_WELCOME:
         return send(b, r,
                     &(struct wire_welcome){r->id, (uint64_t)b->options.heartbeat_ms,
-                                           (uint64_t)b->options.silence_ms},
+                                           (uint64_t)b->options.silence_ms, b->store_id},
                     err);
     case WIRE_HEARTBEAT:
         return send(b, r, &(struct wire_heartbeat){r->id}, err);

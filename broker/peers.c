@@ -87,6 +87,7 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
     bool same = worker->identity.size == from->size &&
                 memcmp(worker->identity.bytes, from->bytes, from->size) == 0;
     farm_connect(&b->farm, worker, from);
+    worker->shares_store = strcmp(hello->store, b->store_id) == 0;
     if (worker->expected) {
         worker->expected = false;
         b->expected -= b->expected > 0;
@@ -122,6 +123,7 @@ static int part(struct broker *b, struct farm_worker *worker, struct error *err)
         if (rc < 0)
             return broker_doomed(b, rc, err);
     }
+    transfers_drop_session(b, worker->session);
     farm_connect(&b->farm, worker, NULL);
     worker->state = FARM_GONE;
     worker->draining = false;
@@ -170,6 +172,7 @@ static void lose(struct broker *b, struct farm_worker *worker)
              b->options.silence_ms);
     log_warning("%s, its %u tasks go back", text, worker->held);
     worker->state = FARM_LOST;
+    transfers_drop_session(b, worker->session);
     write_seen(b, worker);
     while (worker->leases && !b->doomed) {
         struct farm_lease *lease = worker->leases;

@@ -246,6 +246,16 @@ static int check_twice(const struct wire_file *files, size_t count, struct error
     return rc;
 }
 
+int result_check_file(const struct wire_file *file, struct error *err)
+{
+    if (!safe_path(file->path))
+        return error_set(err, E_INVALID, "files: path \"%s\" is not inside the store", file->path);
+    if (!is_digest(file->sha256))
+        return error_set(err, E_INVALID, "files: sha256 \"%s\", expected 64 hexadecimal digits",
+                         file->sha256);
+    return 0;
+}
+
 static int check_files(const struct wire_result *result, const struct farm_stage *stage,
                        struct error *err)
 {
@@ -257,12 +267,9 @@ static int check_files(const struct wire_result *result, const struct farm_stage
     if (stage->spec->kind == SPEC_SAMPLE && result->files.count == 0)
         return error_set(err, E_INVALID, "files: none, a sample stage writes at least one");
     for (size_t i = 0; i < result->files.count; i++) {
-        if (!safe_path(files[i].path))
-            return error_set(err, E_INVALID, "files: path \"%s\" is not inside the store",
-                             files[i].path);
-        if (!is_digest(files[i].sha256))
-            return error_set(err, E_INVALID, "files: sha256 \"%s\", expected 64 hexadecimal digits",
-                             files[i].sha256);
+        int rc = result_check_file(&files[i], err);
+        if (rc < 0)
+            return rc;
     }
     return check_twice(files, result->files.count, err);
 }

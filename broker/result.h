@@ -10,6 +10,9 @@
 MUST_CHECK int result_check(const struct wire_result *result, const struct farm_stage *stage,
                             struct error *err);
 
+/* Path and digest of one file: the path lies inside the store, the digest is one. */
+MUST_CHECK int result_check_file(const struct wire_file *file, struct error *err);
+
 /* SHA-256 over scores, boundaries and files; not over metrics, which differ from run to run. */
 MUST_CHECK int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES],
                              struct error *err);

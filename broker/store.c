@@ -128,6 +128,52 @@ static void remove_bundle(const char *path, const struct bundle *bundle)
     rmdir(path);
 }
 
+static int folder_of(const char *store, const char *hash, char path[PATH_BYTES], struct error *err)
+{
+    int length = snprintf(path, PATH_BYTES, "%s/bundles/%s", store, hash);
+    if (length < 0 || length >= PATH_BYTES)
+        return error_set(err, E_LIMIT, "%s/…: longer than %d bytes", store, PATH_BYTES - 1);
+    return 0;
+}
+
+bool store_has_bundle(const char *store, const char *hash)
+{
+    char path[PATH_BYTES];
+    return folder_of(store, hash, path, NULL) == 0 && check_copy(path, hash, NULL) == 0;
+}
+
+int store_load_bundle(const char *store, const char *hash, struct bundle **bundle,
+                      struct error *err)
+{
+    char path[PATH_BYTES];
+    int rc = folder_of(store, hash, path, err);
+    return rc < 0 ? rc : bundle_load(path, bundle, NULL, err);
+}
+
+int store_read_yaml(const char *store, const char *hash, struct buffer *yaml, struct error *err)
+{
+    char path[PATH_BYTES], file[PATH_BYTES];
+    int rc = folder_of(store, hash, path, err);
+    if (rc == 0)
+        rc = join(file, err, path, BUNDLE_FILE);
+    return rc < 0 ? rc : buffer_read_file(yaml, file, LIMIT_BUNDLE_YAML_BYTES, err);
+}
+
+int store_take_bundle(const char *store, const char *from, const char *hash, struct error *err)
+{
+    char bundles[PATH_BYTES], final[PATH_BYTES];
+    int rc = join(bundles, err, store, "bundles");
+    if (rc == 0)
+        rc = folder_of(store, hash, final, err);
+    if (rc == 0)
+        rc = buffer_make_folders(bundles, err);
+    /* What a disk left half or changed under that name changes places with the whole one. */
+    if (rc == 0 && rename(from, final) != 0 &&
+        renameat2(AT_FDCWD, from, AT_FDCWD, final, RENAME_EXCHANGE) != 0)
+        rc = failed(final, err);
+    return rc < 0 ? rc : sync_folder(bundles, err);
+}
+
 int store_add_bundle(const char *store, const char *folder, const struct bundle *bundle,
                      const char *hash, struct error *err)
 {

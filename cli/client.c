@@ -67,20 +67,10 @@ static uint64_t answered(const struct wire_message *message)
     return wire_find_uint(message, "request", &request) ? request : UINT64_MAX;
 }
 
-static int code_of(const char *name)
-{
-#define CODE_OF(code, number, text)                                                                \
-    if (strcmp(name, #code) == 0)                                                                  \
-        return code;
-    ERROR_LIST(CODE_OF)
-#undef CODE_OF
-    return E_STATE;
-}
-
 static int refusal(const struct wire_message *message, struct error *err)
 {
     const struct wire_refused *refused = WIRE_BODY(message, refused);
-    int code = code_of(refused->code);
+    int code = error_find(refused->code);
     /* These two would be read as "no broker answers". */
     if (code == E_TIMEOUT || code == E_NETWORK)
         code = E_STATE;

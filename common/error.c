@@ -45,6 +45,16 @@ const char *error_name(int code)
     return "E_UNKNOWN";
 }
 
+int error_find(const char *name)
+{
+#define ERROR_FIND(code, number, text)                                                             \
+    if (strcmp(name, #code) == 0)                                                                  \
+        return code;
+    ERROR_LIST(ERROR_FIND)
+#undef ERROR_FIND
+    return E_STATE;
+}
+
 const char *error_text(int code)
 {
     switch (code) {

@@ -53,6 +53,7 @@ int error_prefix(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 const char *error_name(int code); /* "E_PARSE", or "E_UNKNOWN" */
+int error_find(const char *name); /* the code of that name; E_STATE where there is none */
 const char *error_text(int code); /* "cannot be parsed" */
 
 #endif

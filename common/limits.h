@@ -46,6 +46,15 @@
 #define LIMIT_LABELS 16               /* of a worker, or that a stage needs */
 #define LIMIT_LABELS_BYTES (LIMIT_LABELS * (2 * LIMIT_NAME_BYTES + 2)) /* joined, see needs.h */
 
+#define LIMIT_CHUNK_BYTES (256u << 10) /* of files in one message */
+#define LIMIT_CHUNK_PIECES 256         /* pieces of files in it */
+#define LIMIT_WINDOW 4                 /* chunks under way over one connection */
+#define LIMIT_TRANSFERS 32             /* connections that files move over at once; others wait */
+#define LIMIT_UPLOADS 2                /* begun and not ended, of one worker */
+#define LIMIT_SHARD_BYTES ((uint64_t)1 << 36) /* a file of a result, or its folder's files */
+#define LIMIT_FOLDER_FILES 2048        /* of a bundle, or of imported boundaries */
+#define LIMIT_STAGED 65536             /* files in the store whose results have not come */
+
 #define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */
 #define LIMIT_OPEN_JOBS 10000
 #define LIMIT_OWNER_JOBS 1000          /* open jobs of one owner */

@@ -262,6 +262,7 @@ static int open_stop_fd(struct error *err)
     sigaddset(&set, SIGINT);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its write */
     int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return fd < 0 ? error_set(err, E_IO, "signalfd: %s", strerror(errno)) : fd;
 }

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/store_id.h"
 #include "worker/device.h"
 
 #define FIRST_SILENCE (5 * CLOCK_SECOND) /* until a broker has said what it calls silence */
@@ -36,6 +37,8 @@ struct network {
     unsigned unanswered;        /* hellos to a silent broker */
     bool refused;               /* the broker does not know us: hello when hello_at allows */
     char refusal[ERROR_TEXT_MAX]; /* what was logged of that last */
+    char store[STORE_ID_BYTES]; /* the id that the last hello told, "": none */
+    bool travels;               /* the broker's store is another: files go over the wire */
     struct held held;
     struct fetch *fetch; /* what the running task waits for, or NULL */
     uint64_t request;    /* its number; grows with each fetch */
@@ -63,13 +66,22 @@ static bool tell(struct network *network, enum wire_type type, const void *body)
     return !failed;
 }
 
+/* Read each time, because the broker that makes the store may start after us. */
+static void read_store(const struct network *network, char id[STORE_ID_BYTES])
+{
+    if (!network->options->store || store_id_read(network->options->store, id, NULL) < 0)
+        *id = '\0';
+}
+
 static void say_hello(struct network *network, int64_t now)
 {
+    read_store(network, network->store);
     network->broker = BROKER_GREETED;
     network->refused = false;
     network->hello_at = now;
     struct wire_hello hello = network->options->hello;
     struct wire_held_task held[LIMIT_HELD];
+    hello.store = network->store;
     hello.newest = network->held.newest;
     hello.held = WIRE_LIST(held, held_list(&network->held, held, LIMIT_HELD));
     char device[LIMIT_TEXT_BYTES];
@@ -191,8 +203,26 @@ static int64_t milliseconds(uint64_t ms, uint64_t least)
     return (int64_t)(ms < least ? least : ms > most ? most : ms) * CLOCK_MILLISECOND;
 }
 
+/* Whether files travel. A broker that tells no id knows no other way than a shared store. */
+static void compare_stores(struct network *network, const char *id)
+{
+    const char *store = network->options->store;
+    bool travels = !store || (*id && strcmp(id, network->store) != 0);
+    if (travels && !network->travels && store)
+        log_warning("%s is not the store of the broker at %s: files go over the wire", store,
+                    network->options->endpoint);
+    network->travels = travels;
+}
+
 static void on_welcome(struct network *network, const struct wire_welcome *welcome, int64_t now)
 {
+    char store[STORE_ID_BYTES];
+    read_store(network, store);
+    if (strcmp(store, network->store) != 0) { /* it was made meanwhile: the broker must hear */
+        say_hello(network, now);
+        return;
+    }
+    compare_stores(network, welcome->store);
     if (network->broker != BROKER_KNOWS_US)
         log_info("worker %llu of the broker at %s", (unsigned long long)welcome->worker,
                  network->options->endpoint);

@@ -33,6 +33,7 @@ struct network_options {
     int stop_fd;             /* readable: leave */
     atomic_bool *cancelled;  /* set when leaving, and while a task runs that was revoked */
     struct recovery_options recovery;
+    const char *store;  /* a folder that may be the broker's store, or NULL */
     int64_t time_limit; /* drains so long after the start, in nanoseconds; 0: never */
 };
 

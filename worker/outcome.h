@@ -11,7 +11,7 @@
 #include "common/log.h"
 #include "common/socket.h"
 #include "common/wire.h"
-#include "worker/mailbox.h"
+#include "common/mailbox.h"
 
 /* What a letter between the threads is. */
 enum letter_kind {

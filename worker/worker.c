@@ -94,6 +94,7 @@ static void *network_thread(void *state)
         .stop_fd = unit->options->stop_fd,
         .cancelled = &unit->cancelled,
         .recovery = unit->options->recovery,
+        .store = unit->options->runner.store,
         .time_limit = unit->options->time_limit,
     };
     log_info("%s on device %d, %s (%s; %u compute units)", unit->name, info->index, info->name,

@@ -91,6 +91,8 @@ static const struct {
     {WIRE_FETCH_DIRECTIONS, "w"}, {WIRE_GOODBYE, "w"},       {WIRE_JOB_RETRY, "ca"},
     {WIRE_WORKER_ORDER, "a"},     {WIRE_JOB_FAILURES, "ca"},  {WIRE_JOB_ORDER, "ca"},
     {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},      {WIRE_JOB_EXPLAIN, "ca"},
+    {WIRE_FETCH_FOLDER, "w"},     {WIRE_FETCH_CHUNK, "w"},   {WIRE_UPLOAD, "w"},
+    {WIRE_UPLOAD_CHUNK, "wa"},    {WIRE_UPLOAD_END, "wa"},   {WIRE_BUNDLE_OFFER, "a"},
 };
 
 static const char *who_may(enum wire_type type)

@@ -18,6 +18,7 @@
 
 #include "common/clock.h"
 #include "common/digest.h"
+#include "common/store_id.h"
 
 const char *const support_attributes[SUPPORT_ATTRIBUTES + 1] = {"5_o_Clock_Shadow", "Smiling",
                                                                 "Male", "Order", "age"};
@@ -395,7 +396,12 @@ void support_await_job(struct peer *client, uint64_t job, const char *state)
 
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
 {
+    char store[STORE_ID_BYTES] = "";
+    struct error err;
+    if (!worker->elsewhere && store_id_read(worker->peer.support->store, store, &err) < 0)
+        fail_msg("%s", err.text);
     struct wire_hello hello = {
+        .store = store,
         .session = session,
         .name = "scripted",
         .host = "here",

@@ -89,6 +89,7 @@ struct worker {
     struct peer peer;
     uint64_t session;
     bool degenerate; /* Order's boundary is Male's */
+    bool elsewhere;  /* the next hello says that it shares no store */
     uint64_t newest; /* what the next hello says */
     const char *device_kind, *labels; /* NULL: cpu, none */
     uint64_t memory;

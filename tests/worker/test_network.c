@@ -80,7 +80,7 @@ static void reply(struct stage *stage, enum wire_type type, const void *body)
 /* From now on every hello is answered, as a broker does; returns after the first. */
 static void welcome(struct stage *stage, uint64_t heartbeat_ms, uint64_t silence_ms)
 {
-    stage->welcome = (struct wire_welcome){1, heartbeat_ms, silence_ms};
+    stage->welcome = (struct wire_welcome){1, heartbeat_ms, silence_ms, ""};
     struct received hello = expect(stage, WIRE_HELLO);
     assert_int_equal(WIRE_BODY(&hello.message, hello)->session, 4711);
     assert_string_equal(WIRE_BODY(&hello.message, hello)->name, "tester");
@@ -502,7 +502,7 @@ static void hello_says_what_is_held(void **state)
     const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}, {20, 10, 3, 0}, {30, 10, 4, 0}};
     const struct wire_held_task held[] = {{5, 20, 10, 3, 0}, {5, 30, 10, 4, 0}, {5, 0, 10, 1, 0}};
     begin(&stage);
-    stage.welcome = (struct wire_welcome){1, 1000, 60000};
+    stage.welcome = (struct wire_welcome){1, 1000, 60000, ""};
     expect_held(&stage, held, 0, 0);
     lease(&stage, 5, tasks, 4);
     finish(&stage, take_task(&stage, 5, 0), 0);

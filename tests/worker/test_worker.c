@@ -85,7 +85,7 @@ static void ask_to_leave(struct stage *stage)
  * hello's name, failed's code. */
 static struct socket_identity expect(struct stage *stage, enum wire_type type, char text[64])
 {
-    const struct wire_welcome welcome = {1, 1000, 60000};
+    const struct wire_welcome welcome = {1, 1000, 60000, ""};
     for (;;) {
         struct wire_message message;
         struct socket_frame *frame = NULL;

@@ -2,7 +2,7 @@
  * A linked list under a mutex. The eventfd is for readers that poll; it is written and cleared
  * under the mutex, so it is readable exactly while the list is not empty.
  */
-#include "worker/mailbox.h"
+#include "common/mailbox.h"
 
 #include <assert.h>
 #include <errno.h>

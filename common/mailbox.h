@@ -4,8 +4,8 @@
  * The reader may block on it or poll its file descriptor beside sockets. Putting never blocks and
  * never fails, because the link to the next item lives in the item.
  */
-#ifndef WORKER_MAILBOX_H
-#define WORKER_MAILBOX_H
+#ifndef COMMON_MAILBOX_H
+#define COMMON_MAILBOX_H
 
 #include "common/error.h"
 

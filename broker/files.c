@@ -1,0 +1,247 @@
+/* The file thread. It owns a job from mailbox to mailbox. As there is one thread, and jobs are done
+ * in the order of asking, those of an upload may share its `incoming`; the last of them frees it. */
+#include "broker/files.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/store.h"
+#include "common/log.h"
+#include "db/bundles.h"
+
+struct files {
+    const char *store;
+    struct mailbox *orders, *done;
+    pthread_t thread;
+    atomic_bool stopping;
+};
+
+struct files_job *files_job_new(enum files_kind kind)
+{
+    struct files_job *job = calloc(1, sizeof *job);
+    if (job)
+        job->kind = kind;
+    return job;
+}
+
+void files_job_free(struct files_job **job)
+{
+    struct files_job *freed = *job;
+    if (!freed)
+        return;
+    *job = NULL;
+    if (freed->kind == FILES_BEGIN || freed->kind == FILES_END)
+        incoming_end(&freed->incoming);
+    outgoing_free(&freed->list);
+    bundle_free(&freed->bundle);
+    buffer_free(&freed->yaml);
+    free(freed->pieces);
+    free(freed->data);
+    free(freed);
+}
+
+/* ---- jobs ---- */
+
+static int read_chunk(const struct files *files, struct files_job *job, struct error *err)
+{
+    size_t size = job->bytes;
+    job->data = malloc(size ? size : 1);
+    if (!job->data)
+        return error_set(err, E_MEMORY, "no memory for a chunk");
+    int rc = outgoing_read(files->store, job->folder_kind, job->hash, job->path, job->offset,
+                           job->data, &size, err);
+    job->bytes = size;
+    return rc;
+}
+
+/* A bundle that is there is known by its hash, so nothing of it needs to be sent. */
+static int begin(const struct files *files, struct files_job *job, struct error *err)
+{
+    int rc = incoming_begin(files->store, job->upload, job->form, job->bytes, job->sha256,
+                            &job->incoming, err);
+    if (job->path[0] == '\0') {
+        job->there = store_has_bundle(files->store, job->hash);
+        return rc;
+    }
+    if (rc == 0)
+        rc = incoming_aim(job->incoming, files->store, job->path, err);
+    if (rc == 0)
+        job->there =
+            incoming_is_there(files->store, job->path, job->form, job->bytes, job->sha256);
+    return rc;
+}
+
+static int write_pieces(struct files_job *job, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->piece_count; i++)
+        rc = incoming_write(job->incoming, job->pieces[i].name, job->pieces[i].offset,
+                            job->pieces[i].bytes, job->pieces[i].size, err);
+    return rc;
+}
+
+static int read_yaml(const struct files *files, struct files_job *job, struct error *err)
+{
+    buffer_init(&job->yaml, LIMIT_BUNDLE_YAML_BYTES + 1);
+    return store_read_yaml(files->store, job->hash, &job->yaml, err);
+}
+
+/* What a client sent is a bundle only if it has the hash that it was offered under. */
+static int check_sent(const struct files_job *job, struct error *err)
+{
+    struct bundle *sent = NULL;
+    char hash[DIGEST_HEX_BYTES];
+    int rc = incoming_finish(job->incoming, err);
+    if (rc == 0)
+        rc = bundle_load(incoming_path(job->incoming), &sent, hash, err);
+    if (rc < 0)
+        return rc;
+    if (strcmp(hash, job->hash) != 0)
+        rc = error_set(err, E_DIGEST, "the bundle has the hash %s, expected %s", hash, job->hash);
+    else if (incoming_files(job->incoming) != bundle_file_count(sent) + 1)
+        rc = error_set(err, E_INVALID, "%zu files came, the bundle has %zu",
+                       incoming_files(job->incoming), bundle_file_count(sent) + 1);
+    else
+        rc = bundles_check_names(sent, err);
+    bundle_free(&sent);
+    return rc;
+}
+
+static int add_sent(const struct files *files, struct files_job *job, struct error *err)
+{
+    int rc = 0;
+    if (!store_has_bundle(files->store, job->hash)) {
+        rc = check_sent(job, err);
+        if (rc == 0)
+            rc = store_take_bundle(files->store, incoming_path(job->incoming), job->hash, err);
+    }
+    if (rc == 0)
+        rc = store_load_bundle(files->store, job->hash, &job->bundle, err);
+    return rc < 0 ? rc : read_yaml(files, job, err);
+}
+
+static int add_folder(const struct files *files, struct files_job *job, struct error *err)
+{
+    int rc = bundle_load(job->path, &job->bundle, job->hash, err);
+    if (rc == 0)
+        rc = bundles_check_names(job->bundle, err);
+    if (rc == 0)
+        rc = store_add_bundle(files->store, job->path, job->bundle, job->hash, err);
+    return rc < 0 ? rc : read_yaml(files, job, err);
+}
+
+static int work(const struct files *files, struct files_job *job, struct error *err)
+{
+    switch (job->kind) {
+    case FILES_LIST:
+        return outgoing_list(files->store, job->folder_kind, job->hash, &job->list, err);
+    case FILES_READ:
+        return read_chunk(files, job, err);
+    case FILES_BEGIN:
+        return begin(files, job, err);
+    case FILES_WRITE:
+        return write_pieces(job, err);
+    case FILES_FINISH:
+        return incoming_finish(job->incoming, err);
+    case FILES_SETTLE:
+        return incoming_settle(job->incoming, err);
+    case FILES_BUNDLE:
+        return add_sent(files, job, err);
+    case FILES_ADD:
+        return add_folder(files, job, err);
+    case FILES_END:
+    case FILES_STOP:
+        break;
+    }
+    return 0;
+}
+
+/* ---- the thread ---- */
+
+static void *file_thread(void *state)
+{
+    struct files *files = state;
+    for (;;) {
+        struct files_job *job = (struct files_job *)mailbox_wait(files->orders);
+        bool stop = job->kind == FILES_STOP;
+        if (stop || job->kind == FILES_END) {
+            files_job_free(&job);
+            if (stop)
+                return NULL;
+            continue;
+        }
+        job->code = atomic_load(&files->stopping) ? E_INTERRUPTED : work(files, job, &job->err);
+        mailbox_put(files->done, &job->mail);
+    }
+}
+
+int files_start(const char *store, struct files **files, struct error *err)
+{
+    struct files *started = calloc(1, sizeof *started);
+    if (!started)
+        return error_set(err, E_MEMORY, "no memory for the file thread");
+    started->store = store;
+    int rc = incoming_clean(store, err);
+    if (rc == 0)
+        rc = mailbox_open(&started->orders, err);
+    if (rc == 0)
+        rc = mailbox_open(&started->done, err);
+    int code = rc == 0 ? pthread_create(&started->thread, NULL, file_thread, started) : 0;
+    if (code)
+        rc = error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
+    if (rc < 0) {
+        mailbox_close(&started->orders);
+        mailbox_close(&started->done);
+        free(started);
+        return rc;
+    }
+    *files = started;
+    return 0;
+}
+
+static void drop_all(struct mailbox *mailbox)
+{
+    struct mail *mail;
+    while ((mail = mailbox_take(mailbox))) {
+        struct files_job *job = (struct files_job *)mail;
+        files_job_free(&job);
+    }
+}
+
+void files_stop(struct files **files)
+{
+    struct files *stopped = *files;
+    struct files_job *stop = stopped ? files_job_new(FILES_STOP) : NULL;
+    if (!stopped)
+        return;
+    *files = NULL;
+    if (!stop) {
+        log_error("no memory to end the file thread: it ends with the process");
+        return;
+    }
+    atomic_store(&stopped->stopping, true);
+    mailbox_put(stopped->orders, &stop->mail);
+    pthread_join(stopped->thread, NULL);
+    drop_all(stopped->done);
+    mailbox_close(&stopped->orders);
+    mailbox_close(&stopped->done);
+    free(stopped);
+}
+
+void files_put(struct files *files, struct files_job *job)
+{
+    mailbox_put(files->orders, &job->mail);
+}
+
+struct files_job *files_take(struct files *files)
+{
+    return (struct files_job *)mailbox_take(files->done);
+}
+
+int files_fd(const struct files *files)
+{
+    return mailbox_fd(files->done);
+}
