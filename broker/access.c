@@ -68,6 +68,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
     case WIRE_JOB_EXPLAIN:
+    case WIRE_EVENT_LIST:
     case WIRE_JOB_ORDER:
     case WIRE_WORKER_LIST:
         return CLIENTS;
@@ -116,6 +117,8 @@ static unsigned speakers(enum wire_type type)
     case WIRE_FAILURES:
     case WIRE_REASON:
     case WIRE_EXPLANATION:
+    case WIRE_EVENT:
+    case WIRE_EVENTS:
     case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:

@@ -13,7 +13,10 @@
 #include "broker/zap.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
+#include "db/events.h"
 #include "db/jobs.h"
+#include "version.h"
 
 /* What one round reads at most, so that a flood delays nobody's reply for long. */
 #define ROUND_MESSAGES 256
@@ -89,6 +92,8 @@ static int handle_client(struct broker *b, const struct socket_identity *from,
         return ask(b, from, WIRE_FAILURES, *request, WIRE_BODY(m, job_failures)->job);
     case WIRE_JOB_EXPLAIN:
         return ask(b, from, WIRE_EXPLANATION, *request, WIRE_BODY(m, job_explain)->job);
+    case WIRE_EVENT_LIST:
+        return client_event_list(b, from, WIRE_BODY(m, event_list), err);
     case WIRE_WORKER_ORDER:
         return client_worker_order(b, from, WIRE_BODY(m, worker_order), err);
     case WIRE_WORKER_LIST:
@@ -123,6 +128,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_JOB_RETRY:
     case WIRE_JOB_FAILURES:
     case WIRE_JOB_EXPLAIN:
+    case WIRE_EVENT_LIST:
     case WIRE_WORKER_LIST:
     case WIRE_WORKER_ORDER:
     case WIRE_FETCH_SCORES:
@@ -163,6 +169,8 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_FAILURES:
     case WIRE_REASON:
     case WIRE_EXPLANATION:
+    case WIRE_EVENT:
+    case WIRE_EVENTS:
     case WIRE_USERS:
     case WIRE_WORKERS:
     case WIRE_REFUSED:
@@ -227,6 +235,7 @@ static unsigned price(const struct wire_message *m, int rc)
     case WIRE_JOB_LIST:
     case WIRE_JOB_FAILURES:
     case WIRE_JOB_EXPLAIN:
+    case WIRE_EVENT_LIST:
     case WIRE_WORKER_LIST:
         return 20;
     case WIRE_HELLO:
@@ -256,9 +265,12 @@ static int take(struct broker *b, const struct socket_identity *from, const stru
             *request = 0;
         rc = limited(err);
     } else {
+        const struct key_entry *entry = access_entry(&b->access, from);
+        b->actor = entry ? entry->owner : NULL;
         rc = admit(b, from, m, request, err);
         if (rc == 0)
             rc = handle(b, from, m, request, err);
+        b->actor = NULL;
     }
     rate_take(&b->rates, from, price(m, rc), clock_now());
     return rc;
@@ -297,6 +309,7 @@ static bool receive(struct broker *b)
 
 /* ---- the loop ---- */
 
+/* Returns what dooms the broker, if anything. */
 static int commit(struct broker *b)
 {
     struct error err;
@@ -324,6 +337,7 @@ static void serve_round(struct broker *b)
     if (commit(b) < 0)
         return;
     watch_tell(b, clock_now());
+    journal_tell(b);
     outbox_flush(b);
     peer_lease_all(b);
 }
@@ -337,20 +351,34 @@ static long poll_timeout(const struct broker *b)
         deadline = b->next_expiry;
     if (b->expected && b->expected_until < deadline)
         deadline = b->expected_until;
+    if (journal_is_behind(b))
+        return 0;
     if (deadline == INT64_MAX)
         return -1;
     int64_t wait = deadline - clock_now();
     return wait <= 0 ? 0 : (long)(wait / CLOCK_MILLISECOND) + 1;
 }
 
+/* Of the broker itself; a failure dooms. */
+static void note(struct broker *b, const char *event, const char *text)
+{
+    struct error err;
+    (void)!journal(b, &(struct events_row){.event = event, .text = text}, &err);
+}
+
 static void reload_keys(struct broker *b)
 {
     struct error err;
+    char text[32];
     if (access_reload(&b->access, &err) < 0) {
         log_error("the keys stay as they were: %s", err.text);
+        text_scrub(err.text);
+        note(b, "keys_refused", err.text);
         return;
     }
     log_info("%s: %zu keys are authorized", b->access.path, b->access.keys.count);
+    snprintf(text, sizeof text, "%zu keys", b->access.keys.count);
+    note(b, "keys_reloaded", text);
     peer_dismiss_revoked(b);
 }
 
@@ -375,8 +403,11 @@ static int serve(struct broker *b, struct error *err)
     while (!b->doomed) {
         if (zmq_poll(items, b->zap ? 4 : 3, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
             return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
-        if ((items[1].revents & ZMQ_POLLIN) && take_signals(b))
-            return 0;
+        if ((items[1].revents & ZMQ_POLLIN) && take_signals(b)) {
+            note(b, "broker_stop", NULL);
+            commit(b);
+            break;
+        }
         if (b->zap)
             b->turned_away += zap_serve(b->zap, &b->access);
         serve_round(b);
@@ -408,7 +439,7 @@ static int audit_start(struct broker *b, struct error *err)
 {
     int rc = database_begin(b->db, err);
     if (rc == 0)
-        rc = jobs_audit(b->db, 0, 0, "broker_start", NULL, NULL, clock_wall_ms(), err);
+        rc = journal(b, &(struct events_row){.event = "broker_start", .text = FACEFARM_VERSION}, err);
     return rc < 0 ? rc : database_commit(b->db, err);
 }
 
@@ -449,6 +480,8 @@ static int start(struct broker *b, struct error *err)
         rc = transfers_start(b->options.store, &b->transfers, err);
     if (rc == 0)
         rc = database_open(b->options.db, &b->db, err);
+    if (rc == 0 && b->options.events_kept)
+        events_keep(b->db, b->options.events_kept);
     if (rc == 0)
         rc = audit_start(b, err);
     if (rc == 0)
@@ -471,6 +504,7 @@ static void stop(struct broker *b)
 {
     transfers_stop(&b->transfers);
     watch_free(b);
+    journal_free(b);
     outbox_free(b);
     farm_free(&b->farm);
     rates_free(&b->rates);

@@ -2,6 +2,8 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include <stdint.h>
+
 #include "common/error.h"
 
 struct broker_options {
@@ -12,6 +14,7 @@ struct broker_options {
     const char *keys;   /* file of authorized keys, NULL: plain text */
     int heartbeat_ms;   /* how often a worker says something */
     int silence_ms;     /* after this silence it is thought lost */
+    int64_t events_kept; /* how many events the journal keeps, 0: EVENTS_KEPT */
 };
 
 /* With keys, SIGHUP reads the file of authorized keys again; an error in it leaves the keys as they

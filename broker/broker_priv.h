@@ -28,7 +28,7 @@ struct reply {
     enum wire_type type;
     uint64_t request;
     uint64_t id;                 /* job, stage, worker or session, by type */
-    struct wire_task task;       /* accepted; scores: start and count; revoke: count 0: all */
+    struct wire_task task;       /* accepted; scores: start and count; revoke: count 0: all; events: since */
     size_t first_column, columns; /* scores: of a row, what is sent */
     int code;                    /* refused */
     char *text;                  /* refused: owned; bundle_added: the name, owned */
@@ -56,6 +56,10 @@ struct broker {
     struct database *db;
     struct farm farm;
     struct reply *outbox, **outbox_end;
+    struct follower *followers; /* see journal.c */
+    size_t follower_count;
+    uint64_t events_told; /* events_inserted() then */
+    const char *actor;    /* whose message is being handled: its key's owner, or NULL */
     struct watch *watches;
     size_t watch_count;
     bool follow;                   /* a job has ended that others may follow */
@@ -93,6 +97,20 @@ MUST_CHECK int answer_explanation(struct broker *b, const struct reply *reply, s
 MUST_CHECK int answer_workers(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_scores(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_directions(struct broker *b, const struct reply *reply, struct error *err);
+
+/* ---- journal.c ---- */
+
+struct events_row;
+/* Notes a change of a state in the round's transaction, with the present time. A failure dooms. */
+MUST_CHECK int journal(struct broker *b, const struct events_row *event, struct error *err);
+MUST_CHECK int client_event_list(struct broker *b, const struct socket_identity *from,
+                                 const struct wire_event_list *list, struct error *err);
+MUST_CHECK int answer_events(struct broker *b, const struct reply *reply, struct error *err);
+/* Sends what is new to those who follow; what they are told is committed. */
+void journal_tell(struct broker *b);
+/* Whether one of them has to be told more in the next round, whatever happens. */
+bool journal_is_behind(const struct broker *b);
+void journal_free(struct broker *b);
 
 /* ---- watch.c ---- */
 

@@ -7,6 +7,7 @@
 #include "broker/broker_priv.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "db/events.h"
 
 static int keep(struct broker *b, struct bundles_row *row, struct farm_bundle **bundle,
                 struct error *err)
@@ -61,6 +62,11 @@ static int register_bundle(struct broker *b, const struct bundle *bundle, const 
     rc = broker_write(b, err);
     if (rc == 0)
         rc = bundles_insert(b->db, bundle, hash, yaml, clock_wall_ms(), &id, err);
+    char text[LIMIT_NAME_BYTES + DIGEST_HEX_BYTES + 2];
+    snprintf(text, sizeof text, "%s %s", bundle->name, hash);
+    if (rc == 0)
+        rc = journal(
+            b, &(struct events_row){.event = "bundle_add", .actor = b->actor, .text = text}, err);
     if (rc < 0)
         return broker_doomed(b, rc, err);
     log_info("bundle %s is %s", bundle->name, hash);

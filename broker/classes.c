@@ -64,7 +64,7 @@ static unsigned find_class(struct farm *farm, const struct needs *needs)
             return i;
     }
     return unused == FARM_CLASS_OTHERS || open_class(farm, unused, needs) ? unused
-                                                                         : FARM_CLASS_OTHERS;
+                                                                          : FARM_CLASS_OTHERS;
 }
 
 void farm_take_classes(struct farm *farm, struct farm_job *job)

@@ -6,6 +6,7 @@
 #include "broker/check.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "db/events.h"
 #include "db/jobs.h"
 #include "db/users.h"
 
@@ -102,7 +103,13 @@ static int insert_job(struct broker *b, const char *owner, struct farm_job *job,
     if (rc == 0)
         rc = jobs_insert(b->db, &row, &job->id, err);
     if (rc == 0)
-        rc = jobs_audit(b->db, job->id, 0, "submit", NULL, "running", row.submitted_ms, err);
+        rc = journal(b,
+                     &(struct events_row){.job = job->id,
+                                          .event = "submit",
+                                          .new = states_job_name(STATES_JOB_RUNNING),
+                                          .actor = b->actor,
+                                          .text = job->spec->name},
+                     err);
     for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
         rc = insert_stage(b, &job->stages[i], err);
     return rc < 0 ? broker_doomed(b, rc, err) : 0;
@@ -267,8 +274,15 @@ static int set_priority(struct broker *b, struct farm_job *job, int64_t priority
     if (rc < 0)
         return rc;
     rc = broker_write(b, err);
+    char text[64];
+    snprintf(text, sizeof text, "%d -> %lld", job->priority, (long long)priority);
     if (rc == 0)
         rc = jobs_set_priority(b->db, job->id, priority, err);
+    if (rc == 0)
+        rc = journal(b,
+                     &(struct events_row){
+                         .job = job->id, .event = "priority", .actor = b->actor, .text = text},
+                     err);
     if (rc < 0)
         return broker_doomed(b, rc, err);
     job->priority = (int32_t)priority;
@@ -314,8 +328,14 @@ int client_user_set(struct broker *b, const struct socket_identity *from,
     if (rc < 0)
         return rc;
     rc = broker_write(b, err);
+    char text[200];
+    snprintf(text, sizeof text, "%s: share %g, %llu jobs, %llu tasks", set->user, set->share,
+             (unsigned long long)set->jobs, (unsigned long long)set->tasks);
     if (rc == 0)
         rc = users_set(b->db, &row, err);
+    if (rc == 0)
+        rc = journal(
+            b, &(struct events_row){.event = "user_set", .actor = b->actor, .text = text}, err);
     if (rc < 0)
         return broker_doomed(b, rc, err);
     user->share = set->share;

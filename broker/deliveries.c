@@ -5,12 +5,14 @@
  * lease. Every delivery that could be read is answered by `accepted`, which means: forget it. A
  * result that is wrong is a failed attempt of its range.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "broker/broker_priv.h"
 #include "broker/result.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "db/events.h"
 
 static void accept(struct broker *b, const struct socket_identity *to, uint64_t stage,
                    const struct wire_task *task)
@@ -41,6 +43,16 @@ static int compare(struct broker *b, const struct farm_worker *worker,
     if (rc == 0)
         rc = results_insert_fault(b->db, (int64_t)result->stage, task->start, task->count,
                                   worker->id, expected, found, clock_wall_ms(), err);
+    char text[64];
+    snprintf(text, sizeof text, "%llu + %llu", (unsigned long long)task->start,
+             (unsigned long long)task->count);
+    if (rc == 0)
+        rc = journal(b,
+                     &(struct events_row){.stage = (int64_t)result->stage,
+                                          .worker = worker->id,
+                                          .event = "determinism_fault",
+                                          .text = text},
+                     err);
     return rc;
 }
 

@@ -70,8 +70,9 @@ static int say_running(const struct scene *scene)
     size_t workers, tasks = count_leases(scene, &workers);
     const struct plan *plan = &scene->stage->plan;
     uint64_t left = plan->total - plan->done_count - plan->leased_count - plan->poisoned_count;
-    snprintf(text, sizeof text, "%zu task%s with %zu worker%s; %" PRIu64 " of %" PRIu64
-             " indices are done, %" PRIu64 " wait",
+    snprintf(text, sizeof text,
+             "%zu task%s with %zu worker%s; %" PRIu64 " of %" PRIu64 " indices are done, %" PRIu64
+             " wait",
              tasks, tasks == 1 ? " is" : "s are", workers, plural(workers), plan->done_count,
              plan->total, left);
     int rc = tasks ? explain_say(scene, "running", text) : 0;
@@ -86,7 +87,8 @@ static int say_poison(const struct scene *scene)
     if (plan->poisoned_count == 0)
         return 0;
     snprintf(text, sizeof text,
-             "%" PRIu64 " of %" PRIu64 " indices are set aside after %u attempts each; facefarm job "
+             "%" PRIu64 " of %" PRIu64
+             " indices are set aside after %u attempts each; facefarm job "
              "failures %" PRId64 " says why, facefarm job retry %" PRId64 " --failed tries again",
              plan->poisoned_count, plan->total, scene->stage->job->spec->max_attempts,
              scene->stage->job->id, scene->stage->job->id);
@@ -97,7 +99,8 @@ static int say_input(const struct scene *scene)
 {
     char text[200];
     const struct farm_stage *input = scene->stage->input;
-    snprintf(text, sizeof text, "it waits for stage %s: %" PRIu64 " of %" PRIu64 " indices are done",
+    snprintf(text, sizeof text,
+             "it waits for stage %s: %" PRIu64 " of %" PRIu64 " indices are done",
              input->spec->name, input->plan.done_count, input->plan.total);
     return explain_say(scene, "input", text);
 }
@@ -141,14 +144,16 @@ static int explain_rank(const struct scene *scene)
     uint64_t jobs = farm_user_jobs(scene->farm, user);
     if (job->deadline_ms && job->deadline_ms < scene->view->now_ms) {
         snprintf(text, sizeof text,
-                 "its deadline passed %" PRId64 " s ago: nothing ends by that, among equals it still "
+                 "its deadline passed %" PRId64
+                 " s ago: nothing ends by that, among equals it still "
                  "comes first",
                  (scene->view->now_ms - job->deadline_ms) / 1000);
         rc = explain_say(scene, "deadline", text);
     }
     if (rc == 0 && jobs >= user->most_jobs) {
         snprintf(text, sizeof text,
-                 "%s has %" PRIu64 " open jobs, %" PRIu64 " are allowed: the next one will be refused",
+                 "%s has %" PRIu64 " open jobs, %" PRIu64
+                 " are allowed: the next one will be refused",
                  user->name, jobs, user->most_jobs);
         rc = explain_say(scene, "limit", text);
     }

@@ -24,12 +24,12 @@ static const char *plural(uint64_t count)
 
 /* ---- who could work ---- */
 
-struct crew { /* workers, as they are to a stage */
-    size_t connected, able;      /* able: connected, and has what it needs */
+struct crew {               /* workers, as they are to a stage */
+    size_t connected, able; /* able: connected, and has what it needs */
     size_t draining, aside, unready, full, free;
-    size_t absent;               /* lost or gone, and has what it needs */
-    size_t device, memory;       /* connected, and has that */
-    uint64_t most_memory;        /* of the connected */
+    size_t absent;                             /* lost or gone, and has what it needs */
+    size_t device, memory;                     /* connected, and has that */
+    uint64_t most_memory;                      /* of the connected */
     const struct farm_worker *named[4][NAMED]; /* of absent, draining, aside, unready */
 };
 
@@ -167,9 +167,9 @@ static int say_named(const struct scene *scene, const struct crew *crew, int kin
     buffer_init(&text, LIMIT_TEXT_BYTES);
     for (size_t i = 0; rc == 0 && i < count && i < NAMED; i++) {
         const struct farm_worker *w = crew->named[kind][i];
-        rc = buffer_printf(&text, scene->err, "%sworker %s on %s %s%s%.300s", i ? "; " : "",
-                           w->name, w->host, is, kind == ASIDE ? ": " : "",
-                           kind == ASIDE ? w->aside : "");
+        rc =
+            buffer_printf(&text, scene->err, "%sworker %s on %s %s%s%.300s", i ? "; " : "", w->name,
+                          w->host, is, kind == ASIDE ? ": " : "", kind == ASIDE ? w->aside : "");
     }
     if (rc == 0 && count > NAMED)
         rc = buffer_printf(&text, scene->err, "; and %zu more", count - NAMED);
@@ -246,7 +246,8 @@ static int say_precedence(struct buffer *text, const struct farm_job *own,
                           const struct farm_job *other, struct error *err)
 {
     if (other->interactive != own->interactive)
-        return buffer_printf(text, err, other->interactive ? "it is interactive" : "it began before");
+        return buffer_printf(text, err,
+                             other->interactive ? "it is interactive" : "it began before");
     if (other->user != own->user)
         return buffer_printf(text, err, "of %s, whose share is %g, %s's is %g", other->owner,
                              other->user->share, own->owner, own->user->share);
@@ -255,8 +256,8 @@ static int say_precedence(struct buffer *text, const struct farm_job *own,
                              own->priority);
     if (other->deadline_ms != own->deadline_ms)
         return buffer_printf(text, err, "its deadline is %s",
-                             other->deadline_ms && (!own->deadline_ms ||
-                                                    other->deadline_ms < own->deadline_ms)
+                             other->deadline_ms &&
+                                     (!own->deadline_ms || other->deadline_ms < own->deadline_ms)
                                  ? "earlier"
                                  : "later: it began before");
     return buffer_printf(text, err, "they take turns");
@@ -300,10 +301,9 @@ static int say_busy(const struct scene *scene, const struct crew *crew)
     if (rivals.tasks + rivals.hidden + rivals.own == 0)
         return 0; /* with this stage's own: that is said already */
     buffer_init(&text, LIMIT_TEXT_BYTES);
-    int rc = crew->full == 1
-                 ? buffer_printf(&text, scene->err, "the worker that could is busy")
-                 : buffer_printf(&text, scene->err, "the %zu workers that could are busy",
-                                 crew->full);
+    int rc = crew->full == 1 ? buffer_printf(&text, scene->err, "the worker that could is busy")
+                             : buffer_printf(&text, scene->err,
+                                             "the %zu workers that could are busy", crew->full);
     if (rc == 0)
         rc = say_rivals(scene, &rivals, &text);
     rc = add_buffer(scene, "busy", rc, &text);
@@ -315,9 +315,10 @@ static int say_busy(const struct scene *scene, const struct crew *crew)
 
 static int say_left(const struct scene *scene)
 {
-    return explain_say(scene, "left",
-               "what is left failed on the workers that have room for it, and waits for another; "
-               "facefarm job failures says how");
+    return explain_say(
+        scene, "left",
+        "what is left failed on the workers that have room for it, and waits for another; "
+        "facefarm job failures says how");
 }
 
 int explain_waiting_for_workers(const struct scene *scene)
@@ -325,9 +326,10 @@ int explain_waiting_for_workers(const struct scene *scene)
     const struct crew crew = find_crew(scene);
     int rc = 0;
     if (scene->view->restarted)
-        return explain_say(scene, "restarted",
-                   "the broker was started anew and waits for the workers that were connected "
-                   "before, as they may hold its tasks");
+        return explain_say(
+            scene, "restarted",
+            "the broker was started anew and waits for the workers that were connected "
+            "before, as they may hold its tasks");
     if (crew.connected == 0)
         rc = explain_say(scene, "no_worker", "no worker is connected");
     else if (crew.able == 0)

@@ -11,7 +11,10 @@
 #include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "db/events.h"
 #include "db/measures.h"
+
+#define EVENT_TEXT 500 /* the whole of it is in the table failure */
 
 static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_stage_event event,
                        const char *text, struct error *err)
@@ -72,7 +75,7 @@ static int end_job(struct broker *b, struct farm_job *job, enum states_job_event
             rc = apply_stage(b, stage, end_event(event), NULL, err);
     }
     if (rc == 0)
-        rc = states_job_apply(b->db, job->id, &job->state, event, clock_wall_ms(), err);
+        rc = states_job_apply(b->db, job->id, &job->state, event, b->actor, clock_wall_ms(), err);
     if (rc < 0)
         return rc;
     log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
@@ -270,7 +273,7 @@ int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_even
                          states_job_name(job->state), states_job_event_name(event));
     int rc = broker_write(b, err);
     if (rc == 0)
-        rc = states_job_apply(b->db, job->id, &job->state, event, clock_wall_ms(), err);
+        rc = states_job_apply(b->db, job->id, &job->state, event, b->actor, clock_wall_ms(), err);
     for (uint32_t i = 0; rc == 0 && event == STATES_JOB_PAUSE && i < job->spec->stages_count; i++)
         rc = recall(b, &job->stages[i], err);
     job->version++;
@@ -283,7 +286,17 @@ int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_even
 static int set_aside(struct broker *b, struct farm_stage *stage, const struct wire_task *task,
                      struct error *err)
 {
+    char text[64];
+    snprintf(text, sizeof text, "%llu + %llu", (unsigned long long)task->start,
+             (unsigned long long)task->count);
     int rc = results_insert_poison(b->db, stage->id, task->start, task->count, err);
+    if (rc == 0)
+        rc = journal(b,
+                     &(struct events_row){.job = stage->job->id,
+                                          .stage = stage->id,
+                                          .event = "poison",
+                                          .text = text},
+                     err);
     if (rc == 0)
         rc = plan_poison(&stage->plan, task->start, task->count, err);
     if (rc == 0)
@@ -291,6 +304,22 @@ static int set_aside(struct broker *b, struct farm_stage *stage, const struct wi
                     stage->spec->name, (unsigned long long)task->start,
                     (unsigned long long)task->count);
     return rc;
+}
+
+static int note_event(struct broker *b, const struct farm_stage *stage,
+                      const struct attempt *attempt, struct error *err)
+{
+    char text[EVENT_TEXT];
+    snprintf(text, sizeof text, "%llu + %llu: %s: %s", (unsigned long long)attempt->task.start,
+             (unsigned long long)attempt->task.count, attempt->code, attempt->text);
+    text_scrub(text); /* it may have been cut */
+    return journal(b,
+                   &(struct events_row){.job = stage->job->id,
+                                        .stage = stage->id,
+                                        .worker = attempt->worker->id,
+                                        .event = "attempt_failed",
+                                        .text = text},
+                   err);
 }
 
 static int note_attempt(struct broker *b, const struct farm_stage *stage,
@@ -310,7 +339,9 @@ static int note_attempt(struct broker *b, const struct farm_stage *stage,
                 (unsigned long long)attempt->task.count, attempt->worker->name, attempt->code,
                 attempt->text);
     int rc = broker_write(b, err);
-    return rc < 0 ? rc : results_insert_failure(b->db, &row, err);
+    if (rc == 0)
+        rc = results_insert_failure(b->db, &row, err);
+    return rc < 0 ? rc : note_event(b, stage, attempt, err);
 }
 
 void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct attempt *attempt)
@@ -359,7 +390,7 @@ bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed)
     int rc = broker_write(b, &err);
     if (rc == 0 && failed) {
         job->state = STATES_JOB_FAILED;
-        rc = states_job_apply(b->db, job->id, &job->state, STATES_JOB_RETRY, clock_wall_ms(), &err);
+        rc = states_job_apply(b->db, job->id, &job->state, STATES_JOB_RETRY, b->actor, clock_wall_ms(), &err);
     }
     for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
         rc = retry_stage(b, &job->stages[i], failed, &any, &err);

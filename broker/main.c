@@ -20,6 +20,7 @@ static const char usage[] =
     "  --keys FILE        the keys that are let in: lines ROLE KEY OWNER; SIGHUP reads it again\n"
     "  --heartbeat MS     how often a worker says something (default 1000)\n"
     "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
+    "  --keep-events N    how many events the journal keeps, at least 1000 (default 200000)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -43,11 +44,29 @@ static int parse_ms(const char *name, const char *text, int *value)
     return 0;
 }
 
+#define EVENTS_LEAST 1000
+#define EVENTS_MOST 1000000000
+
+static int parse_events(const char *text, int64_t *value)
+{
+    char *end;
+    errno = 0;
+    long found = strtol(text, &end, 10);
+    if (errno || *end || end == text || found < EVENTS_LEAST || found > EVENTS_MOST) {
+        fprintf(stderr, "facefarm-broker: --keep-events: \"%s\", expected %d to %d\n", text,
+                EVENTS_LEAST, EVENTS_MOST);
+        return -1;
+    }
+    *value = found;
+    return 0;
+}
+
 static const struct option table[] = {
     {"listen", required_argument, NULL, 'l'},  {"db", required_argument, NULL, 'd'},
     {"store", required_argument, NULL, 's'},   {"heartbeat", required_argument, NULL, 'b'},
     {"silence", required_argument, NULL, 'q'}, {"secret", required_argument, NULL, 'k'},
     {"keys", required_argument, NULL, 'a'},    {"version", no_argument, NULL, 'v'},
+    {"keep-events", required_argument, NULL, 'e'},
     {"help", no_argument, NULL, 'h'},          {0},
 };
 
@@ -69,6 +88,8 @@ static int parse(int argc, char **argv, struct broker_options *options)
         else if (option == 'b' && parse_ms("heartbeat", optarg, &options->heartbeat_ms) == 0)
             continue;
         else if (option == 'q' && parse_ms("silence", optarg, &options->silence_ms) == 0)
+            continue;
+        else if (option == 'e' && parse_events(optarg, &options->events_kept) == 0)
             continue;
         else if (option == 'v')
             return printf("facefarm-broker %s\n", FACEFARM_VERSION) < 0 ? 2 : 1;

@@ -71,6 +71,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
         return answer_users(b, r, err);
     case WIRE_EXPLANATION:
         return answer_explanation(b, r, err);
+    case WIRE_EVENTS:
+        return answer_events(b, r, err);
     case WIRE_FAILURES:
         return answer_failures(b, r, err);
     case WIRE_WORKERS:

@@ -12,6 +12,8 @@
 #include "broker/broker_priv.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
+#include "db/events.h"
 #include "db/workers.h"
 
 static int unknown(const char *what, struct error *err)
@@ -43,7 +45,17 @@ static void write_seen(struct broker *b, const struct farm_worker *worker)
         broker_doomed(b, rc, &err);
 }
 
-void peer_seen(struct broker *b, struct farm_worker *worker)
+/* A worker's coming, going, silence; a failure dooms. */
+static void note(struct broker *b, const struct farm_worker *worker, const char *event,
+                 const char *text)
+{
+    struct error err;
+    (void)!journal(b, &(struct events_row){.worker = worker->id, .event = event, .text = text},
+                   &err);
+}
+
+/* True where it was not thought alive. */
+static bool see(struct broker *b, struct farm_worker *worker)
 {
     int64_t due;
     bool found = worker->state != FARM_ALIVE;
@@ -55,9 +67,32 @@ void peer_seen(struct broker *b, struct farm_worker *worker)
         b->next_expiry = due;
     if (found)
         write_seen(b, worker);
+    return found;
+}
+
+void peer_seen(struct broker *b, struct farm_worker *worker)
+{
+    if (see(b, worker))
+        note(b, worker, "worker_back", NULL);
 }
 
 /* ---- hello, heartbeat, goodbye ---- */
+
+/* Whether a hello changes what the worker is: it comes, or loses or regains its device. */
+static bool is_news(const struct farm_worker *worker, const struct wire_hello *hello)
+{
+    return worker->state != FARM_ALIVE || !worker->identity.size ||
+           (worker->credit > 0) != (hello->credit > 0);
+}
+
+static void note_hello(struct broker *b, const struct farm_worker *worker)
+{
+    char text[400];
+    snprintf(text, sizeof text, "%s on %s, %s, credit %u", worker->name, worker->host,
+             worker->device, worker->credit);
+    text_scrub(text); /* it may have been cut */
+    note(b, worker, "worker_hello", text);
+}
 
 int peer_hello(struct broker *b, const struct socket_identity *from, const struct wire_hello *hello,
                struct error *err)
@@ -86,6 +121,7 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
         return broker_doomed(b, rc, err);
     bool same = worker->identity.size == from->size &&
                 memcmp(worker->identity.bytes, from->bytes, from->size) == 0;
+    bool news = is_news(worker, hello);
     farm_connect(&b->farm, worker, from);
     worker->shares_store = strcmp(hello->store, b->store_id) == 0;
     if (worker->expected) {
@@ -93,7 +129,9 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
         b->expected -= b->expected > 0;
     }
     worker->credit = (uint32_t)hello->credit;
-    peer_seen(b, worker);
+    see(b, worker);
+    if (news)
+        note_hello(b, worker);
     log_info("worker %lld (%s on %s, %s) says hello, credit %u", (long long)worker->id,
              worker->name, worker->host, worker->device, worker->credit);
     outbox_put(b, &(struct reply){.to = *from, .type = WIRE_WELCOME, .id = (uint64_t)worker->id},
@@ -115,8 +153,9 @@ int peer_heartbeat(struct broker *b, const struct socket_identity *from,
 }
 
 /* Its leases go back to the queue and count as nobody's attempt. */
-static int part(struct broker *b, struct farm_worker *worker, struct error *err)
+static int part(struct broker *b, struct farm_worker *worker, const char *event, struct error *err)
 {
+    note(b, worker, event, NULL);
     while (worker->leases) {
         worker->leases->stage->job->version++;
         int rc = farm_release(worker, worker->leases, err);
@@ -138,7 +177,7 @@ int peer_goodbye(struct broker *b, const struct socket_identity *from,
     if (!worker || worker->session != goodbye->session)
         return unknown("goodbye", err);
     peer_seen(b, worker);
-    int rc = part(b, worker, err);
+    int rc = part(b, worker, "worker_goodbye", err);
     if (rc == 0)
         log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
     return rc;
@@ -156,7 +195,7 @@ void peer_dismiss_revoked(struct broker *b)
                     worker->name);
         if (worker->identity.size)
             outbox_refuse(b, &worker->identity, 0, E_DENIED, "this key is not authorized any more");
-        if (part(b, worker, &err) < 0)
+        if (part(b, worker, "worker_dismissed", &err) < 0)
             return;
     }
 }
@@ -174,6 +213,7 @@ static void lose(struct broker *b, struct farm_worker *worker)
     worker->state = FARM_LOST;
     transfers_drop_session(b, worker->session);
     write_seen(b, worker);
+    note(b, worker, "worker_lost", text);
     while (worker->leases && !b->doomed) {
         struct farm_lease *lease = worker->leases;
         struct farm_stage *stage = lease->stage;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "db/events.h"
 #include "db/jobs.h"
 
 #define NO (-1)
@@ -88,16 +89,22 @@ int states_stage_next(enum states_stage from, enum states_stage_event event)
 }
 
 int states_job_apply(struct database *db, int64_t job, enum states_job *state,
-                     enum states_job_event event, int64_t now_ms, struct error *err)
+                     enum states_job_event event, const char *actor, int64_t now_ms,
+                     struct error *err)
 {
     int next = job_table[*state][event];
     if (next == NO)
         return error_set(err, E_STATE, "job %lld is %s: %s is not possible", (long long)job,
                          job_names[*state], job_events[event]);
     int rc = jobs_set_state(db, job, job_names[next], now_ms, err);
+    const struct events_row row = {.job = job,
+                                   .event = job_events[event],
+                                   .old = job_names[*state],
+                                   .new = job_names[next],
+                                   .actor = actor,
+                                   .at_ms = now_ms};
     if (rc == 0)
-        rc = jobs_audit(db, job, 0, job_events[event], job_names[*state], job_names[next], now_ms,
-                        err);
+        rc = events_insert(db, &row, err);
     if (rc == 0)
         *state = (enum states_job)next;
     return rc;
@@ -113,9 +120,15 @@ int states_stage_apply(struct database *db, const struct states_stage_change *ch
                          stage_events[change->event]);
     int rc = jobs_set_stage_state(db, change->stage, stage_names[next], change->text, change->done,
                                   change->now_ms, err);
+    const struct events_row row = {.job = change->job,
+                                   .stage = change->stage,
+                                   .event = stage_events[change->event],
+                                   .old = stage_names[*state],
+                                   .new = stage_names[next],
+                                   .text = change->text,
+                                   .at_ms = change->now_ms};
     if (rc == 0)
-        rc = jobs_audit(db, change->job, change->stage, stage_events[change->event],
-                        stage_names[*state], stage_names[next], change->now_ms, err);
+        rc = events_insert(db, &row, err);
     if (rc == 0)
         *state = (enum states_stage)next;
     return rc;

@@ -66,11 +66,12 @@ int states_job_next(enum states_job from, enum states_job_event event);
 int states_stage_next(enum states_stage from, enum states_stage_event event);
 
 /*
- * Applies an event: the row and its audit, in the caller's transaction, then *state. E_STATE where
- * the event is not possible in *state; nothing is written then.
+ * Applies an event: the row and its event in the journal, in the caller's transaction, then *state. E_STATE where
+ * the event is not possible in *state; nothing is written then. `actor`: who ordered it, or NULL.
  */
 MUST_CHECK int states_job_apply(struct database *db, int64_t job, enum states_job *state,
-                                enum states_job_event event, int64_t now_ms, struct error *err);
+                                enum states_job_event event, const char *actor, int64_t now_ms,
+                                struct error *err);
 
 struct states_stage_change {
     int64_t job, stage;

@@ -11,7 +11,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/text.h"
-#include "db/jobs.h"
+#include "db/events.h"
 #include "db/workers.h"
 
 #define ASIDE_STREAK 4 /* ranges in a row */
@@ -41,9 +41,11 @@ static int write_aside(struct broker *b, const struct farm_worker *worker, struc
     int rc = broker_write(b, err);
     if (rc == 0)
         rc = workers_set_aside(b->db, worker->id, worker->aside, err);
-    return rc < 0 ? rc
-                  : jobs_audit(b->db, 0, 0, worker->aside ? "worker_aside" : "worker_restore",
-                               worker->name, worker->aside, clock_wall_ms(), err);
+    const struct events_row row = {.worker = worker->id,
+                                   .event = worker->aside ? "worker_aside" : "worker_restore",
+                                   .actor = worker->aside ? NULL : b->actor,
+                                   .text = worker->aside};
+    return rc < 0 ? rc : journal(b, &row, err);
 }
 
 static void set_aside(struct broker *b, struct farm_worker *worker, const struct attempt *last)
@@ -107,13 +109,17 @@ void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage)
 
 /* ---- orders ---- */
 
-static void drain(struct broker *b, struct farm_worker *worker)
+static int drain(struct broker *b, struct farm_worker *worker, struct error *err)
 {
     log_info("worker %s on %s drains", worker->name, worker->host);
     worker->draining = true;
     outbox_put(b,
                &(struct reply){.to = worker->identity, .type = WIRE_DRAIN, .id = worker->session},
                NULL);
+    return journal(b,
+                   &(struct events_row){
+                       .worker = worker->id, .event = "worker_drain", .actor = b->actor},
+                   err);
 }
 
 static int restore(struct broker *b, struct farm_worker *worker, struct error *err)
@@ -146,11 +152,7 @@ int client_worker_order(struct broker *b, const struct socket_identity *from,
         if (drains ? !worker->identity.size || worker->state != FARM_ALIVE : !worker->aside)
             continue;
         any = true;
-        int rc = 0;
-        if (drains)
-            drain(b, worker);
-        else
-            rc = restore(b, worker, err);
+        int rc = drains ? drain(b, worker, err) : restore(b, worker, err);
         if (rc < 0)
             return broker_doomed(b, rc, err);
     }

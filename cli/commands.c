@@ -58,6 +58,13 @@ static const struct cli_option user_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option events_options[] = {
+    {"follow", CLI_FLAG, NULL, 0, NULL, "the last 20, then what comes, until Ctrl-C"},
+    {"since", CLI_UINT, "ID", 9007199254740992.0, NULL, "those behind that event [the oldest kept]"},
+    {"job", CLI_UINT, "N", 9007199254740992.0, NULL, "of that job only"},
+    OPTION_END,
+};
+
 static const struct cli_option retry_options[] = {
     {"failed", CLI_FLAG, NULL, 0, NULL, "what was set aside after its attempts"},
     OPTION_END,
@@ -231,6 +238,12 @@ const struct cli_command cli_commands[] = {
      "which workers could run it and what they do instead, and why that comes first. --json adds a code "
      "to each reason, for programs.",
      no_options, CLI_BROKER, command_explain},
+    {"events", "", 0, 0, "prints the journal: every change of a state, oldest first",
+     "Jobs and stages, workers that come, go and fall silent, failed attempts, what was set aside, keys, users "
+     "and the broker itself: who ordered it (with keys), and when. With --follow what happens is printed as "
+     "it happens, also over a broker's restart. --json prints an object a line. Without an admin's key "
+     "one sees the events of one's own jobs. The broker keeps the newest 200,000 (--keep-events).",
+     events_options, CLI_BROKER, command_events},
     {"user list", "", 0, 0, "lists users, their shares, limits and what they have queued", NULL,
      no_options, CLI_BROKER, command_user_list},
     {"user set", "NAME", 1, 1, "sets a user's share of the farm and limits",

@@ -17,6 +17,7 @@ int command_job_retry(struct cli *cli);
 int command_job_failures(struct cli *cli);
 int command_job_wait(struct cli *cli);
 int command_explain(struct cli *cli);
+int command_events(struct cli *cli);
 int command_user_list(struct cli *cli);
 int command_user_set(struct cli *cli);
 int command_worker_list(struct cli *cli);

@@ -67,11 +67,12 @@ int labels_add(struct labels *labels, const char *key, size_t key_size, const ch
     bool taken;
     size_t count, length = strlen(labels->text);
     if (!is_word(key, key_size, "_.-/") || !is_word(value, value_size, "_.-"))
-        return error_set(err, E_INVALID,
-                         "label \"%.*s=%.*s\": expected KEY=VALUE, each of 1 to %d letters, digits, "
-                         "_ . - (in a key also /)",
-                         (int)(key_size > 80 ? 80 : key_size), key,
-                         (int)(value_size > 80 ? 80 : value_size), value, LIMIT_NAME_BYTES);
+        return error_set(
+            err, E_INVALID,
+            "label \"%.*s=%.*s\": expected KEY=VALUE, each of 1 to %d letters, digits, "
+            "_ . - (in a key also /)",
+            (int)(key_size > 80 ? 80 : key_size), key, (int)(value_size > 80 ? 80 : value_size),
+            value, LIMIT_NAME_BYTES);
     size_t place = find_place(labels, key, key_size, &taken, &count);
     if (taken)
         return error_set(err, E_EXISTS, "label %.*s: stands there twice", (int)key_size, key);
@@ -130,8 +131,7 @@ bool needs_nothing(const struct needs *needs)
 
 bool needs_device_met(const struct needs *needs, const struct needs_offer *offer)
 {
-    return needs->device == NEEDS_ANY ||
-           strcmp(offer->device, device_names[needs->device]) == 0;
+    return needs->device == NEEDS_ANY || strcmp(offer->device, device_names[needs->device]) == 0;
 }
 
 bool needs_memory_met(const struct needs *needs, const struct needs_offer *offer)

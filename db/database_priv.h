@@ -31,6 +31,8 @@ struct database {
     struct statement *made;
     const char *begun_file; /* NULL: no transaction */
     int begun_line;
+    int64_t events_kept;      /* 0: EVENTS_KEPT */
+    uint64_t events_inserted; /* by this program */
 };
 
 /* Reads the statements' names and places out of the embedded files. */

@@ -111,24 +111,6 @@ int jobs_set_stage_state(struct database *db, int64_t stage, const char *state, 
     return statement_run(q, err);
 }
 
-int jobs_audit(struct database *db, int64_t job, int64_t stage, const char *event, const char *old,
-               const char *new, int64_t now_ms, struct error *err)
-{
-    struct statement *q;
-    int rc = database_query(db, "audit_insert", &q, err);
-    if (rc < 0)
-        return rc;
-    statement_bind_int(q, 1, now_ms);
-    if (job)
-        statement_bind_int(q, 2, job);
-    if (stage)
-        statement_bind_int(q, 3, stage);
-    statement_bind_text(q, 4, event);
-    statement_bind_text(q, 5, old);
-    statement_bind_text(q, 6, new);
-    return statement_run(q, err);
-}
-
 int jobs_set_priority(struct database *db, int64_t job, int64_t priority, struct error *err)
 {
     struct statement *q;

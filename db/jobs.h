@@ -48,9 +48,6 @@ MUST_CHECK int jobs_set_priority(struct database *db, int64_t job, int64_t prior
 MUST_CHECK int jobs_set_stage_state(struct database *db, int64_t stage, const char *state,
                                     const char *text, uint64_t done, int64_t now_ms,
                                     struct error *err);
-/* `stage` 0: about the job; `job` 0: about the broker. */
-MUST_CHECK int jobs_audit(struct database *db, int64_t job, int64_t stage, const char *event,
-                          const char *old, const char *new, int64_t now_ms, struct error *err);
 
 /* Calls `each` for every open job, oldest first, until it returns non-zero, which is handed on. */
 struct jobs_open {

@@ -1,4 +1,4 @@
--- Jobs, their stages and the audit of their states.
+-- Jobs and their stages.
 
 -- name: job_insert
 INSERT INTO job (name, owner, bundle_id, spec, seed, state, submitted_ms, priority, interactive, after_id, deadline_ms)
@@ -22,9 +22,6 @@ UPDATE stage SET state = ?2, error = coalesce(?3, error),
   started_ms = CASE WHEN ?2 = 'running' THEN ?4 ELSE started_ms END,
   ended_ms = CASE WHEN ?2 IN ('waiting', 'running') THEN NULL ELSE ?4 END, done = ?5
 WHERE id = ?1;
-
--- name: audit_insert
-INSERT INTO audit (at_ms, job_id, stage_id, event, old, new) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- What a restarted broker takes up again.
 -- name: job_open_list

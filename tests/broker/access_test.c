@@ -93,6 +93,7 @@ static const struct {
     {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},      {WIRE_JOB_EXPLAIN, "ca"},
     {WIRE_FETCH_FOLDER, "w"},     {WIRE_FETCH_CHUNK, "w"},   {WIRE_UPLOAD, "w"},
     {WIRE_UPLOAD_CHUNK, "wa"},    {WIRE_UPLOAD_END, "wa"},   {WIRE_BUNDLE_OFFER, "a"},
+    {WIRE_EVENT_LIST, "ca"},
 };
 
 static const char *who_may(enum wire_type type)
@@ -195,6 +196,23 @@ static void other_jobs_are_not_there(struct peer *peer, uint64_t job)
 #include "common/messages.def"
 }
 
+static size_t events_seen(struct peer *peer)
+{
+    peer_send(peer, WIRE_EVENT_LIST, &(struct wire_event_list){.request = 3});
+    return ((const struct wire_events *)peer_expect(peer, WIRE_EVENTS))->events.count;
+}
+
+/* The start, the keys, the bundle; and the job's two, which name who submitted it. */
+static void events_are_its_owners(struct peer *ada, struct peer *bob, struct peer *root)
+{
+    assert_int_equal(events_seen(bob), 0);
+    assert_int_equal(events_seen(root), 5);
+    assert_int_equal(events_seen(ada), 2);
+    const struct wire_events *told = ada->message.body;
+    assert_string_equal(WIRE_ITEMS(told->events, event)[0].actor, "ada");
+    assert_string_equal(WIRE_ITEMS(told->events, event)[1].actor, "");
+}
+
 static void owners_see_their_own_jobs(void **state)
 {
     struct secured f;
@@ -215,6 +233,7 @@ static void owners_see_their_own_jobs(void **state)
     assert_int_equal(jobs_seen(&bob), 0);
     assert_int_equal(jobs_seen(&root), 1);
     other_jobs_are_not_there(&bob, job);
+    events_are_its_owners(&ada, &bob, &root);
     peer_send(&ada, WIRE_JOB_SHOW, &(struct wire_job_show){4, job});
     peer_expect(&ada, WIRE_JOB_STATE);
     peer_send(&root, WIRE_JOB_CANCEL, &(struct wire_job_cancel){6, job});
@@ -236,6 +255,8 @@ static void revoked_clients_are_not_heard(void **state)
     peer_open_as(&f.s, &root, &f.keys[KEY_ADMIN]);
     support_add_bundle(&f.s, &root);
     uint64_t job = support_submit(&ada, label_yaml);
+    peer_send(&ada, WIRE_EVENT_LIST, &(struct wire_event_list){6, INT64_MAX, 0, 1});
+    peer_expect(&ada, WIRE_EVENTS);
     peer_send(&ada, WIRE_JOB_WATCH, &(struct wire_job_watch){5, job});
     peer_expect(&ada, WIRE_JOB_STATE);
     support_authorize(&f.s, "client 12 ada\n");
@@ -245,7 +266,7 @@ static void revoked_clients_are_not_heard(void **state)
     let_it_see(&root);
     peer_send(&root, WIRE_JOB_CANCEL, &(struct wire_job_cancel){6, job});
     peer_expect(&root, WIRE_JOB_STATE);
-    /* Of the job's end the watch says that there is no such job. */
+    /* Of the job's end the watch says that there is no such job, and the journal nothing. */
     expect_refusal(&ada, "E_NOT_FOUND");
     peer_send(&ada, WIRE_SUBMIT,
               &(struct wire_submit){.request = 7, .owner = "ada", .spec = label_yaml});

@@ -100,8 +100,8 @@ static void expect(struct bench *b, const struct farm_job *job, uint32_t stage, 
     assert_int_equal(explain_job(&b->farm, job, &b->view, &told, &err), 0);
     for (size_t i = 0; i < told.count; i++)
         if (strcmp(told.reasons[i].stage, job->stages[stage].spec->name) == 0)
-            size += (size_t)snprintf(found + size, sizeof found - size, "%s%s: %s", size ? "\n" : "",
-                                     told.reasons[i].code, told.reasons[i].text);
+            size += (size_t)snprintf(found + size, sizeof found - size, "%s%s: %s",
+                                     size ? "\n" : "", told.reasons[i].code, told.reasons[i].text);
     assert_string_equal(found, wanted);
     explain_free(&told);
 }
@@ -150,18 +150,21 @@ static void nobody_has_what_it_needs(void **state)
     add_worker(b, "cpu", (uint64_t)4 << 30, "");
     expect(b, zone, 0, "no_match: 1 worker is connected, none has the label zone=a");
     add_worker(b, "other", (uint64_t)6 << 30, "rack=3");
-    expect(b, gpu, 0,
-           "no_match: 2 workers are connected, none has a device of kind gpu, none has 8G of memory "
-           "(the most is 6.0G)");
-    expect(b, both, 0,
-           "no_match: 2 workers are connected, none has all that it needs: a device of kind cpu: 1, "
-           "the label rack=3: 1");
+    expect(
+        b, gpu, 0,
+        "no_match: 2 workers are connected, none has a device of kind gpu, none has 8G of memory "
+        "(the most is 6.0G)");
+    expect(
+        b, both, 0,
+        "no_match: 2 workers are connected, none has all that it needs: a device of kind cpu: 1, "
+        "the label rack=3: 1");
     struct farm_worker *fit = add_worker(b, "cpu", 0, "rack=3");
     farm_connect(&b->farm, fit, NULL);
     fit->state = FARM_GONE;
-    expect(b, both, 0,
-           "no_match: 2 workers are connected, none has all that it needs: a device of kind cpu: 1, "
-           "the label rack=3: 1\nlost: worker w3 on here could, and is not connected any more");
+    expect(
+        b, both, 0,
+        "no_match: 2 workers are connected, none has all that it needs: a device of kind cpu: 1, "
+        "the label rack=3: 1\nlost: worker w3 on here could, and is not connected any more");
 }
 
 static void who_could_gets_no_tasks(void **state)
@@ -206,9 +209,10 @@ static void who_could_works_for_others(void **state)
     job->interactive = false;
     struct farm_worker *two = add_worker(b, "cpu", 0, "");
     work(b, two); /* bert's turn */
-    expect(b, other, 0,
-           "busy: the 2 workers that could are busy: 1 task of job 1 (its deadline is earlier), 1 of "
-           "other users, by their shares");
+    expect(
+        b, other, 0,
+        "busy: the 2 workers that could are busy: 1 task of job 1 (its deadline is earlier), 1 of "
+        "other users, by their shares");
     job->stages[1].state = STATES_STAGE_RUNNING;
     expect(b, job, 1,
            "busy: the 2 workers that could are busy: 1 of other users, by their shares, 1 of this "

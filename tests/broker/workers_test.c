@@ -316,7 +316,7 @@ static void a_broken_worker_is_set_aside_and_taken_back(void **state)
     worker_run(&good, &b->client, b->job, 0);
     assert_string_equal(
         support_sql(&b->s, "SELECT group_concat(event, ' ') FROM audit WHERE event LIKE 'worker%'"),
-        "worker_aside worker_restore");
+        "worker_hello worker_aside worker_hello worker_restore worker_goodbye worker_hello");
     peer_close(&good.peer);
     peer_close(&broken.peer);
 }

@@ -21,7 +21,8 @@ static void labels_stand_in_order(void **state)
 static void labels_have_limits(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"zone", "=a", "zone=", "z one=a", "zone=a b", "zone=a/b", "zone=\xc3\xa4"};
+    static const char *const bad[] = {"zone",     "=a",       "zone=",        "z one=a",
+                                      "zone=a b", "zone=a/b", "zone=\xc3\xa4"};
     struct labels labels = {""};
     char text[2 * LIMIT_NAME_BYTES + 8];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -32,7 +33,8 @@ static void labels_have_limits(void **state)
     labels.text[0] = '\0';
     memset(text, 'x', sizeof text);
     text[LIMIT_NAME_BYTES] = '=';
-    assert_error(labels_add_text(&labels, text, 2 * LIMIT_NAME_BYTES + 2, &err), E_INVALID, "1 to 64");
+    assert_error(labels_add_text(&labels, text, 2 * LIMIT_NAME_BYTES + 2, &err), E_INVALID,
+                 "1 to 64");
     for (int i = 0; i < LIMIT_LABELS; i++) { /* the longest there may be */
         text[0] = (char)('a' + i);
         assert_ok(labels_add_text(&labels, text, 2 * LIMIT_NAME_BYTES + 1, &err));
@@ -77,8 +79,13 @@ static void sizes_have_units(void **state)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } cases[] = {{"1", 1}, {"3k", 3 << 10}, {"900M", 900 << 20}, {"12G", (uint64_t)12 << 30}, {"2T", (uint64_t)2 << 40}};
-    static const char *const bad[] = {"", "0", "G", "-1G", "1GB", "1.5G", " 1", "9000000000000000000000", "8388608T", "1 "};
+    } cases[] = {{"1", 1},
+                 {"3k", 3 << 10},
+                 {"900M", 900 << 20},
+                 {"12G", (uint64_t)12 << 30},
+                 {"2T", (uint64_t)2 << 40}};
+    static const char *const bad[] = {
+        "", "0", "G", "-1G", "1GB", "1.5G", " 1", "9000000000000000000000", "8388608T", "1 "};
     uint64_t bytes, again;
     char text[NEEDS_SIZE_BYTES];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

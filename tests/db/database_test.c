@@ -93,7 +93,7 @@ static void reads_beside_a_broker(void **state)
     assert_int_equal(database_open_read_only(f->db, &reader, &told), E_NOT_FOUND);
     CHECK(database_open(f->db, &db, err));
     CHECK(database_open_read_only(f->db, &reader, err));
-    CHECK(database_query(reader, "audit_insert", &q, err));
+    CHECK(database_query(reader, "event_insert", &q, err));
     assert_true(statement_run(q, &told) < 0);
     database_close(&reader);
     database_close(&db);
@@ -102,9 +102,9 @@ static void reads_beside_a_broker(void **state)
 static void insert_audit(struct database *db)
 {
     struct statement *q;
-    CHECK(database_query(db, "audit_insert", &q, err));
+    CHECK(database_query(db, "event_insert", &q, err));
     statement_bind_int(q, 1, 1);
-    statement_bind_text(q, 4, "test");
+    statement_bind_text(q, 5, "test");
     CHECK(statement_run(q, err));
 }
 

@@ -23,6 +23,9 @@ cancelled=$(submit "$here/study.yaml")
 expect_equal "owners" "anna bert" "$(query "SELECT group_concat(owner, ' ') FROM job WHERE id IN ($first, $second)")"
 expect_equal "done without a worker" 0 "$(query "SELECT count(*) FROM task")"
 
+"$facefarm" explain "$first" | told -E '^labels +running +no worker is connected$' || fail "explain says: $("$facefarm" explain "$first")"
+"$facefarm" explain "$first" --json | told '"code": "no_worker"' || fail "explain --json does not tell"
+
 # A cancelled job ends at once, with its stages, and stays so.
 "$facefarm" job cancel "$cancelled"
 expect_equal "state of the cancelled job" cancelled "$(job_state "$cancelled")"
@@ -54,6 +57,9 @@ expect_equal "exit code of a bad deadline" 2 "$status"
 "$facefarm" job resume "$first" >/dev/null
 
 # Both users' jobs are done when a worker comes, and give the same labels.
+"$facefarm" events --follow --job "$third" >followed &
+follower=$!
+children+=("$follower")
 start_worker late
 finish_job "$first"
 finish_job "$second"
@@ -63,4 +69,9 @@ expect_equal "different labels" 0 "$(query "SELECT count(*) FROM
      EXCEPT SELECT idx, age_fit, age_judge FROM face WHERE stage_id = (SELECT id FROM stage WHERE job_id = $second))")"
 expect_equal "labels of all" 192 "$(query "SELECT count(*) FROM face")"
 expect_equal "the cancelled job now" cancelled "$(job_state "$cancelled")"
+expect_equal "events of the third job" "submit priority start complete complete" \
+    "$("$facefarm" events --job "$third" --json | sed 's/.*"event":"\([a-z]*\)".*/\1/' | paste -sd ' ')"
+wait_until "the end of the third job among the followed events" grep -q "complete *job $third  running -> done" followed
+kill "$follower"
+"$facefarm" events | told 'broker_start' || fail "events do not tell of the broker"
 expect_equal "jobs listed" 4 "$("$facefarm" job list --json | grep -c '"submitted')"
