@@ -132,6 +132,7 @@ static void run(struct compute *compute, struct outcome *outcome)
     }
     outcome->letter.kind = LETTER_DONE;
     mailbox_put(compute->options.reports, &outcome->letter.mail);
+    runner_keep_programs(compute->runner);
 }
 
 static void reopen(struct compute *compute)
@@ -179,9 +180,10 @@ int compute_start(const struct compute_options *options, struct device_info *inf
     if (!started)
         return error_set(err, E_MEMORY, "no memory for the compute thread");
     started->options = *options;
+    started->options.runner.device.options.cached = true;
     started->inputs = (struct inputs){started, fetch_scores, fetch_directions};
     int failed =
-        runner_open(&options->runner, &started->inputs, options->cancelled, &started->runner, err);
+        runner_open(&started->options.runner, &started->inputs, options->cancelled, &started->runner, err);
     if (failed) {
         free(started);
         return failed;

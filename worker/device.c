@@ -286,6 +286,7 @@ int device_open(int index, const struct device_options *options, struct device *
     if (!opened)
         return error_set(err, E_MEMORY, "no memory for a device");
     opened->info.index = index;
+    opened->cached = options && options->cached;
     int failed = fill_device(opened, options, err);
     if (failed) {
         device_close(&opened);
@@ -301,6 +302,7 @@ void device_close(struct device **device)
     if (!closed)
         return;
     *device = NULL;
+    program_keeper_stop(closed);
     if (closed->queue) {
         clFinish(closed->queue);
         clReleaseCommandQueue(closed->queue);

@@ -11,6 +11,7 @@
 #define WORKER_DEVICE_H
 
 #include <CL/cl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ MUST_CHECK int device_list(struct device_info *list, size_t capacity, size_t *co
 struct device_options {
     unsigned threads;      /* CPU devices: use this many compute units (a sub-device); 0 = all */
     unsigned first_thread; /* where they begin, so that two parts of a CPU do not share cores */
+    bool cached; /* take built programs from the cache on disk, and, with program_keeper.h, keep them there */
 };
 
 struct device; /* opaque */

@@ -1,14 +1,19 @@
-/* What device.c and device_program.c share. */
+/* What device.c, device_program.c and the programs' cache share. */
 #ifndef WORKER_DEVICE_PRIV_H
 #define WORKER_DEVICE_PRIV_H
 
+#include <stdbool.h>
+
 #include "worker/device.h"
+#include "worker/program_cache.h"
+#include "worker/program_keeper.h"
 
 /* A built program of the device's cache; a singly linked list, newest first. */
 struct device_program {
     struct device_program *next;
     char *key; /* "file\noptions" */
     cl_program program;
+    char *path; /* where the cache would keep what was built from source; NULL: nothing to keep */
 };
 
 struct device {
@@ -17,6 +22,8 @@ struct device {
     cl_context context;
     cl_command_queue queue;
     struct device_program *programs;
+    bool cached; /* programs come from the cache and go there */
+    struct program_keeper *keeper;
 };
 
 void device_programs_free(struct device *device);

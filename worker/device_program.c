@@ -1,12 +1,14 @@
 /*
  * Programs of a device: from an embedded source (or, while one works on kernels, from the folder
- * that FACEFARM_KERNELS names), built once per (file, options) and kept until the device closes.
+ * that FACEFARM_KERNELS names), built once per (file, options) and kept until the device closes; taken from the
+ * cache on disk where an earlier process built the same.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/embedded.h"
+#include "common/log.h"
 #include "worker/device_priv.h"
 
 /* One more than the longest source that a folder may give. */
@@ -85,8 +87,61 @@ static int build(struct device *device, const char *file, const char *options, c
     return 0;
 }
 
+/* From a binary of the same source and options. Drivers refuse those of another version. */
+static int build_binary(struct device *device, const struct buffer *binary, const char *options,
+                        cl_program *program, struct error *err)
+{
+    const unsigned char *data = binary->data;
+    cl_int code = CL_SUCCESS, status = CL_SUCCESS;
+    cl_program built = clCreateProgramWithBinary(device->context, 1, &device->id, &binary->size, &data,
+                                                 &status, &code);
+    if (!built)
+        return error_set(err, device_cl_code(code), "clCreateProgramWithBinary: %s",
+                         device_cl_error_name(code));
+    code = clBuildProgram(built, 1, &device->id, options, NULL, NULL);
+    if (code != CL_SUCCESS) {
+        clReleaseProgram(built);
+        return error_set(err, device_cl_code(code), "clBuildProgram of a binary: %s",
+                         device_cl_error_name(code));
+    }
+    *program = built;
+    return 0;
+}
+
+/* The program that the cache keeps at `path`, or NULL: then the source is built. */
+static cl_program take_kept(struct device *device, const char *path, const char *options)
+{
+    struct error err = {0};
+    struct buffer binary;
+    cl_program program = NULL;
+    buffer_init(&binary, PROGRAM_BINARY_MAX);
+    int failed = program_cache_read(path, &binary, &err);
+    if (!failed)
+        failed = build_binary(device, &binary, options, &program, &err);
+    if (failed && failed != E_NOT_FOUND)
+        log_warning("a kept kernel is compiled anew: %s", err.text);
+    buffer_free(&binary);
+    return program;
+}
+
+/* Builds `text`; with a cache, *path is where to keep it (the caller frees), or NULL if it came from there. */
+static int build_text(struct device *device, const char *file, const char *options, const char *text,
+                      cl_program *program, char **path, struct error *err)
+{
+    char kept[PROGRAM_PATH_MAX] = "";
+    if (device->cached)
+        program_cache_path(device, options, text, kept);
+    *program = kept[0] ? take_kept(device, kept, options) : NULL;
+    if (*program)
+        return 0;
+    int failed = build(device, file, options, text, program, err);
+    if (!failed && kept[0])
+        *path = strdup(kept); /* without memory it is not kept */
+    return failed;
+}
+
 static int build_file(struct device *device, const char *file, const char *options,
-                      cl_program *program, struct error *err)
+                      cl_program *program, char **path, struct error *err)
 {
     char *text = NULL, *all = NULL;
     int failed = find_source(file, &text, err);
@@ -96,13 +151,13 @@ static int build_file(struct device *device, const char *file, const char *optio
         free(text);
         return error_set(err, E_MEMORY, "no memory for the options of %s", file);
     }
-    failed = build(device, file, all, text, program, err);
+    failed = build_text(device, file, all, text, program, path, err);
     free(all);
     free(text);
     return failed;
 }
 
-static int add_program(struct device *device, const char *key, cl_program program,
+static int add_program(struct device *device, const char *key, cl_program program, char *path,
                        struct error *err)
 {
     struct device_program *entry = calloc(1, sizeof *entry);
@@ -112,7 +167,7 @@ static int add_program(struct device *device, const char *key, cl_program progra
         free(copy);
         return error_set(err, E_MEMORY, "no memory for the program cache");
     }
-    *entry = (struct device_program){device->programs, copy, program};
+    *entry = (struct device_program){device->programs, copy, program, path};
     device->programs = entry;
     return 0;
 }
@@ -126,12 +181,14 @@ static int find_program(struct device *device, const char *file, const char *opt
             return 0;
         }
     cl_program built = NULL;
-    int failed = build_file(device, file, options, &built, err);
+    char *path = NULL;
+    int failed = build_file(device, file, options, &built, &path, err);
     if (failed)
         return failed;
-    failed = add_program(device, key, built, err);
+    failed = add_program(device, key, built, path, err);
     if (failed) {
         clReleaseProgram(built);
+        free(path);
         return failed;
     }
     *program = built;
@@ -167,6 +224,7 @@ void device_programs_free(struct device *device)
         device->programs = entry->next;
         clReleaseProgram(entry->program);
         free(entry->key);
+        free(entry->path);
         free(entry);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * Making a pipeline. Its buffers are made once, at the batch it was opened for. Readers that want the
+ * Making a pipeline: networks are prepared, then what the whole needs is known, then it is committed. Its buffers are made once, at the batch it was opened for. Readers that want the
  * image in another form than the generator makes use one converted copy in sequence: the queue is in
  * order, so one buffer of the largest form is enough.
  */
@@ -7,23 +7,23 @@
 
 #include "worker/pipeline_priv.h"
 
-static int load(struct pipeline *pipeline, const char *folder, size_t i,
+static int prepare(struct pipeline *pipeline, const char *folder, size_t i,
                 struct pipeline_network *described, struct engine_network **network,
                 struct error *err)
 {
     pipeline_network(pipeline->bundle, i, described);
-    return pipeline_load(pipeline->device, folder, described, pipeline->batch, network, err);
+    return pipeline_prepare_network(pipeline->device, folder, described, pipeline->batch, network, err);
 }
 
 /* A mapping gives one vector, or as many as the generator takes. */
-static int load_mapping(struct pipeline *pipeline, const char *folder, struct error *err)
+static int prepare_mapping(struct pipeline *pipeline, const char *folder, struct error *err)
 {
     const struct bundle *bundle = pipeline->bundle;
     const struct bundle_latent *latent = &bundle->generator.latent;
     struct pipeline_network described;
     if (!bundle->mapping)
         return 0;
-    int failed = load(pipeline, folder, pipeline_network_first(bundle, PIPELINE_MAPPING),
+    int failed = prepare(pipeline, folder, pipeline_network_first(bundle, PIPELINE_MAPPING),
                       &described, &pipeline->mapping, err);
     if (failed)
         return failed;
@@ -38,7 +38,7 @@ static int load_mapping(struct pipeline *pipeline, const char *folder, struct er
     return 0;
 }
 
-static int load_readers(struct pipeline *pipeline, const char *folder, struct error *err)
+static int prepare_readers(struct pipeline *pipeline, const char *folder, struct error *err)
 {
     const struct bundle *bundle = pipeline->bundle;
     const struct bundle_image *made = &bundle->generator.output;
@@ -50,7 +50,7 @@ static int load_readers(struct pipeline *pipeline, const char *folder, struct er
     for (size_t i = 0; i < count; i++) {
         struct reader *reader = &pipeline->readers[i];
         pipeline->reader_count = i + 1;
-        int failed = load(pipeline, folder, first + i, &reader->described, &reader->network, err);
+        int failed = prepare(pipeline, folder, first + i, &reader->described, &reader->network, err);
         if (failed)
             return failed;
         reader->form = pipeline_form(reader->described.picture);
@@ -60,16 +60,16 @@ static int load_readers(struct pipeline *pipeline, const char *folder, struct er
     return 0;
 }
 
-static int load_networks(struct pipeline *pipeline, const char *folder, struct error *err)
+static int prepare_networks(struct pipeline *pipeline, const char *folder, struct error *err)
 {
     struct pipeline_network described;
     const struct bundle_latent *latent = &pipeline->bundle->generator.latent;
     pipeline->form = pipeline_form(&pipeline->bundle->generator.output);
     pipeline->taken = (size_t)latent->layers * latent->dimension;
-    int failed = load(pipeline, folder, 0, &described, &pipeline->generator, err);
+    int failed = prepare(pipeline, folder, 0, &described, &pipeline->generator, err);
     if (!failed)
-        failed = load_mapping(pipeline, folder, err);
-    return failed ? failed : load_readers(pipeline, folder, err);
+        failed = prepare_mapping(pipeline, folder, err);
+    return failed ? failed : prepare_readers(pipeline, folder, err);
 }
 
 static int make_reader(struct pipeline *pipeline, struct reader *reader, size_t *widest,
@@ -126,28 +126,112 @@ static int make_buffers(struct pipeline *pipeline, struct error *err)
     return failed ? failed : make_mapping(pipeline, err);
 }
 
+/* The networks in the order of their numbers. */
+static struct engine_network *numbered(const struct pipeline *pipeline, size_t i)
+{
+    size_t first = pipeline_network_first(pipeline->bundle, PIPELINE_LABELLER);
+    if (i >= first)
+        return pipeline->readers[i - first].network;
+    return i == 0 ? pipeline->generator : pipeline->mapping;
+}
+
+static int commit_networks(struct pipeline *pipeline, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < pipeline_network_count(pipeline->bundle); i++)
+        failed = engine_commit(numbered(pipeline, i), err);
+    return failed;
+}
+
+int pipeline_prepare(struct device *device, const char *folder, size_t batch,
+                     struct pipeline **pipeline, struct error *err)
+{
+    struct pipeline *prepared = calloc(1, sizeof *prepared);
+    if (!prepared)
+        return error_set(err, E_MEMORY, "no memory for a pipeline");
+    prepared->device = device;
+    prepared->batch = batch;
+    int failed = bundle_load(folder, &prepared->bundle, NULL, err);
+    if (!failed)
+        failed = prepare_networks(prepared, folder, err);
+    if (failed) {
+        pipeline_close(&prepared);
+        return failed;
+    }
+    prepared->columns = bundle_score_columns(prepared->bundle);
+    *pipeline = prepared;
+    return 0;
+}
+
+int pipeline_commit(struct pipeline *pipeline, struct error *err)
+{
+    int failed = commit_networks(pipeline, err);
+    if (!failed)
+        failed = make_buffers(pipeline, err);
+    if (!failed && pipeline->mapping && pipeline->bundle->mapping->psi != 1)
+        failed = pipeline_find_average(pipeline, err);
+    return failed;
+}
+
 int pipeline_open(struct device *device, const char *folder, size_t batch,
                   struct pipeline **pipeline, struct error *err)
 {
-    struct pipeline *opened = calloc(1, sizeof *opened);
-    if (!opened)
-        return error_set(err, E_MEMORY, "no memory for a pipeline");
-    opened->device = device;
-    opened->batch = batch;
-    int failed = bundle_load(folder, &opened->bundle, NULL, err);
+    struct pipeline *opened = NULL;
+    int failed = pipeline_prepare(device, folder, batch, &opened, err);
     if (!failed)
-        failed = load_networks(opened, folder, err);
-    if (!failed)
-        failed = make_buffers(opened, err);
-    if (!failed && opened->mapping && opened->bundle->mapping->psi != 1)
-        failed = pipeline_find_average(opened, err);
+        failed = pipeline_commit(opened, err);
     if (failed) {
         pipeline_close(&opened);
         return failed;
     }
-    opened->columns = bundle_score_columns(opened->bundle);
     *pipeline = opened;
     return 0;
+}
+
+/* ---- what it needs ---- */
+
+static void add_buffer(struct pipeline_need *need, uint64_t bytes)
+{
+    need->bytes += bytes;
+    if (bytes > need->buffer_bytes)
+        need->buffer_bytes = bytes;
+}
+
+/* The buffers of one batch that are no network's, as make_buffers makes them. */
+static void add_faces(const struct pipeline *pipeline, struct pipeline_need *need)
+{
+    const struct bundle *bundle = pipeline->bundle;
+    const struct bundle_image *made = &bundle->generator.output;
+    uint64_t floats = pipeline->batch * sizeof(float), converted = 0;
+    for (size_t i = 0; i < pipeline->reader_count; i++) {
+        const struct reader *reader = &pipeline->readers[i];
+        size_t elements = pipeline_form_elements(reader->described.picture);
+        if (reader->convert && elements > converted)
+            converted = elements;
+        for (size_t k = 0; k < reader->described.output_count; k++)
+            add_buffer(need, floats * (uint64_t)reader->described.outputs[k].dims[0]);
+    }
+    add_buffer(need, floats * pipeline->taken);
+    if (bundle->mapping) {
+        add_buffer(need, floats * bundle->mapping->dimension);
+        add_buffer(need, floats * pipeline->mapped);
+    }
+    add_buffer(need, floats * pipeline_form_elements(made));
+    add_buffer(need, floats * converted);
+    add_buffer(need, pipeline->batch * made->height * made->width * 3); /* 8-bit pixels */
+}
+
+void pipeline_need(const struct pipeline *pipeline, struct pipeline_need *need)
+{
+    *need = (struct pipeline_need){0};
+    for (size_t i = 0; i < pipeline_network_count(pipeline->bundle); i++) {
+        struct engine_cost cost;
+        engine_cost(numbered(pipeline, i), &cost);
+        need->bytes += cost.parameter_bytes + cost.scratch_bytes;
+        if (cost.buffer_bytes > need->buffer_bytes)
+            need->buffer_bytes = cost.buffer_bytes;
+    }
+    add_faces(pipeline, need);
 }
 
 static void release(cl_mem buffer)

@@ -21,11 +21,25 @@
 struct pipeline; /* opaque; belongs to the device's thread */
 
 /*
- * Loads the bundle in `folder` for batches of at most `batch` faces. Tensor names and shapes are
- * checked against bundle.yaml (E_INVALID names file and tensor). Where the device refuses the
- * memory the error is E_MEMORY: the caller tries a smaller batch (pipeline_fit.h says what is
- * needed).
+ * Reads and plans the networks of the bundle in `folder` for batches of at most `batch` faces; takes nothing on the
+ * device. Tensor names and shapes are checked against bundle.yaml (E_INVALID names file and tensor). Only
+ * pipeline_bundle, pipeline_batch, pipeline_need and pipeline_close may be called before pipeline_commit.
  */
+MUST_CHECK int pipeline_prepare(struct device *device, const char *folder, size_t batch,
+                                struct pipeline **pipeline, struct error *err);
+
+/* What pipeline_commit takes on the device, or took. */
+struct pipeline_need {
+    uint64_t bytes;        /* in all */
+    uint64_t buffer_bytes; /* the largest single buffer of it */
+};
+void pipeline_need(const struct pipeline *pipeline, struct pipeline_need *need);
+
+/* Takes kernels, weights and buffers, once. Where the device refuses the memory the error is E_MEMORY, and the
+ * pipeline is good for nothing but pipeline_close: the caller tries a smaller batch (pipeline_fit.h). */
+MUST_CHECK int pipeline_commit(struct pipeline *pipeline, struct error *err);
+
+/* Both. */
 MUST_CHECK int pipeline_open(struct device *device, const char *folder, size_t batch,
                              struct pipeline **pipeline, struct error *err);
 void pipeline_close(struct pipeline **pipeline);

@@ -292,19 +292,35 @@ int pipeline_network_path(const char *folder, const struct pipeline_network *net
                : 0;
 }
 
+int pipeline_prepare_network(struct device *device, const char *folder,
+                             const struct pipeline_network *described, size_t batch,
+                             struct engine_network **network, struct error *err)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    struct engine_network *prepared = NULL;
+    const struct engine_options options = {.tolerance = described->tolerance};
+    int failed = pipeline_network_path(folder, described, path, err);
+    if (!failed)
+        failed = engine_prepare(device, path, batch, &options, &prepared, err);
+    if (failed)
+        return failed;
+    failed = check_network(described, prepared, err);
+    if (failed) {
+        engine_free(&prepared);
+        return failed;
+    }
+    *network = prepared;
+    return 0;
+}
+
 int pipeline_load(struct device *device, const char *folder,
                   const struct pipeline_network *described, size_t batch,
                   struct engine_network **network, struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES];
     struct engine_network *loaded = NULL;
-    const struct engine_options options = {.tolerance = described->tolerance};
-    int failed = pipeline_network_path(folder, described, path, err);
+    int failed = pipeline_prepare_network(device, folder, described, batch, &loaded, err);
     if (!failed)
-        failed = engine_load(device, path, batch, &options, &loaded, err);
-    if (failed)
-        return failed;
-    failed = check_network(described, loaded, err);
+        failed = engine_commit(loaded, err);
     if (failed) {
         engine_free(&loaded);
         return failed;

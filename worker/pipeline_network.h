@@ -47,8 +47,13 @@ size_t pipeline_network_first(const struct bundle *bundle, enum pipeline_use use
 MUST_CHECK int pipeline_network_path(const char *folder, const struct pipeline_network *network,
                                      char path[2 * LIMIT_PATH_BYTES], struct error *err);
 
-/* Loads a network at `batch` and checks names and shapes of its tensors (E_INVALID names the file, its
- * tensors, and what bundle.yaml says). */
+/* Prepares a network at `batch` (engine_prepare) and checks names and shapes of its tensors (E_INVALID names the file,
+ * its tensors, and what bundle.yaml says). */
+MUST_CHECK int pipeline_prepare_network(struct device *device, const char *folder,
+                                        const struct pipeline_network *described, size_t batch,
+                                        struct engine_network **network, struct error *err);
+
+/* The same, and commits it. */
 MUST_CHECK int pipeline_load(struct device *device, const char *folder,
                              const struct pipeline_network *described, size_t batch,
                              struct engine_network **network, struct error *err);

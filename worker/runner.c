@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "worker/pipeline_fit.h"
+#include "worker/program_keeper.h"
 
 #define PIPELINES_KEPT 2
 #define GPU_SHARE 0.8
@@ -170,28 +171,43 @@ static bool drop_oldest(struct runner *runner)
     return false;
 }
 
-/* Opens it where the device has the memory, at the expense of other pipelines first, and then of
+/* Makes room for a prepared pipeline at the expense of others, and commits it. A failed one is closed. */
+static int commit_fitting(struct runner *runner, struct pipeline **pipeline, struct pipeline_need *need,
+                          struct error *err)
+{
+    pipeline_need(*pipeline, need);
+    while (need->bytes > runner->memory - kept_bytes(runner) && drop_oldest(runner))
+        continue;
+    int failed = pipeline_commit(*pipeline, err);
+    if (failed)
+        pipeline_close(pipeline);
+    return failed;
+}
+
+/* Opens the bundle where the device has the memory, at the expense of other pipelines first, and then of
  * the batch. */
 static int open_fitting(struct runner *runner, const char *folder, struct pipeline_need *need,
                         struct pipeline **pipeline, struct error *err)
 {
-    int failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
-    while (failed == E_MEMORY || failed == E_LIMIT) {
+    size_t batch = runner->batch;
+    for (;;) {
+        int failed = pipeline_fit(runner->device, folder, batch, runner->memory, pipeline, err);
+        if (failed)
+            return failed;
+        batch = pipeline_batch(*pipeline);
+        failed = commit_fitting(runner, pipeline, need, err);
+        if (failed != E_MEMORY && failed != E_LIMIT)
+            return failed;
         if (failed == E_MEMORY && drop_oldest(runner)) {
             log_warning("%s; another bundle's networks are dropped", err->text);
-        } else if (need->batch > 1) {
-            log_warning("%s; trying batches of %zu", err->text, need->batch / 2);
-            failed =
-                pipeline_fit(runner->device, folder, need->batch / 2, runner->memory, need, err);
-            if (failed)
-                return failed;
+        } else if (batch > 1) {
+            batch /= 2;
+            log_warning("%s; trying batches of %zu", err->text, batch);
         } else {
             runner->batch = 1; /* smaller ones need not be tried */
             return failed;
         }
-        failed = pipeline_open(runner->device, folder, need->batch, pipeline, err);
     }
-    return failed;
 }
 
 static int load_pipeline(struct runner *runner, const char *hash, struct kept_pipeline *loaded,
@@ -199,13 +215,8 @@ static int load_pipeline(struct runner *runner, const char *hash, struct kept_pi
 {
     char folder[2 * LIMIT_PATH_BYTES];
     struct pipeline_need need = {0};
-    int failed = bundle_folder(runner, hash, folder, sizeof folder, err);
-    if (failed)
-        return failed;
     int64_t since = clock_now();
-    failed = pipeline_fit(runner->device, folder, runner->batch, runner->memory, &need, err);
-    while (!failed && need.bytes > runner->memory - kept_bytes(runner) && drop_oldest(runner))
-        continue;
+    int failed = bundle_folder(runner, hash, folder, sizeof folder, err);
     if (!failed)
         failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
     if (failed)
@@ -213,7 +224,7 @@ static int load_pipeline(struct runner *runner, const char *hash, struct kept_pi
     loaded->bytes = need.bytes;
     snprintf(loaded->bundle, sizeof loaded->bundle, "%s", hash);
     log_info("bundle %.12s loaded in %.0f ms for batches of %zu, %.1f of %.1f MiB on %s", hash,
-             task_elapsed_ms(&since), need.batch, (double)need.bytes / 0x1p20,
+             task_elapsed_ms(&since), pipeline_batch(loaded->pipeline), (double)need.bytes / 0x1p20,
              (double)runner->memory / 0x1p20, runner->info.name);
     return 0;
 }
@@ -374,4 +385,10 @@ void runner_run(struct runner *runner, struct outcome *outcome)
         failed == E_LOST || failed == E_MEMORY || runner->device_errors > DEVICE_ERRORS_BORNE;
     if (outcome->device_lost || failed == E_DEVICE)
         close_device(runner);
+}
+
+void runner_keep_programs(struct runner *runner)
+{
+    if (runner->device)
+        device_keep_programs(runner->device);
 }

@@ -49,4 +49,8 @@ void runner_run(struct runner *runner, struct outcome *outcome);
 /* Opens a lost device again, sees whether it answers, and takes the full batch again. */
 MUST_CHECK int runner_reopen(struct runner *runner, struct error *err);
 
+/* After a task: the kernels that were compiled for it are kept on disk, beside the work, where the device's options
+ * say so (device.h: cached). */
+void runner_keep_programs(struct runner *runner);
+
 #endif

@@ -174,6 +174,13 @@ RELEASE(cl_command_queue, clReleaseCommandQueue)
 RELEASE(cl_program, clReleaseProgram)
 RELEASE(cl_kernel, clReleaseKernel)
 
+CL_API_ENTRY cl_int CL_API_CALL clRetainProgram(cl_program program)
+{
+    cl_int (*real)(cl_program) = (cl_int(*)(cl_program))behind("clRetainProgram");
+    count_alive(1); /* one more to release */
+    return real(program);
+}
+
 STATUS(clGetPlatformIDs, (cl_uint entries, cl_platform_id *ids, cl_uint *count),
        (entries, ids, count))
 STATUS(clGetPlatformInfo,
@@ -210,10 +217,17 @@ OBJECT(cl_program, clCreateProgramWithSource,
        (cl_context context, cl_uint count, const char **strings, const size_t *lengths,
         cl_int *errcode),
        (context, count, strings, lengths, errcode))
+OBJECT(cl_program, clCreateProgramWithBinary,
+       (cl_context context, cl_uint count, const cl_device_id *devices, const size_t *lengths,
+        const unsigned char **binaries, cl_int *statuses, cl_int *errcode),
+       (context, count, devices, lengths, binaries, statuses, errcode))
 STATUS(clBuildProgram,
        (cl_program program, cl_uint count, const cl_device_id *devices, const char *options,
         void(CL_CALLBACK *notify)(cl_program, void *), void *data),
        (program, count, devices, options, notify, data))
+STATUS(clGetProgramInfo,
+       (cl_program program, cl_program_info name, size_t size, void *value, size_t *used),
+       (program, name, size, value, used))
 STATUS(clGetProgramBuildInfo,
        (cl_program program, cl_device_id device, cl_program_build_info name, size_t size,
         void *value, size_t *used),

@@ -91,33 +91,45 @@ static void the_need_is_known_before(void **state)
     for (size_t batch = 1; batch <= 64; batch *= 8) {
         struct pipeline_need need;
         struct pipeline *pipeline = NULL;
-        assert_ok(pipeline_fit(device, "models/default", batch, UINT64_MAX, &need, &err));
-        assert_int_equal(need.batch, batch);
+        assert_ok(pipeline_fit(device, "models/default", batch, UINT64_MAX, &pipeline, &err));
+        pipeline_need(pipeline, &need);
+        assert_int_equal(pipeline_batch(pipeline), batch);
         assert_int_equal(opencl_faults_bytes(), 0);
-        assert_ok(pipeline_open(device, "models/default", batch, &pipeline, &err));
+        assert_ok(pipeline_commit(pipeline, &err));
         assert_int_equal(opencl_faults_bytes(), need.bytes);
         pipeline_close(&pipeline);
     }
     device_close(&device);
 }
 
+/* The batch, at most 64, that `memory` allows; *need as it is there. */
+static size_t fit(struct device *device, uint64_t memory, struct pipeline_need *need)
+{
+    struct pipeline *pipeline = NULL;
+    assert_ok(pipeline_fit(device, "models/default", 64, memory, &pipeline, &err));
+    size_t batch = pipeline_batch(pipeline);
+    pipeline_need(pipeline, need);
+    pipeline_close(&pipeline);
+    return batch;
+}
+
 static void a_batch_fits_the_memory(void **state)
 {
     (void)state;
     struct device *device = open_device();
-    struct pipeline_need whole, one, half, none = {.batch = 77};
-    assert_ok(pipeline_fit(device, "models/default", 64, UINT64_MAX, &whole, &err));
-    assert_ok(pipeline_fit(device, "models/default", 1, UINT64_MAX, &one, &err));
-    assert_ok(pipeline_fit(device, "models/default", 64, whole.bytes, &half, &err));
-    assert_int_equal(half.batch, 64);
-    assert_ok(pipeline_fit(device, "models/default", 64, whole.bytes - 1, &half, &err));
-    assert_int_equal(half.batch, 32);
+    struct pipeline *pipeline = NULL;
+    struct pipeline_need whole, one, half, again;
+    assert_ok(pipeline_prepare(device, "models/default", 1, &pipeline, &err));
+    pipeline_need(pipeline, &one);
+    pipeline_close(&pipeline);
+    assert_int_equal(fit(device, UINT64_MAX, &whole), 64);
+    assert_int_equal(fit(device, whole.bytes, &again), 64);
+    assert_int_equal(fit(device, whole.bytes - 1, &half), 32);
     assert_true(half.bytes < whole.bytes && half.bytes > one.bytes);
-    assert_ok(pipeline_fit(device, "models/default", 64, one.bytes, &half, &err));
-    assert_int_equal(half.batch, 1);
-    assert_error(pipeline_fit(device, "models/default", 64, one.bytes - 1, &none, &err), E_LIMIT,
+    assert_int_equal(fit(device, one.bytes, &again), 1);
+    assert_error(pipeline_fit(device, "models/default", 64, one.bytes - 1, &pipeline, &err), E_LIMIT,
                  "bundle default needs");
-    assert_int_equal(none.batch, 77);
+    assert_null(pipeline);
     device_close(&device);
 }
 

@@ -49,7 +49,7 @@ static void begin(struct stage *stage, size_t count, const struct opencl_faults 
     assert_ok(socket_bind_router(stage->context, "tcp://127.0.0.1:*", NULL, &stage->router,
                                  stage->endpoint, &err));
     for (size_t i = 0; i < count; i++)
-        stage->devices[i].options = (struct device_options){1, (unsigned)i};
+        stage->devices[i].options = (struct device_options){.threads = 1, .first_thread = (unsigned)i};
     stage->options = (struct worker_options){
         .endpoint = stage->endpoint,
         .name = "w",

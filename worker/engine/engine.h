@@ -39,11 +39,22 @@ struct engine_options {
 struct engine_network; /* opaque; belongs to the device it was compiled for */
 
 /*
- * Reads and compiles the ONNX file at `path` for at most `batch` rows at once. A file that is
+ * Reads the ONNX file at `path` and plans how it runs for at most `batch` rows at once: graph, shapes, fusion,
+ * weights in the kernels' layouts (on the host), memory. Takes nothing on the device: the network can be described
+ * and engine_cost tells what it needs, but it runs only after engine_commit. A file that is
  * malformed is E_PARSE, one with an operator, attribute, type or shape we do not run is
  * E_UNSUPPORTED; the text names the file and the node. Files above LIMIT_ONNX_BYTES are refused.
  * `options` may be NULL.
  */
+MUST_CHECK int engine_prepare(struct device *device, const char *path, size_t batch,
+                              const struct engine_options *options,
+                              struct engine_network **network, struct error *err);
+
+/* Kernels, weights and memory of a prepared network, once. Where it fails (E_MEMORY: the device refuses) the network
+ * is good for nothing but engine_free. */
+MUST_CHECK int engine_commit(struct engine_network *network, struct error *err);
+
+/* Both. */
 MUST_CHECK int engine_load(struct device *device, const char *path, size_t batch,
                            const struct engine_options *options,
                            struct engine_network **network, struct error *err);
@@ -81,11 +92,6 @@ struct engine_cost {
     size_t buffer_bytes;    /* the largest single buffer of these */
 };
 void engine_cost(const struct engine_network *network, struct engine_cost *cost);
-
-/* The cost that engine_load would have, without taking memory on the device; errors as its. */
-MUST_CHECK int engine_estimate(struct device *device, const char *path, size_t batch,
-                               const struct engine_options *options, struct engine_cost *cost,
-                               struct error *err);
 
 /*
  * Finds the fastest blocks and tiles for the network's convolutions at `rows` rows on this device and

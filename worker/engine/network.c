@@ -1,15 +1,18 @@
 /*
  * Networks: loading and checking (run.c runs them, report.c describes them).
  *
- * Compiled for one device and at most `batch` rows. Arena tensors are sub-buffers of one buffer.
+ * Prepared, then committed: for one device and at most `batch` rows. Arena tensors are sub-buffers of one buffer.
  * A network belongs to its device's thread.
  */
 #include "worker/engine/network.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
+#include "common/log.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
@@ -153,11 +156,9 @@ static size_t memory_alignment(const struct device *device)
 
 static int place_tensors(struct engine_network *network, struct error *err)
 {
-    int failed = plan_tensors(&network->lowering, network->batch,
-                              memory_alignment(network->device), &network->arena_bytes, err);
-    if (failed || network->arena_bytes == 0)
-        return failed;
-    failed = device_buffer(network->device, network->arena_bytes, &network->arena, err);
+    if (network->arena_bytes == 0)
+        return 0;
+    int failed = device_buffer(network->device, network->arena_bytes, &network->arena, err);
     for (size_t i = 0; !failed && i < network->lowering.tensor_count; i++) {
         struct tensor *tensor = &network->lowering.tensors[i];
         if (tensor->bytes == 0 || tensor->memory)
@@ -212,19 +213,44 @@ static int lower_network(struct engine_network *network, const struct network_op
     return failed;
 }
 
-static int fill_network(struct engine_network *network, const struct network_options *options,
+/* All that needs nothing of the device but its description. */
+static int plan_network(struct engine_network *network, const struct network_options *options,
                         struct error *err)
 {
     int failed = lower_network(network, options, err);
     if (!failed)
         failed = describe_network(network, err);
-    if (!failed)
-        failed = compile_steps(network, err);
+    return failed ? failed
+                  : plan_tensors(&network->lowering, network->batch, memory_alignment(network->device),
+                                 &network->arena_bytes, err);
+}
+
+static double elapsed_ms(int64_t *since)
+{
+    int64_t now = clock_now();
+    double ms = (double)(now - *since) / 1e6;
+    *since = now;
+    return ms;
+}
+
+int engine_commit(struct engine_network *network, struct error *err)
+{
+    int64_t since = clock_now();
+    double kernels = 0, weights = 0;
+    assert(!network->arena);
+    int failed = compile_steps(network, err);
+    kernels = elapsed_ms(&since);
     if (!failed)
         failed = upload_constants(network, err);
+    weights = elapsed_ms(&since);
     if (!failed)
         failed = place_tensors(network, err);
-    return failed;
+    if (failed)
+        return network->path ? error_prefix(err, failed, "%s", network->path) : failed;
+    log_debug("%s at %zu rows: kernels %.1f ms, weights %.1f ms, memory %.1f ms",
+              network->path ? network->path : "a network", network->batch, kernels, weights,
+              elapsed_ms(&since));
+    return 0;
 }
 
 int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
@@ -232,9 +258,10 @@ int network_read(const char *path, int64_t rows, struct graph **graph, struct er
     return read_graph(path, NULL, 0, rows, true, graph, err);
 }
 
-int network_build(struct device *device, struct graph **graph, size_t batch,
-                  const struct network_options *options, struct engine_network **network,
-                  struct error *err)
+/* Takes the graph, success or not. */
+static int prepare_network(struct device *device, struct graph **graph, size_t batch,
+                           const struct network_options *options, struct engine_network **network,
+                           struct error *err)
 {
     struct engine_network *made = calloc(1, sizeof *made);
     if (!made) {
@@ -245,7 +272,7 @@ int network_build(struct device *device, struct graph **graph, size_t batch,
     made->batch = batch;
     made->graph = *graph;
     *graph = NULL;
-    int failed = fill_network(made, options, err);
+    int failed = plan_network(made, options, err);
     if (failed) {
         engine_free(&made);
         return failed;
@@ -254,20 +281,64 @@ int network_build(struct device *device, struct graph **graph, size_t batch,
     return 0;
 }
 
+int network_build(struct device *device, struct graph **graph, size_t batch,
+                  const struct network_options *options, struct engine_network **network,
+                  struct error *err)
+{
+    struct engine_network *made = NULL;
+    int failed = prepare_network(device, graph, batch, options, &made, err);
+    if (!failed)
+        failed = engine_commit(made, err);
+    if (failed) {
+        engine_free(&made);
+        return failed;
+    }
+    *network = made;
+    return 0;
+}
+
+static int prepare(struct device *device, const char *path, const void *data, size_t size, size_t batch,
+                   const struct network_options *options, struct engine_network **network,
+                   struct error *err)
+{
+    struct graph *graph = NULL;
+    int64_t since = clock_now();
+    if (batch < 1 || batch > 1 << 20)
+        return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
+    int failed = read_graph(path, data, size, (int64_t)batch, !options->unfused, &graph, err);
+    double read = elapsed_ms(&since);
+    if (!failed)
+        failed = prepare_network(device, &graph, batch, options, network, err);
+    if (failed)
+        return error_prefix(err, failed, "%s", path);
+    log_debug("%s at %zu rows: read %.1f ms, planned %.1f ms", path, batch, read, elapsed_ms(&since));
+    (*network)->path = strdup(path); /* for messages: without memory they lack it */
+    return 0;
+}
+
 int network_load(struct device *device, const char *path, const void *data, size_t size,
                  size_t batch, const struct network_options *options,
                  struct engine_network **network, struct error *err)
 {
     static const struct network_options defaults;
-    struct graph *graph = NULL;
-    if (batch < 1 || batch > 1 << 20)
-        return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
-    if (!options)
-        options = &defaults;
-    int failed = read_graph(path, data, size, (int64_t)batch, !options->unfused, &graph, err);
+    struct engine_network *made = NULL;
+    int failed = prepare(device, path, data, size, batch, options ? options : &defaults, &made, err);
     if (!failed)
-        failed = network_build(device, &graph, batch, options, network, err);
-    return failed ? error_prefix(err, failed, "%s", path) : 0;
+        failed = engine_commit(made, err);
+    if (failed) {
+        engine_free(&made);
+        return failed;
+    }
+    *network = made;
+    return 0;
+}
+
+int engine_prepare(struct device *device, const char *path, size_t batch,
+                   const struct engine_options *options, struct engine_network **network,
+                   struct error *err)
+{
+    const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
+    return prepare(device, path, NULL, 0, batch, &chosen, network, err);
 }
 
 int engine_load(struct device *device, const char *path, size_t batch,
@@ -291,6 +362,7 @@ void engine_free(struct engine_network **network)
     graph_free(&freed->graph);
     free(freed->inputs);
     free(freed->outputs);
+    free(freed->path);
     free(freed);
 }
 
@@ -393,29 +465,4 @@ int engine_find_output(const struct engine_network *network, const char *name)
         if (strcmp(network->outputs[i].name, name) == 0)
             return (int)i;
     return -1;
-}
-
-static int plan_network(struct engine_network *network, const char *path,
-                        const struct network_options *options, struct error *err)
-{
-    int failed = network_read(path, (int64_t)network->batch, &network->graph, err);
-    if (!failed)
-        failed = lower_network(network, options, err);
-    return failed ? failed
-                  : plan_tensors(&network->lowering, network->batch,
-                                 memory_alignment(network->device), &network->arena_bytes, err);
-}
-
-int engine_estimate(struct device *device, const char *path, size_t batch,
-                    const struct engine_options *options, struct engine_cost *cost,
-                    struct error *err)
-{
-    const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
-    struct engine_network planned = {.device = device, .batch = batch};
-    int failed = plan_network(&planned, path, &chosen, err);
-    if (!failed)
-        engine_cost(&planned, cost);
-    lowering_free(&planned.lowering);
-    graph_free(&planned.graph);
-    return failed ? error_prefix(err, failed, "%s", path) : 0;
 }

@@ -12,6 +12,7 @@ struct engine_network {
     cl_mem arena;
     size_t arena_bytes;
     struct engine_tensor_info *inputs, *outputs;
+    char *path; /* of the file, for messages; may be NULL */
 };
 
 /* What tests and tools choose beyond engine_load. */
