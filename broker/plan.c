@@ -11,6 +11,7 @@
 #define SAMPLE_TASK 256
 #define LABEL_TASK 512
 #define EVALUATE_TASK 256
+#define PROBE_TASK 1
 #define FIT_TASKS 4 /* a fit is split among so many */
 
 /* A message holds more than its scores. */
@@ -29,6 +30,8 @@ static uint64_t usual_size(const struct spec_stage *stage, uint64_t total)
         return spec_stage_unit(stage);
     case SPEC_EVALUATE:
         return EVALUATE_TASK;
+    case SPEC_PROBE:
+        return PROBE_TASK;
     }
     return 1;
 }
@@ -190,8 +193,12 @@ static bool find_range(const struct plan *plan, uint64_t at, int64_t avoid, stru
 
 int plan_cut(struct plan *plan, int64_t avoid, struct interval *range, struct error *err)
 {
-    struct interval gap;
-    if (!plan_has_work(plan) || !find_range(plan, 0, avoid, &gap))
+    struct interval lowest, gap;
+    if (!plan_has_work(plan) ||
+        !interval_first_gap(&plan->done, &plan->taken, plan->first_free, plan->total, 1, 0, &lowest))
+        return 0;
+    plan->first_free = lowest.start;
+    if (!find_range(plan, lowest.start, avoid, &gap))
         return 0;
     int rc = interval_set_add(&plan->taken, gap.start, gap.end, NULL, err);
     if (rc < 0)
@@ -217,26 +224,19 @@ int plan_take(struct plan *plan, uint64_t start, uint64_t count, struct error *e
 
 /* ---- progress ---- */
 
-/* How many of [start, start + count) a set holds, by taking them out. */
-static int take_out(struct interval_set *set, uint64_t start, uint64_t count, uint64_t *removed,
-                    struct error *err)
-{
-    uint64_t before = interval_set_size(set);
-    int rc = interval_set_remove(set, start, start + count, err);
-    *removed = before - interval_set_size(set);
-    return rc;
-}
-
 /* Of a range that is done by now, in part or as a whole, only the rest is leased still. */
 int plan_return(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
 {
     uint64_t taken = 0;
     if (interval_set_overlaps(&plan->poisoned, start, start + count))
         return 0;
-    int rc = take_out(&plan->taken, start, count, &taken, err);
-    if (rc == 0)
-        plan->leased_count -= taken;
-    return rc;
+    int rc = interval_set_remove(&plan->taken, start, start + count, &taken, err);
+    if (rc < 0)
+        return rc;
+    plan->leased_count -= taken;
+    if (taken > 0 && start < plan->first_free)
+        plan->first_free = start;
+    return 0;
 }
 
 int plan_done(struct plan *plan, uint64_t start, uint64_t count, struct error *err)
@@ -244,9 +244,9 @@ int plan_done(struct plan *plan, uint64_t start, uint64_t count, struct error *e
     uint64_t added = 0, taken = 0, poisoned = 0;
     int rc = interval_set_add(&plan->done, start, start + count, &added, err);
     if (rc == 0)
-        rc = take_out(&plan->taken, start, count, &taken, err);
+        rc = interval_set_remove(&plan->taken, start, start + count, &taken, err);
     if (rc == 0)
-        rc = take_out(&plan->poisoned, start, count, &poisoned, err);
+        rc = interval_set_remove(&plan->poisoned, start, start + count, &poisoned, err);
     if (rc < 0)
         return rc;
     plan->done_count += added;
@@ -278,12 +278,13 @@ int plan_forgive(struct plan *plan, struct error *err)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < plan->poisoned.count; i++)
         rc = interval_set_remove(&plan->taken, plan->poisoned.items[i].start,
-                                 plan->poisoned.items[i].end, err);
+                                 plan->poisoned.items[i].end, NULL, err);
     if (rc < 0)
         return rc;
     interval_set_free(&plan->poisoned);
     plan->poisoned_count = 0;
     plan->suspects_count = 0;
+    plan->first_free = 0;
     return 0;
 }
 

@@ -38,6 +38,7 @@ struct plan {
     struct interval_set done;
     struct interval_set taken; /* leased or poisoned */
     uint64_t done_count, leased_count, poisoned_count;
+    uint64_t first_free; /* nothing below is free; where the search for the next task begins */
     struct interval_set poisoned;
     struct plan_suspect *suspects; /* by start, disjoint */
     size_t suspects_count, suspects_capacity;

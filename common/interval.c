@@ -72,20 +72,30 @@ int interval_set_add(struct interval_set *set, uint64_t start, uint64_t end, uin
     return rc;
 }
 
-int interval_set_remove(struct interval_set *set, uint64_t start, uint64_t end, struct error *err)
+int interval_set_remove(struct interval_set *set, uint64_t start, uint64_t end, uint64_t *removed,
+                        struct error *err)
 {
+    uint64_t gone = 0;
+    if (removed)
+        *removed = 0;
     if (start >= end)
         return 0;
     struct interval left[2];
     size_t pieces = 0, from = find(set, start), to = from;
     for (; to < set->count && set->items[to].start < end; to++) {
         const struct interval *old = &set->items[to];
+        uint64_t low = old->start > start ? old->start : start;
+        uint64_t high = old->end < end ? old->end : end;
+        gone += high > low ? high - low : 0;
         if (old->start < start)
             left[pieces++] = (struct interval){old->start, old->end < start ? old->end : start};
         if (old->end > end)
             left[pieces++] = (struct interval){end, old->end};
     }
-    return splice(set, from, to, left, pieces, err);
+    int rc = splice(set, from, to, left, pieces, err);
+    if (rc == 0 && removed)
+        *removed = gone;
+    return rc;
 }
 
 uint64_t interval_set_size(const struct interval_set *set)

@@ -27,8 +27,9 @@ void interval_set_free(struct interval_set *set); /* a zeroed set is an empty se
  * new. */
 MUST_CHECK int interval_set_add(struct interval_set *set, uint64_t start, uint64_t end,
                                 uint64_t *added, struct error *err);
+/* *removed (may be NULL) says how many there were. */
 MUST_CHECK int interval_set_remove(struct interval_set *set, uint64_t start, uint64_t end,
-                                   struct error *err);
+                                   uint64_t *removed, struct error *err);
 uint64_t interval_set_size(const struct interval_set *set); /* indices in the set */
 bool interval_set_contains(const struct interval_set *set, uint64_t start, uint64_t end);
 bool interval_set_overlaps(const struct interval_set *set, uint64_t start, uint64_t end);

@@ -14,7 +14,8 @@ static const cyaml_strval_t kind_names[SPEC_KINDS] = {{"sample", SPEC_SAMPLE},
                                                       {"label", SPEC_LABEL},
                                                       {"fit", SPEC_FIT},
                                                       {"edit", SPEC_EDIT},
-                                                      {"evaluate", SPEC_EVALUATE}};
+                                                      {"evaluate", SPEC_EVALUATE},
+                                                      {"probe", SPEC_PROBE}};
 static const cyaml_strval_t output_names[] = {{"png", SPEC_PNG}, {"tar", SPEC_TAR}};
 static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
                                                   {"soft", PROJECTION_SOFT},
@@ -324,6 +325,7 @@ static int print_stage(struct buffer *out, const struct spec_stage *stage, struc
     case SPEC_SAMPLE:
         return print_sample(out, stage, err);
     case SPEC_LABEL:
+    case SPEC_PROBE:
         return print_range(out, stage, err);
     case SPEC_FIT:
         return spec_print_fit(out, stage, err);
@@ -373,6 +375,7 @@ uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, boo
     case SPEC_SAMPLE:
     case SPEC_LABEL:
     case SPEC_EVALUATE:
+    case SPEC_PROBE:
         return stage->count;
     case SPEC_FIT:
         return boundaries;
@@ -440,6 +443,7 @@ uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries)
         return 1 + target_count(stage, boundaries) * kinds * distances_of(stage, UINT32_MAX, NULL);
     case SPEC_SAMPLE:
     case SPEC_FIT:
+    case SPEC_PROBE:
         return 0;
     }
     return 0;

@@ -45,8 +45,9 @@ enum spec_kind {
     SPEC_FIT,
     SPEC_EDIT,
     SPEC_EVALUATE,
+    SPEC_PROBE, /* does nothing: what it takes is the farm's own part */
 };
-#define SPEC_KINDS 5
+#define SPEC_KINDS 6
 
 enum spec_output {
     SPEC_PNG, /* a folder of PNG files */
@@ -95,8 +96,8 @@ struct spec_stage {
     enum spec_kind kind;
     char *name;
     char *from;         /* fit: the label stage; edit, evaluate: the fit stage (default: the last before) */
-    uint64_t start;     /* sample, label, edit, evaluate: first sample index */
-    uint64_t count;     /* sample, label, evaluate: how many samples */
+    uint64_t start;     /* sample, label, edit, evaluate, probe: first sample index */
+    uint64_t count;     /* sample, label, evaluate, probe: how many samples */
     uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
     struct needs needs; /* of a worker; its labels are the stage's own */
     enum spec_output output; /* sample */

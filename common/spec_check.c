@@ -19,7 +19,7 @@
 #define DISTANCE_MAX 1e6
 
 #define OF(kind) (1u << (kind))
-#define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE))
+#define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE) | OF(SPEC_PROBE))
 #define EDITED (OF(SPEC_EDIT) | OF(SPEC_EVALUATE))
 
 struct key_use {
@@ -255,6 +255,7 @@ static int complete_kind(const struct spec *spec, uint32_t position, const struc
         stage->output = raw->output ? *raw->output : SPEC_PNG;
         return complete_range(raw, 0, stage, err);
     case SPEC_LABEL:
+    case SPEC_PROBE:
         return complete_range(raw, 0, stage, err);
     case SPEC_FIT:
         return complete_fit(spec, position, raw, stage, err);

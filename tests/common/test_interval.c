@@ -40,17 +40,19 @@ static void follows_an_array_of_flags(void **state)
     for (uint32_t round = 0; round < 3000; round++) {
         uint64_t start = draw(3 * round, SIDE), end = start + draw(3 * round + 1, 20);
         bool add = draw(3 * round + 2, 2);
-        uint64_t added = 0, fresh = 0;
+        uint64_t added = 0, removed = 0, fresh = 0, gone = 0;
         end = end > SIDE ? SIDE : end;
         for (uint64_t i = start; i < end; i++) {
             fresh += add && !flags[i];
+            gone += !add && flags[i];
             flags[i] = add;
         }
         if (add)
             assert_ok(interval_set_add(&set, start, end, &added, &err));
         else
-            assert_ok(interval_set_remove(&set, start, end, &err));
+            assert_ok(interval_set_remove(&set, start, end, &removed, &err));
         assert_int_equal(added, fresh);
+        assert_int_equal(removed, gone);
         check_equal(&set, flags);
     }
     interval_set_free(&set);
