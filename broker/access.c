@@ -80,6 +80,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_HELLO:
     case WIRE_HEARTBEAT:
     case WIRE_RESULT:
+    case WIRE_RESULTS:
     case WIRE_FAILED:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:

@@ -140,6 +140,8 @@ static int handle(struct broker *b, const struct socket_identity *from,
         return peer_heartbeat(b, from, WIRE_BODY(m, heartbeat), err);
     case WIRE_RESULT:
         return peer_result(b, from, WIRE_BODY(m, result), err);
+    case WIRE_RESULTS:
+        return peer_results(b, from, WIRE_BODY(m, results), err);
     case WIRE_FAILED:
         return peer_failed(b, from, WIRE_BODY(m, failed), err);
     case WIRE_GOODBYE:
@@ -241,6 +243,7 @@ static unsigned price(const struct wire_message *m, int rc)
     case WIRE_HELLO:
     case WIRE_HEARTBEAT:
     case WIRE_RESULT:
+    case WIRE_RESULTS:
     case WIRE_FAILED:
     case WIRE_FETCH_SCORES:
     case WIRE_FETCH_DIRECTIONS:
@@ -521,7 +524,6 @@ static void stop(struct broker *b)
 int broker_run(const struct broker_options *options, struct error *err)
 {
     struct broker b = {.options = *options, .signals = -1, .next_expiry = INT64_MAX};
-    b.outbox_end = &b.outbox;
     int rc = start(&b, err);
     if (rc == 0)
         rc = serve(&b, err);

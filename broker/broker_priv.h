@@ -28,7 +28,9 @@ struct reply {
     enum wire_type type;
     uint64_t request;
     uint64_t id;                 /* job, stage, worker or session, by type */
-    struct wire_task task;       /* accepted; scores: start and count; revoke: count 0: all; events: since */
+    struct wire_task task;       /* scores: start and count; revoke: count 0: all; events: since */
+    struct wire_task *tasks;     /* accepted: owned */
+    size_t task_count, task_room;
     size_t first_column, columns; /* scores: of a row, what is sent */
     int code;                    /* refused */
     char *text;                  /* refused: owned; bundle_added: the name, owned */
@@ -55,7 +57,7 @@ struct broker {
     struct transfers *transfers;
     struct database *db;
     struct farm farm;
-    struct reply *outbox, **outbox_end;
+    struct reply *outbox, *outbox_last; /* first and last of the list */
     struct follower *followers; /* see journal.c */
     size_t follower_count;
     uint64_t events_told; /* events_inserted() then */
@@ -80,6 +82,9 @@ int broker_doomed(struct broker *b, int rc, const struct error *err);
 
 /* Leaves a reply; `text` (may be NULL) is copied. Out of memory dooms the broker. */
 void outbox_put(struct broker *b, const struct reply *reply, const char *text);
+/* Leaves `accepted` for a task, in one message with those of the same stage that the peer was left just before. */
+void outbox_accept(struct broker *b, const struct socket_identity *to, uint64_t stage,
+                   const struct wire_task *task);
 void outbox_refuse(struct broker *b, const struct socket_identity *to, uint64_t request, int code,
                    const char *text);
 /* Sends everything; the transaction is committed. */
@@ -146,6 +151,9 @@ MUST_CHECK int peer_goodbye(struct broker *b, const struct socket_identity *from
                             const struct wire_goodbye *goodbye, struct error *err);
 MUST_CHECK int peer_result(struct broker *b, const struct socket_identity *from,
                            const struct wire_result *result, struct error *err);
+/* Several, each judged by itself; E_INVALID where one is none, and then none of them is taken. */
+MUST_CHECK int peer_results(struct broker *b, const struct socket_identity *from,
+                            const struct wire_results *results, struct error *err);
 MUST_CHECK int peer_failed(struct broker *b, const struct socket_identity *from,
                            const struct wire_failed *failed, struct error *err);
 MUST_CHECK int peer_fetch_scores(struct broker *b, const struct socket_identity *from,

@@ -287,7 +287,8 @@ static int set_priority(struct broker *b, struct farm_job *job, int64_t priority
         return broker_doomed(b, rc, err);
     job->priority = (int32_t)priority;
     job->version++;
-    return 0;
+    rc = farm_rank(&b->farm, job, err);
+    return rc < 0 ? broker_doomed(b, rc, err) : 0;
 }
 
 int client_job_order(struct broker *b, const struct socket_identity *from,

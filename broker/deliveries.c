@@ -14,13 +14,6 @@
 #include "common/log.h"
 #include "db/events.h"
 
-static void accept(struct broker *b, const struct socket_identity *to, uint64_t stage,
-                   const struct wire_task *task)
-{
-    outbox_put(b, &(struct reply){.to = *to, .type = WIRE_ACCEPTED, .id = stage, .task = *task},
-               NULL);
-}
-
 /* ---- duplicates ---- */
 
 /* Compares with the committed task of the same range, if there is one. */
@@ -174,29 +167,61 @@ static void deliver(struct broker *b, struct farm_stage *stage, struct farm_work
         lifecycle_advance(b, stage->job);
 }
 
-int peer_result(struct broker *b, const struct socket_identity *from,
-                const struct wire_result *result, struct error *err)
+/* What the table of messages cannot say. */
+static int check_form(const struct wire_result *result, struct error *err)
 {
-    struct farm_worker *worker = farm_find_identity(&b->farm, from);
-    if (!worker)
-        return error_set(err, E_STATE, "result from a worker that is not known: say hello first");
     if (result->task.count != 1 || result->metrics.count != 1)
         return error_set(err, E_INVALID, "result: %zu tasks and %zu metrics, expected one of each",
                          result->task.count, result->metrics.count);
+    return 0;
+}
+
+static int take_result(struct broker *b, struct farm_worker *worker,
+                       const struct socket_identity *from, const struct wire_result *result,
+                       struct error *err)
+{
+    const struct wire_task *task = WIRE_ITEMS(result->task, task);
     struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)result->stage);
-    peer_seen(b, worker);
-    if (!access_held(&b->access, from, result->stage, WIRE_ITEMS(result->task, task))) {
+    if (!access_held(&b->access, from, result->stage, task)) {
         log_warning("worker %s: a result of stage %llu, %llu + %llu, that this key was never lent",
                     worker->name, (unsigned long long)result->stage,
-                    (unsigned long long)WIRE_ITEMS(result->task, task)->start,
-                    (unsigned long long)WIRE_ITEMS(result->task, task)->count);
+                    (unsigned long long)task->start, (unsigned long long)task->count);
         b->refused++;
     } else if (stage)
         deliver(b, stage, worker, result);
     else if (compare(b, worker, result, err) < 0)
         return broker_doomed(b, err->code, err);
-    accept(b, from, result->stage, WIRE_ITEMS(result->task, task));
+    outbox_accept(b, from, result->stage, task);
     return 0;
+}
+
+static int take_results(struct broker *b, const struct socket_identity *from,
+                        const struct wire_result *results, size_t count, struct error *err)
+{
+    struct farm_worker *worker = farm_find_identity(&b->farm, from);
+    int rc = worker ? 0
+                    : error_set(err, E_STATE,
+                                "result from a worker that is not known: say hello first");
+    for (size_t i = 0; rc == 0 && i < count; i++)
+        rc = check_form(&results[i], err);
+    if (rc < 0)
+        return rc;
+    peer_seen(b, worker);
+    for (size_t i = 0; rc == 0 && !b->doomed && i < count; i++)
+        rc = take_result(b, worker, from, &results[i], err);
+    return rc;
+}
+
+int peer_result(struct broker *b, const struct socket_identity *from,
+                const struct wire_result *result, struct error *err)
+{
+    return take_results(b, from, result, 1, err);
+}
+
+int peer_results(struct broker *b, const struct socket_identity *from,
+                 const struct wire_results *results, struct error *err)
+{
+    return take_results(b, from, WIRE_ITEMS(results->results, result), results->results.count, err);
 }
 
 /* ---- failures ---- */
@@ -219,6 +244,6 @@ int peer_failed(struct broker *b, const struct socket_identity *from,
         lifecycle_attempt(
             b, stage, &(struct attempt){*task, worker, failed->code, failed->text, failed->log});
     }
-    accept(b, from, failed->stage, task);
+    outbox_accept(b, from, failed->stage, task);
     return 0;
 }

@@ -123,11 +123,16 @@ int farm_add_job(struct farm *farm, struct farm_job *job, struct error *err)
     farm_take_classes(farm, job);
     job->turn = ++farm->turns;
     farm->interactive += job->interactive;
-    return 0;
+    /* Interactive work has a credit of its own, with workers that were full. */
+    for (struct farm_worker *worker = job->interactive ? farm->identities : NULL; worker;
+         worker = worker->by_identity.next)
+        farm_hungry(worker);
+    return farm_wake(farm, job, err);
 }
 
 void farm_remove_job(struct farm *farm, struct farm_job *job)
 {
+    farm_sleep(farm, job);
     HASH_DELETE(by_id, farm->jobs, job);
     for (uint32_t i = 0; i < job->spec->stages_count; i++)
         HASH_DELETE(by_id, farm->stages, &job->stages[i]);
@@ -195,6 +200,7 @@ double farm_rate_of(const struct farm_rate *rate, int64_t now)
 
 static void free_worker(struct farm_worker *worker)
 {
+    HASH_CLEAR(by_range, worker->ranges);
     while (worker->leases) {
         struct farm_lease *next = worker->leases->next;
         free(worker->leases);
@@ -225,8 +231,12 @@ void farm_free(struct farm *farm)
     struct farm_user *user, *next_user;
     HASH_ITER (by_name, farm->users, user, next_user) {
         HASH_DELETE(by_name, farm->users, user);
+        for (int line = 0; line < FARM_LINES; line++)
+            heap_free(&user->jobs[line]);
         free(user);
     }
+    for (int line = 0; line < FARM_LINES; line++)
+        heap_free(&farm->waiting[line]);
     while (farm->bundles) {
         struct farm_bundle *next = farm->bundles->next;
         free_bundle(farm->bundles);

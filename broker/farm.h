@@ -8,6 +8,7 @@
 #ifndef BROKER_FARM_H
 #define BROKER_FARM_H
 
+#include "broker/heap.h"
 #include "broker/map.h"
 #include "broker/plan.h"
 #include "broker/states.h"
@@ -42,12 +43,21 @@ struct farm_job;
 #define FARM_USER_JOBS LIMIT_OWNER_JOBS /* open jobs of a user, unless somebody says otherwise */
 #define FARM_USER_TASKS ((uint64_t)1 << 40) /* queued tasks */
 
+/* The lines in which jobs wait for their next task. */
+enum farm_line {
+    FARM_BULK,
+    FARM_URGENT, /* interactive jobs, which go first */
+};
+#define FARM_LINES 2
+
 struct farm_user { /* kept as long as the broker lives */
     char name[LIMIT_NAME_BYTES + 1];
     double share;
     uint64_t most_jobs, most_tasks;
     double used;   /* seconds of work by its share, on the farm's clock */
     uint64_t turn; /* of its last task */
+    struct heap jobs[FARM_LINES];          /* that may have work */
+    struct heap_place place, urgent_place; /* in the farm's lines, where it has such */
     UT_hash_handle by_name;
 };
 
@@ -105,7 +115,9 @@ struct farm_job {
     int64_t after;       /* a job, 0: none */
     enum farm_after after_state;
     uint64_t turn;   /* of its last task */
-    uint64_t passed; /* the round in which it had nothing for the worker */
+    struct heap_place place; /* among its user's jobs that may have work */
+    int line;                /* in which it stands there */
+    struct farm_job *passed; /* while a task is cut: the next that had none for the worker */
     UT_hash_handle by_id;
 };
 
@@ -119,11 +131,13 @@ struct farm_worker;
 
 struct farm_lease {
     struct farm_stage *stage;
-    uint64_t start, count, epoch;
+    uint64_t start; /* with the stage the key of the worker's map */
+    uint64_t count, epoch;
     int64_t leased_ms; /* wall clock; 0: adopted */
     bool fresh;        /* not sent yet */
     bool urgent;       /* of an interactive job: does not count against the credit for others */
-    struct farm_lease *next; /* of the same worker */
+    struct farm_lease *next, *before; /* of the same worker */
+    UT_hash_handle by_range;
 };
 
 struct farm_worker {
@@ -136,7 +150,11 @@ struct farm_worker {
     struct socket_identity identity; /* size 0: not connected; its user is the last that was */
     uint32_t credit, held;
     uint32_t urgent; /* of the held, beside the others: they have a credit of their own */
-    struct farm_lease *leases;
+    struct farm_lease *leases; /* newest first */
+    struct farm_lease *ranges; /* the same as a map by stage and start */
+    struct farm *farm;
+    struct farm_worker *hungry_next, *hungry_before; /* both NULL: it is not in the farm's ring */
+    struct farm_worker *served; /* while tasks are handed out: the next that got some */
     int64_t last_seen;    /* clock_now() */
     int64_t last_seen_ms; /* wall clock */
     uint64_t tasks_done, tasks_failed;
@@ -156,11 +174,15 @@ struct farm {
     struct farm_stage *stages;      /* map by id */
     struct farm_user *users;        /* map by name */
     double clock;                   /* of fair shares: where the task leased last began */
-    uint64_t turns, rounds;         /* counted up */
+    uint64_t turns;                 /* counted up */
+    struct heap waiting[FARM_LINES]; /* users with jobs that may have work */
     size_t interactive;             /* open jobs that are */
     struct farm_class classes[FARM_CLASSES];
     struct farm_worker *sessions;   /* map by session: every worker known */
     struct farm_worker *identities; /* map by identity: connected workers */
+    struct farm_worker *hungry;     /* ring of those that may want tasks; its first */
+    size_t hungry_count;
+    bool passed_over;               /* some with credit were taken out, as no work was for them */
     uint64_t epoch;                 /* of the last lease */
 };
 
@@ -224,8 +246,14 @@ uint64_t farm_job_tasks(const struct farm_job *job);                            
 double farm_seconds(const struct farm_stage *stage, uint64_t count);
 /* Notes what a task took. */
 void farm_took(struct farm_stage *stage, uint64_t count, double seconds);
-/* The classes of which a job has a task to lease, a bit each. */
-uint64_t farm_work(const struct farm *farm);
+/* A job in the farm may have work again: it was added, a stage began, a range came back, it was resumed. */
+MUST_CHECK int farm_wake(struct farm *farm, struct farm_job *job, struct error *err);
+/* What a job is ordered by (priority, deadline, interactive) has changed. */
+MUST_CHECK int farm_rank(struct farm *farm, struct farm_job *job, struct error *err);
+/* It leaves the farm. */
+void farm_sleep(struct farm *farm, struct farm_job *job);
+/* Whether any job has a task to lease, to whomever. */
+bool farm_has_work(struct farm *farm);
 /* Cuts the next task for a worker: 1, or 0 where no job has work for it. What failed last on it is
  * left to others, if there are any. */
 MUST_CHECK int farm_cut(struct farm *farm, const struct farm_worker *worker, bool only_interactive,
@@ -245,6 +273,14 @@ bool farm_matches(const struct farm_worker *worker, const struct farm_stage *sta
 
 /* Whether a worker has credit left, for bulk or for interactive work. */
 bool farm_wants(const struct farm *farm, const struct farm_worker *worker);
+/* It may want tasks (again): it is connected, got credit, a lease ended, it is usable again. Puts it last in
+ * the ring, where it stays until farm_sated. */
+void farm_hungry(struct farm_worker *worker);
+void farm_sated(struct farm_worker *worker); /* takes it out; fine where it is not in it */
+/* It would take tasks, but there are none for it: it is out of the ring until farm_stir. */
+void farm_pass_over(struct farm_worker *worker);
+/* There may be work for those who were passed over: new work, or workers that it was left to are gone. */
+void farm_stir(struct farm *farm);
 /* Cuts a task for a worker that has credit left: 1 and *lease, or 0 where no job has work for it.
  */
 MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,

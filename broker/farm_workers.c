@@ -1,4 +1,7 @@
-/* Workers and their leases in memory. A lease stands in the list of exactly one worker. */
+/* Workers and their leases in memory. A lease stands in the list and in the map of exactly one worker. The
+ * ring of hungry workers holds every usable one with credit left, and perhaps others: who is found to want
+ * nothing is taken out. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +12,7 @@
 static void forget_worker(struct farm *farm, struct farm_worker *worker)
 {
     farm_connect(farm, worker, NULL);
+    farm_sated(worker);
     HASH_DELETE(by_session, farm->sessions, worker);
     free(worker->name);
     free(worker->host);
@@ -47,6 +51,7 @@ int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **wo
         if (!found)
             return error_set(err, E_MEMORY, "no memory for a worker");
         found->session = session;
+        found->farm = farm;
         found->state = FARM_LOST;
         farm_classify(farm, found);
         HASH_ADD(by_session, farm->sessions, session, sizeof found->session, found);
@@ -118,9 +123,58 @@ void farm_connect(struct farm *farm, struct farm_worker *worker,
     worker->identity = *identity;
     HASH_ADD_KEYPTR(by_identity, farm->identities, worker->identity.bytes, worker->identity.size,
                     worker);
+    farm_hungry(worker);
+}
+
+/* ---- who wants tasks ---- */
+
+void farm_hungry(struct farm_worker *worker)
+{
+    struct farm *farm = worker->farm;
+    if (worker->hungry_next)
+        return;
+    struct farm_worker *first = farm->hungry ? farm->hungry : worker;
+    struct farm_worker *last = farm->hungry ? first->hungry_before : worker;
+    farm->hungry = first;
+    worker->hungry_next = first;
+    worker->hungry_before = last;
+    first->hungry_before = last->hungry_next = worker;
+    farm->hungry_count++;
+}
+
+void farm_sated(struct farm_worker *worker)
+{
+    struct farm *farm = worker->farm;
+    if (!worker->hungry_next)
+        return;
+    worker->hungry_next->hungry_before = worker->hungry_before;
+    worker->hungry_before->hungry_next = worker->hungry_next;
+    if (farm->hungry == worker)
+        farm->hungry = --farm->hungry_count ? worker->hungry_next : NULL;
+    else
+        farm->hungry_count--;
+    worker->hungry_next = worker->hungry_before = NULL;
+}
+
+void farm_pass_over(struct farm_worker *worker)
+{
+    farm_sated(worker);
+    worker->farm->passed_over = true;
+}
+
+void farm_stir(struct farm *farm)
+{
+    if (!farm->passed_over)
+        return;
+    farm->passed_over = false;
+    for (struct farm_worker *worker = farm->identities; worker; worker = worker->by_identity.next)
+        farm_hungry(worker);
 }
 
 /* ---- leases ---- */
+
+/* A range's key is its stage's address and its start, which stand side by side in a lease. */
+#define RANGE_KEY (offsetof(struct farm_lease, start) + sizeof(uint64_t) - offsetof(struct farm_lease, stage))
 
 bool farm_is_usable(const struct farm_worker *worker)
 {
@@ -155,8 +209,12 @@ static struct farm_lease *add_lease(struct farm_worker *worker, const struct far
         return NULL;
     }
     *made = *lease;
+    made->before = NULL;
     made->next = worker->leases;
+    if (made->next)
+        made->next->before = made;
     worker->leases = made;
+    HASH_ADD(by_range, worker->ranges, stage, RANGE_KEY, made);
     worker->held++;
     worker->urgent += made->urgent;
     return made;
@@ -211,28 +269,32 @@ int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage 
 struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
                                    uint64_t start, uint64_t count)
 {
-    for (struct farm_lease *lease = worker->leases; lease; lease = lease->next)
-        if (lease->stage == stage && lease->start == start && lease->count == count)
-            return lease;
-    return NULL;
+    struct farm_lease key = {.stage = (struct farm_stage *)stage, .start = start}, *found = NULL;
+    HASH_FIND(by_range, worker->ranges, &key.stage, RANGE_KEY, found);
+    return found && found->count == count ? found : NULL;
 }
 
 static void unlink_lease(struct farm_worker *worker, struct farm_lease *lease)
 {
-    struct farm_lease **at = &worker->leases;
-    while (*at != lease)
-        at = &(*at)->next;
-    *at = lease->next;
+    *(lease->before ? &lease->before->next : &worker->leases) = lease->next;
+    if (lease->next)
+        lease->next->before = lease->before;
+    HASH_DELETE(by_range, worker->ranges, lease);
     worker->held--;
     worker->urgent -= lease->urgent;
     free(lease);
+    farm_hungry(worker);
 }
 
 int farm_release(struct farm_worker *worker, struct farm_lease *lease, struct error *err)
 {
+    struct farm_job *job = lease->stage->job;
+    const struct plan *plan = &lease->stage->plan;
+    uint64_t leased = plan->leased_count;
     int rc = plan_return(&lease->stage->plan, lease->start, lease->count, err);
+    bool returned = plan->leased_count < leased;
     unlink_lease(worker, lease);
-    return rc;
+    return rc < 0 || !returned ? rc : farm_wake(worker->farm, job, err);
 }
 
 bool farm_drop_leases(struct farm_worker *worker, const struct farm_stage *stage)

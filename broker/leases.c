@@ -1,6 +1,7 @@
 /*
- * Handing out tasks: one after the other round the workers that have credit, so that the last tasks
- * of a stage are spread; then one message a worker and stage. Leases are not written: they die with
+ * Handing out tasks: one after the other round the workers that want some, so that the last tasks of a
+ * stage are spread; then one message a worker and stage. Who has no credit left, and workers when there is
+ * nothing to do, cost nothing. Leases are not written: they die with
  * the broker, and a restarted one leases again.
  */
 #include <stdlib.h>
@@ -9,34 +10,42 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-#define LEASE_MOST 64 /* tasks in a message, see messages.def */
-
-/* Cuts at most one task for every worker; false where nothing more can be cut. */
-static bool lease_round(struct broker *b, uint64_t *newest)
+/* Cuts a task for the first in the ring of those that want some, which goes last then: 1, 0 where there was
+ * none for it and it goes out of the ring, or an error. */
+static int lease_one(struct farm *farm, struct farm_worker **served, struct error *err)
 {
-    uint64_t work = farm_work(&b->farm);
-    struct error err;
-    struct farm_worker *worker, *next;
-    bool any = false;
-    HASH_ITER (by_identity, b->farm.identities, worker, next) {
-        struct farm_lease *lease;
-        if (!(worker->classes & work) || !farm_wants(&b->farm, worker))
-            continue;
-        int rc = farm_lease(&b->farm, worker, clock_wall_ms(), &lease, &err);
-        if (rc < 0)
-            broker_doomed(b, rc, &err);
-        if (rc < 0)
-            return false;
-        if (rc == 0)
-            work = farm_work(&b->farm); /* another may have credit for what this one has not */
-        if (rc == 0)
-            continue;
-        lease->fresh = true;
-        lease->stage->job->version++;
-        ++*newest;
-        any = true;
+    struct farm_worker *worker = farm->hungry;
+    struct farm_lease *lease;
+    farm_sated(worker);
+    if (!worker->identity.size || !farm_wants(farm, worker))
+        return 0;
+    int rc = farm_lease(farm, worker, clock_wall_ms(), &lease, err);
+    if (rc == 0)
+        farm_pass_over(worker);
+    if (rc <= 0)
+        return rc;
+    farm_hungry(worker);
+    if (!worker->leases->next || !worker->leases->next->fresh) { /* its first of this round */
+        worker->served = *served;
+        *served = worker;
     }
-    return any;
+    lease->fresh = true;
+    lease->stage->job->version++;
+    return 1;
+}
+
+/* Tasks go round those that want some, until none are left or nobody takes them; returns the workers that
+ * got some. */
+static struct farm_worker *lease_all(struct broker *b)
+{
+    struct error err;
+    struct farm_worker *served = NULL;
+    int rc = 0;
+    while (rc >= 0 && b->farm.hungry && farm_has_work(&b->farm))
+        rc = lease_one(&b->farm, &served, &err);
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+    return served;
 }
 
 static struct wire_task lent(const struct broker *b, const struct farm_worker *worker,
@@ -65,18 +74,19 @@ static int send_lease(struct broker *b, const struct farm_worker *worker,
     return socket_send(b->socket, &worker->identity, WIRE_LEASE, &body, err);
 }
 
-/* Sends the fresh leases of the stage of `first`, oldest first. All fit, as credit is at most
- * LEASE_MOST. */
+/* Sends the fresh leases of the stage of `first`, which stand before `end`, oldest first. All fit, as bulk and
+ * urgent ones are of different stages. */
 static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_lease *first,
-                      struct error *err)
+                      const struct farm_lease *end, struct error *err)
 {
-    struct wire_task tasks[LEASE_MOST];
-    size_t at = LEASE_MOST; /* bulk and urgent ones are of different stages */
-    for (struct farm_lease *lease = first; lease && at > 0; lease = lease->next)
+    struct wire_task tasks[LIMIT_BATCH];
+    size_t at = LIMIT_BATCH;
+    _Static_assert(LIMIT_CREDIT <= LIMIT_BATCH, "a worker's tasks of a stage fit into one message");
+    for (struct farm_lease *lease = first; lease != end && at > 0; lease = lease->next)
         if (lease->fresh && lease->stage == first->stage)
             tasks[--at] = lent(b, worker, lease);
-    int rc = send_lease(b, worker, first->stage, tasks + at, LEASE_MOST - at, err);
-    for (struct farm_lease *lease = first; rc == 0 && lease; lease = lease->next)
+    int rc = send_lease(b, worker, first->stage, tasks + at, LIMIT_BATCH - at, err);
+    for (struct farm_lease *lease = first; rc == 0 && lease != end; lease = lease->next)
         if (lease->stage == first->stage)
             lease->fresh = false;
     return rc;
@@ -96,13 +106,17 @@ static void take_back(struct broker *b, struct farm_worker *worker)
     }
 }
 
+/* Those that are fresh are the newest, and stand first. */
 static void send_fresh(struct broker *b, struct farm_worker *worker)
 {
     struct error err;
-    for (struct farm_lease *lease = worker->leases; lease; lease = lease->next) {
+    struct farm_lease *end = worker->leases;
+    while (end && end->fresh)
+        end = end->next;
+    for (struct farm_lease *lease = worker->leases; lease != end; lease = lease->next) {
         if (!lease->fresh)
             continue;
-        if (send_stage(b, worker, lease, &err) < 0) {
+        if (send_stage(b, worker, lease, end, &err) < 0) {
             log_warning("worker %s: %s", worker->name, err.text);
             take_back(b, worker);
             return;
@@ -112,15 +126,9 @@ static void send_fresh(struct broker *b, struct farm_worker *worker)
 
 void peer_lease_all(struct broker *b)
 {
-    struct farm_worker *worker, *next;
-    uint64_t leased = 0;
     if (b->expected && clock_now() < b->expected_until)
         return; /* who is to come may hold some of it */
     b->expected = 0;
-    while (!b->doomed && lease_round(b, &leased))
-        ;
-    if (!leased)
-        return;
-    HASH_ITER (by_identity, b->farm.identities, worker, next)
+    for (struct farm_worker *worker = lease_all(b); worker && !b->doomed; worker = worker->served)
         send_fresh(b, worker);
 }

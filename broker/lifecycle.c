@@ -30,7 +30,8 @@ static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_s
     stage->job->version++;
     log_info("job %lld stage %s: %s%s%s", (long long)change.job, stage->spec->name,
              states_stage_event_name(event), text ? ": " : "", text ? text : "");
-    return states_stage_apply(b->db, &change, &stage->state, err);
+    int rc = states_stage_apply(b->db, &change, &stage->state, err);
+    return rc < 0 ? rc : farm_wake(&b->farm, stage->job, err);
 }
 
 /* The stage runs no more: its leases end here and at the workers. */
@@ -274,6 +275,8 @@ int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_even
     int rc = broker_write(b, err);
     if (rc == 0)
         rc = states_job_apply(b->db, job->id, &job->state, event, b->actor, clock_wall_ms(), err);
+    if (rc == 0)
+        rc = farm_wake(&b->farm, job, err);
     for (uint32_t i = 0; rc == 0 && event == STATES_JOB_PAUSE && i < job->spec->stages_count; i++)
         rc = recall(b, &job->stages[i], err);
     job->version++;
@@ -401,6 +404,10 @@ bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed)
     if (failed && farm_add_job(&b->farm, job, &err) < 0) {
         broker_doomed(b, err.code, &err);
         farm_free_job(&job);
+        return true;
+    }
+    if (any && farm_wake(&b->farm, job, &err) < 0) {
+        broker_doomed(b, err.code, &err);
         return true;
     }
     if (any) {

@@ -6,24 +6,70 @@
 #include "common/text.h"
 #include "common/log.h"
 
-void outbox_put(struct broker *b, const struct reply *reply, const char *text)
+static void append(struct broker *b, struct reply *reply)
+{
+    reply->next = NULL;
+    *(b->outbox_last ? &b->outbox_last->next : &b->outbox) = reply;
+    b->outbox_last = reply;
+}
+
+static void no_memory(struct broker *b)
 {
     struct error err;
+    broker_doomed(b, error_set(&err, E_MEMORY, "no memory for a reply"), &err);
+}
+
+static void free_reply(struct reply *reply)
+{
+    free(reply->tasks);
+    free(reply->text);
+    free(reply);
+}
+
+void outbox_put(struct broker *b, const struct reply *reply, const char *text)
+{
     struct reply *copy = malloc(sizeof *copy);
     char *own = text ? strndup(text, LIMIT_TEXT_BYTES) : NULL;
     if (!copy || (text && !own)) {
         free(copy);
         free(own);
-        broker_doomed(b, error_set(&err, E_MEMORY, "no memory for a reply"), &err);
+        no_memory(b);
         return;
     }
     if (own)
         text_scrub(own);
     *copy = *reply;
-    copy->next = NULL;
     copy->text = own;
-    *b->outbox_end = copy;
-    b->outbox_end = &copy->next;
+    append(b, copy);
+}
+
+/* Whether one more task goes into the reply that was left last. */
+static bool takes(const struct reply *last, const struct socket_identity *to, uint64_t stage)
+{
+    return last && last->type == WIRE_ACCEPTED && last->id == stage &&
+           last->task_count < LIMIT_BATCH && last->to.size == to->size &&
+           memcmp(last->to.bytes, to->bytes, to->size) == 0;
+}
+
+void outbox_accept(struct broker *b, const struct socket_identity *to, uint64_t stage,
+                   const struct wire_task *task)
+{
+    if (!takes(b->outbox_last, to, stage))
+        outbox_put(b, &(struct reply){.to = *to, .type = WIRE_ACCEPTED, .id = stage}, NULL);
+    struct reply *last = b->outbox_last;
+    if (b->doomed)
+        return;
+    if (last->task_count == last->task_room) {
+        size_t room = last->task_room ? 4 * last->task_room : 1;
+        struct wire_task *grown = realloc(last->tasks, room * sizeof *grown);
+        if (!grown) {
+            no_memory(b);
+            return;
+        }
+        last->tasks = grown;
+        last->task_room = room;
+    }
+    last->tasks[last->task_count++] = *task;
 }
 
 void outbox_refuse(struct broker *b, const struct socket_identity *to, uint64_t request, int code,
@@ -57,7 +103,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
     case WIRE_HEARTBEAT:
         return send(b, r, &(struct wire_heartbeat){r->id}, err);
     case WIRE_ACCEPTED:
-        return send(b, r, &(struct wire_accepted){r->id, WIRE_LIST(&r->task, 1)}, err);
+        return send(b, r, &(struct wire_accepted){r->id, WIRE_LIST(r->tasks, r->task_count)},
+                    err);
     case WIRE_REVOKE:
         return send(b, r, &(struct wire_revoke){r->id, WIRE_LIST(&r->task, r->task.count ? 1 : 0)},
                     err);
@@ -123,7 +170,7 @@ static struct reply *take(struct broker *b)
     if (first) {
         b->outbox = first->next;
         if (!b->outbox)
-            b->outbox_end = &b->outbox;
+            b->outbox_last = NULL;
     }
     return first;
 }
@@ -133,8 +180,7 @@ void outbox_flush(struct broker *b)
     struct reply *reply;
     while ((reply = take(b)) != NULL) {
         send_or_refuse(b, reply);
-        free(reply->text);
-        free(reply);
+        free_reply(reply);
     }
 }
 
@@ -142,7 +188,6 @@ void outbox_free(struct broker *b)
 {
     struct reply *reply;
     while ((reply = take(b)) != NULL) {
-        free(reply->text);
-        free(reply);
+        free_reply(reply);
     }
 }

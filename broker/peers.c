@@ -65,8 +65,10 @@ static bool see(struct broker *b, struct farm_worker *worker)
     due = worker->last_seen + b->options.silence_ms * CLOCK_MILLISECOND;
     if (due < b->next_expiry)
         b->next_expiry = due;
-    if (found)
+    if (found) {
         write_seen(b, worker);
+        farm_hungry(worker);
+    }
     return found;
 }
 
@@ -129,6 +131,8 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
         b->expected -= b->expected > 0;
     }
     worker->credit = (uint32_t)hello->credit;
+    farm_hungry(worker);
+    farm_stir(&b->farm); /* what was left to it, if it wants nothing now */
     see(b, worker);
     if (news)
         note_hello(b, worker);
@@ -164,6 +168,7 @@ static int part(struct broker *b, struct farm_worker *worker, const char *event,
     }
     transfers_drop_session(b, worker->session);
     farm_connect(&b->farm, worker, NULL);
+    farm_stir(&b->farm);
     worker->state = FARM_GONE;
     worker->draining = false;
     write_seen(b, worker);
@@ -212,6 +217,7 @@ static void lose(struct broker *b, struct farm_worker *worker)
     log_warning("%s, its %u tasks go back", text, worker->held);
     worker->state = FARM_LOST;
     transfers_drop_session(b, worker->session);
+    farm_stir(&b->farm); /* what was left to it */
     write_seen(b, worker);
     note(b, worker, "worker_lost", text);
     while (worker->leases && !b->doomed) {

@@ -4,14 +4,36 @@
  * task is expected to take as its length, so a user who was away gains nothing by it and loses
  * nothing. Within a user: priority, then the earlier deadline, then turns.
  *
- * Looks at every open job for every task; there are at most LIMIT_OPEN_JOBS, and few with work.
+ * Heaps say who is next: of the users that may have work by what they have had, and of each user's jobs
+ * that may have work; one of each for interactive jobs and one for the others. What gets work is put in at
+ * once (farm_wake), what has none left is found out and taken out when it comes first. So a task costs the
+ * logarithm of the jobs that wait, whatever else is open.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/farm.h"
 
 #define SECONDS_WEIGHT 0.25 /* of the newest task in a stage's mean */
+
+/* ---- orders ---- */
+
+static bool user_comes_first(const void *left, const void *right)
+{
+    const struct farm_user *a = left, *b = right;
+    return a->used < b->used || (a->used <= b->used && a->turn < b->turn);
+}
+
+static bool job_comes_first(const void *left, const void *right)
+{
+    const struct farm_job *a = left, *b = right;
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    if (a->deadline_ms != b->deadline_ms)
+        return b->deadline_ms == 0 || (a->deadline_ms != 0 && a->deadline_ms < b->deadline_ms);
+    return a->turn < b->turn;
+}
 
 /* ---- users ---- */
 
@@ -28,6 +50,8 @@ int farm_user(struct farm *farm, const char *name, struct farm_user **user, stru
         found->most_jobs = FARM_USER_JOBS;
         found->most_tasks = FARM_USER_TASKS;
         found->turn = ++farm->turns;
+        for (int line = 0; line < FARM_LINES; line++)
+            heap_init(&found->jobs[line], offsetof(struct farm_job, place), job_comes_first);
         HASH_ADD(by_name, farm->users, name, strlen(found->name), found);
     }
     *user = found;
@@ -80,69 +104,112 @@ void farm_took(struct farm_stage *stage, uint64_t count, double seconds)
             stage->seconds > 0 ? stage->seconds + SECONDS_WEIGHT * (each - stage->seconds) : each;
 }
 
-static double start_of(const struct farm *farm, const struct farm_user *user)
-{
-    return user->used > farm->clock ? user->used : farm->clock;
-}
-
-static void charge(struct farm *farm, struct farm_job *job, double seconds)
-{
-    farm->clock = start_of(farm, job->user);
-    job->user->used = farm->clock + seconds / job->user->share;
-    job->turn = job->user->turn = ++farm->turns;
-}
-
-/* ---- whose turn it is ---- */
+/* ---- who waits ---- */
 
 static bool stage_has_work(const struct farm_stage *stage)
 {
     return stage->state == STATES_STAGE_RUNNING && plan_has_work(&stage->plan);
 }
 
-uint64_t farm_work(const struct farm *farm)
+static bool has_work(const struct farm_job *job)
 {
-    uint64_t classes = 0;
-    for (const struct farm_job *job = farm->jobs; job; job = job->by_id.next)
-        for (uint32_t i = 0; job->state == STATES_JOB_RUNNING && i < job->spec->stages_count; i++)
-            if (stage_has_work(&job->stages[i]))
-                classes |= (uint64_t)1 << job->stages[i].class;
-    return classes;
-}
-
-static bool has_work(const struct farm_job *job, const struct farm_worker *worker)
-{
-    for (uint32_t i = 0; i < job->spec->stages_count; i++)
-        if (stage_has_work(&job->stages[i]) && farm_matches(worker, &job->stages[i]))
+    for (uint32_t i = 0; job->state == STATES_JOB_RUNNING && i < job->spec->stages_count; i++)
+        if (stage_has_work(&job->stages[i]))
             return true;
     return false;
 }
 
-static bool comes_before(const struct farm *farm, const struct farm_job *a,
-                         const struct farm_job *b)
+static struct heap *waiting(struct farm *farm, int line)
 {
-    if (a->interactive != b->interactive)
-        return a->interactive;
-    if (a->user != b->user) {
-        double left = start_of(farm, a->user), right = start_of(farm, b->user);
-        return left < right || (left <= right && a->user->turn < b->user->turn);
-    }
-    if (a->priority != b->priority)
-        return a->priority > b->priority;
-    if (a->deadline_ms != b->deadline_ms)
-        return b->deadline_ms == 0 || (a->deadline_ms != 0 && a->deadline_ms < b->deadline_ms);
-    return a->turn < b->turn;
+    struct heap *heap = &farm->waiting[line];
+    if (!heap->before)
+        heap_init(heap, line == FARM_URGENT ? offsetof(struct farm_user, urgent_place)
+                                             : offsetof(struct farm_user, place),
+                  user_comes_first);
+    return heap;
 }
 
-static struct farm_job *next_job(const struct farm *farm, const struct farm_worker *worker,
-                                 bool only_interactive)
+static bool is_waiting(const struct farm_user *user)
 {
-    struct farm_job *best = NULL;
-    for (struct farm_job *job = farm->jobs; job; job = job->by_id.next)
-        if (job->passed != farm->rounds && job->state == STATES_JOB_RUNNING &&
-            (job->interactive || !only_interactive) && (!best || comes_before(farm, job, best)) &&
-            has_work(job, worker))
-            best = job;
-    return best;
+    return user->place.number || user->urgent_place.number;
+}
+
+/* Puts a job in line. Its user begins where the farm's clock is if it had nothing to do. */
+static int enqueue(struct farm *farm, struct farm_job *job, struct error *err)
+{
+    struct farm_user *user = job->user;
+    int line = job->interactive;
+    int rc = heap_add(&user->jobs[line], job, err);
+    job->line = line;
+    if (rc < 0 || user->jobs[line].count > 1)
+        return rc;
+    if (!is_waiting(user) && user->used < farm->clock)
+        user->used = farm->clock;
+    return heap_add(waiting(farm, line), user, err);
+}
+
+void farm_sleep(struct farm *farm, struct farm_job *job)
+{
+    struct heap *jobs = &job->user->jobs[job->line];
+    if (!job->place.number)
+        return;
+    heap_remove(jobs, job);
+    if (jobs->count == 0)
+        heap_remove(waiting(farm, job->line), job->user);
+}
+
+int farm_wake(struct farm *farm, struct farm_job *job, struct error *err)
+{
+    if (!job->user || !has_work(job)) /* not in the farm yet, or nothing to do */
+        return 0;
+    farm_stir(farm);
+    return job->place.number ? 0 : enqueue(farm, job, err);
+}
+
+int farm_rank(struct farm *farm, struct farm_job *job, struct error *err)
+{
+    farm_sleep(farm, job);
+    return farm_wake(farm, job, err);
+}
+
+/* Notes that a job got a task: its user has had more, and it has had its turn. */
+static void charge(struct farm *farm, struct farm_job *job, double seconds)
+{
+    struct farm_user *user = job->user;
+    if (farm->clock < user->used)
+        farm->clock = user->used;
+    user->used += seconds / user->share;
+    job->turn = user->turn = ++farm->turns;
+    heap_moved(&user->jobs[job->line], job);
+    for (int line = 0; line < FARM_LINES; line++)
+        if (user->jobs[line].count > 0)
+            heap_moved(waiting(farm, line), user);
+}
+
+/* ---- whose turn it is ---- */
+
+/* The first in line that has work; who has none leaves the line. */
+static struct farm_job *next_of(struct farm *farm, int line)
+{
+    struct farm_user *user;
+    while ((user = heap_first(waiting(farm, line)))) {
+        struct farm_job *job = heap_first(&user->jobs[line]);
+        if (has_work(job))
+            return job;
+        farm_sleep(farm, job);
+    }
+    return NULL;
+}
+
+static struct farm_job *next_job(struct farm *farm, bool only_interactive)
+{
+    struct farm_job *job = next_of(farm, FARM_URGENT);
+    return job || only_interactive ? job : next_of(farm, FARM_BULK);
+}
+
+bool farm_has_work(struct farm *farm)
+{
+    return next_job(farm, false) != NULL;
 }
 
 /* Where the stage has failed tasks: who is to leave those that failed last on the worker to others;
@@ -167,20 +234,32 @@ static int cut_job(const struct farm *farm, struct farm_job *job, const struct f
     return 0;
 }
 
+/* Puts those back in line that had nothing for the worker, though they have work. */
+static int put_back(struct farm *farm, struct farm_job *passed, struct error *err)
+{
+    int rc = 0;
+    for (; passed; passed = passed->passed) {
+        int failed = enqueue(farm, passed, err);
+        rc = rc ? rc : failed;
+    }
+    return rc;
+}
+
 int farm_cut(struct farm *farm, const struct farm_worker *worker, bool only_interactive,
              struct farm_stage **stage, struct interval *range, struct error *err)
 {
-    struct farm_job *job;
-    farm->rounds++;
-    if (only_interactive && farm->interactive == 0)
-        return 0;
-    while ((job = next_job(farm, worker, only_interactive))) {
-        int rc = cut_job(farm, job, worker, stage, range, err);
+    struct farm_job *job, *passed = NULL;
+    int rc = 0;
+    while (rc == 0 && (job = next_job(farm, only_interactive))) {
+        rc = cut_job(farm, job, worker, stage, range, err);
         if (rc > 0)
             charge(farm, job, farm_seconds(*stage, range->end - range->start));
         if (rc != 0)
-            return rc;
-        job->passed = farm->rounds; /* not for this worker */
+            break;
+        farm_sleep(farm, job);
+        job->passed = passed;
+        passed = job;
     }
-    return 0;
+    int failed = put_back(farm, passed, err);
+    return failed < 0 ? failed : rc;
 }

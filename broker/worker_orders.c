@@ -57,6 +57,7 @@ static void set_aside(struct broker *b, struct farm_worker *worker, const struct
     text_scrub(text);
     log_warning("worker %s on %s is set aside: %s", worker->name, worker->host, text);
     worker->aside = strdup(text);
+    farm_stir(&b->farm);
     int rc = worker->aside ? take_everything(b, worker, &err)
                            : error_set(&err, E_MEMORY, "no memory for a worker's state");
     if (rc == 0)
@@ -113,6 +114,7 @@ static int drain(struct broker *b, struct farm_worker *worker, struct error *err
 {
     log_info("worker %s on %s drains", worker->name, worker->host);
     worker->draining = true;
+    farm_stir(&b->farm);
     outbox_put(b,
                &(struct reply){.to = worker->identity, .type = WIRE_DRAIN, .id = worker->session},
                NULL);
@@ -127,6 +129,7 @@ static int restore(struct broker *b, struct farm_worker *worker, struct error *e
     free(worker->aside);
     worker->aside = NULL;
     worker->streak = 0;
+    farm_hungry(worker);
     log_info("worker %s on %s is taken back", worker->name, worker->host);
     return write_aside(b, worker, err);
 }

@@ -7,8 +7,8 @@
 
 #include "worker/outcome.h"
 
-#define HELD_TASKS_MAX                                                                             \
-    256 /* not begun; a broker keeps to the credit, this bounds one that does not */
+/* Not begun; a broker keeps to the credit, and to that for urgent ones. This bounds one that does not. */
+#define HELD_TASKS_MAX (2 * LIMIT_CREDIT)
 
 struct held {
     struct assignment *first; /* not begun, urgent ones first, in the order of leasing */

@@ -20,6 +20,7 @@
 #define STOP_GRACE (2 * CLOCK_SECOND) /* for results on their way when we leave */
 #define GOODBYE_LINGER_MS 500
 #define MESSAGES_A_TURN 1000
+#define BATCH_BYTES ((size_t)4 << 20) /* of results that go together; a larger one goes alone */
 #define HELLOS_A_SOCKET 4 /* unanswered ones, before the connection itself is doubted */
 
 enum broker_state {
@@ -40,6 +41,7 @@ struct network {
     char store[STORE_ID_BYTES]; /* the id that the last hello told, "": none */
     bool travels;               /* the broker's store is another: files go over the wire */
     struct held held;
+    bool one_by_one; /* the broker could not read results that went together: until all are accepted */
     struct fetch *fetch; /* what the running task waits for, or NULL */
     uint64_t request;    /* its number; grows with each fetch */
     bool fetch_sent;
@@ -105,6 +107,13 @@ static int connect_anew(struct network *network, struct error *err)
                                  &network->socket, err);
 }
 
+static void note_sent(struct outcome *outcome, bool sent, bool together)
+{
+    outcome->sent = sent;
+    outcome->sent_together = together;
+    outcome->sent_epoch = outcome->assignment->task.epoch;
+}
+
 /* A result that cannot be encoded (too large for a message) becomes a failure, or it would stay
  * forever. */
 static void send_outcome(struct network *network, struct outcome *outcome)
@@ -114,7 +123,7 @@ static void send_outcome(struct network *network, struct outcome *outcome)
         struct wire_result result;
         outcome_result(outcome, &result);
         int failed = socket_send(network->socket, NULL, WIRE_RESULT, &result, &err);
-        outcome->sent = !failed;
+        note_sent(outcome, !failed, false);
         if (failed && failed != E_NETWORK) {
             outcome_clear(outcome);
             outcome->code = failed;
@@ -124,9 +133,54 @@ static void send_outcome(struct network *network, struct outcome *outcome)
     if (outcome->code) {
         struct wire_failed failed;
         outcome_failed(outcome, &failed);
-        outcome->sent = tell(network, WIRE_FAILED, &failed);
+        note_sent(outcome, tell(network, WIRE_FAILED, &failed), false);
     }
-    outcome->sent_epoch = outcome->assignment->task.epoch;
+}
+
+/* Results that go together in one message. */
+struct batch {
+    struct outcome *outcomes[LIMIT_BATCH];
+    struct wire_result results[LIMIT_BATCH];
+    size_t count, bytes;
+};
+
+static void send_batch(struct network *network, struct batch *batch)
+{
+    struct error err;
+    const struct wire_results body = {WIRE_LIST(batch->results, batch->count)};
+    bool together =
+        batch->count > 1 && socket_send(network->socket, NULL, WIRE_RESULTS, &body, &err) == 0;
+    for (size_t i = 0; i < batch->count; i++)
+        if (together)
+            note_sent(batch->outcomes[i], true, true);
+        else
+            send_outcome(network, batch->outcomes[i]);
+    batch->count = batch->bytes = 0;
+}
+
+/* Few and small things go together: rows, files; vectors and failures go alone. */
+static void send_outcomes(struct network *network)
+{
+    struct batch batch;
+    batch.count = batch.bytes = 0;
+    for (struct outcome *outcome = network->held.outcomes; outcome; outcome = outcome->next) {
+        if (outcome->sent)
+            continue;
+        struct wire_result *result = &batch.results[batch.count];
+        outcome_result(outcome, result);
+        size_t bytes = result->scores.size + result->moves.size;
+        if (outcome->code || network->one_by_one || outcome->fitted_count ||
+            outcome->boundary_count || bytes > BATCH_BYTES - batch.bytes) {
+            send_batch(network, &batch); /* in the order in which they were finished */
+            send_outcome(network, outcome);
+            continue;
+        }
+        batch.outcomes[batch.count++] = outcome;
+        batch.bytes += bytes;
+        if (batch.count == LIMIT_BATCH)
+            send_batch(network, &batch);
+    }
+    send_batch(network, &batch);
 }
 
 static void send_fetch(struct network *network)
@@ -156,9 +210,10 @@ static void give_leases_back(struct network *network, int64_t now)
 /* What a broker that knows us should hear now. */
 static void send_due(struct network *network, int64_t now)
 {
-    for (struct outcome *outcome = network->held.outcomes; outcome; outcome = outcome->next)
-        if (!outcome->sent)
-            send_outcome(network, outcome);
+    if (network->held.outcomes)
+        send_outcomes(network);
+    else
+        network->one_by_one = false;
     if (network->fetch && !network->fetch_sent)
         send_fetch(network);
     if (now >= network->beat_at + network->heartbeat) {
@@ -284,12 +339,19 @@ static bool about_content(const char *code)
 /*
  * A refusal without a request number. One of a message's content can only mean the oldest result on
  * its way (hello and heartbeat are ours to get right): that task has failed then, rather than to be
- * sent for ever. Any other says that the broker does not know us.
+ * sent for ever. Where it went together with others, each is sent again by itself first, to find out which
+ * it is. Any other says that the broker does not know us.
  */
 static void on_refused(struct network *network, const struct wire_refused *refused)
 {
     struct outcome *oldest = held_oldest_result(&network->held);
     bool known = network->broker == BROKER_KNOWS_US;
+    if (known && oldest && about_content(refused->code) && oldest->sent_together) {
+        log_warning("the broker refused results, which are sent one by one: %s", refused->text);
+        network->one_by_one = true;
+        held_unsend(&network->held);
+        return;
+    }
     if (known && oldest && about_content(refused->code)) {
         log_warning("the broker refused a result: %s", refused->text);
         outcome_clear(oldest);

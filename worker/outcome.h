@@ -90,6 +90,7 @@ struct outcome {
     struct wire_file *files; /* owned, with their texts */
     size_t file_count;
     bool sent;           /* since the last welcome */
+    bool sent_together;  /* with others in one message */
     uint64_t sent_epoch; /* of the assignment when it was sent last, 0: never */
 };
 

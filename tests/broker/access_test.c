@@ -87,7 +87,7 @@ static const struct {
     {WIRE_SUBMIT, "ca"},          {WIRE_BUNDLE_ADD, "a"},    {WIRE_JOB_LIST, "ca"},
     {WIRE_JOB_SHOW, "ca"},        {WIRE_JOB_WATCH, "ca"},    {WIRE_JOB_CANCEL, "ca"},
     {WIRE_WORKER_LIST, "ca"},     {WIRE_HELLO, "w"},         {WIRE_HEARTBEAT, "w"},
-    {WIRE_RESULT, "w"},           {WIRE_FAILED, "w"},        {WIRE_FETCH_SCORES, "w"},
+    {WIRE_RESULT, "w"},           {WIRE_RESULTS, "w"},       {WIRE_FAILED, "w"},        {WIRE_FETCH_SCORES, "w"},
     {WIRE_FETCH_DIRECTIONS, "w"}, {WIRE_GOODBYE, "w"},       {WIRE_JOB_RETRY, "ca"},
     {WIRE_WORKER_ORDER, "a"},     {WIRE_JOB_FAILURES, "ca"},  {WIRE_JOB_ORDER, "ca"},
     {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},      {WIRE_JOB_EXPLAIN, "ca"},
@@ -355,8 +355,8 @@ static void results_need_a_lease(void **state)
     worker_hello(&worker, 11, 0);
     for (size_t i = 0; i < 4; i++)
         worker_result(&worker, &lease, &tasks[i], 0);
-    for (size_t i = 0; i < 4; i++)
-        peer_expect(&worker.peer, WIRE_ACCEPTED);
+    for (size_t accepted = 0; accepted < 4;)
+        accepted += ((const struct wire_accepted *)peer_expect(&worker.peer, WIRE_ACCEPTED))->task.count;
     support_await_job(&root, job, "done");
     assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM task"), "4");
     assert_string_equal(support_sql(&f.s, "SELECT count(*) FROM determinism_fault"), "0");

@@ -105,8 +105,12 @@ static void duplicates_are_compared(void **state)
     worker_result(&worker, &held.lease, &held.task, 0);
     worker_result(&worker, &held.lease, &held.task, 0);
     worker_result(&worker, &held.lease, &held.task, 0.5f);
-    for (int accepted = 0; accepted < 3;)
-        accepted += peer_next(&worker.peer, SUPPORT_TIMEOUT_MS)->type == WIRE_ACCEPTED;
+    for (size_t accepted = 0; accepted < 3;) {
+        const struct wire_message *m = peer_next(&worker.peer, SUPPORT_TIMEOUT_MS);
+        assert_non_null(m);
+        if (m->type == WIRE_ACCEPTED)
+            accepted += WIRE_BODY(m, accepted)->task.count;
+    }
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM task"), "1");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM face"), "10");
     assert_string_equal(

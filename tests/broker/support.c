@@ -574,7 +574,7 @@ uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, ui
         if (m && m->type == WIRE_LEASE)
             sent += answer(worker, m->body, most ? most - sent : 0);
         else if (m && m->type == WIRE_ACCEPTED)
-            accepted++;
+            accepted += WIRE_BODY(m, accepted)->task.count;
         else if (m && m->type != WIRE_REVOKE)
             fail_msg("%s came to a worker", wire_type_name(m->type));
     }

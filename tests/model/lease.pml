@@ -6,14 +6,18 @@
  *   Broker: on_hello          broker/peers.c peer_hello, farm_connect
  *           reconcile         broker/reconcile.c reconcile
  *           on_beat           peer_heartbeat, peer_seen
- *           on_result         broker/deliveries.c peer_result, deliver, store
+ *           on_result         broker/deliveries.c peer_results, take_result, deliver, store
  *           on_failed         peer_failed; lifecycle.c lifecycle_attempt
  *           lease_out         broker/leases.c peer_lease_all; farm_workers.c farm_lease
  *           restart           broker/resume.c resume
- *   Network                   worker/network.c: on_message, send_due, greet_due; held.c
+ *   Network                   worker/network.c: on_message, send_outcomes, greet_due; held.c
  *   Compute                   worker/compute.c, and held_begin, held_finish
  *   Clock                     the broker's deadlines: peer_expire, lose
  *   Faults                    kill -9 of the broker and of workers, cut connections, false silences
+ *
+ * Tasks that go together in a `lease`, `results` or `accepted` are one message each here: a handler takes them
+ * one after the other, and a crash that comes between two of them here does no more than one that comes
+ * before or after all.
  *
  * A handler's transaction and its reply are two steps with room for a crash between them: commit, then
  * reply. A cut connection loses what is on its way in both directions, and what comes over the new one

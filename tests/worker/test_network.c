@@ -264,6 +264,36 @@ static void a_failed_task_is_told_and_the_next_runs(void **state)
     end(&stage);
 }
 
+/* What is told again after a new welcome goes together; where the broker cannot read that, one by one. */
+static void several_results_go_together(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    lease(&stage, 5, tasks, 2);
+    finish(&stage, take_task(&stage, 5, 0), 0);
+    expect_result(&stage, 5, tasks[0]);
+    finish(&stage, take_task(&stage, 5, 10), 0);
+    expect_result(&stage, 5, tasks[1]);
+    reply(&stage, WIRE_REFUSED, &(struct wire_refused){0, "E_STATE", "say hello first"});
+    struct received received = expect(&stage, WIRE_RESULTS);
+    const struct wire_results *results = WIRE_BODY(&received.message, results);
+    assert_int_equal(results->results.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct wire_result *result = &WIRE_ITEMS(results->results, result)[i];
+        assert_int_equal(WIRE_ITEMS(result->task, task)->start, tasks[i].start);
+        assert_int_equal(result->scores.size, 10 * 2 * sizeof(float));
+    }
+    drop(&received);
+    reply(&stage, WIRE_REFUSED, &(struct wire_refused){0, "E_INVALID", "results[1]: something"});
+    expect_result(&stage, 5, tasks[0]);
+    expect_result(&stage, 5, tasks[1]);
+    reply(&stage, WIRE_ACCEPTED, &(struct wire_accepted){5, WIRE_LIST(tasks, 2)});
+    end(&stage);
+}
+
 /* ---- a lost device ---- */
 
 /* The next hello, with this credit; it is welcomed. */
@@ -682,6 +712,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tasks_run_one_by_one_and_results_are_sent),
+        cmocka_unit_test(several_results_go_together),
         cmocka_unit_test(a_failed_task_is_told_and_the_next_runs),
         cmocka_unit_test(a_lost_device_fails_the_task_and_comes_back),
         cmocka_unit_test(a_device_that_stays_away_is_given_up),
