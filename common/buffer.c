@@ -29,8 +29,8 @@ void buffer_clear(struct buffer *buffer)
     buffer->size = 0;
 }
 
-/* The NUL behind the content does not count. */
-int buffer_room(struct buffer *buffer, size_t size, struct error *err)
+/* Room for `size` more bytes and a NUL that `maximum` does not count. */
+static int reserve(struct buffer *buffer, size_t size, struct error *err)
 {
     if (size > buffer->maximum || buffer->size > buffer->maximum - size)
         return error_set(err, E_LIMIT, "buffer would hold %zu bytes, at most %zu are allowed",
@@ -51,7 +51,7 @@ int buffer_room(struct buffer *buffer, size_t size, struct error *err)
 
 int buffer_append(struct buffer *buffer, const void *data, size_t size, struct error *err)
 {
-    int rc = buffer_room(buffer, size, err);
+    int rc = reserve(buffer, size, err);
     if (rc)
         return rc;
     if (size)
@@ -69,7 +69,7 @@ int buffer_printf(struct buffer *buffer, struct error *err, const char *format, 
     int size = vsnprintf(NULL, 0, format, args);
     va_end(args);
     int rc = size < 0 ? error_set(err, E_INVALID, "cannot format \"%s\"", format)
-                      : buffer_room(buffer, (size_t)size, err);
+                      : reserve(buffer, (size_t)size, err);
     if (!rc) {
         vsnprintf((char *)buffer->data + buffer->size, (size_t)size + 1, format, again);
         buffer->size += (size_t)size;

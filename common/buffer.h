@@ -17,8 +17,6 @@ struct buffer {
 void buffer_init(struct buffer *buffer, size_t maximum);
 void buffer_free(struct buffer *buffer); /* also makes it empty again */
 void buffer_clear(struct buffer *buffer);
-/* Makes room for `size` more bytes behind the content, for who writes them there and counts them. */
-MUST_CHECK int buffer_room(struct buffer *buffer, size_t size, struct error *err);
 MUST_CHECK int buffer_append(struct buffer *buffer, const void *data, size_t size,
                              struct error *err);
 MUST_CHECK int buffer_printf(struct buffer *buffer, struct error *err, const char *format, ...)

@@ -18,8 +18,8 @@ struct wire_shape;
 
 struct wire_field {
     const char *name;
+    size_t length; /* of the name */
     enum wire_kind kind;
-    size_t length;                         /* of the name */
     size_t offset;                         /* in the C struct */
     uint64_t most;                         /* value, bytes or entries */
     const struct wire_shape *(*shape)(void); /* of a list's records */

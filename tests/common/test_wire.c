@@ -127,7 +127,7 @@ static void deep_nesting_is_refused(void **state)
     struct wire_message message;
     memset(deep, '\x91', sizeof deep - 1);
     deep[sizeof deep - 1] = '\x01';
-    assert_error(wire_decode(deep, sizeof deep, &message, &err), E_PARSE, "expected a map");
+    assert_error(wire_decode(deep, sizeof deep, &message, &err), E_PARSE, "nested");
 }
 
 /* Flipped and cut frames are refused or decode to something the encoder takes. */
