@@ -90,15 +90,16 @@ static int read_yaml(const struct files *files, struct files_job *job, struct er
 }
 
 /* What a client sent is a bundle only if it has the hash that it was offered under. */
-static int check_sent(const struct files_job *job, struct error *err)
+static int check_sent(struct files_job *job, struct error *err)
 {
-    struct bundle *sent = NULL;
+    const struct bundle *sent;
     char hash[DIGEST_HEX_BYTES];
     int rc = incoming_finish(job->incoming, err);
     if (rc == 0)
-        rc = bundle_load(incoming_path(job->incoming), &sent, hash, err);
+        rc = bundle_load(incoming_path(job->incoming), &job->bundle, hash, err);
     if (rc < 0)
         return rc;
+    sent = job->bundle;
     if (strcmp(hash, job->hash) != 0)
         rc = error_set(err, E_DIGEST, "the bundle has the hash %s, expected %s", hash, job->hash);
     else if (incoming_files(job->incoming) != bundle_file_count(sent) + 1)
@@ -106,20 +107,19 @@ static int check_sent(const struct files_job *job, struct error *err)
                        incoming_files(job->incoming), bundle_file_count(sent) + 1);
     else
         rc = bundles_check_names(sent, err);
-    bundle_free(&sent);
     return rc;
 }
 
 static int add_sent(const struct files *files, struct files_job *job, struct error *err)
 {
-    int rc = 0;
-    if (!store_has_bundle(files->store, job->hash)) {
+    int rc;
+    if (store_has_bundle(files->store, job->hash)) {
+        rc = store_load_bundle(files->store, job->hash, &job->bundle, err);
+    } else {
         rc = check_sent(job, err);
         if (rc == 0)
             rc = store_take_bundle(files->store, incoming_path(job->incoming), job->hash, err);
     }
-    if (rc == 0)
-        rc = store_load_bundle(files->store, job->hash, &job->bundle, err);
     return rc < 0 ? rc : read_yaml(files, job, err);
 }
 

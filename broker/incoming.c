@@ -1,7 +1,6 @@
 /* Incoming files: one temporary file or folder each. A struct belongs to one thread at a time. */
 #include "broker/incoming.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -11,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/buffer.h"
+#include "common/folder.h"
 
 struct incoming {
     enum incoming_form form;
@@ -35,25 +34,6 @@ static int failed(const char *what, const char *path, struct error *err)
 
 /* ---- the folder of all of them ---- */
 
-/* Removes a file, or a folder of files and such folders. */
-static void remove_all(int at, const char *name)
-{
-    if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
-        return;
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        if (fd >= 0)
-            close(fd);
-        return;
-    }
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            remove_all(fd, entry->d_name);
-    closedir(folder);
-    unlinkat(at, name, AT_REMOVEDIR);
-}
-
 static int path_of(const char *store, const char *tail, char path[INCOMING_PATH_BYTES],
                    struct error *err)
 {
@@ -69,7 +49,7 @@ int incoming_clean(const char *store, struct error *err)
     int rc = path_of(store, INCOMING_FOLDER, path, err);
     if (rc < 0)
         return rc;
-    remove_all(AT_FDCWD, path);
+    folder_remove(AT_FDCWD, path);
     return mkdir(path, 0700) == 0 ? 0 : failed("make", path, err);
 }
 
@@ -116,7 +96,7 @@ static int next_file(struct incoming *in, const char *name, struct error *err)
     int rc = close_file(in, err);
     if (rc < 0)
         return rc;
-    if (length == 0 || length > NAME_MAX || name[0] == '.' || strpbrk(name, "/\\"))
+    if (!folder_plain_name(name))
         return error_set(err, E_INVALID, "\"%.64s\": expected a plain file's name", name);
     if (in->files > 0 && strcmp(name, in->name) <= 0)
         return error_set(err, E_INVALID, "\"%s\" comes after \"%s\", expected the order of names",
@@ -278,6 +258,6 @@ void incoming_end(struct incoming **incoming)
     if (in->parent >= 0)
         close(in->parent);
     if (in->path[0])
-        remove_all(AT_FDCWD, in->path);
+        folder_remove(AT_FDCWD, in->path);
     free(in);
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/bundle.h"
+#include "common/folder.h"
 
 #define PATH_BYTES (3 * LIMIT_PATH_BYTES)
 
@@ -45,7 +46,7 @@ static int open_folder(const char *store, const char *kind, const char *hash, st
 static int open_file(int folder, const char *name, uint64_t *bytes, struct error *err)
 {
     struct stat status;
-    if (*name == '\0' || *name == '.' || strchr(name, '/'))
+    if (!folder_plain_name(name))
         return error_set(err, E_INVALID, "\"%.64s\": expected a plain file's name", name);
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)

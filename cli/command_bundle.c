@@ -1,11 +1,13 @@
-/* bundle check, bundle plan, label, latents: the worker knows the engine, so it does the work, and says on stderr what
+/* bundle add, bundle check, bundle plan, label, latents: the worker knows the engine, so it does the work, and says on stderr what
  * is wrong. */
 #include <jansson.h>
 #include <sys/wait.h>
 
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/jobs.h"
 #include "cli/programs.h"
+#include "cli/send.h"
 
 #define CHECK_OUTPUT_MAX (4 << 20)
 
@@ -132,4 +134,52 @@ int command_label(struct cli *cli)
     if (cli_json(cli))
         argv[count++] = "--json";
     return relay(cli, argv, &err);
+}
+
+/* ---- bundle add ---- */
+
+static int print_added(struct cli *cli, const struct wire_message *message)
+{
+    const struct wire_bundle_added *added = WIRE_BODY(message, bundle_added);
+    if (cli_json(cli))
+        return jobs_print_json(cli,
+                               json_pack("{s:s,s:s}", "name", added->name, "hash", added->hash));
+    fprintf(cli->out, "%s %s\n", added->name, added->hash);
+    return CLI_OK;
+}
+
+/* The broker of this machine reads the folder itself. */
+static int name_folder(struct cli *cli, const char *folder)
+{
+    struct error err = {0};
+    struct client_reply reply = {0};
+    struct wire_bundle_add body = {.request = 1, .folder = folder};
+    if (client_once(cli_broker(cli), WIRE_BUNDLE_ADD, &body, WIRE_BUNDLE_ADDED, &reply, &err) != 0)
+        return cli_fail(cli, &err);
+    int code = print_added(cli, &reply.message);
+    client_reply_free(&reply);
+    return code;
+}
+
+int command_bundle_add(struct cli *cli)
+{
+    struct error err = {0};
+    struct transfer_answer answer = {0};
+    char *folder = realpath(cli->operands[0], NULL);
+    if (!folder) {
+        error_set(&err, E_NOT_FOUND, "%s: %m", cli->operands[0]);
+        return cli_fail(cli, &err);
+    }
+    bool here = socket_check_endpoint(cli_broker(cli), false, NULL) == 0;
+    int code;
+    if (here && !cli_flag(cli, "upload")) {
+        code = name_folder(cli, folder);
+    } else if (send_bundle(cli_broker(cli), folder, &answer, &err) == 0) {
+        code = print_added(cli, &answer.message);
+        transfer_answer_free(&answer);
+    } else {
+        code = cli_fail(cli, &err);
+    }
+    free(folder);
+    return code;
 }

@@ -360,28 +360,3 @@ int command_worker_restore(struct cli *cli)
     struct wire_worker_order body = {.request = 1, .worker = cli->operands[0], .order = "restore"};
     return ask_workers(cli, WIRE_WORKER_ORDER, &body);
 }
-
-int command_bundle_add(struct cli *cli)
-{
-    struct error err = {0};
-    struct client_reply reply = {0};
-    char *folder = realpath(cli->operands[0], NULL);
-    if (!folder) {
-        error_set(&err, E_NOT_FOUND, "%s: %m", cli->operands[0]);
-        return cli_fail(cli, &err);
-    }
-    struct wire_bundle_add body = {.request = 1, .folder = folder};
-    int rc = client_once(cli_broker(cli), WIRE_BUNDLE_ADD, &body, WIRE_BUNDLE_ADDED, &reply, &err);
-    free(folder);
-    if (rc != 0)
-        return cli_fail(cli, &err);
-    const struct wire_bundle_added *added = WIRE_BODY(&reply.message, bundle_added);
-    int code = CLI_OK;
-    if (cli_json(cli))
-        code =
-            jobs_print_json(cli, json_pack("{s:s,s:s}", "name", added->name, "hash", added->hash));
-    else
-        fprintf(cli->out, "%s %s\n", added->name, added->hash);
-    client_reply_free(&reply);
-    return code;
-}

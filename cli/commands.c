@@ -105,6 +105,11 @@ static const struct cli_option keygen_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option bundle_add_options[] = {
+    {"upload", CLI_FLAG, NULL, 0, NULL, "send it also to a broker that seems to be here"},
+    OPTION_END,
+};
+
 static const struct cli_option bundle_check_options[] = {
     {"device", CLI_TEXT, "DEVICE", 0, NULL, "device to check on, as facefarm-worker names it"},
     OPTION_END,
@@ -286,8 +291,11 @@ const struct cli_command cli_commands[] = {
      "fast later runs are, never what they give; it is kept in FACEFARM_CACHE, or "
      "XDG_CACHE_HOME/facefarm, or ~/.cache/facefarm.",
      bundle_plan_options, 0, command_bundle_plan},
-    {"bundle add", "DIR", 1, 1, "registers a bundle with the broker", NULL, no_options, CLI_BROKER,
-     command_bundle_add},
+    {"bundle add", "DIR", 1, 1, "registers a bundle with the broker",
+     "A broker on this machine copies the folder; to another the bundle is sent, in chunks, and "
+     "checked there by its hash. Nothing is sent of one that the broker has. It takes an admin's "
+     "key.",
+     bundle_add_options, CLI_BROKER, command_bundle_add},
     {"boundary export", "JOB DIR", 2, 2, "writes a job's boundaries as .npy files",
      "Writes DIR/NAME_boundary.npy, (1, d) float32, for each boundary of a job, as InterFaceGAN keeps "
      "them, and DIR/offsets.csv with a line NAME,offset each: score = normal · latent + offset.",

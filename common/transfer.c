@@ -98,6 +98,11 @@ static bool stopped(const struct transfer *t)
     return t->options.stop && t->options.stop(t->options.state);
 }
 
+bool transfer_passes(int code)
+{
+    return code == E_TIMEOUT || code == E_STATE || code == E_NETWORK;
+}
+
 int transfer_pause(struct transfer *t, int64_t time, struct error *err)
 {
     for (int64_t now = clock_now(), end = now + time; now < end; now = clock_now()) {

@@ -46,6 +46,9 @@ MUST_CHECK int transfer_ask(struct transfer *transfer, enum wire_type type, cons
                             uint64_t request, enum wire_type expected,
                             struct transfer_answer *answer, struct error *err);
 
+/* Whether an error passes with time: the broker is not there, or busy. */
+bool transfer_passes(int code);
+
 /* Waits; E_INTERRUPTED where `stop` says so. For who tries again after E_STATE or E_TIMEOUT. */
 MUST_CHECK int transfer_pause(struct transfer *transfer, int64_t time, struct error *err);
 

@@ -16,6 +16,7 @@
 struct compute {
     struct compute_options options;
     struct inputs inputs;
+    struct transfer_options transfer;
     struct runner *runner;
     pthread_t thread;
     struct fetch fetch;
@@ -113,6 +114,13 @@ static int fetch_directions(void *state, uint64_t stage, size_t dimension,
 
 /* ---- the thread ---- */
 
+/* Of the connection that bundles come over. */
+static bool cancelled(void *state)
+{
+    const struct compute *compute = state;
+    return atomic_load(compute->options.cancelled);
+}
+
 static void run(struct compute *compute, struct outcome *outcome)
 {
     const struct assignment *assignment = outcome->assignment;
@@ -164,10 +172,13 @@ static void *compute_thread(void *state)
         case LETTER_FETCH:
         case LETTER_OPENED:
         case LETTER_STOPPED:
+        case LETTER_UPLOAD:
+        case LETTER_UPLOADED:
             assert(!"a letter that nobody asked for");
         }
     }
     runner_close(&compute->runner);
+    transfer_close(&compute->inputs.transfer);
     compute->stopped.kind = LETTER_STOPPED;
     mailbox_put(compute->options.reports, &compute->stopped.mail);
     return NULL;
@@ -181,10 +192,19 @@ int compute_start(const struct compute_options *options, struct device_info *inf
         return error_set(err, E_MEMORY, "no memory for the compute thread");
     started->options = *options;
     started->options.runner.device.options.cached = true;
-    started->inputs = (struct inputs){started, fetch_scores, fetch_directions};
-    int failed =
-        runner_open(&started->options.runner, &started->inputs, options->cancelled, &started->runner, err);
+    started->inputs = (struct inputs){started, fetch_scores, fetch_directions, NULL};
+    started->transfer = (struct transfer_options){.endpoint = options->endpoint,
+                                                  .keys = options->keys,
+                                                  .stop = cancelled,
+                                                  .state = started};
+    int failed = options->endpoint
+                     ? transfer_open(&started->transfer, &started->inputs.transfer, err)
+                     : 0;
+    if (!failed)
+        failed = runner_open(&started->options.runner, &started->inputs, options->cancelled,
+                             &started->runner, err);
     if (failed) {
+        transfer_close(&started->inputs.transfer);
         free(started);
         return failed;
     }
@@ -192,6 +212,7 @@ int compute_start(const struct compute_options *options, struct device_info *inf
     int code = pthread_create(&started->thread, NULL, compute_thread, started);
     if (code) {
         runner_close(&started->runner);
+        transfer_close(&started->inputs.transfer);
         free(started);
         return error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
     }

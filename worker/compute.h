@@ -12,6 +12,8 @@ struct compute_options {
     struct mailbox *orders;  /* letters to the thread */
     struct mailbox *reports; /* letters from it */
     const atomic_bool *cancelled;
+    const char *endpoint; /* of the broker, to fetch bundles; NULL: they are in a store */
+    const struct key_client *keys;
 };
 
 /* Opens the device and starts the thread. *info receives what the device is. */

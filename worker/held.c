@@ -198,10 +198,27 @@ size_t held_list(const struct held *held, struct wire_held_task *list, size_t mo
     return n;
 }
 
+struct outcome *held_find_parcel(const struct held *held, uint64_t parcel)
+{
+    struct outcome *outcome = held->outcomes;
+    while (outcome && outcome->parcel != parcel)
+        outcome = outcome->next;
+    return outcome;
+}
+
+void held_drop(struct held *held, struct outcome *outcome)
+{
+    struct outcome **link = &held->outcomes;
+    while (*link && *link != outcome)
+        link = &(*link)->next;
+    if (*link)
+        drop_outcome(link);
+}
+
 void held_unsend(struct held *held)
 {
     for (struct outcome *outcome = held->outcomes; outcome; outcome = outcome->next)
-        outcome->sent = false;
+        outcome->sent = outcome->uploaded = false;
 }
 
 struct outcome *held_oldest_result(const struct held *held)

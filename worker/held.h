@@ -55,7 +55,12 @@ void held_revoke(struct held *held, uint64_t stage, const struct wire_task *task
  * (A failure is told again by itself; it claims nothing.) */
 size_t held_list(const struct held *held, struct wire_held_task *list, size_t most);
 
-/* After a new welcome everything is told again. */
+/* The outcome whose files that parcel takes, or NULL. */
+struct outcome *held_find_parcel(const struct held *held, uint64_t parcel);
+/* Forgets an outcome without telling it. */
+void held_drop(struct held *held, struct outcome *outcome);
+
+/* After a new welcome everything is told again, and files are offered again. */
 void held_unsend(struct held *held);
 
 /* The oldest result that was sent, or NULL. */

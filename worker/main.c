@@ -53,7 +53,13 @@ static const struct option_line option_lines[] = {
     {"secret", 'k', "FILE",
      "this worker's key pair (facefarm keygen; also FACEFARM_SECRET): proves who it is, and encrypts"},
     {"broker-key", 'K', "KEY", "with --secret: the broker's public key, or a file with it (also FACEFARM_BROKER_KEY)"},
-    {"store", 's', "DIR", "the folder shared with the broker: bundles in, images out"},
+    {"store", 's', "DIR",
+     "the broker's store, where it is a folder here as well: bundles in, images out\n"
+     "(default: both go over the wire)"},
+    {"cache", 'C', "DIR",
+     "where fetched bundles are kept (default: FACEFARM_CACHE, or XDG_CACHE_HOME/facefarm,\n"
+     "or ~/.cache/facefarm)"},
+    {"cache-size", 'Z', "SIZE", "at most so much of them, e.g. 900M, 12G (default: 20G)"},
     {"device", 'd', "DEVICES",
      "which to use, side by side: gpu, all, 0,2, part of a name, cpu:2 (two threads); or list\n"
      "(default: every GPU; without one the best CPU)"},
@@ -86,7 +92,7 @@ static const struct option_line option_lines[] = {
 
 static void print_help(FILE *out)
 {
-    fputs("usage: facefarm-worker --store DIR [options]\n\n", out);
+    fputs("usage: facefarm-worker [options]\n\n", out);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s %s", option_lines[i].name,
@@ -139,6 +145,11 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 's':
         options->worker.runner.store = argument;
         return 0;
+    case 'C':
+        options->worker.cache = argument;
+        return 0;
+    case 'Z':
+        return parse_size("cache-size", argument, &options->worker.cache_size, err);
     case 'd':
         options->list_devices |= strcmp(argument, "list") == 0;
         options->device = argument;
@@ -280,8 +291,6 @@ static int list_devices(const struct options *options, struct error *err)
 
 static int work(struct options *options, struct error *err)
 {
-    if (!options->worker.runner.store)
-        return error_set(err, E_INVALID, "--store is missing: the folder shared with the broker");
     /* First, because the OpenCL driver starts threads as soon as it is asked for devices. */
     int fd = open_stop_fd(err);
     if (fd < 0)

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/store_id.h"
 #include "worker/device.h"
+#include "worker/uploads.h"
 
 #define FIRST_SILENCE (5 * CLOCK_SECOND) /* until a broker has said what it calls silence */
 #define FIRST_HEARTBEAT CLOCK_SECOND
@@ -40,6 +41,9 @@ struct network {
     char refusal[ERROR_TEXT_MAX]; /* what was logged of that last */
     char store[STORE_ID_BYTES]; /* the id that the last hello told, "": none */
     bool travels;               /* the broker's store is another: files go over the wire */
+    struct uploads *uploads;    /* NULL until something is to be sent */
+    uint64_t parcels;           /* counted up */
+    unsigned welcomes;          /* the same */
     struct held held;
     bool one_by_one; /* the broker could not read results that went together: until all are accepted */
     struct fetch *fetch; /* what the running task waits for, or NULL */
@@ -158,13 +162,39 @@ static void send_batch(struct network *network, struct batch *batch)
     batch->count = batch->bytes = 0;
 }
 
+/* Has the files of an outcome brought to the broker, unless they are on their way. What fails for
+ * want of memory is tried at the next turn. */
+static void send_files(struct network *network, struct outcome *outcome)
+{
+    struct error err;
+    const struct network_options *options = network->options;
+    const struct uploads_options uploads = {.endpoint = options->endpoint,
+                                            .keys = options->keys,
+                                            .session = options->hello.session,
+                                            .reports = options->reports};
+    if (outcome->parcel)
+        return;
+    if (!network->uploads && uploads_start(&uploads, &network->uploads, &err)) {
+        log_error("files cannot be sent: %s", err.text);
+        return;
+    }
+    uploads_welcomed(network->uploads, network->welcomes);
+    struct parcel *parcel = parcel_new(outcome);
+    if (!parcel)
+        return;
+    outcome->parcel = parcel->number = ++network->parcels;
+    uploads_put(network->uploads, parcel);
+}
+
 /* Few and small things go together: rows, files; vectors and failures go alone. */
 static void send_outcomes(struct network *network)
 {
     struct batch batch;
     batch.count = batch.bytes = 0;
     for (struct outcome *outcome = network->held.outcomes; outcome; outcome = outcome->next) {
-        if (outcome->sent)
+        if (!outcome->sent && outcome_waits(outcome))
+            send_files(network, outcome);
+        if (outcome->sent || outcome_waits(outcome))
             continue;
         struct wire_result *result = &batch.results[batch.count];
         outcome_result(outcome, result);
@@ -288,6 +318,9 @@ static void on_welcome(struct network *network, const struct wire_welcome *welco
     network->silence = milliseconds(welcome->silence_ms, 2 * welcome->heartbeat_ms + 2);
     network->beat_at = now;
     network->fetch_sent = false;
+    network->welcomes++;
+    if (network->uploads)
+        uploads_welcomed(network->uploads, network->welcomes);
     held_unsend(&network->held);
 }
 
@@ -483,6 +516,35 @@ static void take_outcome(struct network *network, struct outcome *outcome, int64
     }
 }
 
+/* An outcome whose task is not ours (any more) is forgotten, unless it was lent to us anew since;
+ * what else refuses its files has failed it. */
+static void take_parcel(struct network *network, struct parcel *parcel)
+{
+    struct outcome *outcome = held_find_parcel(&network->held, parcel->number);
+    if (!outcome)
+        return;
+    outcome->parcel = 0;
+    switch (parcel->code) {
+    case 0:
+        outcome->uploaded = parcel->welcome == network->welcomes;
+        break;
+    case E_INTERRUPTED:
+        break;
+    case E_DENIED:
+        if (outcome->assignment->task.epoch != parcel->task.epoch)
+            break;
+        log_warning("%s: the result is dropped", parcel->text);
+        held_drop(&network->held, outcome);
+        break;
+    default:
+        log_warning("%s", parcel->text);
+        outcome_clear(outcome);
+        outcome->code = parcel->code;
+        memcpy(outcome->text, parcel->text, sizeof outcome->text);
+        break;
+    }
+}
+
 static void take_opening(struct network *network, const struct opening *opening, int64_t now)
 {
     recovery_opened(&network->recovery, opening->code == 0, now);
@@ -515,6 +577,13 @@ static void take_letters(struct network *network, int64_t now)
         case LETTER_STOPPED:
             network->stopped = true;
             break;
+        case LETTER_UPLOADED: {
+            struct parcel *parcel = (struct parcel *)letter;
+            take_parcel(network, parcel);
+            parcel_free(&parcel);
+            break;
+        }
+        case LETTER_UPLOAD:
         case LETTER_RUN:
         case LETTER_ANSWER:
         case LETTER_REOPEN:
@@ -531,6 +600,7 @@ static void begin_task(struct network *network)
     if (!outcome)
         return;
     atomic_store(network->options->cancelled, false); /* it was the last one that was revoked */
+    outcome->assignment->travels = network->travels;
     outcome->letter.kind = LETTER_RUN;
     mailbox_put(network->options->orders, &outcome->letter.mail);
 }
@@ -648,6 +718,17 @@ static void loop(struct network *network)
     say_goodbye(network);
 }
 
+/* The compute thread has ended, so that only parcels may still come. */
+static void end_uploads(struct network *network)
+{
+    struct mail *mail;
+    uploads_stop(&network->uploads);
+    while ((mail = mailbox_take(network->options->reports))) {
+        struct parcel *parcel = (struct parcel *)mail;
+        parcel_free(&parcel);
+    }
+}
+
 /* Ends the compute thread where the loop never ran. */
 static void stop_compute(struct network *network)
 {
@@ -674,6 +755,7 @@ int network_run(const struct network_options *options, struct error *err)
         stop_compute(&network);
     else
         loop(&network);
+    end_uploads(&network);
     socket_close(&network.socket);
     if (network.context)
         zmq_ctx_term(network.context);

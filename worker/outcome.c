@@ -2,9 +2,12 @@
  * at any time. */
 #include "worker/outcome.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/folder.h"
 
 void answer_free(struct answer **answer)
 {
@@ -60,8 +63,23 @@ struct outcome *outcome_new(struct assignment **assignment)
     return outcome;
 }
 
+static void remove_files(const struct outcome *outcome)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    for (size_t i = 0; outcome->outbox && i < outcome->file_count; i++)
+        if (snprintf(path, sizeof path, "%s/%s", outcome->outbox, outcome->files[i].path) <
+            (int)sizeof path)
+            folder_remove(AT_FDCWD, path);
+}
+
+bool outcome_waits(const struct outcome *outcome)
+{
+    return outcome->code == 0 && outcome->outbox && outcome->file_count > 0 && !outcome->uploaded;
+}
+
 void outcome_clear(struct outcome *outcome)
 {
+    remove_files(outcome);
     for (size_t i = 0; i < outcome->boundary_count; i++) {
         free((void *)outcome->boundaries[i].name);
         free((void *)outcome->boundaries[i].normal.data);
@@ -84,8 +102,8 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->moves);
     free(outcome->identity);
     free(outcome->features);
-    struct assignment *assignment = outcome->assignment;
-    *outcome = (struct outcome){.assignment = assignment};
+    *outcome = (struct outcome){
+        .letter = outcome->letter, .next = outcome->next, .assignment = outcome->assignment};
 }
 
 void outcome_free(struct outcome **outcome)

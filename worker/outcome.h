@@ -23,6 +23,8 @@ enum letter_kind {
     LETTER_FETCH,   /* from compute: a struct fetch, lent until it is answered */
     LETTER_OPENED,  /* from compute: a struct opening, lent until the next LETTER_REOPEN */
     LETTER_STOPPED, /* from compute: its last one; the letter itself */
+    LETTER_UPLOAD,   /* to uploads: a struct parcel */
+    LETTER_UPLOADED, /* from uploads: the same */
 };
 
 struct letter { /* first member of everything that travels */
@@ -56,6 +58,7 @@ struct assignment {
     char bundle[DIGEST_HEX_BYTES];
     char *spec;
     bool urgent; /* runs before those that are not */
+    bool travels; /* the broker's store is elsewhere: files come and go over the wire */
     struct wire_task task;
 };
 
@@ -89,6 +92,9 @@ struct outcome {
     size_t fitted_count;
     struct wire_file *files; /* owned, with their texts */
     size_t file_count;
+    const char *outbox; /* folder of the files until the broker has them; NULL: the store */
+    uint64_t parcel;    /* number of the parcel that takes them there, 0: none is on its way */
+    bool uploaded;      /* they are there, as far as is known since the last welcome */
     bool sent;           /* since the last welcome */
     bool sent_together;  /* with others in one message */
     uint64_t sent_epoch; /* of the assignment when it was sent last, 0: never */
@@ -99,7 +105,8 @@ struct outcome {
 struct outcome *outcome_new(struct assignment **assignment);
 void outcome_free(struct outcome **outcome);
 
-/* Empties it again: the scores, boundaries and files go, the assignment stays. */
+/* Empties it again: the scores, boundaries and files go, also those in an outbox; the assignment
+ * stays, and the place in a list. */
 void outcome_clear(struct outcome *outcome);
 
 /* Room for the scores of the whole task. E_LIMIT where they would not fit into a message. */
@@ -124,6 +131,9 @@ MUST_CHECK int outcome_add_boundary(struct outcome *outcome, const struct wire_b
 /* Adds what a boundary was fitted beside; its texts and normal are copied. */
 MUST_CHECK int outcome_add_fitted(struct outcome *outcome, const struct wire_fitted *fitted,
                                   struct error *err);
+
+/* Whether its files have yet to be brought to the broker. */
+bool outcome_waits(const struct outcome *outcome);
 
 /* Fills the message that tells it; the message borrows from the outcome. */
 void outcome_result(const struct outcome *outcome, struct wire_result *result);

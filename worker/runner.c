@@ -25,7 +25,8 @@
 struct kept_pipeline {
     char bundle[DIGEST_HEX_BYTES];
     struct pipeline *pipeline;
-    uint64_t bytes; /* on the device */
+    struct cache_hold *hold; /* of the bundle's folder, or NULL: it is in the store */
+    uint64_t bytes;          /* on the device */
 };
 
 struct runner {
@@ -75,10 +76,16 @@ static int open_device(struct runner *runner, struct error *err)
     return 0;
 }
 
+static void drop_pipeline(struct kept_pipeline *kept)
+{
+    pipeline_close(&kept->pipeline);
+    cache_release(&kept->hold);
+}
+
 static void drop_pipelines(struct runner *runner)
 {
     for (size_t i = 0; i < PIPELINES_KEPT; i++)
-        pipeline_close(&runner->pipelines[i].pipeline);
+        drop_pipeline(&runner->pipelines[i]);
 }
 
 static void close_device(struct runner *runner)
@@ -137,16 +144,32 @@ const struct device_info *runner_device(const struct runner *runner)
 
 /* ---- bundles ---- */
 
-/* Bundles are named by hash; anything else must not reach a path. */
-static int bundle_folder(const struct runner *runner, const char *hash, char *path, size_t size,
-                         struct error *err)
+/* Fetches a folder of the broker's store, unless it is in the cache. */
+static int take_folder(const struct runner *runner, const char *kind, const char *hash,
+                       struct cache_hold **hold, struct error *err)
 {
+    if (!runner->options.cache || !runner->inputs->transfer)
+        return error_set(err, E_STATE, "%s/%.12s is not in a store of ours, and there is no cache",
+                         kind, hash);
+    return cache_take(runner->options.cache, runner->inputs->transfer, kind, hash, hold, err);
+}
+
+/* Bundles are named by hash; anything else must not reach a path. *hold receives what is held where
+ * it is one of the cache. */
+static int bundle_folder(const struct runner *runner, const struct assignment *assignment,
+                         char *path, size_t size, struct cache_hold **hold, struct error *err)
+{
+    const char *hash = assignment->bundle;
     size_t digits = 0;
     while (isdigit((unsigned char)hash[digits]) || (hash[digits] >= 'a' && hash[digits] <= 'f'))
         digits++;
     if (digits != DIGEST_HEX_BYTES - 1 || hash[digits] != '\0')
         return error_set(err, E_INVALID, "not a bundle's hash: %s", hash);
-    int length = snprintf(path, size, "%s/bundles/%s", runner->options.store, hash);
+    int failed = assignment->travels ? take_folder(runner, "bundles", hash, hold, err) : 0;
+    if (failed)
+        return failed;
+    int length = *hold ? snprintf(path, size, "%s", cache_path(*hold))
+                       : snprintf(path, size, "%s/bundles/%s", runner->options.store, hash);
     return length < 0 || (size_t)length >= size
                ? error_set(err, E_LIMIT, "the store's path is too long")
                : 0;
@@ -165,7 +188,7 @@ static bool drop_oldest(struct runner *runner)
 {
     for (size_t i = PIPELINES_KEPT; i-- > 0;)
         if (runner->pipelines[i].pipeline) {
-            pipeline_close(&runner->pipelines[i].pipeline);
+            drop_pipeline(&runner->pipelines[i]);
             return true;
         }
     return false;
@@ -210,15 +233,12 @@ static int open_fitting(struct runner *runner, const char *folder, struct pipeli
     }
 }
 
-static int load_pipeline(struct runner *runner, const char *hash, struct kept_pipeline *loaded,
-                         struct error *err)
+static int load_from(struct runner *runner, const char *hash, const char *folder,
+                     struct kept_pipeline *loaded, struct error *err)
 {
-    char folder[2 * LIMIT_PATH_BYTES];
     struct pipeline_need need = {0};
     int64_t since = clock_now();
-    int failed = bundle_folder(runner, hash, folder, sizeof folder, err);
-    if (!failed)
-        failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
+    int failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
     if (failed)
         return failed;
     loaded->bytes = need.bytes;
@@ -229,10 +249,30 @@ static int load_pipeline(struct runner *runner, const char *hash, struct kept_pi
     return 0;
 }
 
-/* The pipeline of a bundle, from the ones kept or loaded in place of the one used longest ago. */
-static int find_pipeline(struct runner *runner, const char *hash, struct pipeline **pipeline,
-                         struct error *err)
+/* A cached bundle that has been damaged since it came is fetched once more. */
+static int load_pipeline(struct runner *runner, const struct assignment *assignment,
+                         struct kept_pipeline *loaded, struct error *err)
 {
+    char folder[2 * LIMIT_PATH_BYTES];
+    int failed = E_DIGEST;
+    for (int tries = 0; tries < 2 && (failed == E_DIGEST || failed == E_NOT_FOUND); tries++) {
+        if (tries > 0 && !loaded->hold)
+            break;
+        cache_distrust(&loaded->hold);
+        failed = bundle_folder(runner, assignment, folder, sizeof folder, &loaded->hold, err);
+        if (!failed)
+            failed = load_from(runner, assignment->bundle, folder, loaded, err);
+    }
+    if (failed)
+        cache_release(&loaded->hold);
+    return failed;
+}
+
+/* The pipeline of a bundle, from the ones kept or loaded in place of the one used longest ago. */
+static int find_pipeline(struct runner *runner, const struct assignment *assignment,
+                         struct pipeline **pipeline, struct error *err)
+{
+    const char *hash = assignment->bundle;
     struct kept_pipeline *kept = runner->pipelines, found = {0};
     size_t i = 0;
     while (i < PIPELINES_KEPT - 1 && !(kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0))
@@ -240,8 +280,8 @@ static int find_pipeline(struct runner *runner, const char *hash, struct pipelin
     if (kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0) {
         found = kept[i];
     } else {
-        pipeline_close(&kept[i].pipeline); /* first, so that its memory is free for the new one */
-        int failed = load_pipeline(runner, hash, &found, err);
+        drop_pipeline(&kept[i]); /* first, so that its memory is free for the new one */
+        int failed = load_pipeline(runner, assignment, &found, err);
         if (failed)
             return failed;
     }
@@ -294,13 +334,27 @@ static int lost(int failed, struct error *err)
     return E_LOST;
 }
 
+/* Hands the task to its stage's handler, with what the stage reads of the store. */
+static int handle(const struct runner *runner, struct task *task, struct error *err)
+{
+    struct cache_hold *hold = NULL;
+    int failed = task->outcome->assignment->travels && task->stage->files
+                     ? take_folder(runner, "boundaries", task->stage->files, &hold, err)
+                     : 0;
+    if (!failed)
+        failed = task_handler_of(task->stage->kind)(task, err);
+    cache_release(&hold);
+    return failed;
+}
+
 static int run_stage(struct runner *runner, const struct spec *spec, struct outcome *outcome,
                      struct error *err)
 {
     const struct assignment *assignment = outcome->assignment;
     struct task task = {
         .spec = spec,
-        .store = runner->options.store,
+        .store = assignment->travels ? runner->options.outbox : runner->options.store,
+        .library = runner->options.store,
         .inputs = runner->inputs,
         .cancelled = runner->cancelled,
         .outcome = outcome,
@@ -311,10 +365,14 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
     task.stage = &spec->stages[assignment->position];
     if (task.stage->kind == SPEC_PROBE)
         return 0; /* what it takes is the farm's own part: neither device nor bundle is asked */
+    if (assignment->travels) {
+        task.library = runner->options.cache ? cache_folder(runner->options.cache) : NULL;
+        outcome->outbox = runner->options.outbox;
+    }
     int failed = open_device(runner, err);
     if (failed)
         return lost(failed, err);
-    failed = find_pipeline(runner, assignment->bundle, &task.pipeline, err);
+    failed = find_pipeline(runner, assignment, &task.pipeline, err);
     task.device = runner->device;
     task.memory = runner->memory - kept_bytes(runner);
     if (!failed)
@@ -324,7 +382,7 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
     bool directed = task.stage->kind == SPEC_EDIT || task.stage->kind == SPEC_EVALUATE;
     if (!failed && directed)
         failed = find_directions(runner, &task, err);
-    return failed ? failed : task_handler_of(task.stage->kind)(&task, err);
+    return failed ? failed : handle(runner, &task, err);
 }
 
 /* Runs once with the memory that there is. */

@@ -9,6 +9,7 @@
 #ifndef WORKER_RUNNER_H
 #define WORKER_RUNNER_H
 
+#include "worker/cache.h"
 #include "worker/device_select.h"
 #include "worker/tasks/task.h"
 
@@ -18,7 +19,9 @@ struct runner_options {
     struct device_choice device;
     size_t batch;    /* faces at once, at most; 0: RUNNER_BATCH */
     uint64_t memory; /* bytes of the device to use at most; 0: a default share, runner_memory() */
-    const char *store;
+    const char *store; /* the broker's, where it is one with ours; */
+    struct cache *cache; /* else what is fetched of it is kept here, NULL: nowhere, */
+    const char *outbox;  /* and what goes there lies here until then */
 };
 
 #define RUNNER_BATCH 64

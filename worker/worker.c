@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "worker/compute.h"
 #include "worker/network.h"
+#include "worker/outbox.h"
 
 int worker_choose_devices(const char *wanted, unsigned threads, struct device_choice *choices,
                           size_t *count, struct error *err)
@@ -31,6 +32,8 @@ struct unit {
     struct device_info info;
     struct mailbox *orders, *reports;
     struct compute *compute;
+    struct cache *cache;   /* NULL: there is no place for one */
+    struct outbox *outbox; /* the same */
     atomic_bool cancelled;
     pthread_t thread; /* of the network, if it runs */
     bool runs;
@@ -105,14 +108,43 @@ static void *network_thread(void *state)
     return NULL;
 }
 
+/* For what travels. A worker with a store may do without. */
+static int open_cache(struct unit *unit, struct error *err)
+{
+    const struct worker_options *options = unit->options;
+    char folder[LIMIT_PATH_BYTES];
+    int failed = 0;
+    if (options->cache)
+        snprintf(folder, sizeof folder, "%s", options->cache);
+    else
+        failed = cache_default_folder(folder, sizeof folder, err);
+    if (!failed)
+        failed = cache_open(folder, options->cache_size ? options->cache_size : CACHE_BYTES,
+                            &unit->cache, err);
+    if (!failed)
+        failed = outbox_open(folder, unit->session, &unit->outbox, err);
+    if (failed && options->runner.store) {
+        log_warning("no cache: %s", err->text);
+        failed = 0;
+    }
+    return failed;
+}
+
 static int start_compute(struct unit *unit, size_t number, struct error *err)
 {
-    struct compute_options compute = {unit->options->runner, NULL, NULL, &unit->cancelled};
+    struct compute_options compute = {.runner = unit->options->runner,
+                                      .cancelled = &unit->cancelled};
     int failed = draw_session(&unit->session, err);
     if (!failed)
         failed = mailbox_open(&unit->orders, err);
     if (!failed)
         failed = mailbox_open(&unit->reports, err);
+    if (!failed)
+        failed = open_cache(unit, err);
+    compute.runner.cache = unit->cache;
+    compute.runner.outbox = unit->outbox ? outbox_path(unit->outbox) : NULL;
+    compute.endpoint = unit->options->endpoint;
+    compute.keys = &unit->options->keys;
     compute.runner.device = unit->options->devices[number];
     compute.orders = unit->orders;
     compute.reports = unit->reports;
@@ -151,6 +183,8 @@ static void end_unit(struct unit *unit)
     compute_join(&unit->compute);
     mailbox_close(&unit->orders);
     mailbox_close(&unit->reports);
+    outbox_close(&unit->outbox);
+    cache_close(&unit->cache);
 }
 
 /* ---- all of them ---- */

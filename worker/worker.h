@@ -16,7 +16,9 @@ struct worker_options {
     const char *labels; /* KEY=VALUE,…: see common/needs.h; NULL: none */
     const struct device_choice *devices;
     size_t device_count;
-    struct runner_options runner; /* of each device, but for `device` */
+    struct runner_options runner; /* of each device, but for `device`, `cache` and `outbox` */
+    const char *cache;   /* folder for what is not in the store; NULL: cache_default_folder */
+    uint64_t cache_size; /* bytes of bundles that it may hold; 0: CACHE_BYTES */
     struct recovery_options recovery;
     int64_t time_limit; /* drain so long after the start, in nanoseconds; 0: never */
     int stop_fd; /* readable: finish or drop what runs, say goodbye, return */

@@ -60,7 +60,7 @@ static int read_imported(struct fit *fit, struct error *err)
     if (!task->stage->files)
         return 0;
     int length =
-        snprintf(folder, sizeof folder, "%s/boundaries/%s", task->store, task->stage->files);
+        snprintf(folder, sizeof folder, "%s/boundaries/%s", task->library, task->stage->files);
     if (length < 0 || (size_t)length >= sizeof folder)
         return error_set(err, E_LIMIT, "the store's path is too long");
     int failed = digest_folder(folder, digest, &bytes, err);

@@ -26,6 +26,7 @@ struct inputs {
                   size_t columns, float *rows, struct error *err);
     int (*directions)(void *state, uint64_t stage, size_t dimension, struct directions **directions,
                       struct error *err);
+    struct transfer *transfer; /* for what is not in a store of ours, or NULL */
 };
 
 struct task {
@@ -34,7 +35,8 @@ struct task {
     struct pipeline *pipeline; /* of the task's bundle */
     const struct spec *spec;
     const struct spec_stage *stage;
-    const char *store; /* folder */
+    const char *store;   /* folder that its files are written in, */
+    const char *library; /* and that holds what it reads by hash */
     const struct inputs *inputs;
     struct stage_networks networks;      /* that the stage measures with */
     const struct directions *directions; /* edit, evaluate: of the stage */
