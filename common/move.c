@@ -7,8 +7,21 @@
 
 const char *move_mode_name(enum move_mode mode)
 {
-    static const char *const names[MOVE_MODES] = {"relative", "absolute", "score"};
+    static const char *const names[MOVE_MODES] = {"relative", "absolute",   "score", "logit",
+                                                   "years",    "more_years", "joint"};
     return names[mode];
+}
+
+bool move_is_judged(enum move_mode mode)
+{
+    return mode == MOVE_LOGIT || mode == MOVE_YEARS || mode == MOVE_MORE_YEARS;
+}
+
+const char *move_end_name(enum move_end end)
+{
+    static const char *const names[MOVE_ENDS] = {"reached",    "limit",    "nowhere", "evaluations",
+                                                 "off_target", "identity", "likeness"};
+    return names[end];
 }
 
 static double dot(const float *a, const float *b, size_t d)

@@ -8,6 +8,10 @@
  *   score     n·z' + b = a: the score of the target's own boundary becomes a, also along a
  * projected direction, where the way is 1/gain times as long
  *
+ * What networks judge is not solved here but searched (common/search.h): logit (the classifier's logit of
+ * the target becomes a), years (the age becomes a), more_years (the age changes by a). Of joint, several
+ * scores at once, a is the share of the way (common/meet.h).
+ *
  * On a sphere (radius > 0, where the bundle's latents lie on one) z' = radius · (z + α u)/‖z + α
  * u‖: the edited latent is put back. Absolute and score are met there exactly as well: in the plane
  * of z and u that is one quadratic equation, for u = n the great-circle edit z' = τ n + (z − (n·z)
@@ -25,10 +29,30 @@ enum move_mode {
     MOVE_RELATIVE,
     MOVE_ABSOLUTE,
     MOVE_SCORE,
+    MOVE_LOGIT,
+    MOVE_YEARS,
+    MOVE_MORE_YEARS,
+    MOVE_JOINT,
 };
-#define MOVE_MODES 3
+#define MOVE_MODES 7
 
 const char *move_mode_name(enum move_mode mode); /* "relative", … */
+/* Whether only a network can say how far. */
+bool move_is_judged(enum move_mode mode);
+
+/* Why an edited face stands where it does; the numbers are those of face.stopped. */
+enum move_end {
+    MOVE_REACHED,     /* it has what was asked */
+    MOVE_LIMIT,       /* what was asked lies beyond the stage's limit */
+    MOVE_NOWHERE,     /* no distance has it: no point of the sphere, or the judge's answer jumps over it */
+    MOVE_EVALUATIONS, /* it was not found with so many evaluations */
+    MOVE_OFF_TARGET,  /* others moved by more than the stage's budget */
+    MOVE_IDENTITY,    /* another person, by the bundle's identity network */
+    MOVE_LIKENESS,    /* the same by the attributes' logits, where the bundle has no such network */
+};
+#define MOVE_ENDS 7
+
+const char *move_end_name(enum move_end end); /* "reached", … */
 
 struct move {
     enum move_mode mode;

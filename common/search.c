@@ -1,0 +1,141 @@
+/* The search as a state of a few numbers; see the header for the method. */
+#include "common/search.h"
+
+#include <math.h>
+
+#define FIRST_STEP 16  /* of the limit */
+#define NARROWEST 1e-7 /* of the limit: a bracket that holds a jump */
+
+static void finish(struct search *s, enum move_end end)
+{
+    s->end = end;
+    s->ended = true;
+}
+
+static void note(struct search *s, double alpha, double f)
+{
+    s->asked++;
+    if (s->asked == 1 || fabs(f) < fabs(s->f_best)) {
+        s->best = alpha;
+        s->f_best = f;
+    }
+    if (fabs(f) <= s->tolerance)
+        finish(s, MOVE_REACHED);
+    else if (s->asked >= s->most)
+        finish(s, MOVE_EVALUATIONS);
+}
+
+void search_begin(struct search *s, double start, int side)
+{
+    *s = (struct search){.limit = s->limit, .tolerance = s->tolerance, .most = s->most};
+    note(s, 0, start);
+    s->f_near = s->f_far = start;
+    s->next = s->limit / FIRST_STEP * ((start < 0) == (side > 0) ? 1 : -1);
+}
+
+bool search_next(const struct search *s, double *alpha)
+{
+    if (!s->ended)
+        *alpha = s->next;
+    return !s->ended;
+}
+
+/* Inside the bracket: where the line through its ends is 0, or its middle. */
+static double inside(const struct search *s, bool halve)
+{
+    double middle = s->near + (s->far - s->near) / 2;
+    double share = s->f_near / (s->f_near - s->f_far);
+    double at = s->near + share * (s->far - s->near);
+    double least = fmin(s->near, s->far), most = fmax(s->near, s->far);
+    return halve || !(at > least && at < most) ? middle : at;
+}
+
+static void narrow(struct search *s)
+{
+    double width = fabs(s->far - s->near);
+    bool halve = false;
+    if (width < s->limit * NARROWEST) {
+        finish(s, MOVE_NOWHERE);
+        return;
+    }
+    if (++s->narrowed % 2 == 0) {
+        halve = width > s->width / 2;
+        s->width = width;
+    }
+    s->next = inside(s, halve);
+}
+
+/* The new point becomes `near`; `far` is the end on the other side of 0, worth half if it stays. */
+static void shrink(struct search *s, double f)
+{
+    if ((f < 0) == (s->f_near < 0)) {
+        s->f_far /= 2;
+    } else {
+        s->far = s->near;
+        s->f_far = s->f_near;
+    }
+    s->near = s->next;
+    s->f_near = f;
+    narrow(s);
+}
+
+/* The first step on the side where the root was not expected: the better side is kept. */
+static void choose_side(struct search *s, double f)
+{
+    if (fabs(f) <= fabs(s->f_near)) {
+        s->near = s->next;
+        s->f_near = f;
+    }
+}
+
+/* Further out on the same side, or, after a first step that led away, on the other one. */
+static void step_on(struct search *s, double f)
+{
+    bool first = fabs(s->next) == s->limit / FIRST_STEP;
+    if (first && s->turned) {
+        choose_side(s, f);
+    } else {
+        s->near = s->next;
+        s->f_near = f;
+    }
+    if (first && !s->turned && fabs(f) > fabs(s->f_far)) {
+        s->turned = true;
+        s->next = -s->next;
+    } else if (fabs(s->near) >= s->limit) {
+        finish(s, MOVE_LIMIT);
+    } else {
+        s->next = fmin(2 * fabs(s->near), s->limit) * (s->near < 0 ? -1 : 1);
+    }
+}
+
+void search_take(struct search *s, double f)
+{
+    if (s->ended)
+        return;
+    note(s, s->next, f);
+    if (s->ended)
+        return;
+    if (s->bracketed) {
+        shrink(s, f);
+        return;
+    }
+    if ((f < 0) == (s->f_far < 0)) {
+        step_on(s, f);
+        return;
+    }
+    /* The step before lies on the same side, unless this is the first one there. */
+    bool first = fabs(s->next) == s->limit / FIRST_STEP;
+    s->bracketed = true;
+    s->far = first ? 0 : s->near;
+    s->f_far = first ? s->f_far : s->f_near;
+    s->near = s->next;
+    s->f_near = f;
+    s->width = fabs(s->far - s->near);
+    narrow(s);
+}
+
+enum move_end search_result(const struct search *s, double *alpha)
+{
+    *alpha = s->best;
+    return s->end;
+}
