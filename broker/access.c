@@ -106,6 +106,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_UPLOADED:
     case WIRE_FOLDER:
     case WIRE_CHUNK:
+    case WIRE_NORMAL:
     case WIRE_STAGE_INFO:
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:

@@ -270,15 +270,81 @@ int answer_scores(struct broker *b, const struct reply *reply, struct error *err
     return rc;
 }
 
+/* What a stage's worker needs beside directions. Everything is freed by the caller. */
+struct extras {
+    struct wire_normal *normals;
+    size_t count;
+    float *logits;
+    size_t attributes;
+};
+
+static int take_normal(void *context, const struct results_boundary *boundary, struct error *err)
+{
+    struct extras *extras = context;
+    struct wire_normal *grown =
+        realloc(extras->normals, (extras->count + 1) * sizeof *extras->normals);
+    size_t size = boundary->dimension * sizeof(float);
+    uint8_t *copy = malloc(size ? size : 1);
+    char *name = strdup(boundary->name);
+    if (grown)
+        extras->normals = grown;
+    if (!grown || !copy || !name) {
+        free(copy);
+        free(name);
+        return error_set(err, E_MEMORY, "no memory for a boundary");
+    }
+    memcpy(copy, boundary->normal, size);
+    grown[extras->count++] = (struct wire_normal){
+        (uint64_t)boundary->position, name, {copy, size}, boundary->offset};
+    return 0;
+}
+
+static void free_extras(struct extras *extras)
+{
+    for (size_t i = 0; i < extras->count; i++) {
+        free((char *)extras->normals[i].name);
+        free((uint8_t *)extras->normals[i].normal.data);
+    }
+    free(extras->normals);
+    free(extras->logits);
+}
+
+/* Boundaries of the fit that the stage takes, and logits of the faces that it was fitted on. */
+static int find_extras(struct broker *b, const struct farm_stage *stage, struct extras *extras,
+                       struct error *err)
+{
+    const struct farm_stage *fit = stage ? stage->input : NULL, *label = fit ? fit->input : NULL;
+    int rc = 0;
+    if (fit && spec_stage_needs_boundaries(stage->spec))
+        rc = results_each_boundary(b->db, fit->id, take_normal, extras, err);
+    if (rc < 0 || !label || !spec_stage_stops(stage->spec))
+        return rc;
+    extras->attributes = stage->job->bundle->layout.attributes;
+    extras->logits = calloc(2 * extras->attributes + 1, sizeof *extras->logits);
+    if (!extras->logits)
+        return error_set(err, E_MEMORY, "no memory for %zu attributes", extras->attributes);
+    return results_logits(b->db, label->id, extras->attributes, extras->logits, err);
+}
+
 int answer_directions(struct broker *b, const struct reply *reply, struct error *err)
 {
     struct wire_direction *directions = NULL;
+    struct extras extras = {0};
     size_t count = 0;
     int rc = results_directions(b->db, (int64_t)reply->id, &directions, &count, err);
     if (rc < 0)
         return rc;
-    struct wire_directions body = {reply->request, reply->id, WIRE_LIST(directions, count)};
-    rc = socket_send(b->socket, &reply->to, WIRE_DIRECTIONS, &body, err);
+    rc = find_extras(b, farm_find_stage(&b->farm, (int64_t)reply->id), &extras, err);
+    struct wire_directions body = {
+        reply->request,
+        reply->id,
+        WIRE_LIST(directions, count),
+        WIRE_LIST(extras.normals, extras.count),
+        {(const uint8_t *)extras.logits, 2 * extras.attributes * sizeof(float)},
+    };
+    if (rc == 0)
+        rc = socket_send(b->socket, &reply->to, WIRE_DIRECTIONS, &body, err);
+    free_extras(&extras);
     results_directions_free(directions, count);
     return rc;
 }

@@ -159,6 +159,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_UPLOADED:
     case WIRE_FOLDER:
     case WIRE_CHUNK:
+    case WIRE_NORMAL:
     case WIRE_STAGE_INFO:
     case WIRE_JOB_INFO:
     case WIRE_WORKER_INFO:

@@ -21,6 +21,24 @@ static int check_from(const struct spec *spec, uint32_t position, struct error *
     return 0;
 }
 
+/* What an edit reaches is there: an attribute's logit, an estimator's years, layers. */
+static int check_reach(const struct spec_stage *stage, const struct farm_bundle *bundle,
+                       struct error *err)
+{
+    bool layers[LIMIT_LAYERS];
+    const struct bundle_latent *latent = &bundle->bundle->generator.latent;
+    bool years = move_is_judged(stage->reach) && stage->reach != MOVE_LOGIT;
+    if (years && bundle_years_column(bundle->bundle, stage->estimator) < 0)
+        return error_set(err, E_NOT_FOUND, "stage %s: estimator: bundle %s has %s%s", stage->name,
+                         bundle->name, stage->estimator ? "none called " : "none",
+                         stage->estimator ? stage->estimator : "");
+    if (stage->layers && latent->space != BUNDLE_W_PLUS)
+        return error_set(err, E_INVALID, "stage %s: layers: bundle %s has its latents in %s, expected w+",
+                         stage->name, bundle->name, bundle_space_name(latent->space));
+    int rc = stage->layers ? spec_layers(stage, latent->layers, layers, err) : 0;
+    return rc < 0 ? error_prefix(err, rc, "stage %s", stage->name) : 0;
+}
+
 static int check_stage(const struct spec *spec, uint32_t position, const struct farm_bundle *bundle,
                        struct error *err)
 {
@@ -32,6 +50,8 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
                        "stage %s: kind: evaluate needs an age estimator, bundle %s has "
                        "none",
                        stage->name, bundle->name);
+    if (rc == 0 && edits)
+        rc = check_reach(stage, bundle, err);
     if (rc == 0 && edits)
         rc = directions_check(stage, bundle->boundaries, bundle->boundary_count, err);
     return rc;

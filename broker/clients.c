@@ -26,7 +26,7 @@ static int insert_variant(struct broker *b, const struct farm_stage *stage, uint
     buffer_init(&text, LIMIT_TEXT_BYTES);
     int rc =
         stage->spec->kind == SPEC_EDIT || v > 0
-            ? spec_describe_distance(stage->spec, shows->distance, shows->projected, &text, err)
+            ? spec_describe_variant(stage->spec, shows, &text, err)
             : buffer_printf(&text, err, "as sampled");
     if (rc == 0)
         rc = jobs_insert_variant(b->db, stage->id, v, shows, (const char *)text.data, err);
@@ -34,22 +34,16 @@ static int insert_variant(struct broker *b, const struct farm_stage *stage, uint
     return rc;
 }
 
-/* The distances of a stage's score rows; see the table `variant`. */
+/* What a stage's score rows show; see the table `variant`. */
 static int insert_variants(struct broker *b, const struct farm_stage *stage, struct error *err)
 {
     const struct spec_stage *spec = stage->spec;
-    uint32_t steps = spec->kind == SPEC_EDIT ? spec->distances.steps : 0;
+    bool edits = spec->kind == SPEC_EVALUATE || spec->kind == SPEC_EDIT;
     int rc = 0;
     for (uint32_t v = 0; rc == 0 && v < stage->variants; v++) {
         struct spec_variant variant = {.target = -1};
-        if (spec->kind == SPEC_EVALUATE) {
+        if (edits)
             variant = spec_stage_variant(spec, v);
-        } else if (steps) {
-            double share = steps > 1 ? (double)(v % steps) / (steps - 1) : 0;
-            variant.distance =
-                spec->distances.from + (spec->distances.to - spec->distances.from) * share;
-            variant.projected = v >= steps;
-        }
         rc = insert_variant(b, stage, v, &variant, err);
     }
     return rc;

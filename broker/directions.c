@@ -7,6 +7,8 @@
 
 #include "common/buffer.h"
 #include "common/conditions.h"
+#include "common/joint.h"
+#include "common/meet.h"
 #include "common/projection.h"
 #include "db/results.h"
 
@@ -16,6 +18,9 @@ struct frame { /* what all directions of a stage are made from */
     size_t count, dimension;
     double *offsets; /* [count] */
     double *normals; /* [count][dimension] */
+    double *moving;  /* the same, of the layers that are moved only; not normalised */
+    const bool *layers; /* [layer_count] */
+    size_t layer_count;
     struct conditions held;
     size_t *which;             /* [count]: the conditions of the present target, */
     double *conditions;        /* [count][dimension]: their normals */
@@ -24,11 +29,13 @@ struct frame { /* what all directions of a stage are made from */
     size_t found;              /* boundaries read */
 };
 
+#define NOTHING_MOVES 1e-6 /* of a unit normal, in the layers that are moved */
 #define DESCRIPTION_MAX ((size_t)1 << 20)
 
 static void frame_free(struct frame *f)
 {
     free(f->normals);
+    free(f->moving);
     free(f->offsets);
     conditions_close(&f->held);
     free(f->which);
@@ -47,6 +54,7 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .count = count,
         .dimension = dimension,
         .normals = calloc(count * dimension, sizeof(double)),
+        .moving = calloc(count * dimension, sizeof(double)),
         .offsets = calloc(count, sizeof(double)),
         .which = calloc(count, sizeof(size_t)),
         .conditions = calloc(count * dimension, sizeof(double)),
@@ -56,13 +64,21 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
     };
     int rc = conditions_open(spec, names, count, &f->held, err);
     if (rc == 0 &&
-        !(f->normals && f->offsets && f->which && f->conditions && f->weights && f->plain && f->projected))
+        !(f->normals && f->moving && f->offsets && f->which && f->conditions && f->weights && f->plain && f->projected))
         rc = error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
     else if (rc < 0)
         error_prefix(err, rc, "stage %s", spec->name);
     if (rc < 0)
         frame_free(f);
     return rc;
+}
+
+static double dot(const double *a, const double *b, size_t d)
+{
+    double sum = 0;
+    for (size_t c = 0; c < d; c++)
+        sum += a[c] * b[c];
+    return sum;
 }
 
 static bool is_all(char *const *names, uint32_t count)
@@ -82,11 +98,34 @@ static const char *target(const struct frame *f, size_t i)
 
 /* ---- before anything is fitted ---- */
 
+static int check_logit(struct frame *f, const char *name, struct error *err)
+{
+    size_t which = 0;
+    double sign;
+    int rc = conditions_single(&f->held, name, &which, &sign, err);
+    if (rc == 0 && strcmp(f->names[which], SPEC_AGE) == 0)
+        rc = error_set(err, E_INVALID, "\"%s\": an age has no logit, expected an attribute", name);
+    return rc;
+}
+
+/* The scores of a grid's axes are met together, so each is a boundary's own. */
+static int check_name(const struct frame *f, const char *name, struct error *err)
+{
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->names[i], name) == 0)
+            return 0;
+    return error_set(err, E_INVALID, "\"%s\": expected a boundary's name in a grid of scores", name);
+}
+
 static int check_targets(struct frame *f, struct error *err)
 {
     size_t k;
     for (size_t i = 0; i < target_count(f); i++) {
         int rc = conditions_of(&f->held, target(f, i), f->which, &k, err);
+        if (rc == 0 && f->spec->reach == MOVE_LOGIT)
+            rc = check_logit(f, target(f, i), err);
+        if (rc == 0 && f->spec->reach == MOVE_SCORE && f->spec->rows.steps > 0)
+            rc = check_name(f, target(f, i), err);
         if (rc < 0)
             return error_prefix(err, rc, "stage %s: targets", f->spec->name);
     }
@@ -127,13 +166,49 @@ static int take_boundary(void *context, const struct results_boundary *boundary,
     return 0;
 }
 
+/* Of each boundary what lies in the layers that are moved. */
+static int take_layers(struct frame *f, struct error *err)
+{
+    size_t each = f->layer_count ? f->dimension / f->layer_count : f->dimension;
+    for (size_t i = 0; i < f->count; i++) {
+        double square = 0;
+        for (size_t c = 0; c < f->dimension; c++) {
+            bool moves = f->layer_count == 0 || f->layers[c / each];
+            double value = moves ? f->normals[i * f->dimension + c] : 0;
+            f->moving[i * f->dimension + c] = value;
+            square += value * value;
+        }
+        if (!(square > NOTHING_MOVES * NOTHING_MOVES))
+            return error_set(err, E_INVALID, "layers \"%s\" have nothing of the boundary of %s",
+                             f->spec->layers, f->names[i]);
+    }
+    return 0;
+}
+
 /* Normals and weights of the present target's conditions. */
 static void gather_conditions(struct frame *f, size_t k)
 {
     for (size_t i = 0; i < k; i++) {
-        memcpy(f->conditions + i * f->dimension, f->normals + f->which[i] * f->dimension,
-               f->dimension * sizeof(double));
+        const double *from = f->moving + f->which[i] * f->dimension;
+        double norm = sqrt(dot(from, from, f->dimension));
+        for (size_t c = 0; c < f->dimension; c++)
+            f->conditions[i * f->dimension + c] = from[c] / norm;
         f->weights[i] = f->held.weights[f->which[i]];
+    }
+}
+
+/* Gain and leak of a direction against whole boundaries, of which it may move some layers only;
+ * `target` is the whole target's direction. */
+static void judge(const struct frame *f, size_t k, const double *target, const double *direction,
+                  struct projection_result *result)
+{
+    result->gain = dot(target, direction, f->dimension);
+    result->leak = 0;
+    for (size_t i = 0; i < k; i++) {
+        const double *normal = f->normals + f->which[i] * f->dimension;
+        double leak = fabs(dot(normal, direction, f->dimension)) /
+                      sqrt(dot(normal, normal, f->dimension));
+        result->leak = fmax(result->leak, leak);
     }
 }
 
@@ -158,6 +233,8 @@ static int plain_leak(struct frame *f, const struct projection *projection,
  */
 static double target_offset(const struct frame *f)
 {
+    if (f->spec->reach == MOVE_JOINT)
+        return 0; /* each score has its own */
     double offset = 0, square = 0;
     for (size_t c = 0; c < f->dimension; c++) {
         double sum = 0;
@@ -224,35 +301,118 @@ static int write_curve(struct database *db, int64_t stage, size_t position,
     return rc;
 }
 
+/* ---- one target, in one direction ---- */
+
+static int make_direction(struct frame *f, const char *name, const struct projection *projection,
+                          struct projection_result *plain, struct projection_result *projected,
+                          struct error *err)
+{
+    bool conditions = f->spec->conditions_count > 0;
+    int rc = projection_direction(name, f->names, f->count, f->moving, f->dimension, f->plain, err);
+    if (rc == 0) {
+        gather_conditions(f, projection->k);
+        rc = plain_leak(f, projection, plain, err);
+    }
+    if (rc == 0 && conditions)
+        rc = projection_solve(projection, f->projected, projected, err);
+    double *whole = rc == 0 && f->layer_count > 0 ? calloc(f->dimension, sizeof *whole) : NULL;
+    if (rc < 0 || f->layer_count == 0)
+        return rc;
+    if (!whole)
+        return error_set(err, E_MEMORY, "no memory for a direction");
+    rc = projection_direction(name, f->names, f->count, f->normals, f->dimension, whole, err);
+    if (rc == 0)
+        judge(f, projection->k, whole, f->plain, plain);
+    if (rc == 0 && conditions)
+        judge(f, projection->k, whole, f->projected, projected);
+    free(whole);
+    return rc;
+}
+
+/* ---- one target, several scores ---- */
+
+/*
+ * direction[d]: where a face goes whose scores are all 0, and the conditions' change by nothing. It is each
+ * face's own (common/meet.h); this one stands for them in tables, and its gain is the length of the
+ * scores' vector that a unit step along it brings: for one score the projected edit's.
+ */
+static int joint_direction(struct frame *f, const struct joint *joint, size_t k, double *direction,
+                           struct projection_result *result, struct error *err)
+{
+    size_t m = joint->count + k;
+    double *rows = calloc(m * f->dimension, sizeof *rows), *change = calloc(m, sizeof *change);
+    const char **names = calloc(m, sizeof *names);
+    struct meet *meet = NULL;
+    double square = 0;
+    int rc = rows && change && names ? 0 : error_set(err, E_MEMORY, "no memory for %zu scores", m);
+    for (size_t i = 0; rc == 0 && i < m; i++) {
+        size_t which = i < joint->count ? joint->which[i] : f->which[i - joint->count];
+        memcpy(rows + i * f->dimension, f->moving + which * f->dimension,
+               f->dimension * sizeof *rows);
+        names[i] = f->names[which];
+        change[i] = i < joint->count ? joint->scores[i] : 0;
+        square += change[i] * change[i];
+    }
+    for (size_t i = 0; rc == 0 && square == 0 && i < joint->count; i++)
+        change[i] = 1;
+    const struct meet_rows from = {m, f->dimension, rows, NULL, joint->count, names};
+    if (rc == 0)
+        rc = meet_make(&from, &meet, err);
+    if (rc == 0) {
+        meet_step(meet, change, direction);
+        double norm = sqrt(dot(direction, direction, f->dimension));
+        for (size_t c = 0; c < f->dimension; c++)
+            direction[c] /= norm;
+        judge(f, k, direction, direction, result);
+        result->gain = sqrt(square > 0 ? square : (double)joint->count) / norm;
+    }
+    meet_free(&meet);
+    free(rows);
+    free(change);
+    free(names);
+    return rc;
+}
+
+static int make_joint(struct frame *f, const char *name, size_t k, struct projection_result *plain,
+                      struct projection_result *projected, struct error *err)
+{
+    struct joint joint;
+    int rc = joint_parse(name, f->names, f->count, &joint, err);
+    if (rc == 0)
+        rc = joint_direction(f, &joint, 0, f->plain, plain, err);
+    double gain = plain->gain;
+    if (rc == 0)
+        judge(f, k, f->plain, f->plain, plain); /* against the conditions that it does not hold */
+    plain->gain = gain;
+    if (rc == 0 && f->spec->conditions_count > 0)
+        rc = joint_direction(f, &joint, k, f->projected, projected, err);
+    return rc;
+}
+
 /* One target. Computed before it is written, so that what the mathematics refuses is told apart. */
 static int make_target(struct database *db, struct frame *f, int64_t stage, size_t position,
                        bool *refused, struct error *err)
 {
-    struct projection_result plain, projected;
+    struct projection_result plain = {0}, projected = {0};
     struct projection projection = {.method = f->spec->projection,
                                     .d = f->dimension,
                                     .target = f->plain,
                                     .conditions = f->conditions,
                                     .weights = f->weights};
-    bool conditions = f->spec->conditions_count > 0;
-    int rc = conditions_of(&f->held, target(f, position), f->which, &projection.k, err);
+    const char *name = target(f, position);
+    bool conditions = f->spec->conditions_count > 0, joint = joint_is(name);
+    int rc = conditions_of(&f->held, name, f->which, &projection.k, err);
     if (rc == 0)
-        rc = projection_direction(target(f, position), f->names, f->count, f->normals, f->dimension,
-                                  f->plain, err);
-    if (rc == 0) {
-        gather_conditions(f, projection.k);
-        rc = plain_leak(f, &projection, &plain, err);
-    }
-    if (rc == 0 && conditions)
-        rc = projection_solve(&projection, f->projected, &projected, err);
+        rc = joint ? make_joint(f, name, projection.k, &plain, &projected, err)
+                   : make_direction(f, name, &projection, &plain, &projected, err);
     if (rc < 0) {
         *refused = rc != E_MEMORY;
-        return error_prefix(err, rc, "target %s", target(f, position));
+        return error_prefix(err, rc, "target %s", name);
     }
     rc = write(db, stage, position, false, f, &plain, err);
     if (rc == 0 && conditions)
         rc = write(db, stage, position, true, f, &projected, err);
-    return rc == 0 && conditions ? write_curve(db, stage, position, &projection, err) : rc;
+    return rc == 0 && conditions && !joint ? write_curve(db, stage, position, &projection, err) : rc;
 }
 
 int directions_make(struct database *db, const struct directions_order *order, bool *refused,
@@ -265,10 +425,16 @@ int directions_make(struct database *db, const struct directions_order *order, b
         *refused = rc != E_MEMORY;
         return rc;
     }
+    f.layers = order->layers;
+    f.layer_count = order->layer_count;
     rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
     if (rc == 0 && f.found != f.count)
         rc = error_set(err, E_DATABASE, "stage %lld has %zu of %zu boundaries",
                        (long long)order->fit, f.found, f.count);
+    if (rc == 0) {
+        rc = take_layers(&f, err);
+        *refused = rc < 0;
+    }
     for (size_t i = 0; rc == 0 && i < target_count(&f); i++)
         rc = make_target(db, &f, order->id, i, refused, err);
     frame_free(&f);

@@ -2,7 +2,9 @@
  * The directions of an edit or evaluate stage, from the boundaries that its fit stage found: for
  * every target the plain unit vector and, where the stage has conditions, the one after the
  * discounted projection on them (common/projection.h). Conditions that occur in a target do not
- * apply to it.
+ * apply to it. Where some layers of w+ are moved only, what boundaries have there is projected, and
+ * gain and leak are those of the whole boundaries. Of a target of several scores every face has a
+ * direction of its own (common/meet.h); what is written here is that of a face at score 0.
  */
 #ifndef BROKER_DIRECTIONS_H
 #define BROKER_DIRECTIONS_H
@@ -26,6 +28,8 @@ struct directions_order {
     const char *const *names; /* of the boundaries */
     size_t count;
     size_t dimension;
+    const bool *layers; /* [layer_count]: which are moved; NULL and 0: all */
+    size_t layer_count;
 };
 MUST_CHECK int directions_make(struct database *db, const struct directions_order *order,
                                bool *refused, struct error *err);

@@ -105,6 +105,11 @@ static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, st
     *refused = false;
     if (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE)
         return 0;
+    bool layers[LIMIT_LAYERS] = {false};
+    uint32_t layer_count = stage->spec->layers ? bundle->bundle->generator.latent.layers : 0;
+    int rc = layer_count ? spec_layers(stage->spec, layer_count, layers, err) : 0;
+    if (rc < 0)
+        return rc;
     struct directions_order order = {
         .id = stage->id,
         .fit = stage->input->id,
@@ -112,6 +117,8 @@ static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, st
         .names = bundle->boundaries,
         .count = bundle->boundary_count,
         .dimension = bundle_latent_size(bundle->bundle),
+        .layers = layers,
+        .layer_count = layer_count,
     };
     return directions_make(b->db, &order, refused, err);
 }

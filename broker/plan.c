@@ -43,7 +43,7 @@ static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle 
     if (stage->kind == SPEC_FIT)
         return (uint64_t)bundle_latent_size(bundle) * sizeof(float) * SPEC_METHODS;
     uint64_t boundaries = bundle->attributes_count + (bundle->age_estimators_count > 0);
-    uint64_t columns = bundle_score_columns(bundle) + (spec_stage_moves(stage) ? 2 : 0);
+    uint64_t columns = bundle_score_columns(bundle) + (spec_stage_moves(stage) ? MOVE_NUMBERS : 0);
     if (stage_networks(stage, bundle, &networks, NULL) == 0)
         columns += networks.identity >= 0;
     return (spec_stage_variants(stage, boundaries) * columns +

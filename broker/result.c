@@ -53,8 +53,17 @@ static int check_networks(const struct wire_result *result, const struct farm_st
 static int check_moves(const struct wire_result *result, const struct farm_stage *stage,
                        uint64_t count, struct error *err)
 {
-    uint64_t size = spec_stage_moves(stage->spec) ? count * stage->variants * 2 * sizeof(float) : 0;
-    return check_size("moves", result->moves, size, err);
+    uint64_t rows = spec_stage_moves(stage->spec) ? count * stage->variants : 0;
+    uint64_t size = rows * MOVE_NUMBERS * sizeof(float);
+    int rc = check_size("moves", result->moves, size, err);
+    for (uint64_t i = 0; rc == 0 && i < rows; i++) {
+        float end = float_at(result->moves.data, i * MOVE_NUMBERS + 2),
+              evaluations = float_at(result->moves.data, i * MOVE_NUMBERS + 3);
+        if (!(end >= 0 && end < MOVE_ENDS) || !(evaluations >= 0 && evaluations <= 1e9f))
+            rc = error_set(err, E_INVALID, "moves: row %llu ends by %g after %g evaluations",
+                           (unsigned long long)i, (double)end, (double)evaluations);
+    }
+    return rc;
 }
 
 static int check_scores(const struct wire_result *result, const struct farm_stage *stage,

@@ -203,6 +203,16 @@ int bundle_age_column(const struct bundle *bundle, enum bundle_role role)
     return (int)(bundle->attributes_count + which);
 }
 
+int bundle_years_column(const struct bundle *bundle, const char *name)
+{
+    if (!name)
+        return bundle_age_column(bundle, BUNDLE_FIT);
+    for (uint32_t i = 0; i < bundle->age_estimators_count; i++)
+        if (strcmp(bundle->age_estimators[i].name, name) == 0)
+            return (int)(bundle->attributes_count + i);
+    return -1;
+}
+
 bool bundle_abstains(const struct bundle *bundle, size_t column, float score)
 {
     const struct bundle_score *of = &bundle->scores[column];

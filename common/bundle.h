@@ -212,6 +212,8 @@ int bundle_attribute(const struct bundle *bundle, const char *name);
 /* Column of the age by the estimator with that role (the first of any role if there is none), or -1
  * where the bundle has no estimator. */
 int bundle_age_column(const struct bundle *bundle, enum bundle_role role);
+/* Column of the age by the estimator of that name (NULL: the one of role fit), or -1. */
+int bundle_years_column(const struct bundle *bundle, const char *name);
 /* Whether a score of attribute column `column` lies in its abstain band: neither yes nor no. */
 bool bundle_abstains(const struct bundle *bundle, size_t column, float score);
 /* The first embedder of that kind, or -1. */

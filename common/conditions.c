@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/joint.h"
+
 static int find_name(struct conditions *c, const char *name, size_t *which, struct error *err)
 {
     for (size_t i = 0; i < c->count; i++)
@@ -76,13 +78,43 @@ void conditions_close(struct conditions *c)
     *c = (struct conditions){0};
 }
 
+/* Fills occurs[] of a target. */
+static int find_occurring(struct conditions *c, const char *target, struct error *err)
+{
+    struct joint joint;
+    if (!joint_is(target))
+        return projection_direction(target, c->names, c->count, c->unit, c->count, c->occurs, err);
+    int rc = joint_parse(target, c->names, c->count, &joint, err);
+    for (size_t i = 0; !rc && i < c->count; i++)
+        c->occurs[i] = 0;
+    for (size_t i = 0; !rc && i < joint.count; i++)
+        c->occurs[joint.which[i]] = 1;
+    return rc;
+}
+
 int conditions_of(struct conditions *c, const char *target, size_t *which, size_t *k,
                   struct error *err)
 {
-    int rc = projection_direction(target, c->names, c->count, c->unit, c->count, c->occurs, err);
+    int rc = find_occurring(c, target, err);
     *k = 0;
     for (size_t i = 0; !rc && i < c->count; i++)
         if (c->held[i] && c->occurs[i] == 0)
             which[(*k)++] = i;
+    return rc;
+}
+
+int conditions_single(struct conditions *c, const char *target, size_t *which, double *sign,
+                      struct error *err)
+{
+    size_t found = 0;
+    int rc = find_occurring(c, target, err);
+    for (size_t i = 0; !rc && i < c->count; i++)
+        if (c->occurs[i] != 0) {
+            found++;
+            *which = i;
+            *sign = c->occurs[i] < 0 ? -1 : 1;
+        }
+    if (!rc && (found != 1 || joint_is(target)))
+        rc = error_set(err, E_INVALID, "\"%s\": expected one boundary", target);
     return rc;
 }

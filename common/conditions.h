@@ -1,6 +1,7 @@
 /*
  * Which boundaries are the conditions of an edit's target: those that its stage holds ("all", but
- * for what is free; or the named ones), without those that occur in the target itself.
+ * for what is free; or the named ones), without those that occur in the target itself. A target is an
+ * expression (common/projection.h) or several scores (common/joint.h).
  */
 #ifndef COMMON_CONDITIONS_H
 #define COMMON_CONDITIONS_H
@@ -23,9 +24,13 @@ MUST_CHECK int conditions_open(const struct spec_stage *spec, const char *const 
                                size_t count, struct conditions *conditions, struct error *err);
 void conditions_close(struct conditions *conditions);
 
-/* which[*k ≤ count] receives the boundaries, ascending, that are conditions of a target, an
- * expression (common/projection.h), whose errors are handed on. */
+/* which[*k ≤ count] receives the boundaries, ascending, that are conditions of a target, whose errors
+ * are handed on. */
 MUST_CHECK int conditions_of(struct conditions *conditions, const char *target, size_t *which,
                              size_t *k, struct error *err);
+
+/* The target's only boundary and its sign, 1 or −1. E_INVALID where it is a sum or several scores. */
+MUST_CHECK int conditions_single(struct conditions *conditions, const char *target, size_t *which,
+                                 double *sign, struct error *err);
 
 #endif

@@ -73,13 +73,13 @@ static bool solve_arc(const struct plane *plane, double r, double c, double *alp
     return true;
 }
 
-static bool find_alpha(const struct move *move, const float *z, double *alpha)
+enum move_end move_find(const struct move *move, const float *z, double *alpha)
 {
     double along = dot(move->direction, z, move->d);
     struct plane plane = {along, 1, move->amount};
     if (move->mode == MOVE_RELATIVE) {
         *alpha = move->amount;
-        return true;
+        return MOVE_REACHED;
     }
     if (move->mode == MOVE_SCORE)
         plane = (struct plane){dot(move->normal, z, move->d),
@@ -90,17 +90,17 @@ static bool find_alpha(const struct move *move, const float *z, double *alpha)
         norm > 0 ? solve_arc(&plane, norm, along / norm, &found) : solve_line(&plane, &found);
     if (solved && fabs(found) <= move->limit) {
         *alpha = found;
-        return true;
+        return MOVE_REACHED;
     }
     bool up = (plane.goal >= plane.at) == (plane.slope >= 0);
     *alpha = up ? move->limit : -move->limit;
-    return false;
+    return solved ? MOVE_LIMIT : MOVE_NOWHERE;
 }
 
 bool move_latent(const struct move *move, const float *z, float *moved, double *distance)
 {
     double alpha = 0, square = 0;
-    bool reached = find_alpha(move, z, &alpha);
+    bool reached = move_find(move, z, &alpha) == MOVE_REACHED;
     for (size_t i = 0; i < move->d && move->radius > 0; i++) {
         double value = (double)z[i] + alpha * (double)move->direction[i];
         square += value * value;

@@ -52,6 +52,7 @@ enum move_end {
 };
 #define MOVE_ENDS 7
 
+#define MOVE_NUMBERS 4 /* that a result tells of an edited face: α, reached, enum move_end, evaluations */
 const char *move_end_name(enum move_end end); /* "reached", … */
 
 struct move {
@@ -64,6 +65,10 @@ struct move {
     double limit;           /* the most |α|; relative does not read it */
     double radius;          /* of the sphere, or 0: none */
 };
+
+/* The α of z + α u that leads there: MOVE_REACHED; or the limit, to the side where the target lies, and
+ * MOVE_LIMIT (it lies beyond) or MOVE_NOWHERE (no α has it). Of the modes above score only. */
+enum move_end move_find(const struct move *move, const float *z, double *alpha);
 
 /*
  * moved[d] receives z' of z[d]; *distance the α of z + α u that leads there. Returns whether a is

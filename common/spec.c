@@ -21,9 +21,10 @@ static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
                                                   {"soft", PROJECTION_SOFT},
                                                   {"correlation", PROJECTION_CORRELATION},
                                                   {"naive", PROJECTION_NAIVE}};
-static const cyaml_strval_t reach_names[] = {{"relative", MOVE_RELATIVE},
-                                             {"absolute", MOVE_ABSOLUTE},
-                                             {"score", MOVE_SCORE}};
+static const cyaml_strval_t reach_names[] = {
+    {"relative", MOVE_RELATIVE}, {"absolute", MOVE_ABSOLUTE}, {"score", MOVE_SCORE},
+    {"logit", MOVE_LOGIT},       {"years", MOVE_YEARS},       {"more_years", MOVE_MORE_YEARS},
+    {"joint", MOVE_JOINT}};
 
 static const cyaml_strval_t device_names[] = {
     {"cpu", NEEDS_CPU}, {"gpu", NEEDS_GPU}, {"other", NEEDS_OTHER}};
@@ -70,6 +71,9 @@ static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
                                                     REAL_FIELD(to, raw_sweep),
                                                     INT_FIELD(steps, raw_sweep), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t stop_fields[] = {REAL_FIELD(off_target, raw_stop),
+                                                   REAL_FIELD(identity, raw_stop), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_ENUM("kind", CYAML_FLAG_STRICT, struct raw_stage, kind, kind_names, SPEC_KINDS),
     TEXT_FIELD(name, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
@@ -97,6 +101,15 @@ static const cyaml_schema_field_t stage_fields[] = {
     REAL_FIELD(strength, raw_stage),
     ENUM_FIELD(reach, raw_stage, reach_names),
     REAL_FIELD(limit, raw_stage),
+    TEXT_FIELD(estimator, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    REAL_FIELD(tolerance, raw_stage),
+    INT_FIELD(evaluations, raw_stage),
+    CYAML_FIELD_MAPPING_PTR("stop", OPTIONAL, struct raw_stage, stop, stop_fields),
+    INT_FIELD(walk, raw_stage),
+    REAL_FIELD(decay, raw_stage),
+    CYAML_FIELD_BOOL_PTR("reproject", OPTIONAL, struct raw_stage, reproject),
+    TEXT_FIELD(layers, OPTIONAL, raw_stage, LIMIT_PATH_BYTES),
+    CYAML_FIELD_MAPPING_PTR("rows", OPTIONAL, struct raw_stage, rows, sweep_fields),
     REAL_FIELD(distance, raw_stage),
     CYAML_FIELD_SEQUENCE("targets", OPTIONAL, struct raw_stage, targets, &expression, 0,
                          LIMIT_TARGETS),
@@ -122,7 +135,8 @@ static const cyaml_schema_field_t spec_fields[] = {
 static const cyaml_schema_value_t spec_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_spec, spec_fields)};
 
-static int load(const char *yaml, size_t size, void **raw, struct error *err)
+/* Text without scores of targets. */
+static int load_short(const char *yaml, size_t size, void **raw, struct error *err)
 {
     struct buffer expanded, insertions;
     buffer_init(&expanded, SPEC_SHORT_MAX);
@@ -136,6 +150,22 @@ static int load(const char *yaml, size_t size, void **raw, struct error *err)
     }
     buffer_free(&expanded);
     buffer_free(&insertions);
+    return rc;
+}
+
+static int load(const char *yaml, size_t size, void **raw, struct error *err)
+{
+    struct buffer expanded, changes;
+    buffer_init(&expanded, SPEC_SHORT_MAX);
+    buffer_init(&changes, SPEC_SHORT_MAX);
+    int rc = spec_scores_expand(yaml, size, &expanded, &changes, err);
+    if (!rc) {
+        rc = load_short(expanded.data ? (const char *)expanded.data : "", expanded.size, raw, err);
+        if (rc)
+            spec_scores_place(&changes, rc, err);
+    }
+    buffer_free(&expanded);
+    buffer_free(&changes);
     return rc;
 }
 
@@ -179,6 +209,8 @@ void spec_free(struct spec **spec)
         free(stage->files);
         free(stage->identity);
         free(stage->features);
+        free(stage->estimator);
+        free(stage->layers);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);
@@ -252,15 +284,6 @@ static int print_projection(struct buffer *out, const struct spec_stage *stage, 
                          spec_print_number(soft ? stage->strength : stage->discount, value));
 }
 
-static int print_reach(struct buffer *out, const struct spec_stage *stage, struct error *err)
-{
-    char limit[SPEC_NUMBER_BYTES];
-    int rc = buffer_printf(out, err, "    reach: %s\n", move_mode_name(stage->reach));
-    if (rc || stage->reach == MOVE_RELATIVE)
-        return rc;
-    return buffer_printf(out, err, "    limit: %s\n", spec_print_number(stage->limit, limit));
-}
-
 static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
@@ -274,13 +297,14 @@ static int print_direction(struct buffer *out, const struct spec_stage *stage, s
         rc = buffer_printf(out, err, "    identity: %s\n", stage->identity);
     if (!rc && stage->features)
         rc = buffer_printf(out, err, "    features: %s\n", stage->features);
-    return rc ? rc : print_reach(out, stage, err);
+    return rc ? rc : spec_print_reach(out, stage, err);
 }
 
-static int print_sweep(struct buffer *out, const struct spec_sweep *sweep, struct error *err)
+int spec_print_sweep(struct buffer *out, const char *key, const struct spec_sweep *sweep,
+                     struct error *err)
 {
     char from[SPEC_NUMBER_BYTES], to[SPEC_NUMBER_BYTES];
-    return buffer_printf(out, err, "    distances: {from: %s, to: %s, steps: %u}\n",
+    return buffer_printf(out, err, "    %s: {from: %s, to: %s, steps: %u}\n", key,
                          spec_print_number(sweep->from, from), spec_print_number(sweep->to, to),
                          sweep->steps);
 }
@@ -291,7 +315,9 @@ static int print_edit(struct buffer *out, const struct spec_stage *stage, struct
                            (unsigned long long)stage->start, stage->faces);
     if (!rc)
         rc = print_direction(out, stage, err);
-    return rc ? rc : print_sweep(out, &stage->distances, err);
+    if (!rc && stage->rows.steps > 0)
+        rc = spec_print_sweep(out, "rows", &stage->rows, err);
+    return rc ? rc : spec_print_sweep(out, "distances", &stage->distances, err);
 }
 
 static int print_evaluate(struct buffer *out, const struct spec_stage *stage, struct error *err)
@@ -303,7 +329,9 @@ static int print_evaluate(struct buffer *out, const struct spec_stage *stage, st
     if (!rc)
         rc = buffer_printf(out, err, "    distance: %s\n",
                            spec_print_number(stage->distance, distance));
-    return rc || stage->distances.steps == 0 ? rc : print_sweep(out, &stage->distances, err);
+    return rc || stage->distances.steps == 0
+               ? rc
+               : spec_print_sweep(out, "distances", &stage->distances, err);
 }
 
 static int print_sample(struct buffer *out, const struct spec_stage *stage, struct error *err)
@@ -380,7 +408,8 @@ uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, boo
     case SPEC_FIT:
         return boundaries;
     case SPEC_EDIT:
-        return (uint64_t)target_count(stage, boundaries) * stage->faces;
+        return (uint64_t)(stage->rows.steps > 0 ? 1 : target_count(stage, boundaries)) *
+               stage->faces;
     }
     return 0;
 }
@@ -400,16 +429,18 @@ static double sweep_step(const struct spec_sweep *sweep, uint32_t k)
     return fabs(step) <= 1e-9 * fabs(span) ? 0 : step;
 }
 
-/* The distances of every target: `distance`, then the steps that are neither it nor 0. Writes the
+/* The distances of every target: `distance`, then the steps that are neither it nor no edit. Writes the
  * one called for, if any, and returns how many there are. */
 static uint32_t distances_of(const struct spec_stage *stage, uint32_t wanted, double *distance)
 {
     uint32_t n = 1;
+    bool is_nothing = stage->reach == MOVE_RELATIVE || stage->reach == MOVE_MORE_YEARS ||
+                      stage->reach == MOVE_JOINT; /* an edit by 0 */
     if (wanted == 0)
         *distance = stage->distance;
     for (uint32_t k = 0; k < stage->distances.steps; k++) {
         double step = sweep_step(&stage->distances, k);
-        if (step == 0 || step == stage->distance)
+        if ((step == 0 && is_nothing) || step == stage->distance)
             continue;
         if (n++ == wanted)
             *distance = step;
@@ -417,8 +448,28 @@ static uint32_t distances_of(const struct spec_stage *stage, uint32_t wanted, do
     return n;
 }
 
+static double edit_step(const struct spec_sweep *sweep, uint32_t k)
+{
+    double share = sweep->steps > 1 ? (double)k / (double)(sweep->steps - 1) : 0;
+    return sweep->from + (sweep->to - sweep->from) * share;
+}
+
+static struct spec_variant edit_variant(const struct spec_stage *stage, uint32_t v)
+{
+    uint32_t columns = stage->distances.steps, rows = stage->rows.steps ? stage->rows.steps : 1;
+    uint32_t cell = v % (columns * rows);
+    return (struct spec_variant){
+        .target = -1,
+        .distance = edit_step(&stage->distances, cell % columns),
+        .second = stage->rows.steps ? edit_step(&stage->rows, cell / columns) : 0,
+        .projected = v / (columns * rows) == 1,
+    };
+}
+
 struct spec_variant spec_stage_variant(const struct spec_stage *stage, uint32_t v)
 {
+    if (stage->kind == SPEC_EDIT)
+        return edit_variant(stage, v);
     struct spec_variant found = {.target = -1};
     uint32_t kinds = stage->conditions_count > 0 ? 2 : 1;
     uint32_t each = kinds * distances_of(stage, UINT32_MAX, NULL);
@@ -438,7 +489,7 @@ uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries)
     case SPEC_LABEL:
         return 1;
     case SPEC_EDIT:
-        return stage->distances.steps * kinds;
+        return stage->distances.steps * (stage->rows.steps ? stage->rows.steps : 1) * kinds;
     case SPEC_EVALUATE:
         return 1 + target_count(stage, boundaries) * kinds * distances_of(stage, UINT32_MAX, NULL);
     case SPEC_SAMPLE:

@@ -18,9 +18,22 @@
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
  * common/projection.h. needs: {device: gpu, memory: 8G, labels: {zone: a}} of any stage says which workers may have
- * its tasks: see common/needs.h. reach says what a distance is: relative (z + distance · u), absolute (the signed distance
- * to the hyperplane), score (of the target's boundary); the latter two differ from face to face, and go no
- * further than `limit`: see common/move.h.
+ * its tasks: see common/needs.h.
+ *
+ * reach says what a distance is: relative (z + distance · u), absolute (the signed distance
+ * to the hyperplane), score (of the target's boundary), logit (of the classifier), years or more_years (of an
+ * `estimator`); all but the first differ from face to face, and go no further than `limit`: see common/move.h
+ * and, for what networks judge within `tolerance` by at most so many `evaluations`, common/search.h.
+ *
+ * targets: {Young: -2, Smiling: 1.5} is one edit to several scores at once, as text "Young=-2,Smiling=1.5"
+ * (reach: joint; distances are shares of the way): see common/meet.h.
+ *
+ * stop: {off_target: 0.5, identity: 0.6} looks at every face at `walk` steps on its way, of which each is
+ * `decay` times as long as the one before, and stops where the other attributes' logits have moved by more than
+ * 0.5 standard deviations in the mean, or the cosine of the identity network's embeddings is below 0.6.
+ * reproject: true lets the scores of target and conditions go exactly as without the sphere, on the sphere.
+ * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
+ * grid a face: columns are the distances of the first target, rows those of the second.
  */
 #ifndef COMMON_SPEC_H
 #define COMMON_SPEC_H
@@ -90,6 +103,14 @@ struct spec_sweep {
     uint32_t steps;
 };
 
+/* When a face's edit ends before its distance. */
+struct spec_stop {
+    double off_target; /* mean |change| of the other logits in standard deviations; 0: no such rule */
+    double identity;   /* the least cosine; −1: no such rule */
+    uint32_t walk;     /* steps on the way at which it is looked at */
+    double decay;      /* step k is decay^k times as long as the first */
+};
+
 /* One stage. A key that its kind does not know is refused; what is absent gets spec_parse's default, so
  * that a parsed spec has every value its kind needs. */
 struct spec_stage {
@@ -128,6 +149,13 @@ struct spec_stage {
     char *identity; /* edit, evaluate: the embedder that judges identity, "none", or NULL: the bundle's first */
     char *features; /* evaluate: the embedder for distances of distributions, likewise */
     double limit;                /* edit, evaluate: the most |α| of a face; relative does not read it */
+    char *estimator;             /* edit, evaluate: of years; NULL: the one of role fit */
+    double tolerance;            /* edit, evaluate: of a logit or of years */
+    uint32_t evaluations;        /* edit, evaluate: of one face and edit by networks, at most */
+    struct spec_stop stop;       /* edit, evaluate */
+    bool reproject;              /* edit, evaluate */
+    char *layers;                /* edit, evaluate: ranges of w+'s layers (common/ranges.h); NULL: all */
+    struct spec_sweep rows;      /* edit: of the second target; no steps: no grid */
 };
 
 struct spec {
@@ -158,9 +186,18 @@ MUST_CHECK int spec_describe_conditions(const struct spec_stage *stage, struct b
                                         struct error *err);
 /* Whether each face of the stage is moved by a distance of its own. */
 bool spec_stage_moves(const struct spec_stage *stage);
-/* What an edit by `distance` does, in words: "moved by 3", "moved to the score 3, projected". */
-MUST_CHECK int spec_describe_distance(const struct spec_stage *stage, double distance, bool projected,
-                                      struct buffer *text, struct error *err);
+/* Whether faces are looked at on their way. */
+bool spec_stage_stops(const struct spec_stage *stage);
+/* Whether the worker needs the boundaries themselves, not only directions. */
+bool spec_stage_needs_boundaries(const struct spec_stage *stage);
+/* How much of the way lies behind after step k (1 … stop.walk) of it: 1 after the last. */
+double spec_stop_share(const struct spec_stop *stop, uint32_t k);
+/* Which layers an edit moves: layers[count], of a text that spec_parse took. */
+MUST_CHECK int spec_layers(const struct spec_stage *stage, uint32_t count, bool *layers, struct error *err);
+/* What an edit does, in words: "moved by 3", "moved to the score 3, projected". */
+struct spec_variant;
+MUST_CHECK int spec_describe_variant(const struct spec_stage *stage, const struct spec_variant *variant,
+                                     struct buffer *text, struct error *err);
 /* A number in as few digits as read back as the same double. */
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
@@ -179,11 +216,15 @@ struct spec_variant {
     int64_t target;  /* position among the targets; -1: the face as sampled */
     double distance; /* α, 0 where it is as sampled */
     bool projected;
+    double second; /* of a grid: the distance of the second target */
 };
 /*
  * Row v of a face of an evaluate stage: 0 is the face as sampled; then, target by target, the edit by
  * `distance`, then by each other step of `distances` but 0. Each edit is plain, and with conditions
  * followed by its projected partner. So 1 and 2 are the first target's, whatever the sweep.
+ *
+ * Row v of a face of an edit stage: the steps of the plain edit, then those of the projected one; of a grid
+ * row by row of it. `target` is −1, for it is the index that says which (0 of a grid).
  */
 struct spec_variant spec_stage_variant(const struct spec_stage *stage, uint32_t v);
 

@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/document.h"
+#include "common/joint.h"
 #include "common/limits.h"
 #include "common/spec_priv.h"
-#include "common/document.h"
 
 #define DEFAULT_SEED 1
 #define DEFAULT_ATTEMPTS 3
@@ -55,6 +56,15 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"limit", EDITED, raw->limit},
         {"identity", EDITED, raw->identity},
         {"features", OF(SPEC_EVALUATE), raw->features},
+        {"estimator", EDITED, raw->estimator},
+        {"tolerance", EDITED, raw->tolerance},
+        {"evaluations", EDITED, raw->evaluations},
+        {"stop", EDITED, raw->stop},
+        {"walk", EDITED, raw->walk},
+        {"decay", EDITED, raw->decay},
+        {"reproject", EDITED, raw->reproject},
+        {"layers", EDITED, raw->layers},
+        {"rows", OF(SPEC_EDIT), raw->rows},
         {"faces", OF(SPEC_EDIT), raw->faces},
         {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
@@ -131,7 +141,11 @@ static int take_names(const char *key, const char *const *raw, uint32_t count, c
         return error_set(err, E_MEMORY, "no memory for %u names", count);
     for (*names_count = 0; *names_count < count; (*names_count)++) {
         const char *name = raw[*names_count];
-        if (!spec_is_expression(name))
+        if (joint_is(name)) {
+            int bad = joint_check(name, err);
+            if (bad)
+                return error_prefix(err, bad, "%s", key);
+        } else if (!spec_is_expression(name))
             return error_set(err, E_INVALID, "%s: \"%s\": expected names joined by + - *", key,
                              name);
         if (strcmp(name, SPEC_ALL) == 0 && count > 1)
@@ -212,26 +226,54 @@ static int complete_edited(const struct spec *spec, uint32_t position, const str
     return rc;
 }
 
-static int take_sweep(const struct raw_sweep *raw, struct spec_sweep *sweep, struct error *err)
+int spec_take_sweep(const char *key, const struct raw_sweep *raw, struct spec_sweep absent,
+                    struct spec_sweep *sweep, struct error *err)
 {
-    int rc = spec_take_real("distances: from", raw->from, -DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
-                       &sweep->from, err);
+    int rc = spec_take_real("from", raw->from, absent.from, -DISTANCE_MAX, DISTANCE_MAX,
+                            &sweep->from, err);
     if (!rc)
-        rc = spec_take_real("distances: to", raw->to, DEFAULT_DISTANCE, -DISTANCE_MAX, DISTANCE_MAX,
-                       &sweep->to, err);
-    return rc ? rc
-              : spec_take_small("distances: steps", raw->steps, DEFAULT_STEPS, 2, LIMIT_STEPS,
-                           &sweep->steps, err);
+        rc = spec_take_real("to", raw->to, absent.to, -DISTANCE_MAX, DISTANCE_MAX, &sweep->to, err);
+    if (!rc)
+        rc = spec_take_small("steps", raw->steps, absent.steps, 2, LIMIT_STEPS, &sweep->steps, err);
+    return rc ? error_prefix(err, rc, "%s", key) : 0;
+}
+
+/* What a sweep is without a word: of years nothing goes without saying. */
+static int take_distances(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    static const struct raw_sweep none;
+    struct spec_sweep absent = {-DEFAULT_DISTANCE, DEFAULT_DISTANCE, DEFAULT_STEPS};
+    bool years = stage->reach == MOVE_YEARS || stage->reach == MOVE_MORE_YEARS;
+    if (stage->reach == MOVE_JOINT)
+        absent = (struct spec_sweep){0, 1, DEFAULT_STEPS};
+    if (years && !(raw->distances && raw->distances->from && raw->distances->to))
+        return error_set(err, E_INVALID, "distances: of reach: %s need from and to, in years",
+                         move_mode_name(stage->reach));
+    return spec_take_sweep("distances", raw->distances ? raw->distances : &none, absent,
+                           &stage->distances, err);
+}
+
+static int complete_grid(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    const struct spec_sweep absent = {-DEFAULT_DISTANCE, DEFAULT_DISTANCE, DEFAULT_STEPS};
+    if (stage->targets_count != 2)
+        return error_set(err, E_INVALID, "rows: a grid has two targets, columns and rows, not %u",
+                         stage->targets_count);
+    if (move_is_judged(stage->reach) || stage->reach == MOVE_JOINT)
+        return error_set(err, E_INVALID, "rows: a grid cannot reach: %s",
+                         move_mode_name(stage->reach));
+    return spec_take_sweep("rows", raw->rows, absent, &stage->rows, err);
 }
 
 static int complete_edit(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
                          struct spec_stage *stage, struct error *err)
 {
-    const struct raw_sweep sweep = raw->distances ? *raw->distances : (struct raw_sweep){0};
     int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
     if (!rc)
         rc = spec_take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
-    return rc ? rc : take_sweep(&sweep, &stage->distances, err);
+    if (!rc)
+        rc = take_distances(raw, stage, err);
+    return rc || !raw->rows ? rc : complete_grid(raw, stage, err);
 }
 
 static int complete_evaluate(const struct spec *spec, uint32_t position,
@@ -240,11 +282,15 @@ static int complete_evaluate(const struct spec *spec, uint32_t position,
 {
     int rc = complete_edited(spec, position, raw, SPEC_AGE, stage, err);
     if (!rc && raw->distances)
-        rc = take_sweep(raw->distances, &stage->distances, err);
+        rc = take_distances(raw, stage, err);
+    bool years = stage->reach == MOVE_YEARS || stage->reach == MOVE_MORE_YEARS;
+    if (!rc && years && !raw->distances && !raw->distance)
+        rc = error_set(err, E_INVALID, "distance: missing, expected years");
+    double absent = raw->distances ? stage->distances.to
+                                   : stage->reach == MOVE_JOINT ? 1 : DEFAULT_DISTANCE;
     return rc ? rc
-              : spec_take_real("distance", raw->distance,
-                          raw->distances ? stage->distances.to : DEFAULT_DISTANCE, -DISTANCE_MAX,
-                          DISTANCE_MAX, &stage->distance, err);
+              : spec_take_real("distance", raw->distance, absent, -DISTANCE_MAX, DISTANCE_MAX,
+                               &stage->distance, err);
 }
 
 static int complete_kind(const struct spec *spec, uint32_t position, const struct raw_stage *raw,

@@ -1,4 +1,4 @@
-/* A stage's conditions, and what its distances are: checked, completed, and told in words. */
+/* A stage's conditions: checked, completed, and told in words. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +7,6 @@
 
 #define DEFAULT_DISCOUNT 1
 #define DEFAULT_STRENGTH 1
-#define DEFAULT_LIMIT 10 /* further off, a generator has seen no latents */
-#define LIMIT_MOST 1e6
 
 /* discount or strength, whichever the stage's projection does not read. */
 static int check_key(const struct spec_stage *stage, const double *discount, const double *strength,
@@ -95,23 +93,6 @@ int spec_complete_conditions(const struct raw_stage *raw, struct spec_stage *sta
     return rc ? rc : take_conditions(raw, stage, err);
 }
 
-int spec_complete_reach(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
-{
-    stage->reach = raw->reach ? *raw->reach : MOVE_RELATIVE;
-    stage->limit = DEFAULT_LIMIT;
-    if (!raw->limit)
-        return 0;
-    if (stage->reach == MOVE_RELATIVE)
-        return error_set(err, E_INVALID, "limit: a relative distance does not take it");
-    return take_number("limit", raw->limit, LIMIT_MOST, &stage->limit, err);
-}
-
-bool spec_stage_moves(const struct spec_stage *stage)
-{
-    return (stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE) &&
-           stage->reach != MOVE_RELATIVE;
-}
-
 double spec_condition_weight(const struct spec_stage *stage, uint32_t i)
 {
     if (stage->condition_weights && stage->condition_weights[i].given)
@@ -160,17 +141,4 @@ int spec_describe_conditions(const struct spec_stage *stage, struct buffer *text
     for (uint32_t i = 0; !rc && i < stage->conditions_count; i++)
         rc = describe_condition(stage, i, text, err);
     return rc;
-}
-
-int spec_describe_distance(const struct spec_stage *stage, double distance, bool projected,
-                           struct buffer *text, struct error *err)
-{
-    static const char *const verbs[MOVE_MODES] = {
-        [MOVE_RELATIVE] = "moved by",
-        [MOVE_ABSOLUTE] = "moved to the signed distance",
-        [MOVE_SCORE] = "moved to the score",
-    };
-    char value[SPEC_NUMBER_BYTES];
-    return buffer_printf(text, err, "%s %s%s", verbs[stage->reach],
-                         spec_print_number(distance, value), projected ? ", projected" : "");
 }

@@ -11,6 +11,10 @@ struct raw_sweep {
     int64_t *steps;
 };
 
+struct raw_stop {
+    double *off_target, *identity;
+};
+
 struct raw_condition {
     char *name;
     double *discount, *strength;
@@ -42,7 +46,12 @@ struct raw_stage {
     uint32_t compare_count, costs_count;
     enum projection_method *projection;
     enum move_mode *reach;
-    double *limit;
+    double *limit, *tolerance, *decay;
+    int64_t *evaluations, *walk;
+    char *estimator, *layers;
+    bool *reproject;
+    struct raw_stop *stop;
+    struct raw_sweep *rows;
     double *train_share, *cost, *discount, *strength, *distance;
     char **targets;
     struct raw_condition *conditions;
@@ -71,6 +80,11 @@ MUST_CHECK int spec_short_expand(const char *text, size_t size, struct buffer *e
 /* Moves the place in an error about the expanded text to that of the original. Returns `code`. */
 int spec_short_place(const struct buffer *insertions, int code, struct error *err);
 
+/* The same for targets with scores, {Young: -2, Smiling: 1.5} as "Young=-2,Smiling=1.5". */
+MUST_CHECK int spec_scores_expand(const char *text, size_t size, struct buffer *expanded,
+                                  struct buffer *changes, struct error *err);
+int spec_scores_place(const struct buffer *changes, int code, struct error *err);
+
 /* Fills what the stage says about its conditions: names, projection and weights. */
 MUST_CHECK int spec_complete_conditions(const struct raw_stage *raw, struct spec_stage *stage,
                                         struct error *err);
@@ -98,9 +112,18 @@ MUST_CHECK int spec_take_small(const char *key, const int64_t *raw, int64_t abse
 extern const cyaml_strval_t spec_weight_names[2], spec_method_names[SPEC_METHODS],
     spec_set_names[4];
 
-/* Fills what the stage says about its distances' meaning. */
+/* Fills what the stage says about its distances' meaning, of targets that are known. */
 MUST_CHECK int spec_complete_reach(const struct raw_stage *raw, struct spec_stage *stage,
                                    struct error *err);
+
+/* Prints it, and the rest of what an edit's own keys say. */
+MUST_CHECK int spec_print_reach(struct buffer *out, const struct spec_stage *stage, struct error *err);
+
+/* A sweep: with `absent` where a key is missing. */
+MUST_CHECK int spec_take_sweep(const char *key, const struct raw_sweep *raw, struct spec_sweep absent,
+                               struct spec_sweep *sweep, struct error *err);
+MUST_CHECK int spec_print_sweep(struct buffer *out, const char *key, const struct spec_sweep *sweep,
+                                struct error *err);
 
 /* Whether a text has only characters that a direction can be made of. */
 bool spec_is_expression(const char *text);

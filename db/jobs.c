@@ -66,6 +66,7 @@ int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
     else
         statement_bind_int(q, 5, shows->target);
     statement_bind_text(q, 6, description);
+    statement_bind_real(q, 7, shows->second);
     return statement_run(q, err);
 }
 

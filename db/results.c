@@ -28,6 +28,7 @@ int results_insert_task(struct database *db, const struct results_task *task,
     statement_bind_real(q, 15, metrics->solve_ms);
     statement_bind_real(q, 16, metrics->encode_ms);
     statement_bind_real(q, 17, metrics->total_ms);
+    statement_bind_int(q, 18, (int64_t)metrics->evaluations);
     return statement_run(q, err);
 }
 

@@ -39,8 +39,8 @@ MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
 MUST_CHECK int results_insert_features(struct database *db, int64_t stage, uint64_t start,
                                        uint64_t faces, uint32_t variants, size_t dimension,
                                        const uint8_t *features, struct error *err);
-/* How far the faces of these indices were moved, float32[count][variants][2] (distance, reached), into the
- * rows that results_insert_scores has made. */
+/* How far the faces of these indices were moved, float32[count][variants][4] (distance, reached, why, evaluations),
+ * into the rows that results_insert_scores has made. */
 MUST_CHECK int results_insert_moves(struct database *db, int64_t stage, uint64_t start,
                                     uint64_t count, uint32_t variants, const uint8_t *moves,
                                     struct error *err);
@@ -71,6 +71,11 @@ MUST_CHECK int results_each_boundary(struct database *db, int64_t stage,
                                                  const struct results_boundary *boundary,
                                                  struct error *err),
                                      void *context, struct error *err);
+
+/* Mean and standard deviation of each attribute's logit over a done stage's faces as sampled,
+ * moments[attributes][2]. E_NOT_FOUND unless all are there. */
+MUST_CHECK int results_logits(struct database *db, int64_t stage, size_t attributes, float *moments,
+                              struct error *err);
 
 MUST_CHECK int results_insert_file(struct database *db, int64_t stage, const struct wire_file *file,
                                    struct error *err);

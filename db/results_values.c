@@ -89,8 +89,10 @@ int results_insert_moves(struct database *db, int64_t stage, uint64_t start, uin
         statement_bind_int(q, 1, stage);
         statement_bind_int(q, 2, (int64_t)(start + i / variants));
         statement_bind_int(q, 3, (int64_t)(i % variants));
-        statement_bind_real(q, 4, (double)score_at(moves, 2 * i));
-        statement_bind_int(q, 5, score_at(moves, 2 * i + 1) != 0);
+        statement_bind_real(q, 4, (double)score_at(moves, 4 * i));
+        statement_bind_int(q, 5, score_at(moves, 4 * i + 1) != 0);
+        statement_bind_int(q, 6, (int64_t)score_at(moves, 4 * i + 2));
+        statement_bind_int(q, 7, (int64_t)score_at(moves, 4 * i + 3));
         rc = statement_run(q, err);
     }
     return rc;
@@ -227,6 +229,28 @@ int results_each_boundary(struct database *db, int64_t stage,
             break;
     }
     statement_reset(q);
+    return rc;
+}
+
+int results_logits(struct database *db, int64_t stage, size_t attributes, float *moments,
+                   struct error *err)
+{
+    struct statement *q;
+    size_t n = 0;
+    int rc = database_query(db, "summary_logits", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    while ((rc = statement_step(q, err)) > 0) {
+        if (n < attributes) {
+            moments[2 * n] = (float)statement_real(q, 0);
+            moments[2 * n + 1] = (float)statement_real(q, 1);
+        }
+        n++;
+    }
+    if (rc == 0 && n != attributes)
+        rc = error_set(err, E_NOT_FOUND, "stage %lld has the logits of %zu attributes, expected %zu",
+                       (long long)stage, n, attributes);
     return rc;
 }
 

@@ -1,4 +1,4 @@
-/* Fetched directions. Immutable once made. */
+/* Fetched directions. Belongs to the compute thread; immutable once made, but for `across`. */
 #include "worker/directions.h"
 
 #include <math.h>
@@ -14,8 +14,14 @@ struct direction {
 };
 
 struct directions {
-    size_t count;
-    struct direction items[];
+    size_t count, dimension;
+    struct direction *items;
+    size_t boundary_count;
+    char **names;
+    double *normals, *offsets, *across;
+    bool has_across;
+    float *logits;
+    size_t logit_count; /* attributes */
 };
 
 static int copy_direction(const struct wire_direction *from, size_t dimension, struct direction *to,
@@ -41,36 +47,136 @@ static int copy_direction(const struct wire_direction *from, size_t dimension, s
     return 0;
 }
 
+static int copy_normal(const struct wire_normal *from, struct directions *to, size_t i,
+                       struct error *err)
+{
+    size_t d = to->dimension;
+    if (from->position != i || from->normal.size != d * sizeof(float))
+        return error_set(err, E_INVALID,
+                         "boundary %zu: is %llu of %zu bytes, expected %zu floats", i,
+                         (unsigned long long)from->position, from->normal.size, d);
+    to->offsets[i] = from->offset;
+    to->names[i] = strdup(from->name);
+    if (!to->names[i])
+        return error_set(err, E_MEMORY, "no memory for boundaries");
+    for (size_t c = 0; c < d; c++) {
+        float value;
+        memcpy(&value, from->normal.data + c * sizeof value, sizeof value);
+        if (!isfinite(value))
+            return error_set(err, E_INVALID, "boundary %s: number %zu is %g", from->name, c,
+                             (double)value);
+        to->normals[i * d + c] = (double)value;
+    }
+    return 0;
+}
+
+static int copy_normals(const struct wire_directions *message, struct directions *to,
+                        struct error *err)
+{
+    size_t count = message->normals.count;
+    if (count == 0)
+        return 0;
+    to->names = calloc(count, sizeof *to->names);
+    to->normals = calloc(count * to->dimension, sizeof *to->normals);
+    to->across = calloc(count * to->dimension, sizeof *to->across);
+    to->offsets = calloc(count, sizeof *to->offsets);
+    if (!to->names || !to->normals || !to->across || !to->offsets)
+        return error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
+    to->boundary_count = count;
+    int failed = 0;
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = copy_normal(&WIRE_ITEMS(message->normals, normal)[i], to, i, err);
+    return failed;
+}
+
+static int copy_logits(struct wire_bytes from, struct directions *to, struct error *err)
+{
+    if (from.size == 0)
+        return 0;
+    if (from.size % (2 * sizeof(float)) != 0)
+        return error_set(err, E_INVALID, "logits: %zu bytes are no pairs of floats", from.size);
+    to->logits = malloc(from.size);
+    if (!to->logits)
+        return error_set(err, E_MEMORY, "no memory for %zu bytes", from.size);
+    memcpy(to->logits, from.data, from.size);
+    to->logit_count = from.size / (2 * sizeof(float));
+    for (size_t i = 0; i < 2 * to->logit_count; i++)
+        if (!isfinite(to->logits[i]) || (i % 2 == 1 && to->logits[i] < 0))
+            return error_set(err, E_INVALID, "logits: number %zu is %g", i, (double)to->logits[i]);
+    return 0;
+}
+
 int directions_copy(const struct wire_directions *message, size_t dimension,
                     struct directions **directions, struct error *err)
 {
     size_t count = message->directions.count;
     const struct wire_direction *items = WIRE_ITEMS(message->directions, direction);
-    struct directions *copy = calloc(1, sizeof *copy + count * sizeof copy->items[0]);
+    struct directions *copy = calloc(1, sizeof *copy);
     if (!copy)
         return error_set(err, E_MEMORY, "no memory for directions");
-    copy->count = count;
-    for (size_t i = 0; i < count; i++) {
-        int failed = copy_direction(&items[i], dimension, &copy->items[i], err);
-        if (failed) {
-            directions_free(&copy);
-            return failed;
-        }
-    }
-    *directions = copy;
-    return 0;
+    copy->dimension = dimension;
+    copy->items = calloc(count + 1, sizeof copy->items[0]);
+    copy->count = copy->items ? count : 0;
+    int failed = copy->items ? 0 : error_set(err, E_MEMORY, "no memory for directions");
+    for (size_t i = 0; !failed && i < count; i++)
+        failed = copy_direction(&items[i], dimension, &copy->items[i], err);
+    if (!failed)
+        failed = copy_normals(message, copy, err);
+    if (!failed)
+        failed = copy_logits(message->logits, copy, err);
+    if (failed)
+        directions_free(&copy);
+    else
+        *directions = copy;
+    return failed;
 }
 
 void directions_free(struct directions **directions)
 {
-    if (!*directions)
+    struct directions *d = *directions;
+    if (!d)
         return;
-    for (size_t i = 0; i < (*directions)->count; i++) {
-        free((*directions)->items[i].name);
-        free((*directions)->items[i].vector);
+    for (size_t i = 0; i < d->count; i++) {
+        free(d->items[i].name);
+        free(d->items[i].vector);
     }
-    free(*directions);
+    for (size_t i = 0; i < d->boundary_count; i++)
+        free(d->names[i]);
+    free(d->items);
+    free(d->names);
+    free(d->normals);
+    free(d->offsets);
+    free(d->across);
+    free(d->logits);
+    free(d);
     *directions = NULL;
+}
+
+int directions_boundaries(struct directions *directions, size_t count,
+                          struct directions_boundaries *boundaries, struct error *err)
+{
+    if (directions->boundary_count != count)
+        return error_set(err, E_NOT_FOUND, "the broker sent %zu boundaries, expected %zu",
+                         directions->boundary_count, count);
+    *boundaries = (struct directions_boundaries){
+        .count = count,
+        .names = (const char *const *)directions->names,
+        .normals = directions->normals,
+        .offsets = directions->offsets,
+        .across = directions->across,
+        .has_across = &directions->has_across,
+    };
+    return 0;
+}
+
+int directions_logits(const struct directions *directions, size_t attributes, const float **moments,
+                      struct error *err)
+{
+    if (directions->logit_count != attributes)
+        return error_set(err, E_NOT_FOUND, "the broker sent the logits of %zu attributes, expected %zu",
+                         directions->logit_count, attributes);
+    *moments = directions->logits;
+    return 0;
 }
 
 int directions_offset(const struct directions *directions, uint64_t target, double *offset,

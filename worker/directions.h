@@ -1,4 +1,5 @@
-/* The unit vectors of an edit or evaluate stage, as fetched from the broker. */
+/* What the broker says of an edit or evaluate stage's edits: unit vectors, and where they are needed the
+ * boundaries themselves and how logits vary. */
 #ifndef WORKER_DIRECTIONS_H
 #define WORKER_DIRECTIONS_H
 
@@ -7,7 +8,7 @@
 
 #include "common/wire.h"
 
-struct directions; /* opaque, immutable */
+struct directions; /* opaque */
 
 /* Copies and checks the message: every vector must have `dimension` finite elements and the
  * length 1. */
@@ -20,8 +21,26 @@ void directions_free(struct directions **directions);
 MUST_CHECK int directions_find(const struct directions *directions, uint64_t target, bool projected,
                                const float **vector, const char **name, struct error *err);
 
-/* Offset of the target's own boundary, whose normal is the plain direction. */
+/* Offset of the target's own boundary, whose normal is the plain direction where all layers move. */
 MUST_CHECK int directions_offset(const struct directions *directions, uint64_t target,
                                  double *offset, struct error *err);
+
+/* All boundaries, in the bundle's order: attributes, then the age. They live as long as `directions`. */
+struct directions_boundaries {
+    size_t count;
+    const char *const *names;
+    const double *normals; /* [count][dimension] */
+    const double *offsets; /* [count] */
+    double *across; /* [count][dimension]: B Σ, filled by whoever finds the covariance Σ first; */
+    bool *has_across; /* then this is set */
+};
+/* E_NOT_FOUND where the broker did not send `count` of them. */
+MUST_CHECK int directions_boundaries(struct directions *directions, size_t count,
+                                     struct directions_boundaries *boundaries, struct error *err);
+
+/* moments[attributes][2] of the labelled faces' logits: mean, standard deviation. E_NOT_FOUND where the
+ * broker did not send them. */
+MUST_CHECK int directions_logits(const struct directions *directions, size_t attributes,
+                                 const float **moments, struct error *err);
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/folder.h"
+#include "common/move.h"
 
 void answer_free(struct answer **answer)
 {
@@ -138,7 +139,7 @@ int outcome_scores(struct outcome *outcome, size_t variants, size_t columns, str
 int outcome_moves(struct outcome *outcome, struct error *err)
 {
     uint64_t count = outcome->assignment->task.count * outcome->variants;
-    outcome->moves = calloc(count, 2 * sizeof *outcome->moves);
+    outcome->moves = calloc(count, MOVE_NUMBERS * sizeof *outcome->moves);
     return outcome->moves ? 0
                           : error_set(err, E_MEMORY, "no memory for %llu distances",
                                       (unsigned long long)count);
@@ -224,7 +225,8 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
                                          sizeof(float)
                                    : 0;
     size_t moves = outcome->moves
-                       ? assignment->task.count * outcome->variants * 2 * sizeof *outcome->moves
+                       ? assignment->task.count * outcome->variants * MOVE_NUMBERS *
+                             sizeof *outcome->moves
                        : 0;
     size_t identity = outcome->identity ? assignment->task.count * outcome->variants *
                                               sizeof *outcome->identity

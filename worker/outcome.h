@@ -82,10 +82,10 @@ struct outcome {
     struct wire_stage_metrics metrics;
     uint64_t variants, columns;
     float *scores;                    /* owned, [task.count][variants][columns] */
-    float *moves; /* owned, [task.count][variants][2]: distance, reached; NULL where all move alike */
     float *identity;                  /* owned, [task.count][variants], or NULL: not measured */
     float *features;                  /* owned, [feature_count], see common/stage_networks.h, or NULL */
     size_t feature_count;
+    float *moves; /* owned, [task.count][variants][MOVE_NUMBERS], see messages.def; NULL where all move alike */
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
     struct wire_fitted *fitted; /* owned, with their texts and normals */

@@ -9,7 +9,7 @@ INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, v
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting');
 
 -- name: variant_insert
-INSERT INTO variant (stage_id, variant, distance, projected, target, description) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+INSERT INTO variant (stage_id, variant, distance, projected, target, description, second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 
 -- name: stage_network_insert
 INSERT INTO stage_network (stage_id, use, name, dimension) VALUES (?1, ?2, ?3, ?4);

@@ -229,3 +229,33 @@ WHERE v.job = ?1 ORDER BY v.stage_id, v.position;
 -- name: export_normals
 SELECT s.name, b.name, b.normal FROM boundary b JOIN stage s ON s.id = b.stage_id
 WHERE s.job_id = ?1 ORDER BY b.stage_id, b.position;
+
+-- ---- where edits ended, and grids; ?1 is the job ----
+
+-- name: report_ends_count
+SELECT count(*) FROM edit_ends WHERE job = ?1;
+
+-- name: report_ends
+SELECT e.stage, e.target, e.description, e.stopped, e.means, e.faces,
+       1.0 * e.faces / (SELECT sum(f.faces) FROM edit_ends f
+                        WHERE f.stage_id = e.stage_id AND f.variant = e.variant AND f.target = e.target),
+       e.mean_distance, e.mean_evaluations
+FROM edit_ends e WHERE e.job = ?1 ORDER BY e.stage_id, e.target, e.variant, e.faces DESC;
+
+-- A row a grid of a face.
+-- name: report_grids
+SELECT s.name, f.path, f.projected, d.name, d2.name, s.start + f.start, min(v.distance), max(v.distance),
+       min(v.second), max(v.second),
+       (SELECT description FROM variant w WHERE w.stage_id = s.id AND w.projected = f.projected ORDER BY w.variant LIMIT 1)
+FROM stage s
+JOIN file f ON f.stage_id = s.id AND f.kind = 'grid'
+JOIN direction d ON d.stage_id = s.id AND d.position = 0 AND d.projected = 0
+JOIN direction d2 ON d2.stage_id = s.id AND d2.position = 1 AND d2.projected = 0
+JOIN variant v ON v.stage_id = s.id AND v.projected = f.projected
+WHERE s.job_id = ?1 AND s.kind = 'edit'
+GROUP BY s.id, f.path ORDER BY s.position, f.start, f.projected;
+
+-- What the first column of a stage's sheets shows, in words, where it is no plain step; ?1 is the stage.
+-- name: report_first_column
+SELECT description FROM variant
+WHERE stage_id = ?1 AND projected = 0 AND description NOT GLOB 'moved by [-0-9.e]*' ORDER BY variant LIMIT 1;

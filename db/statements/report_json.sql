@@ -61,3 +61,7 @@ SELECT * FROM learning_curve WHERE job = ?1 ORDER BY stage_id, position, step;
 
 -- name: report_json_linear_separability
 SELECT * FROM linear_separability WHERE job = ?1 ORDER BY stage_id;
+
+-- name: report_json_edit_ends
+SELECT stage, target, projected, asked, description, stopped, faces, mean_distance, mean_evaluations
+FROM edit_ends WHERE job = ?1 ORDER BY stage_id, target, variant, stopped;

@@ -2,8 +2,8 @@
 
 -- name: task_insert
 INSERT INTO task (stage_id, start, count, epoch, attempts, worker_id, digest, leased_ms, committed_ms, faces, bytes,
-  latents_ms, generate_ms, label_ms, solve_ms, encode_ms, total_ms)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+  latents_ms, generate_ms, label_ms, solve_ms, encode_ms, total_ms, evaluations)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
 
 -- name: task_find
 SELECT count, digest FROM task WHERE stage_id = ?1 AND start = ?2;
@@ -22,7 +22,7 @@ INSERT INTO face_feature (stage_id, idx, variant, feature) VALUES (?1, ?2, ?3, ?
 
 -- How far a face was moved, where that differs from face to face.
 -- name: face_moved
-UPDATE face SET distance = ?4, reached = ?5 WHERE stage_id = ?1 AND idx = ?2 AND variant = ?3;
+UPDATE face SET distance = ?4, reached = ?5, stopped = ?6, evaluations = ?7 WHERE stage_id = ?1 AND idx = ?2 AND variant = ?3;
 
 -- name: boundary_insert
 INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,

@@ -14,6 +14,9 @@ SELECT (SELECT max(variant) + 1 FROM variant WHERE stage_id = ?1),
 -- name: summary_projected
 SELECT variant FROM variant WHERE stage_id = ?1 AND projected = 1 AND target IS NOT NULL;
 
+-- name: summary_logits
+SELECT mean_logit, sd_logit FROM attribute_summary WHERE stage_id = ?1 AND variant = 0 ORDER BY position;
+
 -- name: summary_insert
 INSERT INTO attribute_summary (stage_id, variant, position, attribute, faces, positives, mean_logit, sd_logit,
   mean_change, flipped, sd_change, difference, sd_difference)

@@ -102,7 +102,7 @@ static struct spec_stage edit(char **targets, uint32_t targets_count, char **con
 
 static int make(struct bench *b, const struct spec_stage *spec, bool *refused, struct error *err)
 {
-    struct directions_order order = {b->edit, b->fit, spec, names, COUNT, DIMENSION};
+    struct directions_order order = {b->edit, b->fit, spec, names, COUNT, DIMENSION, NULL, 0};
     return directions_make(b->db, &order, refused, err);
 }
 
@@ -256,6 +256,81 @@ static void a_condition_can_be_free(void **state)
                         "boundary (discount 1)");
 }
 
+/* (1, 0, 0) has the scores 1 and 0.6. */
+static void several_scores_have_a_direction(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    char joint[] = "Smiling=1,Male=0.6", age[] = "age", unknown[] = "Smiling=1,Beard=2", *targets[] = {joint};
+    char *conditions[] = {age};
+    struct spec_stage spec = edit(targets, 1, conditions, 1, 1);
+    spec.reach = MOVE_JOINT;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), 0);
+    put(make(b, &spec, &refused, &err), &err);
+    read_all(b, &d, 2);
+    expect_vector(&d[0], 1, 0, 0);
+    expect_vector(&d[1], 1, 0, 0);
+    assert_true(fabs(d[0].gain - sqrt(1.36)) < 1e-6 && d[0].leak == 0 && d[0].offset == 0);
+    results_directions_free(d, 2);
+    targets[0] = unknown;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "no boundary is called \"Beard\""));
+}
+
+/* Every number is a layer of its own. */
+static void layers_are_moved_alone(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused = false, layers[DIMENSION] = {true, false, true};
+    struct wire_direction *d;
+    char joint[] = "Smiling=1,Male=0.6", text[] = "0,2", *targets[] = {male}, *conditions[] = {smiling};
+    struct spec_stage spec = edit(targets, 1, NULL, 0, 1);
+    spec.layers = text;
+    struct directions_order order = {b->edit, b->fit, &spec, names, COUNT, DIMENSION, layers, DIMENSION};
+    put(directions_make(b->db, &order, &refused, &err), &err);
+    read_all(b, &d, 1);
+    expect_vector(&d[0], 1, 0, 0);
+    assert_true(fabs(d[0].gain - 0.6) < 1e-6);
+    results_directions_free(d, 1);
+    spec = edit(targets, 1, conditions, 1, 1); /* in these layers they are one */
+    spec.layers = text;
+    assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
+    assert_true(refused);
+    targets[0] = joint;
+    spec = edit(targets, 1, NULL, 0, 1);
+    spec.reach = MOVE_JOINT;
+    spec.layers = text;
+    assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
+    assert_non_null(strstr(err.text, "the boundary of Male is a combination of Smiling"));
+    layers[2] = false;
+    assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
+    assert_true(refused && strstr(err.text, "have nothing of the boundary of age"));
+}
+
+static void judges_only_what_has_a_judge(void **state)
+{
+    (void)state;
+    struct error err = {0};
+    char age[] = "age", minus[] = "-Male", *targets[] = {minus};
+    struct spec_stage spec = edit(targets, 1, NULL, 0, 1);
+    spec.reach = MOVE_LOGIT;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), 0);
+    targets[0] = sum;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
+    targets[0] = age;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
+    assert_non_null(strstr(err.text, "an age has no logit"));
+    char *axes[] = {male, minus};
+    spec = edit(axes, 2, NULL, 0, 1);
+    spec.reach = MOVE_SCORE;
+    spec.rows.steps = 3;
+    assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
+    assert_non_null(strstr(err.text, "\"-Male\": expected a boundary's name in a grid"));
+}
+
 static void says_what_cannot_be(void **state)
 {
     struct bench *b = *state;
@@ -276,7 +351,7 @@ static void says_what_cannot_be(void **state)
     spec = edit(targets, 1, targets, 1, 1); /* an expression is no condition */
     assert_int_equal(directions_check(&spec, names, COUNT, &err), E_INVALID);
     /* Boundaries that are not there are the database's fault, not the spec's. */
-    struct directions_order order = {b->edit, b->edit, &spec, names, COUNT, DIMENSION};
+    struct directions_order order = {b->edit, b->edit, &spec, names, COUNT, DIMENSION, NULL, 0};
     spec = edit(targets, 1, NULL, 0, 1);
     assert_int_equal(directions_make(b->db, &order, &refused, &err), E_DATABASE);
     assert_false(refused);
@@ -292,6 +367,9 @@ int main(void)
         TEST(conditions_have_discounts_of_their_own),
         TEST(a_retried_stage_makes_them_again),
         TEST(a_condition_can_be_free),
+        TEST(several_scores_have_a_direction),
+        TEST(layers_are_moved_alone),
+        TEST(judges_only_what_has_a_judge),
         TEST(says_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,7 +87,7 @@ static void judges_moves(void **state)
     char age[] = "age", *targets[] = {age};
     const struct spec_stage spec = {.kind = SPEC_EVALUATE, .count = 10, .targets = targets, .targets_count = 1, .reach = MOVE_SCORE};
     struct farm_stage stage = stage_of(&spec);
-    float scores[6] = {1, 2, 30, -1, -2, 40}, moves[4] = {0, 1, 2.5f, 0};
+    float scores[6] = {1, 2, 30, -1, -2, 40}, moves[8] = {0, 1, 0, 1, 2.5f, 0, 1, 5};
     struct wire_task task = {8, 1, 1, 0};
     struct wire_result result = {.task = WIRE_LIST(&task, 1),
                                  .metrics = WIRE_LIST(&metrics, 1),
@@ -95,15 +95,20 @@ static void judges_moves(void **state)
                                  .columns = 3,
                                  .scores = {(uint8_t *)scores, sizeof scores}};
     (void)state;
-    expect(&result, &stage, E_INVALID, "moves: 0 bytes, expected 16");
+    expect(&result, &stage, E_INVALID, "moves: 0 bytes, expected 32");
     result.moves = (struct wire_bytes){(uint8_t *)moves, sizeof moves};
     expect(&result, &stage, 0, "");
     moves[2] = NAN;
     expect(&result, &stage, E_INVALID, "moves: value 2 is nan");
+    moves[2] = MOVE_ENDS;
+    expect(&result, &stage, E_INVALID, "moves: row 0 ends by 7 after 1 evaluations");
     moves[2] = 0;
+    moves[7] = -1;
+    expect(&result, &stage, E_INVALID, "moves: row 1 ends by 1 after -1");
+    moves[7] = 5;
     const struct spec_stage relative = {.kind = SPEC_EVALUATE, .count = 10, .targets = targets, .targets_count = 1};
     stage.spec = &relative;
-    expect(&result, &stage, E_INVALID, "moves: 16 bytes, expected 0");
+    expect(&result, &stage, E_INVALID, "moves: 32 bytes, expected 0");
 }
 
 static void judges_boundaries(void **state)

@@ -25,7 +25,8 @@ INSERT INTO worker (id, session, name, host, device, driver, device_kind, comput
   (1, 11, 'worker-1', 'host <1>', 'cpu-haswell-Generic', 'Portable Computing Language 3.1', 'cpu', 2, 8000000000, 1700000000000, 1700000090000),
   (2, 12, 'worker-2', 'host <1>', 'Some GPU', 'driver 1.0', 'gpu', 132, 140000000000, 1700000000000, 1700000090000);
 
-INSERT INTO task SELECT s.id, i * 100, min(100, s.total - i * 100), 1, 1 + (i % 7 = 3), 1 + (i % 3 = 0), printf('%064x', i),
+INSERT INTO task (stage_id, start, count, epoch, attempts, worker_id, digest, leased_ms, committed_ms, faces, bytes,
+  latents_ms, generate_ms, label_ms, solve_ms, encode_ms, total_ms) SELECT s.id, i * 100, min(100, s.total - i * 100), 1, 1 + (i % 7 = 3), 1 + (i % 3 = 0), printf('%064x', i),
     s.started_ms + i * 1000, s.started_ms + i * 1000 + 900, min(100, s.total - i * 100) * max(s.variants, s.kind <> 'fit'), 250000 * (s.kind IN ('sample', 'edit')),
     3.5, CASE s.kind WHEN 'fit' THEN 0 ELSE 300 END, CASE WHEN s.kind IN ('label', 'evaluate') THEN 120 ELSE 0 END,
     CASE s.kind WHEN 'fit' THEN 700 ELSE 0 END, CASE WHEN s.kind IN ('sample', 'edit') THEN 60 ELSE 0 END, 500 + 250 * (s.kind = 'fit')

@@ -1,6 +1,8 @@
 /* Specs: defaults, printing, and a sentence for everything that is wrong. */
 #include "tests/common/check.h"
 
+#include <math.h>
+
 #include "common/spec.h"
 
 static struct error err;
@@ -90,10 +92,90 @@ static void conditions_have_a_short_and_a_long_form(void **state)
     assert_int_equal(spec->stages[4].reach, MOVE_SCORE);
     assert_true(spec->stages[4].limit == 4 && spec->stages[5].reach == MOVE_RELATIVE);
     buffer_clear(&text);
-    assert_ok(spec_describe_distance(&spec->stages[4], 1.5, true, &text, &err));
+    assert_ok(spec_describe_variant(&spec->stages[4],
+                                    &(struct spec_variant){.distance = 1.5, .projected = true},
+                                    &text, &err));
     assert_string_equal((char *)text.data, "moved to the score 1.5, projected");
     spec_free(&spec);
     buffer_free(&text);
+}
+
+/* Scores of several boundaries in every form that YAML has for them, networks' targets, stop rules, grids. */
+static void an_edit_says_where_to_and_when_to_stop(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse("format: facefarm-job/1\n"
+                              "stages:\n"
+                              "  - {kind: label, count: 9}\n"
+                              "  - {kind: fit}\n"
+                              "  - {kind: evaluate, name: a, count: 1, targets: {Young: -2, Smiling: 1.5}, conditions: [Male]}\n"
+                              "  - kind: evaluate\n"
+                              "    name: b\n"
+                              "    targets:\n"
+                              "      Young: -2 # years, not score\n"
+                              "      Smiling: +1.5e0\n"
+                              "    count: 2\n"
+                              "  - kind: edit\n"
+                              "    name: c\n"
+                              "    targets:\n"
+                              "      - {Male: 1}\n"
+                              "      - Male: 2\n"
+                              "        Bald: 0\n"
+                              "      - \"Male=3\"\n"
+                              "    stop: {off_target: 0.5}\n"
+                              "    decay: 0.5\n"
+                              "    walk: 3\n"
+                              "  - {kind: evaluate, name: d, count: 1, reach: more_years, distance: 10, estimator: judge,\n"
+                              "     conditions: [all], reproject: true, layers: \"0-3,7\", stop: {identity: 0.6}}\n"
+                              "  - {kind: evaluate, name: e, count: 1, reach: logit, distances: {from: -1, to: 1, steps: 3}}\n"
+                              "  - {kind: edit, name: f, targets: [age, Smiling], distances: {from: -1, to: 1, steps: 3},\n"
+                              "     rows: {from: 0, to: 2, steps: 2}, conditions: [Male]}\n");
+    const struct spec_stage *s = spec->stages;
+    assert_string_equal(s[2].targets[0], "Young=-2,Smiling=1.5");
+    assert_true(s[2].reach == MOVE_JOINT && s[2].distance == 1 && s[2].conditions_count == 1);
+    assert_string_equal(s[3].targets[0], "Young=-2,Smiling=+1.5e0");
+    assert_int_equal(s[3].count, 2);
+    assert_int_equal(s[4].targets_count, 3);
+    assert_string_equal(s[4].targets[1], "Male=2,Bald=0");
+    assert_string_equal(s[4].targets[2], "Male=3");
+    assert_true(s[4].distances.from == 0 && s[4].distances.to == 1 && s[4].stop.identity == -1);
+    assert_true(spec_stop_share(&s[4].stop, 0) == 0 && spec_stop_share(&s[4].stop, 3) == 1);
+    assert_true(fabs(spec_stop_share(&s[4].stop, 1) - 4.0 / 7) < 1e-12 &&
+                fabs(spec_stop_share(&s[4].stop, 2) - 6.0 / 7) < 1e-12);
+    assert_true(s[5].reach == MOVE_MORE_YEARS && s[5].tolerance == 0.5 && s[5].reproject);
+    assert_true(s[5].stop.identity == 0.6 && s[5].stop.walk == 8 && s[5].stop.decay == 1);
+    bool layers[9];
+    assert_ok(spec_layers(&s[5], 9, layers, &err));
+    assert_true(layers[0] && layers[3] && !layers[4] && layers[7] && !layers[8]);
+    assert_error(spec_layers(&s[5], 7, layers, &err), E_LIMIT, "the generator has 7: 0 to 6");
+    assert_true(s[6].reach == MOVE_LOGIT && s[6].tolerance == 0.05);
+    assert_int_equal(spec_stage_variants(&s[6], 41), 4); /* a logit of 0 is an edit as well */
+    assert_int_equal(spec_stage_variants(&s[7], 41), 12);
+    assert_int_equal(spec_stage_total(&s[7], 40, true), 3);
+    struct spec_variant cell = spec_stage_variant(&s[7], 6 + 4);
+    assert_true(cell.projected && cell.distance == 0 && cell.second == 2);
+    assert_true(spec_stage_moves(&s[4]) && spec_stage_stops(&s[4]) && spec_stage_moves(&s[6]));
+    assert_true(!spec_stage_moves(&s[7]) && !spec_stage_stops(&s[6]));
+    buffer_init(&text, 10000);
+    assert_ok(spec_describe_variant(&s[7], &cell, &text, &err));
+    assert_string_equal((char *)text.data, "moved by 0 along age and 2 along Smiling, projected");
+    buffer_clear(&text);
+    assert_ok(spec_describe_variant(&s[5], &(struct spec_variant){.distance = 10}, &text, &err));
+    assert_string_equal((char *)text.data,
+                        "moved to an age of as many more years as 10 by estimator judge, layers 0-3,7 only, "
+                        "while the likeness is at least 0.6");
+    buffer_clear(&text);
+    struct buffer again;
+    buffer_init(&again, 20000);
+    assert_ok(spec_print(spec, &text, &err));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    assert_ok(spec_print(spec, &again, &err));
+    assert_string_equal((char *)text.data, (char *)again.data);
+    spec_free(&spec);
+    buffer_free(&text);
+    buffer_free(&again);
 }
 
 static void a_fit_says_how(void **state)
@@ -274,7 +356,31 @@ static const struct {
      "discount: the correlation projection does not take it"},
     {HEAD LABEL FIT "  - {kind: edit, projection: soft, conditions: [{name: a, strength: -1}]}\n",
      E_LIMIT, "strength: is -1"},
-    {HEAD LABEL FIT "  - {kind: edit, limit: 5}\n", E_INVALID, "limit: a relative distance"},
+    {HEAD LABEL FIT "  - {kind: edit, limit: 5}\n", E_INVALID, "limit: only what is no relative"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: {Young: -2, Smiling: x}}\n", E_PARSE,
+     "targets: \"Young=-2,Smiling=x\": Smiling: \"x\" is no score"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: {Young: -2}, colour: 1}\n", E_PARSE,
+     "line 5, column 40: Unexpected key: colour"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: {Young: 1, Young: 2}}\n", E_EXISTS, "Young has two scores"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: {Young: [1]}}\n", E_PARSE, "line 5"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: [Male, {Young: 1}]}\n", E_INVALID, "some have scores"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: {Young: 1}, reach: logit}\n", E_INVALID, "reached by score"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: joint}\n", E_INVALID, "reach: joint needs targets with scores"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: years}\n", E_INVALID, "distances: of reach: years need from and to"},
+    {HEAD LABEL FIT "  - {kind: evaluate, count: 1, reach: years}\n", E_INVALID, "distance: missing"},
+    {HEAD LABEL FIT "  - {kind: edit, estimator: fit}\n", E_INVALID, "estimator: only reach: years"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: score, evaluations: 9}\n", E_INVALID, "evaluations: only"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: logit, evaluations: 1}\n", E_LIMIT, "evaluations: is 1"},
+    {HEAD LABEL FIT "  - {kind: edit, reach: logit, tolerance: 0}\n", E_LIMIT, "tolerance: is 0"},
+    {HEAD LABEL FIT "  - {kind: edit, stop: {}}\n", E_INVALID, "stop: expected off_target"},
+    {HEAD LABEL FIT "  - {kind: edit, walk: 4}\n", E_INVALID, "walk: only a stage with stop"},
+    {HEAD LABEL FIT "  - {kind: edit, stop: {identity: 2}}\n", E_LIMIT, "stop: identity: is 2"},
+    {HEAD LABEL FIT "  - {kind: edit, stop: {identity: 0}, decay: 0}\n", E_LIMIT, "decay: is 0"},
+    {HEAD LABEL FIT "  - {kind: edit, reproject: true}\n", E_INVALID, "reproject: the stage has no conditions"},
+    {HEAD LABEL FIT "  - {kind: edit, layers: 3-1}\n", E_INVALID, "layers: "},
+    {HEAD LABEL FIT "  - {kind: edit, targets: [Male], rows: {}}\n", E_INVALID, "rows: a grid has two targets"},
+    {HEAD LABEL FIT "  - {kind: edit, targets: [Male, age], reach: logit, rows: {}}\n", E_INVALID,
+     "rows: a grid cannot reach: logit"},
     {HEAD LABEL FIT "  - {kind: edit, reach: score, limit: -5}\n", E_LIMIT, "limit: is -5"},
     {HEAD LABEL FIT "  - {kind: edit, reach: far}\n", E_PARSE, "line 5"},
     {HEAD LABEL "  - {kind: fit, reach: score}\n", E_INVALID, "reach: a stage of kind fit"},
@@ -356,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_stage_says_what_it_needs),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
+        cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),
         cmocka_unit_test(a_fit_says_how),
         cmocka_unit_test(totals_follow_from_the_bundle),
         cmocka_unit_test(an_evaluation_has_a_row_an_edit),

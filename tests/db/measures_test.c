@@ -47,7 +47,7 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < VARIANTS; v++)
         CHECK(jobs_insert_variant(
-            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0}, "", err));
+            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0, 0}, "", err));
     float unit[8] = {1};
     for (uint64_t projected = 0; projected < 2; projected++)
         CHECK(results_insert_direction(

@@ -41,7 +41,7 @@ static int64_t add_stage(struct database *db, int64_t job, int64_t position, con
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < variants; v++)
         CHECK(jobs_insert_variant(db, id, v,
-                                  &(struct spec_variant){v ? 0 : -1, v, v == 2}, "", err));
+                                  &(struct spec_variant){v ? 0 : -1, v, v == 2, 0}, "", err));
     return id;
 }
 
@@ -99,7 +99,7 @@ static void views_have_a_column_an_attribute(void **state)
                     target, projected, target ? "b" : "a", {(uint8_t *)unit, sizeof unit}, 1, 0, 0},
                 projected ? "exact" : "plain", target ? "b" : "a", err));
     CHECK(results_insert_gain_leak(db, edit, 1, "exact", 0.5, 0.95, 0.6, err));
-    const float moves[] = {0, 1, 2.5f, 0};
+    const float moves[] = {0, 1, 0, 1, 2.5f, 0, 4, 6};
     CHECK(results_insert_moves(db, evaluate, 1, 1, 2, (const uint8_t *)moves, err));
     CHECK(results_summarise(db, label, bundle, err));
     CHECK(results_summarise(db, evaluate, bundle, err));
@@ -118,6 +118,15 @@ static void views_have_a_column_an_attribute(void **state)
     assert_string_equal(ask(p, "SELECT group_concat(distance || ' ' || reached) FROM (SELECT * FROM face_move "
                                "WHERE stage = 'evaluate' AND idx = 1 ORDER BY variant)"),
                         "0.0 1,2.5 0,2.0 1");
+    assert_string_equal(ask(p, "SELECT group_concat(stopped || ' ' || coalesce(evaluations, '-')) FROM (SELECT * FROM "
+                               "face_move WHERE stage = 'evaluate' AND idx = 1 ORDER BY variant)"),
+                        "reached 1,off_target 6,reached -");
+    float moments[2 * AWKWARD];
+    struct database *again = NULL;
+    CHECK(database_open_read_only(p, &again, err));
+    CHECK(results_logits(again, label, AWKWARD, moments, err));
+    assert_int_equal(results_logits(again, label, AWKWARD + 1, moments, NULL), E_NOT_FOUND);
+    database_close(&again);
     assert_string_equal(ask(p, "SELECT count(*) FROM default_edits"), "12");
     assert_string_equal(ask(p, "SELECT target || ' ' || method || ' ' || weight || ' ' || gain || ' ' || "
                                "leak FROM gain_leak_curve"),

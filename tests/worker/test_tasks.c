@@ -461,22 +461,22 @@ static void faces_reach_a_score(void **state)
     assert_ok(directions_find(directions, 0, false, &n, NULL, &err));
     size_t reached = 0;
     for (size_t i = 0; i < 20; i++) {
-        const float *moves = outcome->moves + i * 3 * 2;
-        assert_true(moves[0] == 0 && moves[1] == 1); /* as sampled */
+        const float *moves = outcome->moves + i * 3 * MOVE_NUMBERS;
+        assert_true(moves[0] == 0 && moves[1] == 1 && moves[2] == MOVE_REACHED); /* as sampled */
         latent_sample(7, 2 + i, 1, 128, LATENT_SPHERE, z);
         double score = 0, square = 0;
         for (size_t j = 0; j < 128; j++) {
-            double moved = (double)z[j] + (double)moves[2] * (double)n[j];
+            double moved = (double)z[j] + (double)moves[4] * (double)n[j];
             score += moved * (double)n[j];
             square += moved * moved;
         }
         score = score * sqrt(128 / square) + 0.25;
-        if (moves[3] == 1)
-            assert_true(fabs(score - 1) < 1e-5 && fabsf(moves[2]) <= 3);
+        if (moves[5] == 1)
+            assert_true(fabs(score - 1) < 1e-5 && fabsf(moves[4]) <= 3);
         else
-            assert_true(fabsf(moves[2]) == 3);
-        reached += moves[3] == 1;
-        assert_true(fabsf(moves[4]) <= 3);
+            assert_true(fabsf(moves[4]) == 3 && moves[6] != MOVE_REACHED);
+        reached += moves[5] == 1;
+        assert_true(fabsf(moves[8]) <= 3 && moves[3] == 0);
     }
     assert_true(reached > 10);
     directions_free(&directions);

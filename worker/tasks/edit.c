@@ -1,8 +1,9 @@
 /*
  * edit: a sheet per target (rows faces, columns the distances of the sweep), and with conditions
- * one more along the projected direction. Every cell is scored too: variants are the steps of the
+ * one more along the projected direction; of two targets with `rows` a grid per face instead (rows
+ * the distances of the second target). Every cell is scored too: variants are the cells of the
  * plain edit, then those of the projected one. Index = target · faces + face; a task covers whole
- * targets.
+ * targets, and a grid is one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,67 +12,114 @@
 #include "common/clock.h"
 #include "worker/png_file.h"
 #include "worker/sheet.h"
-#include "worker/tasks/task.h"
+#include "worker/tasks/ways.h"
 
 struct edit {
     struct task *task;
-    size_t steps, kinds; /* kinds: 1, or 2 with the projected edit */
+    size_t rows, columns; /* cells of a face: rows 1, or a grid's */
+    size_t kinds;         /* 1, or 2 with the projected edit */
+    bool grid;
     uint64_t target;
     const char *name;
-    struct variant variants[2 * LIMIT_STEPS];
-    struct sheet sheets[2];
+    struct ways *ways; /* of the target */
+    struct sheet *sheets; /* [kinds]; of a grid [faces][kinds] */
+    size_t sheet_count;
 };
 
-static double step_distance(const struct spec_sweep *sweep, size_t step)
+static size_t cells(const struct edit *edit)
 {
-    if (sweep->steps < 2)
-        return sweep->from;
-    double share = (double)step / (double)(sweep->steps - 1);
-    return sweep->from + (sweep->to - sweep->from) * share;
+    return edit->rows * edit->columns;
+}
+
+static int open_ways(struct edit *edit, struct error *err)
+{
+    struct task *task = edit->task;
+    size_t count = cells(edit) * edit->kinds;
+    const float *unused;
+    struct spec_variant *variants = calloc(count, sizeof *variants);
+    if (!variants)
+        return error_set(err, E_MEMORY, "no memory for %zu variants", count);
+    for (size_t v = 0; v < count; v++) {
+        variants[v] = spec_stage_variant(task->stage, (uint32_t)v);
+        variants[v].target = (int64_t)edit->target;
+    }
+    int failed = directions_find(task->directions, edit->target, false, &unused, &edit->name, err);
+    if (!failed)
+        failed = ways_open(task, variants, count, &edit->ways, err);
+    free(variants);
+    return failed;
 }
 
 static int begin_target(struct edit *edit, struct error *err)
 {
     const struct spec_stage *stage = edit->task->stage;
     const struct bundle_image *form = &pipeline_bundle(edit->task->pipeline)->generator.output;
-    for (size_t kind = 0; kind < edit->kinds; kind++) {
-        int failed = sheet_init(&edit->sheets[kind], stage->faces, edit->steps, form->height,
-                                form->width, err);
-        for (size_t step = 0; !failed && step < edit->steps; step++)
-            failed = task_edit_variant(edit->task, edit->target, kind == 1,
-                                       step_distance(&stage->distances, step),
-                                       &edit->variants[kind * edit->steps + step], &edit->name, err);
-        if (failed)
-            return failed;
-    }
-    return 0;
+    edit->sheet_count = edit->kinds * (edit->grid ? stage->faces : 1);
+    edit->sheets = calloc(edit->sheet_count, sizeof *edit->sheets);
+    int failed = edit->sheets ? open_ways(edit, err) : error_set(err, E_MEMORY, "no memory for sheets");
+    for (size_t i = 0; !failed && i < edit->sheet_count; i++)
+        failed = sheet_init(&edit->sheets[i], edit->grid ? edit->rows : stage->faces, edit->columns,
+                            form->height, form->width, err);
+    return failed;
+}
+
+static void end_target(struct edit *edit)
+{
+    for (size_t i = 0; edit->sheets && i < edit->sheet_count; i++)
+        sheet_free(&edit->sheets[i]);
+    free(edit->sheets);
+    edit->sheets = NULL;
+    ways_close(&edit->ways);
+}
+
+/* Where variant v of a face is seen. */
+static void put(struct edit *edit, size_t face, size_t v, const uint8_t *pixels)
+{
+    size_t kind = v / cells(edit), cell = v % cells(edit);
+    struct sheet *sheet = &edit->sheets[edit->grid ? face * edit->kinds + kind : kind];
+    sheet_put(sheet, edit->grid ? cell / edit->columns : face, cell % edit->columns, pixels);
 }
 
 /* Renders faces first … first+faces−1 of the target into the sheets and scores them. */
 static int render(struct edit *edit, size_t first, size_t faces, const struct task_made *made,
                   struct error *err)
 {
-    size_t variants = edit->steps * edit->kinds;
+    size_t variants = cells(edit) * edit->kinds;
     size_t bytes = pipeline_pixel_bytes(edit->task->pipeline);
-    int failed = task_variants(edit->task, edit->task->stage->start + first, faces, edit->variants,
-                               variants, made, err);
-    for (size_t i = 0; !failed && i < faces * variants; i++) {
-        size_t variant = i % variants;
-        sheet_put(&edit->sheets[variant / edit->steps], first + i / variants, variant % edit->steps,
-                  made->pixels + i * bytes);
-    }
+    int failed = task_variants(edit->task, edit->ways, edit->task->stage->start + first, faces,
+                               made, err);
+    for (size_t i = 0; !failed && i < faces * variants; i++)
+        put(edit, first + i / variants, i % variants, made->pixels + i * bytes);
     return failed;
 }
 
-static int write_sheet(struct edit *edit, size_t kind, struct error *err)
+/* "Smiling_projected.png"; a grid's has its targets and its sample. */
+static void name_sheet(const struct edit *edit, size_t sheet, char *name, size_t size)
+{
+    const struct spec_stage *stage = edit->task->stage;
+    char target[LIMIT_PATH_BYTES], suffix[64];
+    bool projected = sheet % edit->kinds == 1;
+    snprintf(target, sizeof target, "%s", edit->name);
+    if (edit->grid)
+        snprintf(target, sizeof target, "%.400s_by_%.400s", edit->name, stage->targets[1]);
+    if (edit->grid)
+        snprintf(suffix, sizeof suffix, "_%09llu%s.png",
+                 (unsigned long long)(stage->start + sheet / edit->kinds),
+                 projected ? "_projected" : "");
+    else
+        snprintf(suffix, sizeof suffix, "%s", projected ? "_projected.png" : ".png");
+    sheet_name(target, suffix, name, size);
+}
+
+static int write_sheet(struct edit *edit, size_t which, struct error *err)
 {
     struct task *task = edit->task;
-    const struct sheet *sheet = &edit->sheets[kind];
+    const struct sheet *sheet = &edit->sheets[which];
     char name[256], path[LIMIT_PATH_BYTES], full[2 * LIMIT_PATH_BYTES], sha256[DIGEST_HEX_BYTES];
     struct buffer png;
     buffer_init(&png, SIZE_MAX / 2);
     int64_t since = clock_now();
-    sheet_name(edit->name, kind == 1 ? "_projected.png" : ".png", name, sizeof name);
+    name_sheet(edit, which, name, sizeof name);
     int failed = task_path(task, name, path, err);
     if (!failed)
         failed = png_file_encode(sheet->pixels, sheet->height, sheet->width, &png, err);
@@ -82,11 +130,11 @@ static int write_sheet(struct edit *edit, size_t kind, struct error *err)
         digest_bytes(png.data, png.size, sha256);
         const struct wire_file file = {
             .path = path,
-            .kind = "sheet",
+            .kind = edit->grid ? "grid" : "sheet",
             .target = edit->name,
-            .projected = kind,
-            .start = edit->target * task->stage->faces,
-            .count = task->stage->faces,
+            .projected = which % edit->kinds,
+            .start = edit->grid ? which / edit->kinds : edit->target * task->stage->faces,
+            .count = edit->grid ? 1 : task->stage->faces,
             .bytes = png.size,
             .sha256 = sha256,
         };
@@ -102,7 +150,7 @@ static int write_sheet(struct edit *edit, size_t kind, struct error *err)
 static int edit_target(struct edit *edit, size_t row, struct error *err)
 {
     struct task *task = edit->task;
-    size_t variants = edit->steps * edit->kinds, faces = task->stage->faces;
+    size_t variants = cells(edit) * edit->kinds, faces = task->stage->faces;
     size_t columns = pipeline_columns(task->pipeline), chunk = task_chunk(task, variants);
     uint8_t *pixels = malloc(chunk * variants * pipeline_pixel_bytes(task->pipeline));
     int failed =
@@ -118,11 +166,10 @@ static int edit_target(struct edit *edit, size_t row, struct error *err)
         };
         failed = render(edit, done, faces - done < chunk ? faces - done : chunk, &made, err);
     }
-    for (size_t kind = 0; !failed && kind < edit->kinds; kind++)
-        failed = write_sheet(edit, kind, err);
+    for (size_t i = 0; !failed && i < edit->sheet_count; i++)
+        failed = write_sheet(edit, i, err);
     free(pixels);
-    sheet_free(&edit->sheets[0]);
-    sheet_free(&edit->sheets[1]);
+    end_target(edit);
     return failed;
 }
 
@@ -134,22 +181,34 @@ static int make_folder(const struct task *task, struct error *err)
     return failed ? failed : buffer_make_folders(full, err);
 }
 
+static int check_steps(const char *key, uint32_t steps, struct error *err)
+{
+    return steps == 0 || steps > LIMIT_STEPS
+               ? error_set(err, E_LIMIT, "%s: a sweep of %u steps: LIMIT_STEPS is %d", key, steps,
+                           LIMIT_STEPS)
+               : 0;
+}
+
 int task_edit(struct task *task, struct error *err)
 {
     const struct wire_task *range = &task->outcome->assignment->task;
-    uint64_t faces = task->stage->faces;
+    const struct spec_stage *stage = task->stage;
+    uint64_t faces = stage->faces;
     struct edit edit = {.task = task,
-                        .steps = task->stage->distances.steps,
-                        .kinds = task->stage->conditions_count > 0 ? 2 : 1};
-    size_t variants = edit.steps * edit.kinds;
+                        .rows = stage->rows.steps > 0 ? stage->rows.steps : 1,
+                        .columns = stage->distances.steps,
+                        .kinds = stage->conditions_count > 0 ? 2 : 1,
+                        .grid = stage->rows.steps > 0};
+    size_t variants = cells(&edit) * edit.kinds;
     if (faces == 0 || range->start % faces != 0 || range->count % faces != 0)
         return error_set(err, E_INVALID, "range %llu+%llu cuts a sheet of %llu faces",
                          (unsigned long long)range->start, (unsigned long long)range->count,
                          (unsigned long long)faces);
-    if (edit.steps == 0 || edit.steps > LIMIT_STEPS)
-        return error_set(err, E_LIMIT, "a sweep of %zu steps: LIMIT_STEPS is %d", edit.steps,
-                         LIMIT_STEPS);
-    int failed = task_rows(task, variants, err);
+    int failed = check_steps("distances", stage->distances.steps, err);
+    if (!failed && edit.grid)
+        failed = check_steps("rows", stage->rows.steps, err);
+    if (!failed)
+        failed = task_rows(task, variants, err);
     if (!failed)
         failed = make_folder(task, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {

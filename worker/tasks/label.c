@@ -3,5 +3,5 @@
 
 int task_label(struct task *task, struct error *err)
 {
-    return task_measure(task, &(struct variant){0}, 1, err);
+    return task_measure(task, NULL, err);
 }

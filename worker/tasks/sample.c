@@ -30,8 +30,7 @@ static int make_faces(struct task *task, struct encoder *encoder, uint64_t first
     uint8_t *pixels = malloc(faces * pipeline_pixel_bytes(task->pipeline));
     if (!pixels)
         return error_set(err, E_MEMORY, "no memory for %zu images", faces);
-    int failed = task_variants(task, first, faces, &(struct variant){0}, 1,
-                               &(struct task_made){.pixels = pixels}, err);
+    int failed = task_variants(task, NULL, first, faces, &(struct task_made){.pixels = pixels}, err);
     int64_t since = clock_now();
     if (!failed)
         failed = encoder_put(encoder, &pixels, faces, err);

@@ -1,6 +1,6 @@
 /* What handlers share: latents of a range, their variants, batches, paths. Runs on the compute
  * thread. */
-#include "worker/tasks/task.h"
+#include "worker/tasks/ways.h"
 
 #include <stdio.h>
 
@@ -47,19 +47,9 @@ size_t task_chunk(const struct task *task, size_t variants)
     return faces > 0 ? faces : 1;
 }
 
-int task_edit_variant(const struct task *task, uint64_t target, bool projected, double distance,
-                      struct variant *variant, const char **name, struct error *err)
-{
-    *variant = (struct variant){.distance = distance};
-    int failed = directions_find(task->directions, target, projected, &variant->direction, name, err);
-    if (!failed)
-        failed = directions_find(task->directions, target, false, &variant->normal, NULL, err);
-    return failed ? failed : directions_offset(task->directions, target, &variant->offset, err);
-}
-
 float *task_moves(const struct task *task, size_t row)
 {
-    return task->outcome->moves ? task->outcome->moves + 2 * row : NULL;
+    return task->outcome->moves ? task->outcome->moves + MOVE_NUMBERS * row : NULL;
 }
 
 int task_rows(struct task *task, size_t variant_count, struct error *err)
@@ -92,20 +82,25 @@ static struct task_made made_of(const struct task *task, size_t done)
     return made;
 }
 
-int task_measure(struct task *task, const struct variant *variants, size_t variant_count,
-                 struct error *err)
+/* Edits that networks judge go round by round, and the rounds get smaller: many faces keep the batches
+ * full. */
+#define JUDGED_TIMES 16
+
+int task_measure(struct task *task, const struct ways *ways, struct error *err)
 {
     const struct wire_task *range = &task->outcome->assignment->task;
-    size_t chunk = task_chunk(task, variant_count), faces = 0;
-    int failed = task_rows(task, variant_count, err);
+    size_t variants = ways ? ways_count(ways) : 1, faces = 0;
+    bool judged = move_is_judged(task->stage->reach) || spec_stage_stops(task->stage);
+    size_t chunk = task_chunk(task, variants) * (judged ? JUDGED_TIMES : 1);
+    int failed = task_rows(task, variants, err);
     for (size_t done = 0; !failed && done < range->count; done += faces) {
         faces = range->count - done < chunk ? range->count - done : chunk;
         /* Faces with features and faces without are made apart. */
         uint64_t some = stage_networks_faces(&task->networks, range->start + done, faces);
         faces = some > 0 ? some : faces;
         const struct task_made made = made_of(task, done);
-        failed = task_variants(task, task->stage->start + range->start + done, faces, variants,
-                               variant_count, &made, err);
+        failed = task_variants(task, ways, task->stage->start + range->start + done, faces, &made,
+                               err);
     }
     return failed;
 }

@@ -39,7 +39,7 @@ struct task {
     const char *library; /* and that holds what it reads by hash */
     const struct inputs *inputs;
     struct stage_networks networks;      /* that the stage measures with */
-    const struct directions *directions; /* edit, evaluate: of the stage */
+    struct directions *directions;       /* edit, evaluate: of the stage */
     const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
     struct outcome *outcome;             /* assignment in, everything else out */
 };
@@ -65,19 +65,7 @@ double task_elapsed_ms(int64_t *since);
 MUST_CHECK int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
                          struct error *err);
 
-/* A face as it is (direction NULL), or moved along the direction by what the stage's `reach` makes of
- * the distance (common/move.h). */
-struct variant {
-    const float *direction;
-    double distance;
-    const float *normal; /* of the target's boundary, */
-    double offset;       /* and its offset */
-};
-
-/* The edit of a target by `distance`, plain or projected. *name (may be NULL) as directions_find. */
-MUST_CHECK int task_edit_variant(const struct task *task, uint64_t target, bool projected,
-                                 double distance, struct variant *variant, const char **name,
-                                 struct error *err);
+struct ways; /* edits, worker/tasks/ways.h */
 
 /* How many faces of `variants` each fill a batch; at least one. */
 size_t task_chunk(const struct task *task, size_t variants);
@@ -86,18 +74,17 @@ size_t task_chunk(const struct task *task, size_t variants);
 struct task_made {
     float *scores;   /* [faces][variants][columns] */
     uint8_t *pixels; /* [faces][variants][height][width][3] */
-    float *moves;    /* [faces][variants][2]: distance along the direction; 1 where what was asked is reached, else 0 */
+    float *moves;    /* [faces][variants][MOVE_NUMBERS] */
     float *identity; /* [faces][variants]: cosine of the embedding to that of the face as sampled */
     float *features; /* [faces][task->networks.variants][task->networks.dimension], of variants 0 … */
 };
 
 /*
- * Makes the variants of samples first … first+faces−1. A network that answers with what is no finite number
- * is E_INVALID: the error names sample, edit, network and output.
+ * Makes the variants of samples first … first+faces−1, with `ways` NULL the faces as sampled. A network that
+ * answers with what is no finite number is E_INVALID: the error names sample, edit, network and output.
  */
-MUST_CHECK int task_variants(const struct task *task, uint64_t first, size_t faces,
-                             const struct variant *variants, size_t variant_count,
-                             const struct task_made *made, struct error *err);
+MUST_CHECK int task_variants(struct task *task, const struct ways *ways, uint64_t first,
+                             size_t faces, const struct task_made *made, struct error *err);
 
 /* The outcome's moves from that row of scores on, or NULL where it has none. */
 float *task_moves(const struct task *task, size_t row);
@@ -108,7 +95,6 @@ MUST_CHECK int task_rows(struct task *task, size_t variant_count, struct error *
 
 /* As task_variants for the task's whole range of samples, batch by batch, into the outcome's
  * scores. */
-MUST_CHECK int task_measure(struct task *task, const struct variant *variants, size_t variant_count,
-                            struct error *err);
+MUST_CHECK int task_measure(struct task *task, const struct ways *ways, struct error *err);
 
 #endif

@@ -2,54 +2,24 @@
  * Faces and their edits, made and measured. The variants whose features are wanted are the first of a face, and a
  * network for features can cost more than all others: where others follow, those are made apart.
  */
-#include "worker/tasks/task.h"
+#include "worker/tasks/reach.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/move.h"
 #include "worker/tasks/measured.h"
-
-/* Where a variant of one face lies; move[2] (may be NULL) as task_variants says. */
-static void place(const struct task *task, const struct variant *variant, const float *drawn,
-                  float *z, float *move)
-{
-    const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    const struct latent_law *law = &bundle->generator.latent.law; /* all zero in w and w+ */
-    size_t d = bundle_latent_size(bundle);
-    double distance = 0, radius = law->radius > 0 ? law->radius : sqrt((double)d);
-    bool reached = true;
-    const struct move how = {
-        .mode = task->stage->reach,
-        .d = d,
-        .direction = variant->direction,
-        .normal = variant->normal,
-        .offset = variant->offset,
-        .amount = variant->distance,
-        .limit = task->stage->limit,
-        .radius = law->normalisation == LATENT_SPHERE ? radius : 0,
-    };
-    if (variant->direction)
-        reached = move_latent(&how, drawn, z, &distance);
-    else
-        memcpy(z, drawn, d * sizeof *z);
-    if (move) {
-        move[0] = (float)distance;
-        move[1] = reached;
-    }
-}
 
 /* ---- a run of variants of all the faces ---- */
 
 struct making {
-    const struct task *task;
-    uint64_t first; /* sample */
-    size_t faces, count;
-    const struct variant *variants; /* [count] */
+    struct task *task;
+    const struct ways *ways; /* NULL: the faces as sampled */
+    uint64_t first;          /* sample */
+    size_t faces, count;     /* count: variants */
     const struct task_made *made;
-    const float *drawn; /* [faces][latent] */
+    const float *drawn;  /* [faces][latent] */
+    const float *placed; /* [faces][count][latent]; without ways, `drawn` */
     float *sources;     /* embeddings of the faces as sampled, [faces][dimension], or NULL */
 };
 
@@ -104,11 +74,16 @@ static void close_group(struct group *group)
 static void place_group(const struct making *making, const struct group *group)
 {
     size_t d = bundle_latent_size(pipeline_bundle(making->task->pipeline));
-    float *z = group->z, *moves = making->made->moves;
     for (size_t face = 0; face < making->faces; face++)
-        for (size_t v = group->first; v < group->first + group->count; v++, z += d)
-            place(making->task, &making->variants[v], making->drawn + face * d, z,
-                  moves ? moves + 2 * (face * making->count + v) : NULL);
+        memcpy(group->z + face * group->count * d,
+               making->placed + (face * making->count + group->first) * d,
+               group->count * d * sizeof *group->z);
+}
+
+/* Whether the variant is the face as sampled. */
+static bool is_still(const struct making *making, size_t variant)
+{
+    return !making->ways || ways_is_still(making->ways, variant);
 }
 
 static int run_group(const struct making *making, const struct group *group, struct error *err)
@@ -124,13 +99,19 @@ static int run_group(const struct making *making, const struct group *group, str
 }
 
 /* Names a face and edit in front of an error. */
-static int name_row(const struct making *making, size_t face, const struct variant *variant,
-                    int failed, struct error *err)
+static int name_row(const struct making *making, size_t face, size_t variant, int failed,
+                    struct error *err)
 {
     unsigned long long sample = (unsigned long long)(making->first + face);
-    if (!variant->direction)
-        return error_prefix(err, failed, "sample %llu", sample);
-    return error_prefix(err, failed, "sample %llu moved by %g", sample, variant->distance);
+    struct buffer text;
+    buffer_init(&text, LIMIT_TEXT_BYTES);
+    bool described = !is_still(making, variant) &&
+                     spec_describe_variant(making->task->stage,
+                                           ways_variant(making->ways, variant), &text, NULL) == 0;
+    error_prefix(err, failed, "sample %llu%s%s", sample, described ? " " : "",
+                 described ? (const char *)text.data : "");
+    buffer_free(&text);
+    return failed;
 }
 
 /* What one row of the group gave, checked, goes where it is wanted. */
@@ -159,7 +140,7 @@ static int take_row(const struct making *making, const struct group *group, size
                group->features + row * width, width * sizeof(float));
     if (failed || !made->identity)
         return failed;
-    if (group->first + v == 0 && !making->variants[0].direction)
+    if (group->first + v == 0 && is_still(making, 0))
         memcpy(making->sources + face * size, embeddings + row * size, size * sizeof(float));
     failed = measured_check_embedding(pipeline_bundle(task->pipeline), task->networks.identity,
                                       embeddings + row * size, err);
@@ -182,7 +163,7 @@ static int make_group(const struct making *making, size_t first, size_t count, s
         for (size_t v = 0; !failed && v < count; v++) {
             failed = take_row(making, &group, face, v, err);
             if (failed)
-                name_row(making, face, &making->variants[first + v], failed, err);
+                (void)name_row(making, face, first + v, failed, err);
         }
     close_group(&group);
     return failed;
@@ -192,7 +173,7 @@ static int make_group(const struct making *making, size_t first, size_t count, s
 static int embed_sources(const struct making *making, struct error *err)
 {
     const struct task *task = making->task;
-    if (!making->made->identity || !making->variants[0].direction)
+    if (!making->made->identity || is_still(making, 0))
         return 0;
     return pipeline_embed(task->pipeline, (uint32_t)task->networks.identity, making->drawn,
                           making->faces, making->sources, &task->outcome->metrics, err);
@@ -208,24 +189,47 @@ static int make_all(const struct making *making, struct error *err)
     return failed || first == count ? failed : make_group(making, first, count - first, err);
 }
 
-int task_variants(const struct task *task, uint64_t first, size_t faces,
-                  const struct variant *variants, size_t variant_count,
+/* Milliseconds that the metrics have of networks. */
+static double network_ms(const struct wire_stage_metrics *metrics)
+{
+    return metrics->generate_ms + metrics->label_ms;
+}
+
+/* Where the variants lie. The networks' time on the way is in the metrics already. */
+static int place(struct task *task, const struct ways *ways, const float *drawn, size_t faces,
+                 float *z, float *moves, struct error *err)
+{
+    struct wire_stage_metrics *metrics = &task->outcome->metrics;
+    int64_t since = clock_now();
+    double before = metrics->latents_ms, judged = network_ms(metrics);
+    int failed = reach_place(task, ways, drawn, faces, z, moves, err);
+    metrics->latents_ms = before + task_elapsed_ms(&since) - (network_ms(metrics) - judged);
+    return failed;
+}
+
+int task_variants(struct task *task, const struct ways *ways, uint64_t first, size_t faces,
                   const struct task_made *made, struct error *err)
 {
     size_t d = bundle_latent_size(pipeline_bundle(task->pipeline));
+    size_t count = ways ? ways_count(ways) : 1;
     int failed = task_check(task, err);
     if (failed)
         return failed;
     int64_t since = clock_now();
     float *drawn = malloc(faces * d * sizeof *drawn);
+    float *placed = ways ? malloc(faces * count * d * sizeof *placed) : drawn;
     float *sources = malloc((faces * identity_size(task) + 1) * sizeof *sources);
-    const struct making making = {task, first, faces, variant_count, variants, made, drawn, sources};
-    failed = drawn && sources
+    const struct making making = {task, ways, first, faces, count, made, drawn, placed, sources};
+    failed = drawn && placed && sources
                  ? pipeline_latents(task->pipeline, task->spec->seed, first, faces, drawn, err)
-                 : error_set(err, E_MEMORY, "no memory for %zu latents", faces);
+                 : error_set(err, E_MEMORY, "no memory for %zu latents", faces * count);
     task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
+    if (!failed && ways)
+        failed = place(task, ways, drawn, faces, placed, made->moves, err);
     if (!failed)
         failed = make_all(&making, err);
+    if (ways)
+        free(placed);
     free(drawn);
     free(sources);
     return failed;
