@@ -16,6 +16,7 @@ static const char *const lists[] = {
     "boundary_quality", "boundary_methods",
     "boundary_folds",   "boundary_costs",
     "learning_curve",   "linear_separability",
+    "edit_ends",
 };
 
 static json_t *value(struct statement *q, int column)

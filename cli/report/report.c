@@ -121,7 +121,7 @@ static int write_sections(struct report *report, struct error *err)
         section_head,       section_warnings, section_problems,   section_samples,
         section_ages,       section_projection, section_identity, section_moved,    section_effects,
         section_boundaries, section_fit, section_curves,   section_matrices,   section_distribution,
-        section_sheets,     section_run,      section_sources,
+        section_ends,       section_sheets,     section_grids,    section_run,      section_sources,
     };
     int rc = open_page(report, err);
     for (size_t i = 0; rc == 0 && i < sizeof sections / sizeof *sections; i++)

@@ -83,6 +83,8 @@ MUST_CHECK int section_ages(struct report *report, struct error *err);
 MUST_CHECK int section_projection(struct report *report, struct error *err);
 MUST_CHECK int section_identity(struct report *report, struct error *err);
 MUST_CHECK int section_moved(struct report *report, struct error *err);
+MUST_CHECK int section_ends(struct report *report, struct error *err);
+MUST_CHECK int section_grids(struct report *report, struct error *err);
 MUST_CHECK int section_effects(struct report *report, struct error *err);
 MUST_CHECK int section_fit(struct report *report, struct error *err);
 MUST_CHECK int section_curves(struct report *report, struct error *err);

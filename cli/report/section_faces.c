@@ -84,6 +84,7 @@ struct sheets {
     int steps;
     double distances[64];
     struct figure identity[64];
+    char first[512]; /* what the first column is, in words, where it is no step; else "" */
 };
 
 static int read_steps(struct report *report, int64_t stage, struct sheets *sheets,
@@ -98,6 +99,14 @@ static int read_steps(struct report *report, int64_t stage, struct sheets *sheet
         rc = 0;
         if (sheets->steps < 64)
             sheets->distances[sheets->steps++] = statement_real(q, 0);
+    }
+    sheets->first[0] = '\0';
+    if (rc == 0)
+        rc = report_query(report, "report_first_column", stage, &q, err);
+    if (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        snprintf(sheets->first, sizeof sheets->first, "%s", statement_text(q, 0));
+        statement_reset(q);
+        rc = 0;
     }
     return rc;
 }
@@ -179,6 +188,8 @@ static int print_sheet(struct report *report, struct statement *q, int column,
         html_raw(html, "; below the distances, the mean cosine to the face’s own identity");
     if (statement_text(q, projected ? 10 : 9)[0])
         html_print(html, "<br>%s", statement_text(q, projected ? 10 : 9));
+    if (sheets->first[0])
+        html_print(html, "<br>first column: %s", sheets->first);
     html_raw(html, "</figcaption></figure>\n");
     return rc;
 }
@@ -187,8 +198,9 @@ static void open_sheets(struct report *report, const char *stage)
 {
     struct html *html = &report->html;
     report_open(html, "edits", "Edits, left to right", NULL);
-    html_raw(html, "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by the "
-                   "distance below it; 0 is the face as sampled.");
+    html_raw(html, "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by what "
+                   "stands below it: by so much (0 is the face as sampled), or where a caption says "
+                   "so, each its own way to a score, a logit or an age.");
     report_conditions(report, stage);
     html_raw(html,
              " <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
