@@ -29,7 +29,9 @@
  * plain [N][PROJECT][HO][WO], as conv_narrow.cl does it, to the bit; projection [PROJECT][COP].
  *
  * `winograd` does all for TB tiles a group, panel by panel of 16·NV output channels, v and m in local
- * memory. With STAGED, they are kernels of their own over scratch in global memory, so that large
+ * memory; while it multiplies it asks for the input of the group after it. With STREAM, for outputs
+ * that no cache holds until they are read, finished tiles stay in local memory and go past the caches.
+ * With STAGED, the stages are kernels of their own over scratch in global memory, so that large
  * weights are read once: `transform` (TB tiles a group), `multiply` (one p, one panel and TB tiles a
  * group; m[p][t][c] there), `finish` (TB tiles a group).
  *
@@ -37,7 +39,8 @@
  * bias padded to panels. MR divides TB. Tiles beyond the last repeat it and are not stored, so each
  * tile is computed by the same instructions wherever it stands. Contraction is off: all forms of a
  * stage round alike.
- * Local memory: TB·(EDGE²·LDV + TERMS²·16·NV) floats, with PROJECT TB·MADE²·COP more; STAGED: none.
+ * Local memory: TB·(EDGE²·LDV + TERMS²·16·NV) floats, with PROJECT or STREAM MADE²·COP more for
+ * each of TB tiles, or for one tile if there is only one panel; STAGED: none.
  */
 #ifndef CI
 #define FORM 2
@@ -99,14 +102,34 @@
 #else
 #define SCRATCH __local
 #endif
-#ifdef PROJECT
+#if defined(PROJECT) || defined(STREAM)
+#define KEEP
 #define FINISHED __local
+#define FINISHED_ROW (MADE * COP)
 #else
 #define FINISHED __global
+#define FINISHED_ROW (WO * COP)
 #endif
+#ifdef __has_builtin
+#if __has_builtin(__builtin_nontemporal_store) && defined(STREAM)
+#define STORE(p, x) __builtin_nontemporal_store(x, (__global V *)(p))
+#endif
+#if __has_builtin(__builtin_prefetch) && !defined(NO_FETCH) /* oclgrind knows none */
+#define FETCH(p) __builtin_prefetch(p, 0, FETCH_LEVEL)
+#endif
+#endif
+#ifndef STORE
+#define STORE(p, x) (*(__global V *)(p) = (x))
+#endif
+#ifndef FETCH
+#define FETCH(p)
+#endif
+/* For the first-level cache what will still be there when it is wanted, else for the second. */
+#define FETCH_LEVEL (TB * EDGE * STEP * CINP <= 12 << 10 ? 3 : 2)
 
 typedef float16 V;
 #define PRODUCTS (TERMS * TERMS)
+#define PIXELS (MADE * MADE)
 #if FORM == 25
 #define INPUT_TERM(i) ((i) - ((i) > 2))
 #else
@@ -116,21 +139,13 @@ typedef float16 V;
 #define EDGES (HO % MADE != 0 || WO % MADE != 0) /* some tiles reach beyond the output */
 #define PAN (16 * NV)
 #define PANELS (COP / PAN)
+#define KEPT (PANELS > 1 ? TB : 1) /* finished tiles in local memory: those that wait for a panel */
 #define UNROLL _Pragma("unroll")
 #define LOAD(p) (*(const __global V *)(p))
-#ifdef PIXEL_NORM
-#define SQUARES_OF_TILES                                                                           \
-    V squares[PIXELS];                                                                             \
-    for (int i = 0; i < PIXELS; i++)                                                               \
-        squares[i] = (V)0.0f;
-#define SQUARES(t) (squares + (t) * MADE * MADE)
-#else
-#define SQUARES_OF_TILES
-#define SQUARES(t) (V *)0
-#endif
 #define GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
+#define ALWAYS __attribute__((always_inline))
 
-static inline V apply(V x, int act, float a, float b)
+static inline ALWAYS V apply(V x, int act, float a, float b)
 {
     switch (act) {
     case 1:
@@ -270,6 +285,27 @@ static inline void transform_tiles(const __global float *restrict in, ulong firs
     }
 }
 
+/* Asks for the columns of a tile that its left neighbour does not have. */
+static inline void prefetch_tile(const __global float *restrict in, ulong tile)
+{
+    struct place place = find_tile(tile);
+    int y0 = place.y * STEP - PADY, x0 = place.x * STEP - PADX + EDGE - STEP;
+    for (int y = max(y0, 0); y < min(y0 + EDGE, HI); y++) {
+        const __global float *at = in + ((place.sample * HI + y) * WI + x0) * CINP;
+        UNROLL for (int i = 0; i < STEP * CINP; i += 16)
+            FETCH(at + i);
+    }
+}
+
+/* Asks for a share of the next group's tiles: that of panel and product number `part` of all. */
+static inline void prefetch_share(const __global float *restrict in, ulong next, ulong tiles,
+                                  int part)
+{
+    for (int t = part * TB / (PANELS * PRODUCTS); t < (part + 1) * TB / (PANELS * PRODUCTS); t++)
+        if (next + t < tiles)
+            prefetch_tile(in, next + t);
+}
+
 /* MR tiles × one panel of one product: c[t][…] = Σ_k v[t][k] · w[k][…] */
 static inline void multiply_block(const SCRATCH float *restrict v,
                                   const __global float *restrict w, SCRATCH float *restrict m,
@@ -292,10 +328,10 @@ static inline void multiply_block(const SCRATCH float *restrict v,
             *(SCRATCH V *)(m + t * pitch + i * 16) = acc[t][i];
 }
 
-/* Stores 16 channels of a tile from m[p·pitch]; adds their squares to those of the tile's pixels. */
+/* Stores 16 channels of a tile from m[p·pitch], pixels FINISHED_ROW and COP apart. */
 static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V bias,
                                 const __global float *restrict residual,
-                                FINISHED float *restrict out, int y0, int x0, V *squares)
+                                FINISHED float *restrict out, int y0, int x0)
 {
     V t[MADE][TERMS];
     UNROLL for (int j = 0; j < TERMS; j++)
@@ -312,30 +348,20 @@ static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V
         finish_line(t[i], o);
         UNROLL for (int j = 0; j < MADE; j++)
         {
-            size_t at = ((size_t)(y0 + i) * WO + x0 + j) * COP;
             V x = o[j] + bias;
             if (EDGES && (y0 + i >= HO || x0 + j >= WO))
                 continue;
 #ifdef RESIDUAL
-            x += LOAD(residual + at);
+            x += LOAD(residual + ((size_t)i * WO + j) * COP);
 #endif
-            x = apply(x, ACT, ACT_A, ACT_B);
-#ifdef PIXEL_NORM
-            squares[i * MADE + j] = fma(x, x, squares[i * MADE + j]);
-#endif
-#ifdef PROJECT
-            *(FINISHED V *)(out + (i * MADE + j) * COP) = x;
-#else
-            *(FINISHED V *)(out + at) = x;
-#endif
+            *(FINISHED V *)(out + (size_t)i * FINISHED_ROW + j * COP) =
+                apply(x, ACT, ACT_A, ACT_B);
         }
     }
 }
 
-#define PIXELS ((TB * MADE * MADE + 15) / 16 * 16)
-
 /* The sums of 16 vectors' elements, in order. */
-static inline V sum_each(const V *a)
+static inline ALWAYS V sum_each(const V *a)
 {
     V r[8], s[4], t[2];
     UNROLL for (int i = 0; i < 8; i++)
@@ -354,72 +380,100 @@ static inline V sum_each(const V *a)
     return (V)(t[0].even, t[1].even) + (V)(t[0].odd, t[1].odd);
 }
 
-#ifdef PIXEL_NORM
-/* One over the root mean square of each pixel. */
-static inline void find_scales(const V *squares, float *scale)
-{
-    for (int i = 0; i < PIXELS; i += 16)
-        vstore16((V)1.0f / sqrt(fma(sum_each(squares + i), (V)(1.0f / CO), (V)PIXEL_NORM)), 0,
-                 scale + i);
-}
+/* Whether pixel p of a tile exists. */
+#define INSIDE(place, p)                                                                           \
+    ((p) < PIXELS && (!EDGES || ((place).y * MADE + (p) / MADE < HO &&                             \
+                                 (place).x * MADE + (p) % MADE < WO)))
 
-/* Divides what is stored of tiles first … first+count−1 by each pixel's root mean square. */
-static inline void normalise(__global float *restrict out, ulong first, int count, const V *squares)
+/* 16 channels of a tile's pixels, zero for those that do not exist. */
+static inline ALWAYS void load_pixels(const FINISHED float *restrict finished, struct place place,
+                                      V x[16])
 {
-    float scale[PIXELS];
-    find_scales(squares, scale);
-    for (int t = 0; t < count; t++) {
-        struct place place = find_tile(first + t);
-        for (int i = 0; i < MADE && place.y * MADE + i < HO; i++)
-            for (int j = 0; j < MADE && place.x * MADE + j < WO; j++) {
-                V by = (V)scale[(t * MADE + i) * MADE + j];
-                __global float *pixel =
-                    out + ((place.sample * HO + place.y * MADE + i) * WO + place.x * MADE + j) * COP;
-                for (int c = 0; c < COP; c += 16)
-                    *(__global V *)(pixel + c) = LOAD(pixel + c) * by;
-            }
+    UNROLL for (int p = 0; p < 16; p++)
+    {
+        size_t at = (size_t)(p / MADE) * FINISHED_ROW + p % MADE * COP;
+        x[p] = (V)0.0f;
+        if (INSIDE(place, p))
+            x[p] = *(const FINISHED V *)(finished + at);
     }
 }
+
+#ifdef PIXEL_NORM
+/* One over the root mean square of each pixel of a tile. */
+static inline ALWAYS void find_scales(const FINISHED float *restrict finished, struct place place,
+                                      float scale[16])
+{
+    V x[16], squares[16];
+    UNROLL for (int p = 0; p < 16; p++) squares[p] = (V)0.0f;
+    for (int c = 0; c < COP; c += 16) {
+        load_pixels(finished + c, place, x);
+        UNROLL for (int p = 0; p < 16; p++) squares[p] = fma(x[p], x[p], squares[p]);
+    }
+    vstore16((V)1.0f / sqrt(fma(sum_each(squares), (V)(1.0f / CO), (V)PIXEL_NORM)), 0, scale);
+}
+#define SCALED(x, p) ((x) * (V)scale[p])
+#else
+#define SCALED(x, p) (x)
 #endif
 
 #ifdef PROJECT
-/* The projection of tiles first … first+count−1, whose pixels are finished[tile][pixel][c]. */
+/* Stores a tile of one channel of the image, a pixel a lane. */
+static inline void store_image(__global float *restrict to, V x, struct place place)
+{
+#if !EDGES && MADE == 4
+    vstore4(x.s0123, 0, to);
+    vstore4(x.s4567, 0, to + WO);
+    vstore4(x.s89ab, 0, to + 2 * WO);
+    vstore4(x.scdef, 0, to + 3 * WO);
+#else
+    float lanes[16];
+    vstore16(x, 0, lanes);
+    for (int i = 0; i < MADE && place.y * MADE + i < HO; i++)
+        for (int j = 0; j < MADE && place.x * MADE + j < WO; j++)
+            to[i * WO + j] = lanes[i * MADE + j];
+#endif
+}
+
+/* The projection of a tile that is finished[pixel][c]. */
 static inline void project(const __local float *restrict finished,
                            const __global float *restrict projection,
                            const __global float *restrict bias, __global float *restrict out,
-                           ulong first, int count, const V *squares)
+                           struct place place)
 {
 #ifdef PIXEL_NORM
-    float scale[PIXELS];
-    find_scales(squares, scale);
+    float scale[16];
+    find_scales(finished, place, scale);
 #endif
-    for (int t = 0; t < count; t++) {
-        struct place place = find_tile(first + t);
-        V sums[PROJECT][16];
-        UNROLL for (int p = 0; p < 16; p++)
-            UNROLL for (int r = 0; r < PROJECT; r++) sums[r][p] = (V)0.0f;
-        UNROLL for (int p = 0; p < MADE * MADE; p++)
-        {
-            const __local float *pixel = finished + (t * MADE * MADE + p) * COP;
-            for (int c = 0; c < COP; c += 16) {
-                V x = *(const __local V *)(pixel + c);
-#ifdef PIXEL_NORM
-                x *= (V)scale[t * MADE * MADE + p];
-#endif
-                UNROLL for (int r = 0; r < PROJECT; r++)
-                    sums[r][p] = fma(x, LOAD(projection + r * COP + c), sums[r][p]);
-            }
+    for (int r = 0; r < PROJECT; r++) {
+        V x[16], sums[16];
+        UNROLL for (int p = 0; p < 16; p++) sums[p] = (V)0.0f;
+        for (int c = 0; c < COP; c += 16) {
+            V w = LOAD(projection + r * COP + c);
+            load_pixels(finished + c, place, x);
+            UNROLL for (int p = 0; p < 16; p++) sums[p] = fma(SCALED(x[p], p), w, sums[p]);
         }
-        int y0 = place.y * MADE, x0 = place.x * MADE;
-        for (int r = 0; r < PROJECT; r++) {
-            float lanes[16];
-            vstore16(apply(sum_each(sums[r]) + (V)bias[r], PROJECT_ACT, PROJECT_ACT_A,
-                           PROJECT_ACT_B), 0, lanes);
-            __global float *plane = out + (place.sample * PROJECT + r) * HO * WO;
-            UNROLL for (int i = 0; i < MADE; i++)
-                UNROLL for (int j = 0; j < MADE; j++)
-                    if (!EDGES || (y0 + i < HO && x0 + j < WO))
-                        plane[(size_t)(y0 + i) * WO + x0 + j] = lanes[i * MADE + j];
+        V y = apply(sum_each(sums) + (V)bias[r], PROJECT_ACT, PROJECT_ACT_A, PROJECT_ACT_B);
+        size_t plane = place.sample * PROJECT + r;
+        store_image(out + (plane * HO + place.y * MADE) * WO + place.x * MADE, y, place);
+    }
+}
+#elif defined(PIXEL_NORM) || defined(KEEP)
+/* Stores a finished tile, its pixels divided by their root mean square. */
+static inline void store_tile(const FINISHED float *finished, __global float *out,
+                              struct place place)
+{
+#ifdef PIXEL_NORM
+    float scale[16];
+    find_scales(finished, place, scale);
+#endif
+    for (int c = 0; c < COP; c += 16) {
+        V x[16];
+        load_pixels(finished + c, place, x);
+        UNROLL for (int p = 0; p < PIXELS; p++)
+        {
+            int y = place.y * MADE + p / MADE, at = place.x * MADE + p % MADE;
+            if (INSIDE(place, p))
+                STORE(out + ((place.sample * HO + y) * WO + at) * COP + c, SCALED(x[p], p));
         }
     }
 }
@@ -436,39 +490,43 @@ __kernel GROUP void winograd(const __global float *restrict in,
 #endif
                              __global float *restrict out, ulong tiles)
 {
-#ifdef PROJECT
-    __local float finished[TB * MADE * MADE * COP] __attribute__((aligned(64)));
+#ifdef KEEP
+    __local float finished[KEPT * PIXELS * COP] __attribute__((aligned(64)));
 #endif
     __local float v[EDGE * EDGE * TB * LDV] __attribute__((aligned(64)));
     __local float m[TB * PRODUCTS * PAN] __attribute__((aligned(64)));
-    SQUARES_OF_TILES
     ulong first = get_group_id(0) * TB;
     int count = (int)min(tiles - first, (ulong)TB);
     transform_tiles(in, first, tiles, v, TB * LDV);
     for (int panel = 0; panel < PANELS; panel++) {
-        for (int p = 0; p < PRODUCTS; p++)
+        for (int p = 0; p < PRODUCTS; p++) {
             for (int t = 0; t < TB; t += MR)
                 multiply_block(v + (PLANE(p) * TB + t) * LDV,
                                weights + ((size_t)panel * PRODUCTS + p) * CI * PAN,
                                m + (t * PRODUCTS + p) * PAN, PRODUCTS * PAN);
+            prefetch_share(in, first + TB, tiles, panel * PRODUCTS + p);
+        }
         for (int t = 0; t < count; t++) {
             struct place place = find_tile(first + t);
-            size_t at = place.sample * HO * WO * COP + panel * PAN;
-#ifdef PROJECT
-            __local float *to = finished + t * MADE * MADE * COP + panel * PAN;
+            size_t at = ((place.sample * HO + place.y * MADE) * WO + place.x * MADE) * COP;
+#ifdef KEEP
+            __local float *to = finished + t % KEPT * PIXELS * COP;
 #else
             __global float *to = out + at;
 #endif
             for (int c = 0; c < PAN; c += 16)
                 finish_block(m + t * PRODUCTS * PAN + c, PAN, LOAD(bias + panel * PAN + c),
-                             residual + at + c, to + c, place.y * MADE, place.x * MADE, SQUARES(t));
+                             residual + at + panel * PAN + c, to + panel * PAN + c,
+                             place.y * MADE, place.x * MADE);
+            if (panel < PANELS - 1)
+                continue;
+#ifdef PROJECT
+            project(to, projection, projection_bias, out, place);
+#elif defined(PIXEL_NORM) || defined(KEEP)
+            store_tile(to, out, place);
+#endif
         }
     }
-#ifdef PROJECT
-    project(finished, projection, projection_bias, out, first, count, SQUARES(0));
-#elif defined(PIXEL_NORM)
-    normalise(out, first, count, squares);
-#endif
 }
 #else
 /* Scratch rows of a product: the tiles rounded up to whole groups. */
@@ -499,19 +557,18 @@ __kernel GROUP void finish(const __global float *restrict m, const __global floa
                            const __global float *restrict residual, __global float *restrict out,
                            ulong tiles)
 {
-    SQUARES_OF_TILES
     size_t rows = padded(tiles);
     ulong first = get_group_id(0) * TB;
     int count = (int)min(tiles - first, (ulong)TB);
     for (int t = 0; t < count; t++) {
         struct place place = find_tile(first + t);
-        size_t at = place.sample * HO * WO * COP;
+        size_t at = ((place.sample * HO + place.y * MADE) * WO + place.x * MADE) * COP;
         for (int c = 0; c < COP; c += 16)
             finish_block(m + (first + t) * LDM + c, rows * LDM, LOAD(bias + c), residual + at + c,
-                         out + at + c, place.y * MADE, place.x * MADE, SQUARES(t));
-    }
+                         out + at + c, place.y * MADE, place.x * MADE);
 #ifdef PIXEL_NORM
-    normalise(out, first, count, squares);
+        store_tile(out + at, out, place);
 #endif
+    }
 }
 #endif

@@ -134,8 +134,9 @@ static float *run(struct model *model, const struct conv_candidate *forced, size
 static void check_shape(const struct shape *shape, enum winograd_form form, double bound)
 {
     static const struct winograd ways[] = {
-        {0, false, 14, 14, 1}, {0, true, 14, 14, 1}, {0, false, 6, 3, 1}, {0, true, 10, 5, 1},
-        {0, false, 8, 4, 2},   {0, true, 8, 8, 2},   {0, false, 1, 1, 1},
+        {0, false, 14, 14, 1, false}, {0, true, 14, 14, 1, false}, {0, false, 6, 3, 1, false},
+        {0, true, 10, 5, 1, false},   {0, false, 8, 4, 2, false},  {0, true, 8, 8, 2, false},
+        {0, false, 1, 1, 1, false},   {0, false, 14, 14, 1, true}, {0, false, 8, 4, 2, true},
     };
     const struct conv_candidate direct = {0};
     struct model model;

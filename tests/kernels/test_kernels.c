@@ -97,10 +97,11 @@ static void test_winograd(void **state)
     static const int64_t w[] = {17, 3, 3, 3}, pads[] = {1, 1, 1, 1}, four[] = {4}, v[] = {16, 17, 3, 3};
     static const float scales[] = {1, 1, 2, 2};
     static const struct winograd ways[] = {
-        {WINOGRAD_F2, false, 4, 2, 1}, {WINOGRAD_F2, true, 4, 2, 1}, {WINOGRAD_F4, false, 3, 3, 1},
-        {WINOGRAD_F4, true, 2, 2, 1},  {WINOGRAD_UPSAMPLED, false, 6, 3, 1},
-        {WINOGRAD_UPSAMPLED, true, 6, 6, 1},
-        {WINOGRAD_UPSAMPLED_4, false, 4, 2, 1}, {WINOGRAD_UPSAMPLED_4, true, 2, 2, 1},
+        {WINOGRAD_F2, false, 4, 2, 1, false}, {WINOGRAD_F2, true, 4, 2, 1, false},
+        {WINOGRAD_F4, false, 3, 3, 1, false}, {WINOGRAD_F4, true, 2, 2, 1, false},
+        {WINOGRAD_F4, false, 3, 3, 1, true}, {WINOGRAD_UPSAMPLED, false, 6, 3, 1, false},
+        {WINOGRAD_UPSAMPLED, true, 6, 6, 1, false}, {WINOGRAD_UPSAMPLED, false, 6, 3, 1, true},
+        {WINOGRAD_UPSAMPLED_4, false, 4, 2, 1, false}, {WINOGRAD_UPSAMPLED_4, true, 2, 2, 1, false},
     };
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         const struct conv_candidate way = {.transformed = true, .winograd = ways[i]};

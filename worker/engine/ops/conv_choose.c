@@ -179,12 +179,14 @@ static void add(struct list *list, const struct winograd *winograd, const struct
         (!winograd->staged &&
          winograd_local_bytes(list->conv, winograd) > list->target->local_bytes))
         return;
-    list->candidates[list->count++] = (struct conv_candidate){
+    struct conv_candidate *candidate = &list->candidates[list->count++];
+    *candidate = (struct conv_candidate){
         .transformed = true,
         .winograd = *winograd,
         .cycles = (winograd->staged ? staged_cycles : whole_cycles)(
             list->target, list->conv, winograd, cost, tiles, products),
     };
+    candidate->winograd.streamed = winograd_streams(list->target, list->conv, winograd, list->rows);
 }
 
 /* Register blocks that fill the registers, or as many tiles as there are. */
@@ -205,7 +207,8 @@ static void add_form(struct list *list, const struct form_cost *cost)
             for (size_t r = 0; r < sizeof repeats / sizeof *repeats; r++)
                 for (int staged = 0; staged < 2; staged++)
                     if (r == 0 || m * repeats[r - 1] < tiles)
-                        add(list, &(struct winograd){cost->form, staged, m * repeats[r], m, v},
+                        add(list, &(struct winograd){cost->form, staged, m * repeats[r], m, v,
+                                                     false},
                             cost);
         }
     }
@@ -252,6 +255,7 @@ static bool tuned(const struct lowering_target *target, const struct conv *conv,
         return false;
     *choice = (struct conv_candidate){.transformed = true, .winograd = *found};
     choice->winograd.form = form;
+    choice->winograd.streamed = winograd_streams(target, conv, &choice->winograd, rows);
     return fits(conv, &choice->winograd) &&
            (found->staged || winograd_local_bytes(conv, &choice->winograd) <= target->local_bytes);
 }

@@ -8,6 +8,7 @@
 #define TAPS 3
 #define PROJECTED_MOST 64 /* channels that a projection reads */
 #define EDGE_MAX 6
+#define STREAMED_LEAST 3e6 /* bytes of an output that is not found in a second-level cache */
 
 struct form {
     int edge, terms, made, step;    /* EDGE, TERMS, MADE, STEP of the kernel */
@@ -150,20 +151,32 @@ struct tensors {
     int in, weights, bias, residual, projection, projection_bias, out, v, m;
 };
 
-/* What a projection keeps of finished pixels in local memory. */
-static size_t finished_bytes(const struct conv *conv, const struct winograd *winograd)
+/* Whether local memory holds finished pixels too: of all tiles if they wait for another panel. */
+static bool can_keep(const struct lowering_target *target, const struct conv *conv,
+                     const struct winograd *winograd)
 {
     const struct form *form = form_of(winograd->form);
-    return (size_t)(winograd->tiles * form->made * form->made) *
-           round_up((size_t)conv->channels_out, CHANNEL_BLOCK) * sizeof(float);
+    size_t channels = round_up((size_t)conv->channels_out, CHANNEL_BLOCK);
+    size_t tiles = channels > (size_t)(CHANNEL_BLOCK * winograd->vectors) ? (size_t)winograd->tiles
+                                                                         : 1;
+    size_t finished = tiles * (size_t)(form->made * form->made) * channels * sizeof(float);
+    return !winograd->staged &&
+           winograd_local_bytes(conv, winograd) + finished <= target->local_bytes;
+}
+
+bool winograd_streams(const struct lowering_target *target, const struct conv *conv,
+                      const struct winograd *winograd, size_t rows)
+{
+    double pixels = (double)rows * conv->y.out * conv->x.out;
+    size_t channels = round_up((size_t)conv->channels_out, CHANNEL_BLOCK);
+    return can_keep(target, conv, winograd) &&
+           pixels * (double)(channels * sizeof(float)) >= STREAMED_LEAST;
 }
 
 bool winograd_projects(const struct lowering_target *target, const struct conv *conv,
                        const struct winograd *winograd)
 {
-    return !winograd->staged && conv->channels_out <= PROJECTED_MOST &&
-           winograd_local_bytes(conv, winograd) + finished_bytes(conv, winograd) <=
-               target->local_bytes;
+    return conv->channels_out <= PROJECTED_MOST && can_keep(target, conv, winograd);
 }
 
 static int make_projection(struct lowering *lowering, const struct projection *projection,
@@ -296,6 +309,8 @@ static int lower_whole(struct lowering *lowering, struct node *node, const struc
         step->operations += conv_operations(&projection->conv);
         step->executed += conv_operations(&projection->conv);
         strncat(step->algorithm, " to image", sizeof step->algorithm - strlen(step->algorithm) - 1);
+    } else if (winograd->streamed) {
+        step_define(step, "-DSTREAM");
     }
     return 0;
 }

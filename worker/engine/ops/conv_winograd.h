@@ -21,6 +21,7 @@ struct winograd {
     int tiles;    /* of a group; blocks divides it */
     int block;    /* tiles of a register block */
     int vectors;  /* float16 of a panel; divides the output channels' blocks of 16 */
+    bool streamed; /* whole: the output goes past the caches */
 };
 
 /* True if the convolution has this form. */
@@ -35,6 +36,10 @@ int winograd_tiles(const struct conv *conv, enum winograd_form form);
 size_t winograd_local_bytes(const struct conv *conv, const struct winograd *winograd);
 /* Operations that the multiplication does for one row (a multiply-add is two). */
 double winograd_operations(const struct conv *conv, enum winograd_form form);
+
+/* True if the output of so many rows is better streamed: larger than a cache holds until it is read. */
+bool winograd_streams(const struct lowering_target *target, const struct conv *conv,
+                      const struct winograd *winograd, size_t rows);
 
 /* A 1×1 convolution to an image's few channels, the only reader of another's output. */
 struct projection {
