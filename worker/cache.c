@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,15 +65,12 @@ int cache_lock(const char *path, bool wait, struct error *err)
     return rc;
 }
 
-int cache_partial(const struct cache *cache, const char *hash, char path[CACHE_PATH_BYTES],
-                  struct error *err)
+int cache_partial(const struct cache *cache, char path[CACHE_PATH_BYTES], struct error *err)
 {
-    char name[DIGEST_HEX_BYTES + 20];
-    uint64_t number;
-    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number)
-        return error_set(err, E_IO, "getrandom gives no name");
-    snprintf(name, sizeof name, "%.64s.%llx", hash, (unsigned long long)number);
-    return cache_join(cache, "partial", name, path, err);
+    int rc = cache_join(cache, "partial", "XXXXXX", path, err);
+    if (rc == 0 && !mkdtemp(path))
+        rc = error_set(err, E_IO, "%s: cannot make: %s", path, strerror(errno));
+    return rc;
 }
 
 /* ---- the cache ---- */
@@ -165,7 +161,7 @@ static int distrust(struct cache_hold *hold)
 {
     char aside[CACHE_PATH_BYTES];
     log_warning("%s is damaged: it is fetched again", hold->path);
-    if (cache_partial(hold->cache, hold->hash, aside, NULL) == 0 &&
+    if (cache_partial(hold->cache, aside, NULL) == 0 &&
         rename(hold->path, aside) == 0)
         folder_remove(AT_FDCWD, aside);
     close(hold->fd);

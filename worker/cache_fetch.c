@@ -127,7 +127,7 @@ static int fetch_parts(struct fetching *f, struct error *err)
 {
     int64_t since = clock_now();
     uint64_t bytes = 0;
-    int rc = cache_reserve(f->cache, f->hash, f->parts, f->count, f->path, &f->fd, err);
+    int rc = cache_reserve(f->cache, f->parts, f->count, f->path, &f->fd, err);
     if (rc < 0)
         return rc;
     for (size_t i = 0; rc == 0 && i < f->count; i++) {

@@ -20,16 +20,15 @@ MUST_CHECK int cache_join(const struct cache *cache, const char *a, const char *
  * lock and `wait` is not set. */
 MUST_CHECK int cache_lock(const char *path, bool wait, struct error *err);
 
-/* A name under FOLDER/partial that nobody has. */
-MUST_CHECK int cache_partial(const struct cache *cache, const char *hash,
-                             char path[CACHE_PATH_BYTES], struct error *err);
+/* Makes an empty folder under FOLDER/partial, of a name that nobody has. */
+MUST_CHECK int cache_partial(const struct cache *cache, char path[CACHE_PATH_BYTES],
+                             struct error *err);
 
 /* ---- cache_room.c ---- */
 
 /* Makes a folder for `count` files of that size, which are there as holes, after making room for
  * them: *fd is the folder's, locked as long as it is open. */
-MUST_CHECK int cache_reserve(const struct cache *cache, const char *hash,
-                             const struct wire_part *parts, size_t count,
+MUST_CHECK int cache_reserve(const struct cache *cache, const struct wire_part *parts, size_t count,
                              char path[CACHE_PATH_BYTES], int *fd, struct error *err);
 
 /* ---- cache_fetch.c ---- */

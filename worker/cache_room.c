@@ -16,7 +16,6 @@
 
 struct entry {
     char path[CACHE_PATH_BYTES];
-    char hash[DIGEST_HEX_BYTES];
     uint64_t bytes;
     struct timespec used;
 };
@@ -48,8 +47,7 @@ static uint64_t bytes_of(int fd)
     return bytes;
 }
 
-static int add_entry(struct survey *survey, const char *path, const char *name, int fd,
-                     struct error *err)
+static int add_entry(struct survey *survey, const char *path, int fd, struct error *err)
 {
     struct stat status;
     struct entry *grown = realloc(survey->entries, (survey->count + 1) * sizeof *grown);
@@ -61,7 +59,6 @@ static int add_entry(struct survey *survey, const char *path, const char *name, 
     if (fstat(fd, &status) == 0)
         entry->used = status.st_mtim;
     memcpy(entry->path, path, CACHE_PATH_BYTES);
-    snprintf(entry->hash, sizeof entry->hash, "%.64s", name);
     survey->bytes += entry->bytes;
     return 0;
 }
@@ -94,7 +91,7 @@ static int look_into(const struct cache *cache, const char *kind, struct survey 
         if (partial)
             look_at_partial(survey, path, fd);
         else
-            rc = add_entry(survey, path, item->d_name, fd, err);
+            rc = add_entry(survey, path, fd, err);
         close(fd);
     }
     if (folder)
@@ -119,7 +116,7 @@ static bool evict(const struct cache *cache, const struct entry *entry)
     char aside[CACHE_PATH_BYTES];
     int fd = open(entry->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool done = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
-                cache_partial(cache, entry->hash, aside, NULL) == 0 &&
+                cache_partial(cache, aside, NULL) == 0 &&
                 rename(entry->path, aside) == 0;
     if (done) {
         log_info("%s makes room in the cache", entry->path);
@@ -171,16 +168,14 @@ static int make_hole(int folder, const struct wire_part *part, struct error *err
     return rc;
 }
 
-static int make_folder(const struct cache *cache, const char *hash, const struct wire_part *parts,
-                       size_t count, char path[CACHE_PATH_BYTES], int *fd, struct error *err)
+static int make_folder(const struct cache *cache, const struct wire_part *parts, size_t count,
+                       char path[CACHE_PATH_BYTES], int *fd, struct error *err)
 {
-    int rc = cache_partial(cache, hash, path, err);
+    int rc = cache_partial(cache, path, err);
     if (rc < 0)
         return rc;
-    *fd = -1;
-    if (mkdir(path, 0777) != 0 ||
-        (*fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0 ||
-        flock(*fd, LOCK_EX | LOCK_NB) != 0)
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) != 0)
         rc = error_set(err, E_IO, "%s: cannot make: %s", path, strerror(errno));
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = make_hole(*fd, &parts[i], err);
@@ -192,8 +187,8 @@ static int make_folder(const struct cache *cache, const char *hash, const struct
     return rc;
 }
 
-int cache_reserve(const struct cache *cache, const char *hash, const struct wire_part *parts,
-                  size_t count, char path[CACHE_PATH_BYTES], int *fd, struct error *err)
+int cache_reserve(const struct cache *cache, const struct wire_part *parts, size_t count,
+                  char path[CACHE_PATH_BYTES], int *fd, struct error *err)
 {
     char lock[CACHE_PATH_BYTES];
     uint64_t bytes = 0;
@@ -207,7 +202,7 @@ int cache_reserve(const struct cache *cache, const char *hash, const struct wire
         return locked;
     rc = make_room(cache, bytes, err);
     if (rc == 0)
-        rc = make_folder(cache, hash, parts, count, path, fd, err);
+        rc = make_folder(cache, parts, count, path, fd, err);
     close(locked);
     return rc;
 }

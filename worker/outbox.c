@@ -28,14 +28,11 @@ static int lock_folder(int at, const char *name)
     return fd;
 }
 
-/* `own` is made already, but may not be locked yet. */
-static void remove_others(const char *all, const char *own)
+static void remove_dead(const char *all)
 {
     DIR *folder = opendir(all);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        int fd = folder_plain_name(entry->d_name) && strcmp(entry->d_name, own) != 0
-                     ? lock_folder(dirfd(folder), entry->d_name)
-                     : -1;
+        int fd = folder_plain_name(entry->d_name) ? lock_folder(dirfd(folder), entry->d_name) : -1;
         if (fd < 0)
             continue;
         folder_remove(dirfd(folder), entry->d_name);
@@ -46,12 +43,15 @@ static void remove_others(const char *all, const char *own)
 }
 
 /* Between the making of a folder and its lock another process may take it for a dead one's: then
- * it is made again. */
-static int make_own(struct outbox *outbox, struct error *err)
+ * another is made. */
+static int make_own(struct outbox *outbox, const char *all, struct error *err)
 {
     struct stat made, named;
-    do {
-        if (mkdir(outbox->path, 0777) != 0 && errno != EEXIST)
+    for (;;) {
+        if (snprintf(outbox->path, sizeof outbox->path, "%s/XXXXXX", all) >=
+            (int)sizeof outbox->path)
+            return error_set(err, E_LIMIT, "%s: the path is too long", all);
+        if (!mkdtemp(outbox->path))
             return error_set(err, E_IO, "%s: cannot make: %s", outbox->path, strerror(errno));
         outbox->fd = lock_folder(AT_FDCWD, outbox->path);
         if (outbox->fd >= 0 && fstat(outbox->fd, &made) == 0 &&
@@ -59,30 +59,24 @@ static int make_own(struct outbox *outbox, struct error *err)
             return 0;
         if (outbox->fd >= 0)
             close(outbox->fd);
-        outbox->fd = -1;
-    } while (access(outbox->path, F_OK) != 0);
-    return error_set(err, E_IO, "%s: another process has it", outbox->path);
+    }
 }
 
-int outbox_open(const char *folder, uint64_t number, struct outbox **outbox, struct error *err)
+int outbox_open(const char *folder, struct outbox **outbox, struct error *err)
 {
-    char all[LIMIT_PATH_BYTES], name[24];
+    char all[LIMIT_PATH_BYTES];
     struct outbox *opened = calloc(1, sizeof *opened);
     if (!opened)
         return error_set(err, E_MEMORY, "no memory for an outbox");
-    opened->fd = -1;
-    snprintf(name, sizeof name, "%llx", (unsigned long long)number);
     int rc = 0;
-    if (snprintf(all, sizeof all, "%s/outbox", folder) >= (int)sizeof all ||
-        snprintf(opened->path, sizeof opened->path, "%s/outbox/%s", folder, name) >=
-            (int)sizeof opened->path)
+    if (snprintf(all, sizeof all, "%s/outbox", folder) >= (int)sizeof all)
         rc = error_set(err, E_LIMIT, "%s: the path is too long", folder);
     if (rc == 0)
         rc = buffer_make_folders(all, err);
-    if (rc == 0)
-        remove_others(all, name);
-    if (rc == 0)
-        rc = make_own(opened, err);
+    if (rc == 0) {
+        remove_dead(all);
+        rc = make_own(opened, all, err);
+    }
     if (rc < 0)
         free(opened);
     else

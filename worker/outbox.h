@@ -10,9 +10,8 @@
 
 struct outbox; /* opaque */
 
-/* Makes FOLDER/outbox/<number>, and removes those of processes that are gone. */
-MUST_CHECK int outbox_open(const char *folder, uint64_t number, struct outbox **outbox,
-                           struct error *err);
+/* Makes FOLDER/outbox/<some name>, and removes those of processes that are gone. */
+MUST_CHECK int outbox_open(const char *folder, struct outbox **outbox, struct error *err);
 /* Removes it with all that is in it. NULL is fine. */
 void outbox_close(struct outbox **outbox);
 const char *outbox_path(const struct outbox *outbox);

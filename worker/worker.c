@@ -122,9 +122,9 @@ static int open_cache(struct unit *unit, struct error *err)
         failed = cache_open(folder, options->cache_size ? options->cache_size : CACHE_BYTES,
                             &unit->cache, err);
     if (!failed)
-        failed = outbox_open(folder, unit->session, &unit->outbox, err);
+        failed = outbox_open(folder, &unit->outbox, err);
     if (failed && options->runner.store) {
-        log_warning("no cache: %s", err->text);
+        log_debug("no cache: %s", err->text);
         failed = 0;
     }
     return failed;

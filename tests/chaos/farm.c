@@ -240,11 +240,13 @@ void farm_start_worker(struct farm *farm, unsigned place, const char *name, int6
     }
     snprintf(program, sizeof program, "%s/worker/facefarm-worker", farm->build);
     snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%u", farm->proxy_ports[proxy]);
+    /* Every other one shares no store: its bundle and its files go over the wire. */
+    bool remote = proxy % 2 == 1;
     const char *const words[] = {program,
                                  "--broker",
                                  endpoint,
-                                 "--store",
-                                 "store",
+                                 remote ? "--cache" : "--store",
+                                 remote ? "cache" : "store",
                                  "--name",
                                  name ? name : worker->name,
                                  "--device",

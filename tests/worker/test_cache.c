@@ -390,9 +390,9 @@ static void outboxes_of_the_dead_go(void **state)
     assert_int_equal(mkdir(path, 0755), 0);
     snprintf(path, sizeof path, "%s/outbox/dead", folder);
     assert_int_equal(mkdir(path, 0755), 0);
-    assert_ok(outbox_open(folder, 1, &mine, &err));
+    assert_ok(outbox_open(folder, &mine, &err));
     assert_int_not_equal(access(path, F_OK), 0);
-    assert_ok(outbox_open(folder, 2, &other, &err));
+    assert_ok(outbox_open(folder, &other, &err));
     assert_int_equal(access(outbox_path(mine), F_OK), 0); /* it lives */
     snprintf(path, sizeof path, "%s", outbox_path(mine));
     outbox_close(&mine);
