@@ -119,6 +119,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_FAILURES:
     case WIRE_REASON:
     case WIRE_EXPLANATION:
+    case WIRE_WORKER_STATS:
     case WIRE_EVENT:
     case WIRE_EVENTS:
     case WIRE_USERS:

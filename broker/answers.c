@@ -170,23 +170,6 @@ int answer_users(struct broker *b, const struct reply *reply, struct error *err)
 
 /* ---- workers ---- */
 
-static const char *worker_state(const struct farm_worker *worker)
-{
-    switch (worker->state) {
-    case FARM_ALIVE:
-        if (worker->aside)
-            return "aside";
-        if (worker->draining)
-            return "draining";
-        return worker->held ? "busy" : "idle";
-    case FARM_LOST:
-        return "lost";
-    case FARM_GONE:
-        return "gone";
-    }
-    return "";
-}
-
 int answer_workers(struct broker *b, const struct reply *reply, struct error *err)
 {
     size_t count = HASH_CNT(by_session, b->farm.sessions), n = 0;
@@ -203,7 +186,7 @@ int answer_workers(struct broker *b, const struct reply *reply, struct error *er
             .device_kind = worker->device_kind,
             .memory = worker->memory,
             .labels = worker->labels,
-            .state = worker_state(worker),
+            .state = farm_worker_state(worker),
             .reason = worker->aside ? worker->aside : "",
             .leased = worker->held,
             .tasks_done = worker->tasks_done,

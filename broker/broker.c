@@ -172,6 +172,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_FAILURES:
     case WIRE_REASON:
     case WIRE_EXPLANATION:
+    case WIRE_WORKER_STATS:
     case WIRE_EVENT:
     case WIRE_EVENTS:
     case WIRE_USERS:
@@ -291,6 +292,7 @@ static bool receive(struct broker *b)
     int rc = socket_receive(b->socket, &from, &message, &frame, &err);
     if (rc == 0)
         return false;
+    b->metrics.messages++;
     enum rate_verdict verdict = rate_look(&b->rates, &from, clock_now());
     if (rc < 0) {
         b->undecodable++;
@@ -319,7 +321,9 @@ static int commit(struct broker *b)
     struct error err;
     if (b->doomed || !database_in_transaction(b->db))
         return b->doomed;
+    int64_t begun = clock_now();
     int rc = database_commit(b->db, &err);
+    histogram_add(&b->metrics.commits, (double)(clock_now() - begun) / (double)CLOCK_SECOND);
     return rc < 0 ? broker_doomed(b, rc, &err) : 0;
 }
 
@@ -355,6 +359,8 @@ static long poll_timeout(const struct broker *b)
         deadline = b->next_expiry;
     if (b->expected && b->expected_until < deadline)
         deadline = b->expected_until;
+    if (b->http && metrics_http_deadline(b->http) < deadline)
+        deadline = metrics_http_deadline(b->http);
     if (journal_is_behind(b))
         return 0;
     if (deadline == INT64_MAX)
@@ -400,12 +406,16 @@ static bool take_signals(struct broker *b)
 
 static int serve(struct broker *b, struct error *err)
 {
-    zmq_pollitem_t items[] = {{.socket = b->socket, .events = ZMQ_POLLIN},
-                              {.fd = b->signals, .events = ZMQ_POLLIN},
-                              {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN},
-                              {.socket = b->zap, .events = ZMQ_POLLIN}};
+    zmq_pollitem_t items[5] = {{.socket = b->socket, .events = ZMQ_POLLIN},
+                               {.fd = b->signals, .events = ZMQ_POLLIN},
+                               {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN}};
+    int count = 3;
+    if (b->zap)
+        items[count++] = (zmq_pollitem_t){.socket = b->zap, .events = ZMQ_POLLIN};
+    if (b->http)
+        items[count++] = (zmq_pollitem_t){.fd = b->http_fd, .events = ZMQ_POLLIN};
     while (!b->doomed) {
-        if (zmq_poll(items, b->zap ? 4 : 3, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
+        if (zmq_poll(items, count, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
             return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
         if ((items[1].revents & ZMQ_POLLIN) && take_signals(b)) {
             note(b, "broker_stop", NULL);
@@ -414,6 +424,8 @@ static int serve(struct broker *b, struct error *err)
         }
         if (b->zap)
             b->turned_away += zap_serve(b->zap, &b->access);
+        if (b->http && (items[count - 1].revents || metrics_http_deadline(b->http) <= clock_now()))
+            metrics_http_serve(b->http);
         serve_round(b);
     }
     *err = b->doom;
@@ -470,6 +482,7 @@ static int listen_on(struct broker *b, char bound[SOCKET_ENDPOINT_MAX], struct e
 
 static int start(struct broker *b, struct error *err)
 {
+    char metrics[METRICS_ENDPOINT_BYTES];
     char bound[SOCKET_ENDPOINT_MAX];
     int rc = open_signals(b, err);
     if (rc == 0)
@@ -496,9 +509,14 @@ static int start(struct broker *b, struct error *err)
         rc = error_set(err, E_NETWORK, "zmq_ctx_new: %s", zmq_strerror(zmq_errno()));
     if (rc == 0)
         rc = listen_on(b, bound, err);
+    if (rc == 0 && b->options.metrics)
+        rc = metrics_http_open(b->options.metrics, metrics_write, b, &b->http, &b->http_fd, metrics,
+                               err);
     if (rc < 0)
         return rc;
     printf("listening on %s\n", bound);
+    if (b->http)
+        printf("metrics on %s\n", metrics);
     fflush(stdout);
     log_info("listening on %s, database %s, store %s", bound, b->options.db, b->options.store);
     return 0;
@@ -507,6 +525,7 @@ static int start(struct broker *b, struct error *err)
 static void stop(struct broker *b)
 {
     transfers_stop(&b->transfers);
+    metrics_http_close(&b->http);
     watch_free(b);
     journal_free(b);
     outbox_free(b);
@@ -525,6 +544,7 @@ static void stop(struct broker *b)
 int broker_run(const struct broker_options *options, struct error *err)
 {
     struct broker b = {.options = *options, .signals = -1, .next_expiry = INT64_MAX};
+    metrics_init(&b.metrics);
     int rc = start(&b, err);
     if (rc == 0)
         rc = serve(&b, err);

@@ -14,6 +14,7 @@ struct broker_options {
     const char *keys;   /* file of authorized keys, NULL: plain text */
     int heartbeat_ms;   /* how often a worker says something */
     int silence_ms;     /* after this silence it is thought lost */
+    const char *metrics; /* where the metrics page is served, NULL: nowhere */
     int64_t events_kept; /* how many events the journal keeps, 0: EVENTS_KEPT */
 };
 

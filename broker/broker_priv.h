@@ -15,6 +15,8 @@
 #include "broker/access.h"
 #include "broker/broker.h"
 #include "broker/farm.h"
+#include "broker/metrics.h"
+#include "broker/metrics_http.h"
 #include "broker/rate.h"
 #include "broker/transfers.h"
 #include "common/store_id.h"
@@ -68,6 +70,9 @@ struct broker {
     int64_t next_expiry;           /* no worker is overdue before */
     size_t expected;               /* workers of the broker before that have not said hello yet */
     int64_t expected_until;        /* while there are any, nothing is leased before */
+    struct metrics metrics;
+    struct metrics_http *http; /* NULL: nobody is told */
+    int http_fd;
     uint64_t undecodable, refused, turned_away, dropped; /* counted for the log */
     int doomed;                    /* the error that ends the broker, 0 while all is well */
     struct error doom;

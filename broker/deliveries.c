@@ -37,6 +37,7 @@ static int compare(struct broker *b, const struct farm_worker *worker,
         rc = results_insert_fault(b->db, (int64_t)result->stage, task->start, task->count,
                                   worker->id, expected, found, clock_wall_ms(), err);
     char text[64];
+    b->metrics.faults++;
     snprintf(text, sizeof text, "%llu + %llu", (unsigned long long)task->start,
              (unsigned long long)task->count);
     if (rc == 0)
@@ -106,6 +107,10 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
         broker_doomed(b, rc, &err);
         return;
     }
+    const struct wire_stage_metrics *said = WIRE_ITEMS(result->metrics, stage_metrics);
+    metrics_result(&b->metrics, stage->spec->kind, WIRE_ITEMS(result->task, task)->count, said,
+                   lease && lease->leased_ms ? (double)(clock_wall_ms() - lease->leased_ms) / 1000
+                                             : -1);
     worker->tasks_done++;
     worker_succeeded(worker, stage);
     farm_took(stage, WIRE_ITEMS(result->task, task)->count,

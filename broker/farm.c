@@ -211,6 +211,7 @@ static void free_worker(struct farm_worker *worker)
     free(worker->device);
     free(worker->device_kind);
     free(worker->labels);
+    free(worker->log);
     free(worker->aside);
     free(worker);
 }

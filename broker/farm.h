@@ -140,12 +140,18 @@ struct farm_lease {
     UT_hash_handle by_range;
 };
 
+struct farm_health { /* as the last heartbeat told, see messages.def */
+    uint64_t busy_us, mflop, millikelvin;
+};
+
 struct farm_worker {
     int64_t id;
     uint64_t session;
     char *name, *host, *device, *device_kind, *labels;
     uint64_t memory;
     uint64_t classes; /* a bit for each that it meets */
+    struct farm_health health;
+    char *log; /* the last lines that it logged, as far as it told; NULL: none */
     enum farm_worker_state state;
     struct socket_identity identity; /* size 0: not connected; its user is the last that was */
     uint32_t credit, held;
@@ -288,6 +294,8 @@ MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t
 /* Lends a worker a range that it holds already: 1, or 0 where it is not free, or is none. */
 MUST_CHECK int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
                           const struct wire_held_task *held, struct error *err);
+/* idle, busy, draining, aside, lost, gone */
+const char *farm_worker_state(const struct farm_worker *worker);
 /* Whether it may have tasks at all. */
 bool farm_is_usable(const struct farm_worker *worker);
 /* Whether nobody else could be lent a task of that stage. */

@@ -19,6 +19,7 @@ static void forget_worker(struct farm *farm, struct farm_worker *worker)
     free(worker->device);
     free(worker->device_kind);
     free(worker->labels);
+    free(worker->log);
     free(worker->aside);
     free(worker);
 }
@@ -169,6 +170,23 @@ void farm_stir(struct farm *farm)
     farm->passed_over = false;
     for (struct farm_worker *worker = farm->identities; worker; worker = worker->by_identity.next)
         farm_hungry(worker);
+}
+
+const char *farm_worker_state(const struct farm_worker *worker)
+{
+    switch (worker->state) {
+    case FARM_ALIVE:
+        if (worker->aside)
+            return "aside";
+        if (worker->draining)
+            return "draining";
+        return worker->held ? "busy" : "idle";
+    case FARM_LOST:
+        return "lost";
+    case FARM_GONE:
+        return "gone";
+    }
+    return "";
 }
 
 /* ---- leases ---- */

@@ -366,6 +366,8 @@ void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct 
         rc = plan_failed(&stage->plan, task->start, task->count, stage->job->spec->max_attempts,
                          attempt->worker->id, &err);
     bool spent = rc == PLAN_SPENT;
+    if (rc >= 0)
+        metrics_failure(&b->metrics, attempt->code, (enum plan_verdict)rc, task->count);
     if (spent)
         rc = set_aside(b, stage, task, &err);
     attempt->worker->tasks_failed++;

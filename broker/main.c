@@ -20,6 +20,7 @@ static const char usage[] =
     "  --keys FILE        the keys that are let in: lines ROLE KEY OWNER; SIGHUP reads it again\n"
     "  --heartbeat MS     how often a worker says something (default 1000)\n"
     "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
+    "  --metrics WHERE    serve Prometheus's metrics: PORT (of 127.0.0.1), ADDRESS:PORT; nobody has to prove anything there\n"
     "  --keep-events N    how many events the journal keeps, at least 1000 (default 200000)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
@@ -66,7 +67,7 @@ static const struct option table[] = {
     {"store", required_argument, NULL, 's'},   {"heartbeat", required_argument, NULL, 'b'},
     {"silence", required_argument, NULL, 'q'}, {"secret", required_argument, NULL, 'k'},
     {"keys", required_argument, NULL, 'a'},    {"version", no_argument, NULL, 'v'},
-    {"keep-events", required_argument, NULL, 'e'},
+    {"keep-events", required_argument, NULL, 'e'}, {"metrics", required_argument, NULL, 'm'},
     {"help", no_argument, NULL, 'h'},          {0},
 };
 
@@ -91,6 +92,8 @@ static int parse(int argc, char **argv, struct broker_options *options)
             continue;
         else if (option == 'e' && parse_events(optarg, &options->events_kept) == 0)
             continue;
+        else if (option == 'm')
+            options->metrics = optarg;
         else if (option == 'v')
             return printf("facefarm-broker %s\n", FACEFARM_VERSION) < 0 ? 2 : 1;
         else if (option == 'h')

@@ -101,7 +101,7 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
                                            (uint64_t)b->options.silence_ms, b->store_id},
                     err);
     case WIRE_HEARTBEAT:
-        return send(b, r, &(struct wire_heartbeat){r->id}, err);
+        return send(b, r, &(struct wire_heartbeat){.session = r->id}, err);
     case WIRE_ACCEPTED:
         return send(b, r, &(struct wire_accepted){r->id, WIRE_LIST(r->tasks, r->task_count)},
                     err);

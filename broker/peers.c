@@ -7,6 +7,7 @@
  * that is how it learns that the broker was started anew.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/broker_priv.h"
@@ -144,6 +145,17 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
     return rc < 0 ? broker_doomed(b, rc, err) : 0;
 }
 
+/* Without memory for them the lines of before are kept. */
+static void take_stats(struct farm_worker *worker, const struct wire_worker_stats *stats)
+{
+    char *log = stats->log[0] ? strdup(stats->log) : NULL;
+    worker->health = (struct farm_health){stats->busy_us, stats->mflop, stats->millikelvin};
+    if (!log)
+        return;
+    free(worker->log);
+    worker->log = log;
+}
+
 int peer_heartbeat(struct broker *b, const struct socket_identity *from,
                    const struct wire_heartbeat *heartbeat, struct error *err)
 {
@@ -151,6 +163,8 @@ int peer_heartbeat(struct broker *b, const struct socket_identity *from,
     if (!worker || worker->session != heartbeat->session)
         return unknown("heartbeat", err);
     peer_seen(b, worker);
+    if (heartbeat->stats.count > 0)
+        take_stats(worker, WIRE_ITEMS(heartbeat->stats, worker_stats));
     outbox_put(b, &(struct reply){.to = *from, .type = WIRE_HEARTBEAT, .id = heartbeat->session},
                NULL);
     return 0;
@@ -229,7 +243,8 @@ static void lose(struct broker *b, struct farm_worker *worker)
             broker_doomed(b, rc, &err);
         else
             lifecycle_attempt(b, stage,
-                              &(struct attempt){task, worker, error_name(E_TIMEOUT), text, ""});
+                              &(struct attempt){task, worker, error_name(E_TIMEOUT), text,
+                                                worker->log ? worker->log : ""});
     }
 }
 

@@ -14,8 +14,9 @@ static struct {
     enum log_level level;
     pthread_mutex_t lock; /* of what follows */
     size_t kept;
+    uint64_t count;
     char lines[LOG_KEPT_BYTES]; /* the last ones, whole */
-} settings = {"facefarm", LOG_INFO, PTHREAD_MUTEX_INITIALIZER, 0, ""};
+} settings = {"facefarm", LOG_INFO, PTHREAD_MUTEX_INITIALIZER, 0, 0, ""};
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -52,7 +53,16 @@ static void keep(const char *line, size_t size)
     }
     memcpy(settings.lines + settings.kept, line, size);
     settings.kept += size;
+    settings.count++;
     pthread_mutex_unlock(&settings.lock);
+}
+
+uint64_t log_count(void)
+{
+    pthread_mutex_lock(&settings.lock);
+    uint64_t count = settings.count;
+    pthread_mutex_unlock(&settings.lock);
+    return count;
 }
 
 void log_tail(char *text, size_t size)

@@ -4,6 +4,7 @@
 #define COMMON_LOG_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum log_level {
     LOG_ERROR,
@@ -21,6 +22,8 @@ void log_write(enum log_level level, const char *format, ...)
 /* The last whole lines that this process logged, oldest first, at most size − 1 bytes and LOG_KEPT_BYTES. */
 #define LOG_KEPT_BYTES 2048
 void log_tail(char *text, size_t size);
+/* How many lines this process has logged. */
+uint64_t log_count(void);
 
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_WARNING, __VA_ARGS__)

@@ -124,7 +124,9 @@ static bool cancelled(void *state)
 static void run(struct compute *compute, struct outcome *outcome)
 {
     const struct assignment *assignment = outcome->assignment;
+    health_begin(compute->options.health);
     runner_run(compute->runner, outcome);
+    health_end(compute->options.health, runner_take_operations(compute->runner));
     if (outcome->code) {
         log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
                     (unsigned long long)assignment->task.start,

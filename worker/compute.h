@@ -3,6 +3,7 @@
 #ifndef WORKER_COMPUTE_H
 #define WORKER_COMPUTE_H
 
+#include "worker/health.h"
 #include "worker/runner.h"
 
 struct compute; /* opaque */
@@ -14,6 +15,7 @@ struct compute_options {
     const atomic_bool *cancelled;
     const char *endpoint; /* of the broker, to fetch bundles; NULL: they are in a store */
     const struct key_client *keys;
+    struct health *health; /* counts here */
 };
 
 /* Opens the device and starts the thread. *info receives what the device is. */

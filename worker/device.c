@@ -313,6 +313,18 @@ void device_close(struct device **device)
     free(closed);
 }
 
+void device_count_operations(struct device *device, double operations)
+{
+    device->operations += operations;
+}
+
+double device_take_operations(struct device *device)
+{
+    double operations = device->operations;
+    device->operations = 0;
+    return operations;
+}
+
 const struct device_info *device_describe(const struct device *device)
 {
     return &device->info;

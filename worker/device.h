@@ -57,6 +57,10 @@ MUST_CHECK int device_open(int index, const struct device_options *options, stru
                            struct error *err);
 void device_close(struct device **device);
 
+/* Counts floating-point operations that were enqueued; the taker gets what came since it took last. */
+void device_count_operations(struct device *device, double operations);
+double device_take_operations(struct device *device);
+
 const struct device_info *device_describe(const struct device *device);
 cl_context device_context(const struct device *device);
 cl_command_queue device_queue(const struct device *device);

@@ -24,6 +24,7 @@ struct device {
     struct device_program *programs;
     bool cached; /* programs come from the cache and go there */
     struct program_keeper *keeper;
+    double operations; /* enqueued since they were taken last */
 };
 
 void device_programs_free(struct device *device);

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "common/store_id.h"
 #include "worker/device.h"
 #include "worker/uploads.h"
@@ -58,6 +59,7 @@ struct network {
     bool stopping, stopped; /* LETTER_STOP is out, LETTER_STOPPED is in */
     int64_t leave_at;       /* when stopping: not later than this */
     uint64_t bad_frames;
+    uint64_t log_told; /* lines that a heartbeat has told */
 };
 
 /* ---- sending ---- */
@@ -237,6 +239,26 @@ static void give_leases_back(struct network *network, int64_t now)
         say_hello(network, now);
 }
 
+static void beat(struct network *network)
+{
+    const struct network_options *options = network->options;
+    char log[LOG_KEPT_BYTES + 1] = "";
+    uint64_t logged = log_count();
+    if (logged != network->log_told)
+        log_tail(log, sizeof log);
+    text_scrub(log);
+    const struct wire_worker_stats stats = {
+        .busy_us = options->health ? health_busy_us(options->health) : 0,
+        .mflop = options->health ? (uint64_t)atomic_load(&options->health->mflop) : 0,
+        .millikelvin = health_millikelvin(HEALTH_HWMON, options->device_kind),
+        .log = log,
+    };
+    const struct wire_heartbeat heartbeat = {options->hello.session,
+                                             WIRE_LIST(&stats, options->health ? 1 : 0)};
+    if (tell(network, WIRE_HEARTBEAT, &heartbeat))
+        network->log_told = logged;
+}
+
 /* What a broker that knows us should hear now. */
 static void send_due(struct network *network, int64_t now)
 {
@@ -248,8 +270,7 @@ static void send_due(struct network *network, int64_t now)
         send_fetch(network);
     if (now >= network->beat_at + network->heartbeat) {
         network->beat_at = now;
-        tell(network, WIRE_HEARTBEAT,
-             &(struct wire_heartbeat){.session = network->options->hello.session});
+        beat(network);
     }
     /* Last, because what failed must be told before. (Who leaves says goodbye anyway.) */
     if (network->give_back && !network->stopping)

@@ -21,6 +21,7 @@
 
 #include <stdatomic.h>
 
+#include "worker/health.h"
 #include "worker/held.h"
 #include "worker/recovery.h"
 
@@ -32,6 +33,8 @@ struct network_options {
     struct mailbox *reports; /* letters from it */
     int stop_fd;             /* readable: leave */
     atomic_bool *cancelled;  /* set when leaving, and while a task runs that was revoked */
+    const struct health *health;  /* of the device, told in heartbeats; NULL: not */
+    enum device_kind device_kind; /* whose temperature is told */
     struct recovery_options recovery;
     const char *store;  /* a folder that may be the broker's store, or NULL */
     int64_t time_limit; /* drains so long after the start, in nanoseconds; 0: never */

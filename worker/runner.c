@@ -137,6 +137,11 @@ void runner_close(struct runner **runner)
     *runner = NULL;
 }
 
+double runner_take_operations(struct runner *runner)
+{
+    return runner->device ? device_take_operations(runner->device) : 0;
+}
+
 const struct device_info *runner_device(const struct runner *runner)
 {
     return &runner->info;

@@ -49,6 +49,9 @@ const struct device_info *runner_device(const struct runner *runner);
  */
 void runner_run(struct runner *runner, struct outcome *outcome);
 
+/* Operations of the networks that ran since this was asked last. */
+double runner_take_operations(struct runner *runner);
+
 /* Opens a lost device again, sees whether it answers, and takes the full batch again. */
 MUST_CHECK int runner_reopen(struct runner *runner, struct error *err);
 

@@ -35,6 +35,7 @@ struct unit {
     struct cache *cache;   /* NULL: there is no place for one */
     struct outbox *outbox; /* the same */
     atomic_bool cancelled;
+    struct health health;
     pthread_t thread; /* of the network, if it runs */
     bool runs;
     int failed;
@@ -96,6 +97,8 @@ static void *network_thread(void *state)
         .reports = unit->reports,
         .stop_fd = unit->options->stop_fd,
         .cancelled = &unit->cancelled,
+        .health = &unit->health,
+        .device_kind = info->kind,
         .recovery = unit->options->recovery,
         .store = unit->options->runner.store,
         .time_limit = unit->options->time_limit,
@@ -133,7 +136,8 @@ static int open_cache(struct unit *unit, struct error *err)
 static int start_compute(struct unit *unit, size_t number, struct error *err)
 {
     struct compute_options compute = {.runner = unit->options->runner,
-                                      .cancelled = &unit->cancelled};
+                                      .cancelled = &unit->cancelled,
+                                      .health = &unit->health};
     int failed = draw_session(&unit->session, err);
     if (!failed)
         failed = mailbox_open(&unit->orders, err);

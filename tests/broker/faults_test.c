@@ -73,7 +73,7 @@ static void silence_returns_the_tasks(void **state)
     /* Nothing is left to lease until the silent one is found out, a second later. */
     struct held again;
     while (!peer_next(&lively.peer, 50) || lively.peer.message.type != WIRE_LEASE)
-        peer_send(&lively.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+        peer_send(&lively.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 2});
     const struct wire_lease *lease = WIRE_BODY(&lively.peer.message, lease);
     assert_int_equal(lease->tasks.count, 4);
     again = (struct held){*lease, WIRE_ITEMS(lease->tasks, task)[0], strdup(lease->spec),
@@ -341,7 +341,7 @@ static void hello_again_keeps_the_leases(void **state)
     assert_int_equal(next.lease.tasks.count, 1);
     assert_int_equal(next.task.start, 20);
     /* The old connection is nobody now. */
-    peer_send(&old, WIRE_HEARTBEAT, &(struct wire_heartbeat){1});
+    peer_send(&old, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 1});
     assert_string_equal(((const struct wire_refused *)peer_expect(&old, WIRE_REFUSED))->code,
                         "E_STATE");
     assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM worker"), "1");

@@ -129,9 +129,16 @@ static void run_broker(struct support *s, int out, int heartbeat_ms, int silence
     snprintf(heartbeat, sizeof heartbeat, "%d", heartbeat_ms);
     snprintf(silence, sizeof silence, "%d", silence_ms);
     dup2(out, STDOUT_FILENO);
-    execl(FACEFARM_BROKER, "facefarm-broker", "--listen", s->endpoint, "--db", s->db, "--store",
-          s->store, "--heartbeat", heartbeat, "--silence", silence, s->keys[0] ? "--keys" : NULL,
-          s->keys, "--secret", s->secret, (char *)NULL);
+    const char *argv[24] = {"facefarm-broker", "--listen", s->endpoint, "--db",      s->db,  "--store",
+                      s->store,          "--heartbeat", heartbeat, "--silence", silence};
+    size_t n = 11;
+    const char *const keys[] = {"--keys", s->keys, "--secret", s->secret};
+    const char *const metrics[] = {"--metrics", "127.0.0.1:0"};
+    for (size_t i = 0; s->keys[0] && i < 4; i++)
+        argv[n++] = keys[i];
+    for (size_t i = 0; s->with_metrics && i < 2; i++)
+        argv[n++] = metrics[i];
+    execv(FACEFARM_BROKER, (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
@@ -147,8 +154,12 @@ void support_start(struct support *s, int heartbeat_ms, int silence_ms)
     close(ends[1]);
     FILE *in = fdopen(ends[0], "r");
     assert_non_null(fgets(line, sizeof line, in));
-    fclose(in);
     assert_int_equal(sscanf(line, "listening on %255s", s->endpoint), 1);
+    if (s->with_metrics) {
+        assert_non_null(fgets(line, sizeof line, in));
+        assert_int_equal(sscanf(line, "metrics on %79s", s->metrics), 1);
+    }
+    fclose(in);
 }
 
 void support_kill(struct support *s, int signal_number)
@@ -570,7 +581,7 @@ uint64_t worker_run(struct worker *worker, struct peer *client, uint64_t job, ui
             break;
         /* Who waits isn't silent, however slow this machine is. */
         if (!m)
-            peer_send(&worker->peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){worker->session});
+            peer_send(&worker->peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = worker->session});
         if (m && m->type == WIRE_LEASE)
             sent += answer(worker, m->body, most ? most - sent : 0);
         else if (m && m->type == WIRE_ACCEPTED)

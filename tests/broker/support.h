@@ -30,6 +30,8 @@ struct support {
     void *sockets[SUPPORT_PEERS]; /* of peers; a test that fails leaves its own open */
     char secret[128], keys[128]; /* files of a broker with keys; "" of one without */
     struct key_pair pair;        /* the broker's */
+    bool with_metrics;           /* the next start serves them, at: */
+    char metrics[80];
 };
 
 /* Makes the folder and the bundle. */

@@ -451,7 +451,7 @@ static void a_session_ends_with_its_uploads(void **state)
     settle(&r);
     assert_int_equal(entries(&r, ".incoming"), 1);
     peer_send(&r.worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){5});
-    peer_send(&r.worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){5});
+    peer_send(&r.worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 5});
     expect_refusal(&r.worker.peer, "E_STATE"); /* goodbye was read */
     send_piece(&r.files, upload, 1, names[1], 0, contents[1]);
     expect_refusal(&r.files, "E_NOT_FOUND");

@@ -190,7 +190,7 @@ static void the_dead_are_not_waited_for(void **state)
     restart(b, 1000);
     worker_open(&b->s, &worker, 2, 2);
     while (!peer_next(&worker.peer, 50))
-        peer_send(&worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+        peer_send(&worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 2});
     assert_int_equal(worker.peer.message.type, WIRE_LEASE);
     peer_close(&worker.peer);
 }
@@ -205,7 +205,7 @@ static void the_late_are_told(void **state)
     assert_int_equal(held.lease.tasks.count, 6);
     worker_open(&b->s, &other, 2, 3);
     while (!peer_next(&other.peer, 50))
-        peer_send(&other.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){2});
+        peer_send(&other.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 2});
     assert_int_equal(other.peer.message.type, WIRE_LEASE);
     uint64_t taken = WIRE_ITEMS(WIRE_BODY(&other.peer.message, lease)->tasks, task)[0].start;
     says(&sleeper, &held, taken);

@@ -34,7 +34,7 @@ static void messages_go_both_ways(void **state)
     struct socket_identity from, nobody = {3, {1, 2, 3}, ""};
     struct socket_frame *frame = NULL;
     struct wire_message message;
-    const struct wire_heartbeat beat = {77};
+    const struct wire_heartbeat beat = {.session = 77};
     assert_ok(socket_bind_router(context, "tcp://127.0.0.1:*", NULL, &router, endpoint, &err));
     assert_ok(socket_connect_dealer(context, endpoint, NULL, &dealer, &err));
     assert_int_equal(socket_receive(router, &from, &message, &frame, &err), 0);

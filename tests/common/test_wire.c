@@ -105,12 +105,12 @@ static void the_decoder_refuses_with_a_sentence(void **state)
     REFUSED("\x82\xa7version\x01\xa7version\x01", E_PARSE, "version: expected one");
     REFUSED("\x82\xa7version\x01\xa4type\x01", E_PARSE, "type: expected");
     REFUSED("\x82\xa7version\x01\xa4type\xa4task", E_UNSUPPORTED, "\"task\" is unknown");
-    REFUSED("\x82\xa7version\x01\xa4type\xa9heartbeat", E_INVALID, "has 2 keys, expected 3");
-    REFUSED("\x83\xa7version\x01\xa4type\xa9heartbeat\xa7sessio_\x01", E_INVALID,
+    REFUSED("\x82\xa7version\x01\xa4type\xa7goodbye", E_INVALID, "has 2 keys, expected 3");
+    REFUSED("\x83\xa7version\x01\xa4type\xa7goodbye\xa7sessio_\x01", E_INVALID,
             "session: missing");
-    REFUSED("\x83\xa7version\x01\xa4type\xa9heartbeat\xa7session\xff", E_INVALID,
+    REFUSED("\x83\xa7version\x01\xa4type\xa7goodbye\xa7session\xff", E_INVALID,
             "session: expected an integer");
-    REFUSED("\x83\xa7version\x01\xa4type\xa9heartbeat\xa7session\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    REFUSED("\x83\xa7version\x01\xa4type\xa7goodbye\xa7session\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
             E_LIMIT, "session: is 18446744073709551615");
     REFUSED("\x84\xa7version\x01\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa2\xc3\x28",
             E_INVALID, "folder: expected UTF-8");

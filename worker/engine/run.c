@@ -88,6 +88,13 @@ static int check_rows(const struct engine_network *network, size_t rows, struct 
     return 0;
 }
 
+static void count_operations(const struct engine_network *network, size_t rows)
+{
+    struct engine_cost cost;
+    engine_cost(network, &cost);
+    device_count_operations(network->device, 1e9 * cost.gflop_per_row * (double)rows);
+}
+
 int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
                const cl_mem *outputs, struct error *err)
 {
@@ -97,6 +104,7 @@ int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs
         failed = run_step(&run, &network->lowering.steps[i], err);
     if (failed)
         return failed;
+    count_operations(network, rows);
     DEVICE_CL(err, clFlush(device_queue(network->device)));
     return 0;
 }

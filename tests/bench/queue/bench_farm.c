@@ -128,7 +128,7 @@ static void serve(void *socket, uint64_t session)
         }
         if (clock_now() - beat > CLOCK_SECOND) {
             beat = clock_now();
-            must(socket_send(socket, NULL, WIRE_HEARTBEAT, &(struct wire_heartbeat){session}, &err),
+            must(socket_send(socket, NULL, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = session}, &err),
                  &err);
         }
     }
