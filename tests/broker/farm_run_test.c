@@ -101,7 +101,7 @@ static void killed_brokers_leave_the_same_tables(void **state)
             job = support_submit(&client, study);
         }
         worker_open(&s, &worker, 1, 4);
-        runs = worker_run(&worker, &client, job, 2) == 2;
+        runs = worker_run(&worker, &client, job, 2) >= 2; /* one message may accept several */
         send_and_forget(&worker);
         peer_close(&client);
         support_kill(&s, SIGKILL);
