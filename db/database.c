@@ -3,7 +3,7 @@
  *
  * Two brokers never share a file: the first thing opened is the lock file beside it, held with
  * flock(2) until the process ends. Whose database it is gets checked before anything is written to
- * it. One thread.
+ * it. One thread, beside that of checkpoint.c.
  */
 #include "db/database.h"
 
@@ -90,6 +90,8 @@ int database_commit(struct database *db, struct error *err)
     if (rc < 0)
         return error_prefix(err, rc, "transaction begun at %s:%d", db->begun_file, db->begun_line);
     db->begun_file = NULL;
+    if (db->checkpoint)
+        checkpoint_tend(db->checkpoint);
     return 0;
 }
 
@@ -264,6 +266,8 @@ int database_open(const char *path, struct database **db, struct error *err)
         rc = database_script(made, "open_writer", err);
     if (rc == 0)
         rc = migrate(made, version, err);
+    if (rc == 0)
+        rc = checkpoint_open(made->sqlite, made->path, &made->checkpoint, err);
     if (rc < 0)
         database_close(&made);
     else
@@ -304,6 +308,7 @@ void database_close(struct database **db)
     if (old->begun_file)
         database_rollback(old);
     statement_table_free(old);
+    checkpoint_close(&old->checkpoint);
     sqlite3_close(old->sqlite);
     if (old->lock >= 0)
         close(old->lock);

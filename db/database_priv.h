@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "common/embedded.h"
+#include "db/checkpoint.h"
 #include "db/database.h"
 
 /* Made by the build from db/statements and db/migrations. */
@@ -26,6 +27,7 @@ struct database {
     sqlite3 *sqlite;
     char *path;
     int lock;                     /* descriptor of the lock file, or -1 */
+    struct checkpoint *checkpoint; /* the writer's, or NULL */
     struct statement *statements; /* sorted by name */
     size_t count;
     struct statement *made;
