@@ -97,6 +97,13 @@ static int store(struct broker *b, struct farm_stage *stage, const struct farm_w
     return rc < 0 ? rc : plan_done(&stage->plan, task->start, task->count, err);
 }
 
+/* What a worker needed for a task, without what it had to load first. */
+static double seconds_of(const struct wire_stage_metrics *m)
+{
+    double ms = m->latents_ms + m->generate_ms + m->label_ms + m->solve_ms + m->encode_ms;
+    return (ms > 0 ? ms : m->total_ms) / 1000;
+}
+
 /* A result of a range that is not done. Its stage may have ended when this returns. */
 static void take(struct broker *b, struct farm_stage *stage, struct farm_worker *worker,
                  const struct farm_lease *lease, const struct wire_result *result)
@@ -113,8 +120,9 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
                                              : -1);
     worker->tasks_done++;
     worker_succeeded(worker, stage);
-    farm_took(stage, WIRE_ITEMS(result->task, task)->count,
-              WIRE_ITEMS(result->metrics, stage_metrics)->total_ms / 1000);
+    const struct wire_stage_metrics *metrics = WIRE_ITEMS(result->metrics, stage_metrics);
+    farm_took(stage, WIRE_ITEMS(result->task, task)->count, metrics->total_ms / 1000);
+    farm_paced(worker, stage, WIRE_ITEMS(result->task, task)->count, seconds_of(metrics));
     stage->job->version++;
     farm_rate_add(&stage->rate, clock_now(), WIRE_ITEMS(result->task, task)->count);
 }

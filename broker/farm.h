@@ -144,6 +144,13 @@ struct farm_health { /* as the last heartbeat told, see messages.def */
     uint64_t busy_us, mflop, millikelvin;
 };
 
+#define FARM_PACES 8
+
+struct farm_pace { /* of a worker in a stage */
+    int64_t stage;  /* 0: unused */
+    double seconds; /* an index */
+};
+
 struct farm_worker {
     int64_t id;
     uint64_t session;
@@ -164,6 +171,8 @@ struct farm_worker {
     int64_t last_seen;    /* clock_now() */
     int64_t last_seen_ms; /* wall clock */
     uint64_t tasks_done, tasks_failed;
+    struct farm_pace paces[FARM_PACES]; /* in the stages it worked in last */
+    unsigned newest_pace;
     bool draining;        /* gets no more */
     bool shares_store;    /* what it writes is in the store; else its files travel */
     bool expected;        /* was alive when the broker that we follow ended, and has not come yet */
@@ -188,6 +197,7 @@ struct farm {
     struct farm_worker *identities; /* map by identity: connected workers */
     struct farm_worker *hungry;     /* ring of those that may want tasks; its first */
     size_t hungry_count;
+    uint64_t slots;                 /* credit of the usable, 0: to be counted anew */
     bool passed_over;               /* some with credit were taken out, as no work was for them */
     uint64_t epoch;                 /* of the last lease */
 };
@@ -252,6 +262,12 @@ uint64_t farm_job_tasks(const struct farm_job *job);                            
 double farm_seconds(const struct farm_stage *stage, uint64_t count);
 /* Notes what a task took. */
 void farm_took(struct farm_stage *stage, uint64_t count, double seconds);
+/* Seconds that a worker takes for an index of a stage, by its last tasks there; 0: not known. */
+double farm_pace(const struct farm_worker *worker, const struct farm_stage *stage);
+void farm_paced(struct farm_worker *worker, const struct farm_stage *stage, uint64_t count,
+                double seconds);
+/* Tasks that are under way when every usable worker holds what it may. */
+uint64_t farm_slots(struct farm *farm);
 /* A job in the farm may have work again: it was added, a stage began, a range came back, it was resumed. */
 MUST_CHECK int farm_wake(struct farm *farm, struct farm_job *job, struct error *err);
 /* What a job is ordered by (priority, deadline, interactive) has changed. */

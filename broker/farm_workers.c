@@ -110,6 +110,7 @@ struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_id
 void farm_connect(struct farm *farm, struct farm_worker *worker,
                   const struct socket_identity *identity)
 {
+    farm->slots = 0;
     if (worker->identity.size)
         HASH_DELETE(by_identity, farm->identities, worker);
     worker->identity.size = 0;
@@ -165,6 +166,7 @@ void farm_pass_over(struct farm_worker *worker)
 
 void farm_stir(struct farm *farm)
 {
+    farm->slots = 0;
     if (!farm->passed_over)
         return;
     farm->passed_over = false;

@@ -76,6 +76,8 @@ int plan_init(struct plan *plan, const struct spec_stage *stage, const struct bu
     uint64_t size = stage->task_size ? stage->task_size : usual_size(stage, plan->total);
     if (size > most)
         size = most;
+    plan->adapts = !stage->task_size && (stage->kind == SPEC_LABEL || stage->kind == SPEC_EVALUATE);
+    plan->most = most;
     plan->unit = unit;
     plan->size = size < unit ? unit : size / unit * unit;
     return 0;
@@ -170,10 +172,10 @@ void plan_prune(struct plan *plan)
 
 /* The next free range from *at on, no suspect and a part of none. Suspects that failed last at
  * `avoid` are passed over. */
-static bool find_range(const struct plan *plan, uint64_t at, int64_t avoid, struct interval *range)
+static bool find_range(const struct plan *plan, uint64_t at, int64_t avoid, uint64_t length,
+                       struct interval *range)
 {
-    while (interval_first_gap(&plan->done, &plan->taken, at, plan->total, plan->size, plan->size,
-                              range)) {
+    while (interval_first_gap(&plan->done, &plan->taken, at, plan->total, length, length, range)) {
         size_t i = find_suspect(plan, range->start);
         const struct plan_suspect *suspect = &plan->suspects[i];
         if (i == plan->suspects_count || suspect->start >= range->end)
@@ -191,14 +193,40 @@ static bool find_range(const struct plan *plan, uint64_t at, int64_t avoid, stru
     return false;
 }
 
-int plan_cut(struct plan *plan, int64_t avoid, struct interval *range, struct error *err)
+/* The greatest power of two that is at most this, at least 1. */
+static uint64_t power_below(double units)
+{
+    uint64_t power = 1;
+    while ((double)power * 2 <= units && power < LIMIT_TASK_SAMPLES)
+        power *= 2;
+    return power;
+}
+
+uint64_t plan_length(const struct plan *plan, double seconds, uint64_t slots)
+{
+    if (!plan->adapts)
+        return plan->size;
+    uint64_t taken = plan->done_count + plan->leased_count + plan->poisoned_count;
+    double unit = (double)plan->unit, each = seconds * unit;
+    double units = each > 0 ? PLAN_SECONDS / each : PLAN_FIRST;
+    double least = each > 0 ? PLAN_LEAST_SECONDS / each : PLAN_FIRST;
+    double share = (double)(plan->total - taken) / unit / (2 * (double)(slots ? slots : 1));
+    double batch = least < PLAN_BATCH ? least : PLAN_BATCH; /* the tail is cut no finer */
+    if (share < units)
+        units = share > batch ? share : batch;
+    uint64_t length = power_below(units) * plan->unit;
+    return length < plan->most ? length : plan->most / plan->unit * plan->unit;
+}
+
+int plan_cut(struct plan *plan, int64_t avoid, uint64_t length, struct interval *range,
+             struct error *err)
 {
     struct interval lowest, gap;
     if (!plan_has_work(plan) ||
         !interval_first_gap(&plan->done, &plan->taken, plan->first_free, plan->total, 1, 0, &lowest))
         return 0;
     plan->first_free = lowest.start;
-    if (!find_range(plan, lowest.start, avoid, &gap))
+    if (!find_range(plan, lowest.start, avoid, length, &gap))
         return 0;
     int rc = interval_set_add(&plan->taken, gap.start, gap.end, NULL, err);
     if (rc < 0)

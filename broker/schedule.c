@@ -16,6 +16,7 @@
 #include "broker/farm.h"
 
 #define SECONDS_WEIGHT 0.25 /* of the newest task in a stage's mean */
+#define PACE_WEIGHT 0.5     /* in a worker's */
 
 /* ---- orders ---- */
 
@@ -102,6 +103,46 @@ void farm_took(struct farm_stage *stage, uint64_t count, double seconds)
     if (each > 0)
         stage->seconds =
             stage->seconds > 0 ? stage->seconds + SECONDS_WEIGHT * (each - stage->seconds) : each;
+}
+
+/* ---- how fast a worker is ---- */
+
+static struct farm_pace *find_pace(struct farm_worker *worker, const struct farm_stage *stage)
+{
+    for (size_t i = 0; i < FARM_PACES; i++)
+        if (worker->paces[i].stage == stage->id)
+            return &worker->paces[i];
+    return NULL;
+}
+
+double farm_pace(const struct farm_worker *worker, const struct farm_stage *stage)
+{
+    const struct farm_pace *pace = find_pace((struct farm_worker *)worker, stage);
+    return pace ? pace->seconds : 0;
+}
+
+void farm_paced(struct farm_worker *worker, const struct farm_stage *stage, uint64_t count,
+                double seconds)
+{
+    double each = seconds / (double)count;
+    struct farm_pace *pace = find_pace(worker, stage);
+    if (!(each > 0))
+        return;
+    if (!pace) {
+        pace = &worker->paces[worker->newest_pace++ % FARM_PACES];
+        *pace = (struct farm_pace){stage->id, each};
+    }
+    pace->seconds += PACE_WEIGHT * (each - pace->seconds);
+}
+
+uint64_t farm_slots(struct farm *farm)
+{
+    if (farm->slots)
+        return farm->slots;
+    for (const struct farm_worker *worker = farm->identities; worker; worker = worker->by_identity.next)
+        if (farm_is_usable(worker))
+            farm->slots += worker->credit;
+    return farm->slots;
 }
 
 /* ---- who waits ---- */
@@ -220,14 +261,15 @@ static int64_t avoided(const struct farm *farm, const struct farm_worker *worker
     return stage->plan.suspects_count > 0 && !farm_is_alone(farm, worker, stage) ? worker->id : 0;
 }
 
-static int cut_job(const struct farm *farm, struct farm_job *job, const struct farm_worker *worker,
+static int cut_job(struct farm *farm, struct farm_job *job, const struct farm_worker *worker,
                    struct farm_stage **stage, struct interval *range, struct error *err)
 {
     for (uint32_t i = 0; i < job->spec->stages_count; i++) {
         *stage = &job->stages[i];
         if (!stage_has_work(*stage) || !farm_matches(worker, *stage))
             continue;
-        int rc = plan_cut(&(*stage)->plan, avoided(farm, worker, *stage), range, err);
+        uint64_t length = plan_length(&(*stage)->plan, farm_pace(worker, *stage), farm_slots(farm));
+        int rc = plan_cut(&(*stage)->plan, avoided(farm, worker, *stage), length, range, err);
         if (rc != 0)
             return rc;
     }

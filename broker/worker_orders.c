@@ -130,6 +130,7 @@ static int restore(struct broker *b, struct farm_worker *worker, struct error *e
     worker->aside = NULL;
     worker->streak = 0;
     farm_hungry(worker);
+    farm_stir(&b->farm);
     log_info("worker %s on %s is taken back", worker->name, worker->host);
     return write_aside(b, worker, err);
 }

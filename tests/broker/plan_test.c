@@ -31,7 +31,7 @@ static struct plan make(struct spec_stage stage)
 static void cut(struct plan *plan, uint64_t start, uint64_t end)
 {
     struct interval range;
-    assert_int_equal(plan_cut(plan, 0, &range, NULL), 1);
+    assert_int_equal(plan_cut(plan, 0, plan->size, &range, NULL), 1);
     assert_int_equal(range.start, start);
     assert_int_equal(range.end, end);
 }
@@ -72,7 +72,7 @@ static void cuts_until_nothing_is_left(void **state)
     cut(&plan, 0, 512);
     cut(&plan, 512, 1024);
     cut(&plan, 1024, 1100);
-    assert_int_equal(plan_cut(&plan, 0, &range, NULL), 0);
+    assert_int_equal(plan_cut(&plan, 0, plan.size, &range, NULL), 0);
     assert_int_equal(plan.leased_count, 1100);
     assert_int_equal(plan_done(&plan, 0, 512, NULL), 0);
     assert_int_equal(plan_return(&plan, 512, 512, NULL), 0);
@@ -117,7 +117,7 @@ static unsigned run_with(struct plan *plan, const uint64_t *bad, size_t count, u
 {
     struct interval range;
     unsigned failures = 0;
-    while (plan_cut(plan, 0, &range, NULL) == 1) {
+    while (plan_cut(plan, 0, plan->size, &range, NULL) == 1) {
         uint64_t length = range.end - range.start;
         assert_int_equal(range.start % plan->unit, 0);
         if (!is_bad(bad, count, range.start, range.end)) {
@@ -189,9 +189,9 @@ static void what_failed_somewhere_is_left_to_others(void **state)
     assert_int_equal(plan_return(&plan, 0, 512, NULL), 0);
     assert_int_equal(plan_failed(&plan, 0, 512, 3, 77, NULL), PLAN_AGAIN);
     assert_int_equal(plan_attempts(&plan, 5), 1);
-    assert_int_equal(plan_cut(&plan, 77, &range, NULL), 1);
+    assert_int_equal(plan_cut(&plan, 77, plan.size, &range, NULL), 1);
     assert_int_equal(range.start, 512);
-    assert_int_equal(plan_cut(&plan, 77, &range, NULL), 0);
+    assert_int_equal(plan_cut(&plan, 77, plan.size, &range, NULL), 0);
     cut(&plan, 0, 512);
     plan_free(&plan);
 }
@@ -268,10 +268,36 @@ static void refuses_a_unit_that_fits_no_message(void **state)
     assert_int_equal(plan_init(&plan, &stage, &wide, &err), E_LIMIT);
 }
 
+/* Powers of two that take PLAN_SECONDS, whole batches where those are quick enough, and shorter near the end. */
+static void sizes_adapt(void **state)
+{
+    (void)state;
+    struct plan plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1000000});
+    assert_true(plan.adapts);
+    assert_int_equal(plan_length(&plan, 0, 6), PLAN_FIRST);
+    assert_int_equal(plan_length(&plan, 0.001, 6), 2048); /* of 4000 in four seconds */
+    assert_int_equal(plan_length(&plan, 1, 6), 4);
+    assert_int_equal(plan_length(&plan, 100, 6), 1);
+    assert_int_equal(plan_length(&plan, 1e-9, 6), plan.most < 65536 ? plan.most : 65536);
+    plan.done_count = 1000000 - 6000; /* 500 for each of the six, twice */
+    assert_int_equal(plan_length(&plan, 0.001, 6), 256);
+    plan.done_count = 1000000 - 100;
+    assert_int_equal(plan_length(&plan, 0.001, 6), PLAN_BATCH);
+    assert_int_equal(plan_length(&plan, 0.01, 6), 32); /* a batch takes longer than half a second */
+    plan_free(&plan);
+    plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1000000, .task_size = 48});
+    assert_int_equal(plan_length(&plan, 0.001, 6), 48);
+    plan_free(&plan);
+    plan = make((struct spec_stage){.kind = SPEC_SAMPLE, .count = 1000000}); /* its files bear its ranges */
+    assert_int_equal(plan_length(&plan, 0.001, 6), plan.size);
+    plan_free(&plan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_tasks_by_kind),
+        cmocka_unit_test(sizes_adapt),
         cmocka_unit_test(cuts_until_nothing_is_left),
         cmocka_unit_test(a_billion_costs_what_ten_costs),
         cmocka_unit_test(a_bad_sample_ends_up_alone),

@@ -287,6 +287,84 @@ static void others_must_match_to_be_waited_for(void **state)
     assert_null(work(b)); /* left to the other */
 }
 
+/* ---- sizes ---- */
+
+struct mate { /* a worker whose tasks take their time */
+    struct farm_worker *worker;
+    double seconds; /* an index */
+    double free_at; /* when its next task begins */
+};
+
+/* Everyone gets what it wants. */
+static void hand_out(struct farm *farm, struct mate *mates, size_t count)
+{
+    struct farm_lease *lease;
+    for (bool any = true; any;) {
+        any = false;
+        for (size_t i = 0; i < count; i++)
+            any |= farm_lease(farm, mates[i].worker, 0, &lease, NULL) > 0;
+    }
+}
+
+static struct farm_lease *oldest(struct farm_worker *worker)
+{
+    struct farm_lease *lease = worker->leases;
+    while (lease && lease->next)
+        lease = lease->next;
+    return lease;
+}
+
+/* The mate whose running task ends first. */
+static struct mate *first_to_end(struct mate *mates, size_t count)
+{
+    struct mate *first = NULL;
+    double least = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct farm_lease *lease = oldest(mates[i].worker);
+        double ends = lease ? mates[i].free_at + mates[i].seconds * (double)lease->count : 0;
+        if (lease && (!first || ends < least)) {
+            first = &mates[i];
+            least = ends;
+        }
+    }
+    return first;
+}
+
+/* A GPU and a laptop's CPU share a job: it takes what their summed speed says. */
+static void a_mixed_fleet_is_as_fast_as_its_sum(void **state)
+{
+    struct bench *b = *state;
+    struct socket_identity identity = {.size = 1, .bytes = {2}};
+    struct mate mates[] = {{.worker = b->worker, .seconds = 0.002}, {.seconds = 0.05}};
+    assert_int_equal(farm_add_worker(&b->farm, 2, &mates[1].worker, NULL), 0);
+    for (size_t i = 0; i < 2; i++) {
+        mates[i].worker->id = 1 + (int64_t)i;
+        mates[i].worker->state = FARM_ALIVE;
+        mates[i].worker->credit = 3;
+    }
+    farm_connect(&b->farm, mates[1].worker, &identity);
+    struct farm_job *job = add_job(b, "anna", 0, 100000);
+    struct plan *plan = &job->stages[0].plan;
+    plan->adapts = true;
+    double end = 0;
+    size_t tasks = 0;
+    for (hand_out(&b->farm, mates, 2); !plan_is_complete(plan); hand_out(&b->farm, mates, 2)) {
+        struct mate *mate = first_to_end(mates, 2);
+        assert_non_null(mate);
+        struct farm_lease *lease = oldest(mate->worker);
+        double took = mate->seconds * (double)lease->count;
+        end = mate->free_at += took;
+        tasks++;
+        farm_paced(mate->worker, lease->stage, lease->count, took);
+        assert_int_equal(plan_done(plan, lease->start, lease->count, NULL), 0);
+        assert_int_equal(farm_release(mate->worker, lease, NULL), 0);
+    }
+    double ideal = 100000 / (1 / mates[0].seconds + 1 / mates[1].seconds);
+    if (end > 1.1 * ideal)
+        fail_msg("%.1f s, expected at most %.1f", end, 1.1 * ideal);
+    assert_in_range(tasks, 50, 250); /* of a few seconds each */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -295,6 +373,7 @@ int main(void)
         TEST(absence_earns_nothing),     TEST(priority_then_deadline_then_turns),
         TEST(priority_is_within_a_user), TEST(interactive_jobs_overtake),
         TEST(paused_jobs_get_nothing),   TEST(queues_are_counted_in_tasks),
+        TEST(a_mixed_fleet_is_as_fast_as_its_sum),
         TEST(tasks_go_where_their_needs_are_met),
         TEST(classes_run_out_and_come_back),
         TEST(others_must_match_to_be_waited_for),
