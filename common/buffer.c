@@ -146,11 +146,11 @@ int buffer_write_file(const char *path, const void *data, size_t size, struct er
         return error_set(err, E_LIMIT, "%s: path longer than %d bytes", path, PATH_MAX);
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
-        return error_set(err, E_IO, "%s: cannot create: %s", temporary, strerror(errno));
+        return error_set(err, error_of_write(errno), "%s: cannot create: %s", temporary, strerror(errno));
     int failed = write_all(fd, data, size) != 0 || fsync(fd) != 0;
     failed |= close(fd) != 0;
     if (failed || rename(temporary, path) != 0 || sync_folder_of(path) != 0) {
-        int rc = error_set(err, E_IO, "%s: cannot write: %s", path, strerror(errno));
+        int rc = error_set(err, error_of_write(errno), "%s: cannot write: %s", path, strerror(errno));
         unlink(temporary);
         return rc;
     }
@@ -171,7 +171,8 @@ int buffer_make_folders(const char *path, struct error *err)
         char end = *p;
         *p = '\0';
         if (mkdir(copy, 0755) != 0 && errno != EEXIST)
-            return error_set(err, E_IO, "%s: cannot make the folder: %s", copy, strerror(errno));
+            return error_set(err, error_of_write(errno), "%s: cannot make the folder: %s", copy,
+                             strerror(errno));
         *p = end;
         if (!end)
             return 0;

@@ -1,6 +1,7 @@
 /* Error codes and sentences. No state, no threads. */
 #include "common/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,11 @@ int error_prefix(struct error *err, int code, const char *format, ...)
     whole[ERROR_TEXT_MAX - 1] = '\0';
     memcpy(err->text, whole, ERROR_TEXT_MAX);
     return err->code ? err->code : code;
+}
+
+int error_of_write(int number)
+{
+    return number == ENOSPC || number == EDQUOT || number == EFBIG ? E_FULL : E_IO;
 }
 
 const char *error_name(int code)

@@ -26,7 +26,9 @@
     X(E_DIGEST, 15, "digest differs")         /* content does not match its hash */                 \
     X(E_INTERRUPTED, 16, "interrupted")                                                             \
     X(E_LOST, 17, "device lost")              /* a device that answers no more */                   \
-    X(E_DENIED, 18, "not allowed")            /* a key, a role or a file's mode does not permit it */
+    X(E_DENIED, 18, "not allowed")            /* a key, a role or a file's mode does not permit it */  \
+    X(E_FULL, 19, "no room")                  /* on the disk, or in what one may use of it */       \
+    X(E_BUSY, 20, "in use by somebody else")  /* for now */
 
 enum error_code {
 #define ERROR_ENUM(name, number, text) name = -(number),
@@ -51,6 +53,9 @@ int error_set(struct error *err, int code, const char *format, ...)
  * NULL). For callers that know where the thing stands: a file, a node, a task. */
 int error_prefix(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* E_FULL where errno says that there is no room for what was to be written, else E_IO. */
+int error_of_write(int number);
 
 const char *error_name(int code); /* "E_PARSE", or "E_UNKNOWN" */
 int error_find(const char *name); /* the code of that name; E_STATE where there is none */

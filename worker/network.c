@@ -51,8 +51,10 @@ struct network {
     uint64_t request;    /* its number; grows with each fetch */
     bool fetch_sent;
     struct recovery recovery;
-    bool give_back;            /* the device was lost: the broker has yet to hear goodbye */
+    bool give_back;            /* the device was lost, or the store is full: the broker has yet to hear goodbye */
     char lost[ERROR_TEXT_MAX]; /* why it was lost last */
+    int64_t store_at;          /* the store was full, and is tried again then; 0: it has room */
+    int64_t store_delay;
     struct letter reopen, stop;
     bool draining;          /* what runs is the last */
     int64_t drain_at;       /* the time limit, INT64_MAX: none */
@@ -95,6 +97,11 @@ static void say_hello(struct network *network, int64_t now)
     char device[LIMIT_TEXT_BYTES];
     if (network->recovery.state != RECOVERY_READY) {
         snprintf(device, sizeof device, "%.*s (lost)", DEVICE_NAME_MAX, hello.device);
+        hello.device = device;
+        hello.credit = 0;
+    }
+    if (network->store_at) {
+        snprintf(device, sizeof device, "%.*s (store full)", DEVICE_NAME_MAX, hello.device);
         hello.device = device;
         hello.credit = 0;
     }
@@ -348,7 +355,7 @@ static void on_welcome(struct network *network, const struct wire_welcome *welco
 static void on_lease(struct network *network, const struct wire_lease *lease)
 {
     struct error err;
-    if (network->stopping || network->recovery.state != RECOVERY_READY)
+    if (network->stopping || network->store_at || network->recovery.state != RECOVERY_READY)
         return; /* goodbye, said or on its way, returns it */
     if (network->draining) {
         for (size_t i = 0; i < lease->tasks.count; i++)
@@ -509,6 +516,11 @@ static void receive_all(struct network *network, int64_t now)
 
 /* ---- the compute thread ---- */
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* After recovery_lost. */
 static void tell_loss(struct network *network, const char *why, int64_t now)
 {
@@ -521,11 +533,28 @@ static void tell_loss(struct network *network, const char *why, int64_t now)
                     recovery->options.tries, why);
 }
 
-/* A task dropped because we leave has not failed: goodbye returns its lease. */
+/* No task has failed by it, and none can be done: all go back, and more are asked for later. */
+static void store_full(struct network *network, const char *why, int64_t now)
+{
+    const struct recovery_options *delays = &network->options->recovery;
+    int64_t delay = network->store_delay ? 2 * network->store_delay : delays->first_delay;
+    network->store_delay = earlier(delay, delays->most_delay);
+    network->store_at = now + network->store_delay;
+    log_warning("%s: the store is full, what is held goes back and more is asked for in %.0f s: %s",
+                network->options->hello.name,
+                (double)network->store_delay / (double)CLOCK_SECOND, why);
+    held_drop_waiting(&network->held);
+    network->give_back = true;
+}
+
+/* What is dropped here has not failed: goodbye returns its lease. */
 static void take_outcome(struct network *network, struct outcome *outcome, int64_t now)
 {
     held_finish(&network->held, outcome);
-    if (outcome->code == E_INTERRUPTED) {
+    if (outcome->code == E_INTERRUPTED) { /* we leave, or nobody wants it */
+        held_drop_newest(&network->held);
+    } else if (outcome->code == E_FULL) {
+        store_full(network, outcome->text, now);
         held_drop_newest(&network->held);
     } else if (outcome->device_lost) {
         recovery_lost(&network->recovery, now);
@@ -534,6 +563,8 @@ static void take_outcome(struct network *network, struct outcome *outcome, int64
         network->give_back = true;
     } else if (outcome->code == 0) {
         recovery_worked(&network->recovery);
+        if (outcome->file_count > 0)
+            network->store_delay = 0;
     }
 }
 
@@ -650,6 +681,14 @@ static void tend_device(struct network *network, int64_t now)
     }
 }
 
+static void tend_store(struct network *network, int64_t now)
+{
+    if (!network->store_at || now < network->store_at || network->stopping)
+        return;
+    network->store_at = 0;
+    say_hello(network, now);
+}
+
 /* Drains at the time limit; leaves when nothing is left of a drained worker's work. */
 static void tend_end(struct network *network, int64_t now)
 {
@@ -663,11 +702,6 @@ static void tend_end(struct network *network, int64_t now)
 
 /* ---- the loop ---- */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t next_deadline(const struct network *network, int64_t now)
 {
     int64_t last = network->heard_at > network->hello_at ? network->heard_at : network->hello_at;
@@ -678,6 +712,8 @@ static int64_t next_deadline(const struct network *network, int64_t now)
         next = earlier(next, network->hello_at + network->heartbeat);
     if (network->recovery.state == RECOVERY_AWAY && !network->stopping)
         next = earlier(next, network->recovery.due_at);
+    if (network->store_at && !network->stopping)
+        next = earlier(next, network->store_at);
     if (!network->draining && !network->stopping)
         next = earlier(next, network->drain_at);
     /* Past the grace only the compute thread's last letter counts, which wakes us anyway. */
@@ -733,6 +769,7 @@ static void loop(struct network *network)
         receive_all(network, now);
         take_letters(network, now);
         tend_device(network, now);
+        tend_store(network, now);
         tend_end(network, now);
         begin_task(network);
     }

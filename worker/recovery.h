@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 struct recovery_options {
-    int64_t first_delay, most_delay; /* nanoseconds; the first doubles up to the most */
+    int64_t first_delay, most_delay; /* nanoseconds; the first doubles up to the most. Of a full store, too */
     unsigned tries;                  /* losses and failed openings in sequence that are borne */
 };
 

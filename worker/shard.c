@@ -35,7 +35,7 @@ struct shard {
 
 static int io_error(struct error *err, const char *what, const char *path)
 {
-    return error_set(err, E_IO, "%s %s: %s", what, path, strerror(errno));
+    return error_set(err, error_of_write(errno), "%s %s: %s", what, path, strerror(errno));
 }
 
 static int write_all(int fd, const void *data, size_t size)

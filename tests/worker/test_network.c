@@ -382,6 +382,33 @@ static void leaving_does_not_wait_for_a_lost_device(void **state)
     end(&stage);
 }
 
+/* Nothing has failed by it: the leases go back, and more is asked for later. */
+static void a_full_store_gives_back(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
+    begin(&stage);
+    welcome(&stage, 1000, 60000);
+    for (int times = 0; times < 2; times++) {
+        lease(&stage, 5, tasks, 2);
+        finish(&stage, take_task(&stage, 5, 0), E_FULL);
+        struct received goodbye = expect(&stage, WIRE_GOODBYE);
+        drop(&goodbye);
+        struct received hello = expect(&stage, WIRE_HELLO);
+        assert_int_equal(WIRE_BODY(&hello.message, hello)->credit, 0);
+        assert_int_equal(WIRE_BODY(&hello.message, hello)->held.count, 0);
+        assert_string_equal(WIRE_BODY(&hello.message, hello)->device, "d (store full)");
+        drop(&hello);
+        expect_credit(&stage, 3);
+    }
+    lease(&stage, 5, tasks, 1);
+    finish(&stage, take_task(&stage, 5, 0), 0);
+    expect_result(&stage, 5, tasks[0]);
+    accept_result(&stage, 5, tasks[0]);
+    end(&stage);
+}
+
 static void a_silent_broker_is_greeted_and_told_again(void **state)
 {
     (void)state;
@@ -717,6 +744,7 @@ int main(void)
         cmocka_unit_test(a_lost_device_fails_the_task_and_comes_back),
         cmocka_unit_test(a_device_that_stays_away_is_given_up),
         cmocka_unit_test(leaving_does_not_wait_for_a_lost_device),
+        cmocka_unit_test(a_full_store_gives_back),
         cmocka_unit_test(a_silent_broker_is_greeted_and_told_again),
         cmocka_unit_test(a_restarted_broker_gets_everything_again),
         cmocka_unit_test(a_revoked_stage_is_dropped_but_not_what_runs),
