@@ -53,7 +53,8 @@ int answer_job(struct broker *b, const struct socket_identity *to, uint64_t requ
         overlay_job(&b->farm, info);
         for (size_t i = 0; i < stage_count; i++)
             overlay_stage(&b->farm, &stages[i]);
-        struct wire_job_state state = {request, WIRE_LIST(info, 1), WIRE_LIST(stages, stage_count)};
+        struct wire_job_state state = {request, WIRE_LIST(info, 1), WIRE_LIST(stages, stage_count),
+                                       pause_notice(b)};
         rc = socket_send(b->socket, to, WIRE_JOB_STATE, &state, err);
     }
     jobs_info_free(info, count);
@@ -72,7 +73,7 @@ int answer_jobs(struct broker *b, const struct reply *reply, struct error *err)
         return rc;
     for (size_t i = 0; i < count; i++)
         overlay_job(&b->farm, &jobs[i]);
-    struct wire_jobs body = {reply->request, WIRE_LIST(jobs, count)};
+    struct wire_jobs body = {reply->request, WIRE_LIST(jobs, count), pause_notice(b)};
     rc = socket_send(b->socket, &reply->to, WIRE_JOBS, &body, err);
     jobs_info_free(jobs, count);
     return rc;
@@ -193,7 +194,7 @@ int answer_workers(struct broker *b, const struct reply *reply, struct error *er
             .tasks_failed = worker->tasks_failed,
             .last_seen_ms = worker->last_seen_ms,
         };
-    struct wire_workers body = {reply->request, WIRE_LIST(infos, n)};
+    struct wire_workers body = {reply->request, WIRE_LIST(infos, n), pause_notice(b)};
     int rc = socket_send(b->socket, &reply->to, WIRE_WORKERS, &body, err);
     free(infos);
     return rc;

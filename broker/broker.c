@@ -218,6 +218,8 @@ static int admit(struct broker *b, const struct socket_identity *from, const str
 {
     int rc = access_check(&b->access, from, m->type, err);
     if (rc == 0)
+        rc = pause_check(b, m->type, err);
+    if (rc == 0)
         rc = check_job(b, from, m, "job", err);
     if (rc == 0)
         rc = check_job(b, from, m, "after", err);
@@ -308,23 +310,23 @@ static bool receive(struct broker *b)
     }
     if (verdict == RATE_DROP)
         b->dropped++;
-    else if (rc < 0 && !b->doomed && from.size)
+    else if (rc < 0 && (!b->doomed || request) && from.size)
         outbox_refuse(b, &from, request, rc, err.text);
     return true;
 }
 
 /* ---- the loop ---- */
 
-/* Returns what dooms the broker, if anything. */
-static int commit(struct broker *b)
+static void commit(struct broker *b)
 {
     struct error err;
     if (b->doomed || !database_in_transaction(b->db))
-        return b->doomed;
+        return;
     int64_t begun = clock_now();
     int rc = database_commit(b->db, &err);
     histogram_add(&b->metrics.commits, (double)(clock_now() - begun) / (double)CLOCK_SECOND);
-    return rc < 0 ? broker_doomed(b, rc, &err) : 0;
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
 }
 
 static void serve_round(struct broker *b)
@@ -342,12 +344,15 @@ static void serve_round(struct broker *b)
     if (!b->doomed)
         transfers_take(b);
     transfers_expire(b, clock_now());
-    if (commit(b) < 0)
+    commit(b);
+    pause_tend(b, clock_now());
+    if (b->doomed && !pause_begin(b))
         return;
     watch_tell(b, clock_now());
     journal_tell(b);
     outbox_flush(b);
-    peer_lease_all(b);
+    if (!b->pause.on)
+        peer_lease_all(b);
 }
 
 static long poll_timeout(const struct broker *b)
@@ -357,7 +362,9 @@ static long poll_timeout(const struct broker *b)
         deadline = transfers;
     if (b->next_expiry < deadline)
         deadline = b->next_expiry;
-    if (b->expected && b->expected_until < deadline)
+    if (pause_deadline(b) < deadline)
+        deadline = pause_deadline(b);
+    if (b->expected && !b->pause.on && b->expected_until < deadline)
         deadline = b->expected_until;
     if (b->http && metrics_http_deadline(b->http) < deadline)
         deadline = metrics_http_deadline(b->http);
@@ -451,24 +458,38 @@ static int open_signals(struct broker *b, struct error *err)
     return 0;
 }
 
-static int audit_start(struct broker *b, struct error *err)
+int broker_note(struct broker *b, const char *event, struct error *err)
 {
     int rc = database_begin(b->db, err);
     if (rc == 0)
-        rc = journal(b, &(struct events_row){.event = "broker_start", .text = FACEFARM_VERSION}, err);
+        rc = journal(b, &(struct events_row){.event = event, .text = FACEFARM_VERSION}, err);
     return rc < 0 ? rc : database_commit(b->db, err);
 }
 
 /* A job whose last result was committed has been advanced with it; this is for what is left
  * waiting. */
-static int advance_all(struct broker *b)
+void broker_advance_all(struct broker *b)
 {
     struct farm_job *job, *next;
     HASH_ITER (by_id, b->farm.jobs, job, next)
         lifecycle_advance(b, job);
     b->follow = true; /* a job may have ended just before the end of the broker before */
     lifecycle_follow(b);
-    return commit(b);
+    commit(b);
+}
+
+/* Where the disk does not let us, we begin paused. */
+static int take_up(struct broker *b, struct error *err)
+{
+    int rc = broker_note(b, "broker_start", err);
+    if (rc < 0)
+        broker_doomed(b, rc, err);
+    else
+        broker_advance_all(b);
+    if (!b->doomed || pause_begin(b))
+        return 0;
+    *err = b->doom;
+    return b->doomed;
 }
 
 static int listen_on(struct broker *b, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
@@ -500,11 +521,9 @@ static int start(struct broker *b, struct error *err)
     if (rc == 0 && b->options.events_kept)
         events_keep(b->db, b->options.events_kept);
     if (rc == 0)
-        rc = audit_start(b, err);
-    if (rc == 0)
         rc = resume(b, err);
-    if (rc == 0 && (rc = advance_all(b)) < 0)
-        *err = b->doom;
+    if (rc == 0)
+        rc = take_up(b, err);
     if (rc == 0 && !(b->context = zmq_ctx_new()))
         rc = error_set(err, E_NETWORK, "zmq_ctx_new: %s", zmq_strerror(zmq_errno()));
     if (rc == 0)

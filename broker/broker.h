@@ -23,7 +23,8 @@ struct broker_options {
  *
  * Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout,
  * and serves until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that
- * was not committed has been acknowledged, and a new broker on the same database resumes. */
+ * was not committed has been acknowledged, and a new broker on the same database resumes. A disk
+ * that is full, fails, or is held by another program is none: see pause.c. */
 MUST_CHECK int broker_run(const struct broker_options *options, struct error *err);
 
 #endif

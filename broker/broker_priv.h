@@ -6,8 +6,9 @@
  * then lease. So nothing is said before it is durable, and many results cost one fsync.
  *
  * Two kinds of failure. A handler returns an error: the peer gets `refused`, nothing has been
- * written. A write fails: broker_doomed() ends the broker, the transaction is rolled back, nobody
- * was answered, and what is in memory no longer counts.
+ * written. A write fails: broker_doomed() notes it, the transaction is rolled back, nobody was
+ * answered, and what is in memory no longer counts. Then the broker ends, or, where the disk is what
+ * fails, reads its memory back and is paused (pause.c).
  */
 #ifndef BROKER_BROKER_PRIV_H
 #define BROKER_BROKER_PRIV_H
@@ -48,6 +49,14 @@ struct watch {
     int64_t told;     /* clock_now() then */
 };
 
+/* See pause.c. */
+struct pause {
+    bool on;
+    int code; /* why */
+    char text[ERROR_TEXT_MAX]; /* "paused: …" */
+    int64_t since, retry_at;
+};
+
 struct broker {
     struct broker_options options;
     void *context, *socket;
@@ -74,7 +83,8 @@ struct broker {
     struct metrics_http *http; /* NULL: nobody is told */
     int http_fd;
     uint64_t undecodable, refused, turned_away, dropped; /* counted for the log */
-    int doomed;                    /* the error that ends the broker, 0 while all is well */
+    struct pause pause;
+    int doomed; /* a write's error, 0 while all is well; it ends the broker unless that can be paused */
     struct error doom;
 };
 
@@ -82,6 +92,24 @@ struct broker {
 MUST_CHECK int broker_write(struct broker *b, struct error *err);
 /* Notes that a write failed; returns `rc`. */
 int broker_doomed(struct broker *b, int rc, const struct error *err);
+
+/* ---- pause.c ---- */
+
+/* Pauses a doomed broker where its error may pass: true, and it is doomed no more. False: it ends. */
+bool pause_begin(struct broker *b);
+/* A paused broker tries whether it can go on, when that is due. */
+void pause_tend(struct broker *b, int64_t now);
+/* When that is, INT64_MAX where it is not paused. */
+int64_t pause_deadline(const struct broker *b);
+/* While paused, what would write is refused with the reason. */
+MUST_CHECK int pause_check(const struct broker *b, enum wire_type type, struct error *err);
+/* What is told of it, "" where it is not paused. */
+const char *pause_notice(const struct broker *b);
+
+/* Notes in the audit what happens to the broker, in a transaction of its own. */
+MUST_CHECK int broker_note(struct broker *b, const char *event, struct error *err);
+/* Advances and commits what the broker before left waiting. An error dooms. */
+void broker_advance_all(struct broker *b);
 
 /* ---- outbox.c ---- */
 
@@ -94,6 +122,8 @@ void outbox_refuse(struct broker *b, const struct socket_identity *to, uint64_t 
                    const char *text);
 /* Sends everything; the transaction is committed. */
 void outbox_flush(struct broker *b);
+/* What was to be told was not committed: clients are refused with `code`, others hear nothing. */
+void outbox_withdraw(struct broker *b, int code, const char *text);
 void outbox_free(struct broker *b);
 
 /* ---- answers.c: replies that are read from the database when they are sent ---- */
@@ -130,6 +160,8 @@ MUST_CHECK int watch_add(struct broker *b, const struct socket_identity *to, uin
 void watch_tell(struct broker *b, int64_t now);
 /* When something is due next, INT64_MAX if nothing. */
 int64_t watch_deadline(const struct broker *b);
+/* All are to be told again: it is no longer as they were told. */
+void watch_renew(struct broker *b);
 void watch_free(struct broker *b);
 
 /* ---- clients.c, peers.c, deliveries.c, leases.c: one handler a message; an error is answered by

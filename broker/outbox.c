@@ -184,6 +184,49 @@ void outbox_flush(struct broker *b)
     }
 }
 
+/* Whose reply says that something is committed; those of what workers say are dropped. */
+static bool is_withdrawn(const struct reply *reply)
+{
+    switch ((int)reply->type) {
+    case WIRE_SUBMITTED:
+    case WIRE_BUNDLE_ADDED:
+    case WIRE_JOB_STATE:
+    case WIRE_USERS:
+    case WIRE_WORKERS:
+        return true;
+    }
+    return false;
+}
+
+static bool is_read(const struct reply *reply)
+{
+    switch ((int)reply->type) {
+    case WIRE_REFUSED:
+    case WIRE_JOBS:
+    case WIRE_FAILURES:
+    case WIRE_SCORES:
+    case WIRE_DIRECTIONS:
+        return true;
+    }
+    return false;
+}
+
+void outbox_withdraw(struct broker *b, int code, const char *text)
+{
+    struct reply *reply = b->outbox, *next;
+    b->outbox = NULL;
+    b->outbox_end = &b->outbox;
+    for (; reply; reply = next) {
+        next = reply->next;
+        if (is_withdrawn(reply))
+            outbox_refuse(b, &reply->to, reply->request, code, text);
+        else if (is_read(reply))
+            outbox_put(b, reply, reply->text);
+        free(reply->text);
+        free(reply);
+    }
+}
+
 void outbox_free(struct broker *b)
 {
     struct reply *reply;

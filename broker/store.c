@@ -18,7 +18,7 @@
 
 static int failed(const char *path, struct error *err)
 {
-    return error_set(err, E_IO, "%s: %s", path, strerror(errno));
+    return error_set(err, error_of_write(errno), "%s: %s", path, strerror(errno));
 }
 
 static int join(char path[PATH_BYTES], struct error *err, const char *folder, const char *name)

@@ -98,6 +98,12 @@ int64_t watch_deadline(const struct broker *b)
     return deadline;
 }
 
+void watch_renew(struct broker *b)
+{
+    for (struct watch *watch = b->watches; watch; watch = watch->next)
+        watch->version = UINT64_MAX;
+}
+
 void watch_free(struct broker *b)
 {
     while (b->watches)

@@ -20,6 +20,13 @@ static void print_time(FILE *out, int64_t milliseconds)
     fprintf(out, "%-19s", text);
 }
 
+/* That the broker is paused, on the side of talk, so that lists stay lists. */
+static void print_notice(const struct cli *cli, const char *notice)
+{
+    if (notice[0])
+        fprintf(cli->talk, "facefarm: the broker is %s\n", notice);
+}
+
 static void print_jobs(FILE *out, const struct wire_jobs *jobs)
 {
     fprintf(out, "%5s  %-9s  %-19s  %6s  %-10s  %s\n", "JOB", "STATE", "SUBMITTED", "DONE", "OWNER",
@@ -39,7 +46,7 @@ static json_t *jobs_json(const struct wire_jobs *jobs)
     json_t *list = json_array();
     for (size_t i = 0; i < jobs->jobs.count; i++)
         json_array_append_new(list, jobs_info_json(&WIRE_ITEMS(jobs->jobs, job_info)[i]));
-    return json_pack("{s:o}", "jobs", list);
+    return json_pack("{s:o, s:s}", "jobs", list, "notice", jobs->notice);
 }
 
 int command_job_list(struct cli *cli)
@@ -54,6 +61,7 @@ int command_job_list(struct cli *cli)
         code = jobs_print_json(cli, jobs_json(WIRE_BODY(&reply.message, jobs)));
     else
         print_jobs(cli->out, WIRE_BODY(&reply.message, jobs));
+    print_notice(cli, WIRE_BODY(&reply.message, jobs)->notice);
     client_reply_free(&reply);
     return code;
 }
@@ -112,6 +120,7 @@ static int ask_state(struct cli *cli, enum wire_type type, const void *body)
         code = jobs_print_json(cli, jobs_state_json(state));
     else
         print_state(cli->out, state);
+    print_notice(cli, state->notice);
     client_reply_free(&reply);
     return code;
 }
@@ -308,7 +317,7 @@ static json_t *workers_json(const struct wire_workers *workers)
     json_t *list = json_array();
     for (size_t i = 0; i < workers->workers.count; i++)
         json_array_append_new(list, worker_json(&WIRE_ITEMS(workers->workers, worker_info)[i]));
-    return json_pack("{s:o}", "workers", list);
+    return json_pack("{s:o, s:s}", "workers", list, "notice", workers->notice);
 }
 
 static void print_workers(FILE *out, const struct wire_workers *workers)
@@ -340,6 +349,7 @@ static int ask_workers(struct cli *cli, enum wire_type type, const void *body)
         code = jobs_print_json(cli, workers_json(WIRE_BODY(&reply.message, workers)));
     else
         print_workers(cli->out, WIRE_BODY(&reply.message, workers));
+    print_notice(cli, WIRE_BODY(&reply.message, workers)->notice);
     client_reply_free(&reply);
     return code;
 }

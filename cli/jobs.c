@@ -52,6 +52,7 @@ json_t *jobs_state_json(const struct wire_job_state *state)
     for (size_t i = 0; i < state->stages.count; i++)
         json_array_append_new(stages, stage_json(&WIRE_ITEMS(state->stages, stage_info)[i]));
     json_object_set_new(json, "stages", stages);
+    json_object_set_new(json, "notice", json_string(state->notice));
     return json;
 }
 

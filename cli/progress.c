@@ -141,10 +141,25 @@ static void update_plain(struct progress *progress, const struct wire_job_state 
     memcpy(progress->last_states, states, sizeof states);
 }
 
+/* A line of its own when the broker is paused, and when it goes on. */
+static void tell_notice(struct progress *progress, const char *notice)
+{
+    bool paused = notice[0] != '\0';
+    if (paused == progress->paused)
+        return;
+    fputs(paused ? "the broker is " : "the broker goes on", progress->out);
+    print_name(progress->out, notice, (int)strlen(notice));
+    fputc('\n', progress->out);
+    fflush(progress->out);
+    progress->paused = paused;
+    progress->drawn = 0; /* the block is drawn anew below it */
+}
+
 void progress_update(struct progress *progress, const struct wire_job_state *state)
 {
     if (state->stages.count > LIMIT_STAGES)
         return;
+    tell_notice(progress, state->notice);
     if (progress->terminal)
         draw(progress, state);
     else

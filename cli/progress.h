@@ -19,6 +19,7 @@ struct progress {
     int64_t last_printed;               /* monotonic ns of the last plain line, 0: none */
     uint64_t last_done;                 /* what it said, over all stages */
     char last_states[LIMIT_STAGES + 1]; /* first letters of the stages' states */
+    bool paused;                        /* the broker, as was said last */
 };
 
 void progress_open(struct progress *progress, FILE *out);

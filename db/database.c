@@ -20,21 +20,25 @@
 #include "db/database_priv.h"
 
 /* Readers that recover the WAL of a killed broker hold the file for a moment. */
-#define BUSY_TIMEOUT_MS 2000
 
-static int code_of(int code)
+static int code_of(sqlite3 *sqlite, int code)
 {
     switch (code & 0xff) {
     case SQLITE_NOTADB:
         return E_INVALID;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+        return E_BUSY;
     case SQLITE_READONLY:
         return E_STATE;
     case SQLITE_NOMEM:
         return E_MEMORY;
     case SQLITE_FULL:
+        return E_FULL;
     case SQLITE_IOERR:
+        if (sqlite3_extended_errcode(sqlite) == SQLITE_IOERR_NOMEM)
+            return E_MEMORY;
+        return error_of_write(sqlite3_system_errno(sqlite));
     case SQLITE_CANTOPEN:
         return E_IO;
     default:
@@ -45,7 +49,7 @@ static int code_of(int code)
 int database_failed(struct database *db, int code, const char *what, struct error *err)
 {
     const char *text = db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code);
-    return error_set(err, code_of(code), "%s: %s: %s", db->path, what, text);
+    return error_set(err, code_of(db->sqlite, code), "%s: %s: %s", db->path, what, text);
 }
 
 int database_script(struct database *db, const char *name, struct error *err)
@@ -105,6 +109,11 @@ void database_rollback(struct database *db)
     if (database_query(db, "rollback", &rollback, NULL) == 0 && statement_run(rollback, NULL) < 0)
         statement_reset(rollback);
     db->begun_file = NULL;
+}
+
+void database_set_patience(struct database *db, int milliseconds)
+{
+    sqlite3_busy_timeout(db->sqlite, milliseconds);
 }
 
 bool database_in_transaction(const struct database *db)
@@ -247,7 +256,7 @@ static int open_file(struct database *db, int flags, struct error *err)
     int code = sqlite3_open_v2(db->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (code != SQLITE_OK)
         return database_failed(db, code, "cannot be opened", err);
-    sqlite3_busy_timeout(db->sqlite, BUSY_TIMEOUT_MS);
+    sqlite3_busy_timeout(db->sqlite, DATABASE_PATIENCE_MS);
     return 0;
 }
 

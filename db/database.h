@@ -40,7 +40,8 @@ struct database;
  * where another broker holds it; the kernel gives it back when the process ends, however it ends),
  * sets WAL, foreign keys and synchronous=FULL, and migrates forward, each migration in its own
  * transaction. E_VERSION: the schema is newer than this program. E_INVALID: another program's
- * database, or none at all. E_DATABASE: damaged. The caller closes.
+ * database, or none at all. E_DATABASE: damaged. E_FULL, E_IO: the disk does not
+ * take what it is given. The caller closes.
  */
 MUST_CHECK int database_open(const char *path, struct database **db, struct error *err);
 
@@ -56,6 +57,9 @@ MUST_CHECK int database_begin_at(struct database *db, const char *file, int line
                                  struct error *err);
 MUST_CHECK int database_commit(struct database *db, struct error *err);
 void database_rollback(struct database *db); /* nothing where none is open */
+/* How long a write waits for others that hold the file (E_BUSY then). */
+#define DATABASE_PATIENCE_MS 1000
+void database_set_patience(struct database *db, int milliseconds);
 bool database_in_transaction(const struct database *db);
 
 int64_t database_last_id(const struct database *db); /* rowid of the last INSERT */

@@ -41,6 +41,7 @@ static void open_scene(struct scene *s)
         (struct wire_stage_info){.name = "fit", .state = "waiting", .total = 41, .error = ""};
     s->state.job = WIRE_LIST(&s->job, 1);
     s->state.stages = WIRE_LIST(s->stages, 2);
+    s->state.notice = "";
 }
 
 static int lines(const struct scene *s)
@@ -109,12 +110,34 @@ static void durations(void **state)
     assert_string_equal(text, "1 h 02 min");
 }
 
+static void a_paused_broker_is_told_once(void **state)
+{
+    (void)state;
+    struct scene s;
+    clock_replace(test_clock);
+    open_scene(&s);
+    progress_update(&s.progress, &s.state);
+    int before = lines(&s);
+    s.state.notice = "paused: the disk is full (\033)";
+    progress_update(&s.progress, &s.state);
+    progress_update(&s.progress, &s.state);
+    assert_int_equal(lines(&s), before + 1);
+    assert_non_null(strstr(s.text, "the broker is paused: the disk is full (?)\n"));
+    s.state.notice = "";
+    progress_update(&s.progress, &s.state);
+    assert_int_equal(lines(&s), before + 2);
+    assert_non_null(strstr(s.text, "the broker goes on\n"));
+    fclose(s.out);
+    free(s.text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_are_rare),
         cmocka_unit_test(the_end_says_why),
         cmocka_unit_test(durations),
+        cmocka_unit_test(a_paused_broker_is_told_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
