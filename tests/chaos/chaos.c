@@ -37,7 +37,6 @@ struct run {
     struct farm farm;
     struct schedule schedule;
     struct active active[SCHEDULE_MOST];
-    bool draining[FARM_PROCESSES];
     size_t next; /* event */
 };
 
@@ -59,7 +58,6 @@ static struct farm_process *twin_of(struct run *run, unsigned worker)
 
 static void replace_worker(struct run *run, unsigned i)
 {
-    run->draining[i] = false;
     farm_start_worker(&run->farm, i, NULL, 0);
 }
 
@@ -75,32 +73,24 @@ static void drain(struct run *run, unsigned i)
     const char *const words[] = {"worker", "drain", run->farm.workers[i].name, NULL};
     /* It may not be known yet, or any more: then nothing comes of it. */
     if (farm_run(&run->farm, words, "drain.log") == 0)
-        run->draining[i] = run->draining[i + SCHEDULE_WORKERS] =
-            true; /* which may have the same name */
+        run->farm.workers[i].may_end = twin_of(run, i)->may_end =
+            true; /* it may have the same name */
 }
 
-/* Drained workers end by themselves; the second of a name or session is not replaced. */
-static void follow_drained(struct run *run)
+/* Who was drained, or is killed at a write, ends by itself; the second of a name or session is not
+ * replaced. */
+static void follow_ended(struct run *run)
 {
-    for (unsigned i = 0; i < FARM_PROCESSES; i++) {
-        int status;
-        struct farm_process *worker = &run->farm.workers[i];
-        if (!run->draining[i] || worker->pid <= 0 ||
-            waitpid(worker->pid, &status, WNOHANG) != worker->pid)
-            continue;
-        worker->pid = 0;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-            chaos_fail(&run->farm, "%s was drained and ended with status %#x", worker->name,
-                       (unsigned)status);
-        if (i < SCHEDULE_WORKERS)
+    for (unsigned i = 0; i < FARM_PROCESSES; i++)
+        if (farm_has_ended(&run->farm, &run->farm.workers[i]) && i < SCHEDULE_WORKERS)
             replace_worker(run, i);
-    }
+    if (farm_has_ended(&run->farm, &run->farm.broker))
+        farm_start_broker(&run->farm);
 }
 
 static void add_twin(struct run *run, unsigned i, const char *name, int64_t session)
 {
     farm_kill(&run->farm, twin_of(run, i));
-    run->draining[i + SCHEDULE_WORKERS] = false;
     farm_start_worker(&run->farm, i + SCHEDULE_WORKERS, name, session);
 }
 
@@ -175,6 +165,33 @@ static void begin(struct run *run, struct schedule_event *event, struct active *
     case SCHEDULE_CLOCK_JUMP:
         farm->broker.shim->clock_offset_ms += ((int64_t)event->percent - 130) * 3600 * 1000;
         break;
+    case SCHEDULE_DISK_FULL:
+        farm->broker.shim->write_error = ENOSPC;
+        break;
+    case SCHEDULE_DISK_FAILS:
+        farm->broker.shim->write_error = EIO;
+        break;
+    case SCHEDULE_DISK_READ_ONLY:
+        farm->broker.shim->write_error = EROFS;
+        break;
+    case SCHEDULE_WRITE_FAILS:
+        farm->broker.shim->write_error_once = event->percent % 2 ? EIO : ENOSPC;
+        farm->broker.shim->fail_write = farm->broker.shim->writes + 1 + event->percent % 50;
+        break;
+    case SCHEDULE_KILL_AT_WRITE:
+        farm->broker.may_end = true;
+        farm->broker.shim->kill_write = farm->broker.shim->writes + 1 + event->percent % 50;
+        break;
+    case SCHEDULE_DATABASE_HELD:
+        farm_hold(farm, true);
+        break;
+    case SCHEDULE_STORE_FULL:
+        worker->shim->write_error = ENOSPC;
+        break;
+    case SCHEDULE_KILL_WORKER_AT_WRITE:
+        worker->may_end = true;
+        worker->shim->kill_write = worker->shim->writes + 1 + event->percent % 20;
+        break;
     case SCHEDULE_KINDS:
         break;
     }
@@ -182,14 +199,31 @@ static void begin(struct run *run, struct schedule_event *event, struct active *
 
 static void end(struct run *run, const struct schedule_event *event, struct active *active)
 {
+    struct farm *farm = &run->farm;
+    struct farm_process *worker = &farm->workers[event->worker];
     active->on = false;
-    if (event->fault == SCHEDULE_FREEZE_WORKER &&
-        active->pid == run->farm.workers[event->worker].pid)
-        kill(active->pid, SIGCONT);
-    else if (event->fault == SCHEDULE_SAME_SESSION)
-        farm_kill(&run->farm, twin_of(run, event->worker));
-    else if (event->fault != SCHEDULE_FREEZE_WORKER)
-        proxy_order(run->farm.proxies[event->worker], PROXY_HEAL);
+    switch ((int)event->fault) {
+    case SCHEDULE_FREEZE_WORKER:
+        if (active->pid == worker->pid)
+            kill(active->pid, SIGCONT);
+        break;
+    case SCHEDULE_SAME_SESSION:
+        farm_kill(farm, twin_of(run, event->worker));
+        break;
+    case SCHEDULE_DISK_FULL:
+    case SCHEDULE_DISK_FAILS:
+    case SCHEDULE_DISK_READ_ONLY:
+        farm->broker.shim->write_error = 0;
+        break;
+    case SCHEDULE_DATABASE_HELD:
+        farm_hold(farm, false);
+        break;
+    case SCHEDULE_STORE_FULL:
+        worker->shim->write_error = 0;
+        break;
+    default:
+        proxy_order(farm->proxies[event->worker], PROXY_HEAL);
+    }
 }
 
 static void follow_schedule(struct run *run, uint64_t tasks, bool over)
@@ -247,7 +281,7 @@ static void disturb(struct run *run)
     int64_t until = clock_now() + FARM_PATIENCE_S * CLOCK_SECOND;
     while (farm_query(&run->farm, ended_sql) == 0) {
         follow_schedule(run, (uint64_t)farm_query(&run->farm, tasks_sql), false);
-        follow_drained(run);
+        follow_ended(run);
         follow_client(run);
         farm_check_alive(&run->farm);
         if (clock_now() > until)
@@ -257,11 +291,24 @@ static void disturb(struct run *run)
     }
 }
 
+/* Nobody is to be killed at a write any more. */
+static void calm(struct run *run)
+{
+    for (size_t i = 0; i < FARM_PROCESSES; i++)
+        if (run->farm.workers[i].shim)
+            run->farm.workers[i].shim->kill_write = 0;
+    if (run->farm.broker.shim)
+        run->farm.broker.shim->kill_write = run->farm.broker.shim->fail_write = 0;
+}
+
 /* All ends in order, and a client that asks now is told so. */
 static void finish(struct run *run)
 {
     follow_schedule(run, 0, true);
-    follow_drained(run);
+    calm(run);
+    follow_ended(run);
+    if (farm_query(&run->farm, "SELECT count(*) FROM failure WHERE code = 'E_FULL'") > 0)
+        chaos_fail(&run->farm, "a full disk was counted as a failed attempt");
     farm_kill(&run->farm, &run->farm.client);
     if (farm_run(&run->farm, wait_words, "client.log") != 0)
         chaos_fail(&run->farm, "job wait says that the job is not done, see client.log");

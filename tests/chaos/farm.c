@@ -136,7 +136,8 @@ void farm_stop(struct farm *farm, struct farm_process *process)
         return;
     kill(process->pid, SIGTERM);
     int status = await(farm, process);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    bool early = WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM; /* it had just been started */
+    if (!early && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
         chaos_fail(farm, "%s: status %#x after SIGTERM, expected exit code 0", process->name,
                    (unsigned)status);
 }
@@ -150,10 +151,24 @@ int farm_await_client(struct farm *farm)
 static void check_one(struct farm *farm, struct farm_process *process)
 {
     int status;
-    if (process->pid > 0 && waitpid(process->pid, &status, WNOHANG) == process->pid) {
+    if (process->pid > 0 && !process->may_end &&
+        waitpid(process->pid, &status, WNOHANG) == process->pid) {
         process->pid = 0;
         chaos_fail(farm, "%s has ended with status %#x", process->name, (unsigned)status);
     }
+}
+
+bool farm_has_ended(struct farm *farm, struct farm_process *process)
+{
+    int status;
+    if (!process->may_end || process->pid <= 0 ||
+        waitpid(process->pid, &status, WNOHANG) != process->pid)
+        return false;
+    process->pid = 0;
+    bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (!killed && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+        chaos_fail(farm, "%s has ended with status %#x", process->name, (unsigned)status);
+    return true;
 }
 
 void farm_check_alive(struct farm *farm)
@@ -204,12 +219,28 @@ static void launch_broker(struct farm *farm)
     farm->broker.pid = spawn(farm, &farm->broker, words, "broker.out", "broker.log");
 }
 
+static bool disk_is_bad(const struct farm *farm)
+{
+    return farm->broker.shim && farm->broker.shim->write_error;
+}
+
 void farm_start_broker(struct farm *farm)
 {
     uint16_t port;
+    int status;
     int64_t until = clock_now() + FARM_PATIENCE_S * CLOCK_SECOND;
+    farm->broker.may_end = false;
+    if (farm->broker.shim)
+        farm->broker.shim->kill_write = farm->broker.shim->fail_write = 0;
     launch_broker(farm);
     while (!(port = read_port(farm))) {
+        if (disk_is_bad(farm) && waitpid(farm->broker.pid, &status, WNOHANG) == farm->broker.pid) {
+            if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
+                chaos_fail(farm, "the broker ended with status %#x over a bad disk",
+                           (unsigned)status);
+            farm->broker.shim->write_error = 0;
+            launch_broker(farm);
+        }
         check_one(farm, &farm->broker);
         if (clock_now() > until)
             chaos_fail(farm, "the broker does not listen");
@@ -233,6 +264,7 @@ void farm_start_worker(struct farm *farm, unsigned place, const char *name, int6
     struct farm_process *worker = &farm->workers[place];
     char program[400], endpoint[64], log[64];
     snprintf(worker->name, sizeof worker->name, "worker-%u", ++farm->started);
+    worker->may_end = false;
     snprintf(log, sizeof log, "%s.log", worker->name);
     if (farm->use_shim) {
         make_shim(farm, worker);
@@ -319,6 +351,26 @@ int64_t farm_query(struct farm *farm, const char *sql)
     return value;
 }
 
+void farm_hold(struct farm *farm, bool on)
+{
+    char path[300];
+    sqlite3 *db = farm->holder;
+    if (!on) {
+        sqlite3_close(db);
+        farm->holder = NULL;
+        return;
+    }
+    if (db)
+        return;
+    snprintf(path, sizeof path, "%s/farm.db", farm->folder);
+    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+        chaos_fail(farm, "%s: %s", path, sqlite3_errmsg(db));
+    sqlite3_busy_timeout(db, 20000);
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        chaos_fail(farm, "the database cannot be held: %s", sqlite3_errmsg(db));
+    farm->holder = db;
+}
+
 void farm_dump(struct farm *farm, const char *path)
 {
     char command[1200];
@@ -359,6 +411,7 @@ void farm_close(struct farm *farm)
     kill_all(farm);
     for (unsigned i = 0; i < SCHEDULE_WORKERS; i++)
         proxy_stop(&farm->proxies[i]);
+    farm_hold(farm, false);
     sqlite3_close(farm->db);
     farm->db = NULL;
 }

@@ -21,6 +21,7 @@
 struct farm_process {
     pid_t pid; /* 0: none */
     char name[32];
+    bool may_end; /* by itself, with exit code 0 (it was drained) or by SIGKILL (the shim's) */
     char shim_path[300];
     struct shim *shim;
 };
@@ -35,7 +36,8 @@ struct farm {
         workers[FARM_PROCESSES]; /* the second half: second workers of a name or session */
     struct proxy *proxies[SCHEDULE_WORKERS];
     uint16_t port, proxy_ports[SCHEDULE_WORKERS];
-    void *db; /* sqlite3, read-only */
+    void *db;     /* sqlite3, read-only */
+    void *holder; /* sqlite3 that holds the database, or NULL */
 };
 
 /* Ends the run: says what is wrong and where its files are, kills what is running. */
@@ -47,7 +49,9 @@ void farm_open(struct farm *farm, const char *folder);
 /* Kills what is left; the files stay. */
 void farm_close(struct farm *farm);
 
-/* Starts the broker and waits for its line; the port stays what it was at the first start. */
+/* Starts the broker and waits for its line; the port stays what it was at the first start. Where
+ * its disk takes nothing it may end with exit code 1: then the disk is well again and it is started
+ * once more, as by systemd. */
 void farm_start_broker(struct farm *farm);
 /* Starts it, and kills it before it has said its line, or just after. */
 void farm_start_and_kill_broker(struct farm *farm);
@@ -61,6 +65,9 @@ int farm_run(struct farm *farm, const char *const *words, const char *out);
 void farm_kill(struct farm *farm, struct farm_process *process);
 /* SIGTERM: it must end with exit code 0. */
 void farm_stop(struct farm *farm, struct farm_process *process);
+/* Whether a process that may end has ended; fails the run where it did so in another way than it
+ * may. */
+bool farm_has_ended(struct farm *farm, struct farm_process *process);
 /* Fails the run where a process has ended by itself, but the client. */
 void farm_check_alive(struct farm *farm);
 /* Waits for the client's end: its exit code. */
@@ -68,6 +75,8 @@ int farm_await_client(struct farm *farm);
 
 /* The first column of the first row; 0 where there is none, or no database. */
 int64_t farm_query(struct farm *farm, const char *sql);
+/* Another program holds the database for writing, or lets it go. */
+void farm_hold(struct farm *farm, bool on);
 /* A pause between two looks. */
 void farm_pause(void);
 

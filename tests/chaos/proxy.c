@@ -46,6 +46,7 @@ struct link {
     uint8_t *record; /* what the worker has said */
     size_t recorded;
     bool ghost;
+    bool lossy; /* something of it is lost, so nothing may follow: TCP has no holes */
 };
 
 struct proxy {
@@ -194,7 +195,8 @@ static void take_in(struct proxy *proxy, struct link *link, bool from_worker, in
         close_end(fd);
         return;
     }
-    if (proxy->mode == PROXY_LOSE)
+    link->lossy = link->lossy || proxy->mode == PROXY_LOSE;
+    if (link->lossy)
         return;
     size_t size = (size_t)got;
     if (from_worker && link->recorded + size <= RECORD_BYTES) {
@@ -256,7 +258,7 @@ static void obey(struct proxy *proxy, enum proxy_order order)
 {
     size_t count = proxy->count;
     for (size_t i = 0; i < count; i++) {
-        if (order == PROXY_CUT || (order == PROXY_HEAL && proxy->mode == PROXY_LOSE))
+        if (order == PROXY_CUT || (order == PROXY_HEAL && proxy->links[i]->lossy))
             cut(proxy->links[i]);
         else if (order == PROXY_GHOST)
             make_ghost(proxy->links[i]);

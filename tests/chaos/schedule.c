@@ -3,6 +3,7 @@
 #include "schedule.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static const struct {
     const char *text;
@@ -60,8 +61,8 @@ int schedule_lasts(enum schedule_fault fault)
 void schedule_print_event(const struct schedule_event *event, FILE *out)
 {
     fprintf(out, "after %llu tasks: %s", (unsigned long long)event->at, kinds[event->fault].text);
-    if (event->fault >= SCHEDULE_KILL_WORKER && event->fault != SCHEDULE_KILL_CLIENT &&
-        event->fault <= SCHEDULE_DUPLICATE)
+    const char *text = kinds[event->fault].text;
+    if (strlen(text) > 6 && strcmp(text + strlen(text) - 6, "worker") == 0)
         fprintf(out, " %u", event->worker);
     if (kinds[event->fault].lasts)
         fprintf(out, " for %u %% of the silence", event->percent);

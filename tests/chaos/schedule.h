@@ -27,7 +27,15 @@
     X(DELAY, "connections delayed of worker", 1, 0)                                                \
     X(REORDER, "old connections delivered behind new ones of worker", 0, 0)                        \
     X(DUPLICATE, "connections said twice of worker", 0, 0)                                         \
-    X(CLOCK_JUMP, "a jump of the broker's clock", 0, 1)
+    X(CLOCK_JUMP, "a jump of the broker's clock", 0, 1)                                            \
+    X(DISK_FULL, "the broker's disk full", 1, 1)                                                   \
+    X(DISK_FAILS, "the broker's disk failing", 1, 1)                                               \
+    X(DISK_READ_ONLY, "the broker's disk read-only", 1, 1)                                         \
+    X(WRITE_FAILS, "one write of the broker failing", 0, 1)                                        \
+    X(KILL_AT_WRITE, "kill -9 of the broker before one of its writes", 0, 1)                       \
+    X(DATABASE_HELD, "the database held by another program", 1, 0)                                 \
+    X(STORE_FULL, "the store full for worker", 1, 1)                                               \
+    X(KILL_WORKER_AT_WRITE, "kill -9 before a write of worker", 0, 1)
 
 enum schedule_fault {
 #define SCHEDULE_ENUM(name, text, lasts, shim) SCHEDULE_##name,

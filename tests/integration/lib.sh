@@ -111,6 +111,9 @@ as()
     FACEFARM_SECRET=$work/$name.key "$@"
 }
 
+# The broker's database, in $work.
+database=farm.db
+
 # Where the broker listens: on a free port, until a test says otherwise.
 endpoint='tcp://127.0.0.1:*'
 
@@ -118,7 +121,7 @@ endpoint='tcp://127.0.0.1:*'
 start_broker()
 {
     : >broker.log
-    with_us "$broker_program" --db farm.db --store store --listen "$endpoint" \
+    with_us "$broker_program" --db "$database" --store store --listen "$endpoint" \
         --heartbeat "$heartbeat_ms" --silence "$silence_ms" "${broker_options[@]}" >>broker.log 2>&1 &
     broker_pid=$!
     children+=("$broker_pid")
@@ -179,7 +182,7 @@ kill_hard()
     ended "$1"
 }
 
-query() { sqlite3 -readonly -cmd '.timeout 10000' "$work/farm.db" "$1"; }
+query() { sqlite3 -readonly -cmd '.timeout 10000' "$work/$database" "$1"; }
 
 # has SQL-CONDITION: true when the farm's database says so.
 has() { [ "$(query "SELECT coalesce(($1), 0)")" = 1 ]; }
