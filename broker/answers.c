@@ -125,7 +125,8 @@ int answer_explanation(struct broker *b, const struct reply *reply, struct error
     const struct farm_job *job = farm_find_job(&b->farm, id);
     const struct explain_view view = {.all = access_is_local(&b->access, &reply->to),
                                       .restarted = b->expected > 0,
-                                      .now_ms = clock_wall_ms()};
+                                      .now_ms = clock_wall_ms(),
+                                      .notice = pause_notice(b)};
     int rc = jobs_list(b->db, id, 1, NULL, &info, &jobs, err);
     if (rc == 0 && (jobs == 0 || info->job != reply->id))
         rc = error_set(err, E_NOT_FOUND, "there is no job %llu", (unsigned long long)reply->id);

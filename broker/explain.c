@@ -123,6 +123,8 @@ static int explain_stage(const struct scene *scene)
     int rc = 0;
     if (stage->state == STATES_STAGE_DONE)
         return explain_say(scene, "done", "all of it is done");
+    if (scene->view->notice && scene->view->notice[0])
+        return explain_say(scene, "broker", scene->view->notice);
     if (stage->job->state == STATES_JOB_PAUSED)
         rc = explain_say(scene, "paused", "the job is paused; facefarm job resume lets it go on");
     if (rc == 0 && stage->state == STATES_STAGE_WAITING)

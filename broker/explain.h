@@ -10,6 +10,7 @@
  *     input       another stage has to be done first
  *     done        nothing is left to do
  *     running     so many tasks are with so many workers
+ *     broker      the broker itself is paused (pause.c)
  *     restarted   the broker waits for the workers of the one before it
  *     no_worker   nobody is connected
  *     no_match    nobody connected has what the stage needs
@@ -30,6 +31,7 @@ struct explain_view {
     bool all;        /* the asker may see everybody's jobs; else others are not named */
     bool restarted;  /* the broker waits for workers */
     int64_t now_ms;  /* wall clock */
+    const char *notice; /* why the broker is paused; NULL or "": it is not */
 };
 
 struct explanation {

@@ -204,6 +204,7 @@ static bool is_read(const struct reply *reply)
     case WIRE_REFUSED:
     case WIRE_JOBS:
     case WIRE_FAILURES:
+    case WIRE_EXPLANATION:
     case WIRE_SCORES:
     case WIRE_DIRECTIONS:
         return true;

@@ -152,6 +152,9 @@ static void pauses_and_goes_on(struct bench *b, int error, const char *code, con
     peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){2});
     const struct wire_workers *workers = peer_expect(&b->client, WIRE_WORKERS);
     assert_non_null(strstr(workers->notice, reason));
+    peer_send(&b->client, WIRE_JOB_EXPLAIN, &(struct wire_job_explain){6, b->job});
+    const struct wire_explanation *told = peer_expect(&b->client, WIRE_EXPLANATION);
+    assert_string_equal(WIRE_ITEMS(told->reasons, reason)[0].code, "broker");
     send_submit(b);
     expect_refused(&b->client, code, reason);
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){4, b->job});
