@@ -29,7 +29,7 @@ struct incoming {
 
 static int failed(const char *what, const char *path, struct error *err)
 {
-    return error_set(err, E_IO, "cannot %s %s: %s", what, path, strerror(errno));
+    return error_set(err, error_of_write(errno), "cannot %s %s: %s", what, path, strerror(errno));
 }
 
 /* ---- the folder of all of them ---- */

@@ -101,7 +101,11 @@ int pause_check(const struct broker *b, enum wire_type type, struct error *err)
 {
     if (!b->pause.on)
         return 0;
-    switch ((int)type) { /* what only reads */
+    switch ((int)type) { /* what only reads, or is about files that are under way */
+    case WIRE_FETCH_FOLDER:
+    case WIRE_FETCH_CHUNK:
+    case WIRE_UPLOAD_CHUNK:
+    case WIRE_UPLOAD_END:
     case WIRE_JOB_LIST:
     case WIRE_JOB_SHOW:
     case WIRE_JOB_WATCH:

@@ -103,13 +103,6 @@ static void kill_broker(struct run *run, bool twice)
     farm_start_broker(&run->farm);
 }
 
-static bool is_known(struct farm *farm, const struct farm_process *worker)
-{
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT count(*) FROM worker WHERE name = '%s'", worker->name);
-    return farm_query(farm, sql) > 0;
-}
-
 static void begin(struct run *run, struct schedule_event *event, struct active *active)
 {
     struct farm *farm = &run->farm;
@@ -194,8 +187,8 @@ static void begin(struct run *run, struct schedule_event *event, struct active *
         farm_hold(farm, true);
         break;
     case SCHEDULE_STORE_FULL:
-        if (is_known(farm, worker)) /* else its device would have no room for its cache */
-            worker->shim->write_error = ENOSPC;
+        worker->shim->store_only = 1; /* its device needs room elsewhere */
+        worker->shim->write_error = ENOSPC;
         break;
     case SCHEDULE_KILL_WORKER_AT_WRITE:
         worker->may_end = true;

@@ -42,7 +42,7 @@ __attribute__((constructor)) static void map_block(void)
 /* ---- files ---- */
 
 /* Counts a change of a file: true, with errno set, where it is to fail. */
-static bool fails(void)
+static bool fails(const char *path)
 {
     if (!shim)
         return false;
@@ -50,9 +50,24 @@ static bool fails(void)
     if (number == shim->kill_write)
         kill(getpid(), SIGKILL);
     int64_t error = number == shim->fail_write ? shim->write_error_once : shim->write_error;
+    if (error && shim->store_only && (!path || !strstr(path, "store/")))
+        error = 0;
     if (error)
         errno = (int)error;
     return error != 0;
+}
+
+/* The same of an open one. Its path costs a system call, so it is looked for only where it counts.
+ */
+static bool fails_at(int fd)
+{
+    char link[32], path[512];
+    if (!shim || !shim->store_only)
+        return fails(NULL);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 2);
+    strcpy(path + (length > 0 ? length : 0), "/"); /* of the store itself */
+    return fails(path);
 }
 
 static bool is_file(int fd)
@@ -63,57 +78,57 @@ static bool is_file(int fd)
 
 ssize_t write(int fd, const void *data, size_t size)
 {
-    return is_file(fd) && fails() ? -1 : NEXT(write)(fd, data, size);
+    return is_file(fd) && fails_at(fd) ? -1 : NEXT(write)(fd, data, size);
 }
 
 ssize_t pwrite(int fd, const void *data, size_t size, off_t at)
 {
-    return is_file(fd) && fails() ? -1 : NEXT(pwrite)(fd, data, size, at);
+    return is_file(fd) && fails_at(fd) ? -1 : NEXT(pwrite)(fd, data, size, at);
 }
 
 ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at)
 {
-    return is_file(fd) && fails() ? -1 : NEXT(pwrite64)(fd, data, size, at);
+    return is_file(fd) && fails_at(fd) ? -1 : NEXT(pwrite64)(fd, data, size, at);
 }
 
 int fsync(int fd)
 {
-    return fails() ? -1 : NEXT(fsync)(fd);
+    return fails_at(fd) ? -1 : NEXT(fsync)(fd);
 }
 
 int fdatasync(int fd)
 {
-    return fails() ? -1 : NEXT(fdatasync)(fd);
+    return fails_at(fd) ? -1 : NEXT(fdatasync)(fd);
 }
 
 int syncfs(int fd)
 {
-    return fails() ? -1 : NEXT(syncfs)(fd);
+    return fails_at(fd) ? -1 : NEXT(syncfs)(fd);
 }
 
 int ftruncate(int fd, off_t size)
 {
-    return fails() ? -1 : NEXT(ftruncate)(fd, size);
+    return fails_at(fd) ? -1 : NEXT(ftruncate)(fd, size);
 }
 
 int ftruncate64(int fd, off64_t size)
 {
-    return fails() ? -1 : NEXT(ftruncate64)(fd, size);
+    return fails_at(fd) ? -1 : NEXT(ftruncate64)(fd, size);
 }
 
 int rename(const char *from, const char *to)
 {
-    return fails() ? -1 : NEXT(rename)(from, to);
+    return fails(to) ? -1 : NEXT(rename)(from, to);
 }
 
 int renameat(int from_folder, const char *from, int to_folder, const char *to)
 {
-    return fails() ? -1 : NEXT(renameat)(from_folder, from, to_folder, to);
+    return fails_at(to_folder) ? -1 : NEXT(renameat)(from_folder, from, to_folder, to);
 }
 
 int mkdir(const char *path, mode_t mode)
 {
-    return fails() ? -1 : NEXT(mkdir)(path, mode);
+    return access(path, F_OK) != 0 && fails(path) ? -1 : NEXT(mkdir)(path, mode);
 }
 
 /* The mode, which is there only where a file may be made. */
@@ -125,25 +140,27 @@ int mkdir(const char *path, mode_t mode)
         mode = va_arg(rest, mode_t);                                                               \
     va_end(rest)
 
+static bool may_not_be_made(const char *path, int flags)
+{
+    return (flags & O_CREAT) && access(path, F_OK) != 0 && fails(path);
+}
+
 int open(const char *path, int flags, ...)
 {
     MODE(flags);
-    return (flags & O_CREAT) && access(path, F_OK) != 0 && fails() ? -1
-                                                                   : NEXT(open)(path, flags, mode);
+    return may_not_be_made(path, flags) ? -1 : NEXT(open)(path, flags, mode);
 }
 
 int open64(const char *path, int flags, ...)
 {
     MODE(flags);
-    return (flags & O_CREAT) && access(path, F_OK) != 0 && fails()
-               ? -1
-               : NEXT(open64)(path, flags, mode);
+    return may_not_be_made(path, flags) ? -1 : NEXT(open64)(path, flags, mode);
 }
 
 int openat(int folder, const char *path, int flags, ...)
 {
     MODE(flags);
-    return (flags & O_CREAT) && fails() ? -1 : NEXT(openat)(folder, path, flags, mode);
+    return (flags & O_CREAT) && fails_at(folder) ? -1 : NEXT(openat)(folder, path, flags, mode);
 }
 
 /* ---- the clock ---- */

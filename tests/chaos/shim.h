@@ -17,6 +17,7 @@ struct shim {
     /* What every write, sync and creation of a file fails with (an errno), 0: none does. Reading
      * goes on. */
     _Atomic int64_t write_error;
+    _Atomic int64_t store_only; /* 1: of files with "store/" in their path only */
     _Atomic int64_t writes;     /* writes, syncs, truncations and renames of files so far */
     _Atomic int64_t fail_write; /* the number of the one that fails, with `write_error_once` */
     _Atomic int64_t write_error_once;
