@@ -205,6 +205,7 @@ static bool is_read(const struct reply *reply)
     case WIRE_JOBS:
     case WIRE_FAILURES:
     case WIRE_EXPLANATION:
+    case WIRE_EVENTS:
     case WIRE_SCORES:
     case WIRE_DIRECTIONS:
         return true;
@@ -215,16 +216,15 @@ static bool is_read(const struct reply *reply)
 void outbox_withdraw(struct broker *b, int code, const char *text)
 {
     struct reply *reply = b->outbox, *next;
-    b->outbox = NULL;
-    b->outbox_end = &b->outbox;
+    b->outbox = b->outbox_last = NULL;
     for (; reply; reply = next) {
         next = reply->next;
         if (is_withdrawn(reply))
             outbox_refuse(b, &reply->to, reply->request, code, text);
-        else if (is_read(reply))
-            outbox_put(b, reply, reply->text);
-        free(reply->text);
-        free(reply);
+        if (is_read(reply))
+            append(b, reply);
+        else
+            free_reply(reply);
     }
 }
 

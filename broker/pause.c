@@ -111,6 +111,7 @@ int pause_check(const struct broker *b, enum wire_type type, struct error *err)
     case WIRE_JOB_WATCH:
     case WIRE_JOB_FAILURES:
     case WIRE_JOB_EXPLAIN:
+    case WIRE_EVENT_LIST:
     case WIRE_USER_LIST:
     case WIRE_WORKER_LIST:
     case WIRE_FETCH_SCORES:

@@ -567,7 +567,7 @@ static void a_full_disk_refuses_the_file(void **state)
         if (m->type == WIRE_REFUSED)
             code = WIRE_BODY(m, refused)->code;
     }
-    assert_string_equal(code, "E_IO");
+    assert_string_equal(code, "E_FULL");
     expect_nothing(&r);
     close_remote(&r);
 }
