@@ -427,7 +427,7 @@ static int serve(struct broker *b, struct error *err)
         if ((items[1].revents & ZMQ_POLLIN) && take_signals(b)) {
             note(b, "broker_stop", NULL);
             commit(b);
-            break;
+            return 0; /* also where the disk does not take that */
         }
         if (b->zap)
             b->turned_away += zap_serve(b->zap, &b->access);

@@ -118,7 +118,7 @@ static void send_submit(struct bench *b)
 static void deliver_and_finish(struct bench *b, struct worker *worker, const struct held *held)
 {
     do
-        peer_send(&worker->peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){worker->session});
+        peer_send(&worker->peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = worker->session});
     while (peer_next(&worker->peer, SUPPORT_TIMEOUT_MS)->type != WIRE_REFUSED);
     worker->held[0] = (struct wire_held_task){held->lease.stage, held->task.start, held->task.count,
                                               held->task.epoch, 0};
@@ -159,7 +159,7 @@ static void pauses_and_goes_on(struct bench *b, int error, const char *code, con
     expect_refused(&b->client, code, reason);
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){4, b->job});
     expect_refused(&b->client, code, reason);
-    peer_send(&worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){1});
+    peer_send(&worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 1});
     expect_refused(&worker.peer, code, reason);
     b->shim->write_error = 0;
     await_notice(b, false);
