@@ -1,5 +1,6 @@
 /*
- * Reductions: one work-item an element of the result, guarded, no local memory.
+ * Reductions: one work-item an element of the result, guarded, no local memory; `reduce_pixels` one
+ * work-item a group and PIXEL_CHANNELS channels, for CPUs.
  *
  *   out[k] = f(in[kept offset + reduced offset]) over all reduced positions
  *
@@ -7,6 +8,9 @@
  * KEPT and REDUCED are how many of each there are; `count` is the product of the reduced.
  * REDUCE: 0 sum, 1 mean, 2 max, 3 min, 4 product, 5 L1, 6 L2, 7 sum of squares, 8 log of the sum,
  * 9 log of the sum of exponentials.
+ *
+ * `reduce_pixels`, of REDUCE 0 to 3: out[n][c] = f(in[n][i][c]) over the SIZE pixels of a channels-last
+ * image of C channels with pitch CP, a multiple of 16; it adds up in the same order.
  */
 #ifndef REDUCE
 #define REDUCE 0
@@ -15,6 +19,12 @@
 #define KEPT 1
 #define REDUCED 1
 #endif
+#ifndef SIZE
+#define SIZE 4
+#define C 16
+#define CP 16
+#endif
+#define PIXEL_CHANNELS 64
 
 static inline float reduce_start(void)
 {
@@ -78,4 +88,24 @@ __kernel void reduce(const __global float *restrict in, __global float *restrict
         sum = greatest + log(sum);
     }
     out[i] = sum;
+}
+
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
+reduce_pixels(const __global float *restrict in, __global float *restrict out)
+{
+    size_t n = get_group_id(1);
+    int first = get_group_id(0) * PIXEL_CHANNELS;
+    for (int c = first; c < min(first + PIXEL_CHANNELS, CP); c += 16) {
+        float16 sum = (float16)reduce_start();
+        for (int i = 0; i < SIZE; i++) {
+            float16 x = vload16(0, in + (n * SIZE + i) * CP + c);
+            sum = REDUCE == 2 ? fmax(sum, x) : REDUCE == 3 ? fmin(sum, x) : sum + x;
+        }
+        if (REDUCE == 1)
+            sum /= (float16)(float)SIZE;
+        float lanes[16];
+        vstore16(sum, 0, lanes);
+        for (int k = 0; k < 16 && c + k < C; k++)
+            out[n * C + c + k] = lanes[k];
+    }
 }

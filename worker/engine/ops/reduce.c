@@ -6,6 +6,8 @@
 #include "worker/engine/ops/axes.h"
 #include "worker/engine/ops/reduce.h"
 
+#define PIXEL_CHANNELS 64 /* of a group, as in the kernel */
+
 enum reduction { /* as kernels/reduce.cl numbers them */
     REDUCE_SUM,
     REDUCE_MEAN,
@@ -82,6 +84,33 @@ static int infer_reduce(struct graph *graph, struct node *node, struct error *er
     return value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
 }
 
+/* Whether all pixels of a channels-last image become one by an operation that reduce_pixels has. */
+static bool reduces_pixels(const struct lowering *lowering, const struct node *node,
+                           const struct value *in, enum layout layout, unsigned mask)
+{
+    return lowering->target.blocked && layout == LAYOUT_CHANNELS_LAST && in->rank == 4 &&
+           mask == 12 && node->op->variant % REDUCE_GLOBAL <= REDUCE_MIN;
+}
+
+/* `out` plain is [N][C], with or without the reduced dimensions. */
+static int lower_pixels(struct lowering *lowering, const struct node *node, const struct value *in,
+                        int from, int out, struct error *err)
+{
+    struct step *step;
+    int failed = lower_step(lowering, "reduce.cl", "reduce_pixels", out, &step, err);
+    if (failed)
+        return failed;
+    size_t pitch = round_up((size_t)in->dims[1], CHANNEL_BLOCK);
+    step_define(step, "-DREDUCE=%d -DSIZE=%lld -DC=%lld -DCP=%zu",
+                node->op->variant % REDUCE_GLOBAL, (long long)(in->dims[2] * in->dims[3]),
+                (long long)in->dims[1], pitch);
+    step_tensor(step, from);
+    step_tensor(step, out);
+    step->global[0].each = (pitch + PIXEL_CHANNELS - 1) / PIXEL_CHANNELS;
+    step->global[1] = value_rows(in, 1);
+    return 0;
+}
+
 static int lower_reduce(struct lowering *lowering, struct node *node, struct error *err)
 {
     const struct value *in_value = node_input(lowering->graph, node, 0);
@@ -96,6 +125,8 @@ static int lower_reduce(struct lowering *lowering, struct node *node, struct err
         failed = lower_input(lowering, node->inputs[0], layout, &in, err);
     if (!failed)
         failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
+    if (!failed && reduces_pixels(lowering, node, in_value, layout, mask))
+        return lower_pixels(lowering, node, in_value, in, out, err);
     if (!failed)
         failed = lower_step(lowering, "reduce.cl", "reduce", out, &step, err);
     if (failed)
