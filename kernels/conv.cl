@@ -17,6 +17,10 @@
  * BY divides TILEY, BX divides TILEX; positions beyond the image are computed on zeros and not
  * stored. Local memory: PATCHY·PATCHX·CIP floats.
  * Grouped convolution: panels of one group read its CI channels; 16·NV divides CO/GROUPS.
+ *
+ * With FRONT, the convolution is 1×1 over one long row (HI = 1), and a depthwise convolution's output is its
+ * input: a group makes what its patch needs, as depthwise.cl does, to the bit, from `in` of
+ * [N][FRONT_HI][FRONT_WI][CINP]; its other numbers are FRONT_… of depthwise.cl's. CIN is a multiple of 16.
  */
 #ifndef CI
 #define CI 16     /* input channels of one group */
@@ -72,24 +76,71 @@ __constant int off_x[] = {OFFX};
 __constant int taps_y[] = {TAPSY};
 __constant int taps_x[] = {TAPSX};
 
-static inline V activate(V x)
+static inline V apply(V x, int act, float a, float b)
 {
-#if ACT == 1
-    return x < (V)0.0f ? (V)0.0f : x;
-#elif ACT == 2
-    return x < (V)0.0f ? x * (V)ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return (V)1.0f / ((V)1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
-#elif ACT == 6
-    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
-#else
-    return x;
-#endif
+    switch (act) {
+    case 1:
+        return x < (V)0.0f ? (V)0.0f : x;
+    case 2:
+        return x < (V)0.0f ? x * (V)a : x;
+    case 3:
+        return tanh(x);
+    case 4:
+        return (V)1.0f / ((V)1.0f + exp(-x));
+    case 5:
+        return fmin(fmax(x, (V)a), (V)b);
+    case 6:
+        return x < (V)0.0f ? (V)a * (exp(x) - (V)1.0f) : x;
+    default:
+        return x;
+    }
 }
+
+#ifdef FRONT
+/* One output of the depthwise convolution, whose taps begin at y0, x0. */
+static inline V sum_taps(const __global float *restrict in, const V *w, V sum, int y0, int x0)
+{
+    if (y0 >= 0 && y0 + (FRONT_TY - 1) * FRONT_DY < FRONT_HI && x0 >= 0 &&
+        x0 + (FRONT_TX - 1) * FRONT_DX < FRONT_WI) {
+        const __global float *at = in + ((size_t)y0 * FRONT_WI + x0) * CINP;
+        UNROLL for (int t = 0; t < FRONT_TY * FRONT_TX; t++)
+            sum = fma(LOAD(at + (t / FRONT_TX * FRONT_DY * FRONT_WI + t % FRONT_TX * FRONT_DX) * CINP),
+                      w[t], sum);
+        return sum;
+    }
+    UNROLL for (int t = 0; t < FRONT_TY * FRONT_TX; t++)
+    {
+        int y = y0 + t / FRONT_TX * FRONT_DY, x = x0 + t % FRONT_TX * FRONT_DX;
+        if (y >= 0 && y < FRONT_HI && x >= 0 && x < FRONT_WI)
+            sum = fma(LOAD(in + ((size_t)y * FRONT_WI + x) * CINP), w[t], sum);
+    }
+    return sum;
+}
+
+/* patch[i] = pixel first + i of the depthwise convolution of one sample, zero beyond the last. */
+static inline void make_patch(const __global float *restrict in, const __global float *restrict weights,
+                              const __global float *restrict bias, __local float *restrict patch,
+                              int first)
+{
+    for (int c = 0; c < CIN; c += 16) {
+        V w[FRONT_TY * FRONT_TX];
+        int y = first / FRONT_WO, x = first % FRONT_WO;
+        UNROLL for (int t = 0; t < FRONT_TY * FRONT_TX; t++) w[t] = LOAD(weights + t * CINP + c);
+        for (int i = 0; i < PATCHX; i++) {
+            V sum = (V)0.0f;
+            if (first + i < WI)
+                sum = apply(sum_taps(in + c, w, LOAD(bias + c), y * FRONT_SY - FRONT_PY,
+                                     x * FRONT_SX - FRONT_PX),
+                            FRONT_ACT, FRONT_ACT_A, FRONT_ACT_B);
+            vstore16(sum, 0, patch + i * CIP + c);
+            if (++x == FRONT_WO) {
+                x = 0;
+                y++;
+            }
+        }
+    }
+}
+#endif
 
 static inline void copy_pixel(const __global float *restrict in, __local float *restrict to)
 {
@@ -196,13 +247,19 @@ static inline void normalise(__global float *restrict out, int y0, int x0)
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv(const __global float *restrict in, const __global float *restrict weights,
      const __global float *restrict bias, const __global float *restrict residual,
-     __global float *restrict out)
+     __global float *restrict out
+#ifdef FRONT
+     , const __global float *restrict front_weights, const __global float *restrict front_bias
+#endif
+     )
 {
     __local float patch[PATCHY * PATCHX * CIP] __attribute__((aligned(64)));
     int tile = get_group_id(0);
     size_t n = get_group_id(1);
     int i0 = tile / TILES_X * TILEY, j0 = tile % TILES_X * TILEX;
-#ifdef IN_PLAIN
+#if defined(FRONT)
+    make_patch(in + n * CINP * FRONT_HI * FRONT_WI, front_weights, front_bias, patch, j0);
+#elif defined(IN_PLAIN)
     load_patch(in + n * CIN * HI * WI, patch, i0 * ISY + OFFY_LEAST, j0 * ISX + OFFX_LEAST);
 #else
     load_patch(in + n * CINP * HI * WI, patch, i0 * ISY + OFFY_LEAST, j0 * ISX + OFFX_LEAST);
@@ -238,7 +295,7 @@ conv(const __global float *restrict in, const __global float *restrict weights,
                             {
                                 int c = panel * PAN + v * 16;
                                 V sum = add_residual(residual + sample, acc[m][v], y * WO + x, c);
-                                store(out, activate(sum), y * WO + x, c);
+                                store(out, apply(sum, ACT, ACT_A, ACT_B), y * WO + x, c);
                             }
                         }
                     }

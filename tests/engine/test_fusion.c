@@ -355,6 +355,68 @@ static void test_chain(void **state)
     }
 }
 
+/* A depthwise convolution, its activation, a 1×1 one; `apart`: what is between them is an output too. */
+static void build_joined(struct model *model, int64_t stride, int64_t dilation, bool residual,
+                         bool apart)
+{
+    static const int64_t dims[] = {-1, 32, 9, 7}, w[] = {32, 1, 3, 3}, v[] = {48, 32, 1, 1};
+    const int64_t strides[] = {stride, stride}, dilations[] = {dilation, dilation},
+                  pads[] = {dilation, dilation, 1, 1};
+    float data[48 * 32];
+    model_init(model, 13);
+    model_input(model, "x", 4, dims);
+    harness_random(data, 32 * 9, 3);
+    model_floats(model, "w", 4, w, data);
+    harness_random(data, 48 * 32, 4);
+    model_floats(model, "v", 4, v, data);
+    model_floats(model, "b", 1, v, data);
+    if (residual)
+        model_node(model, "Conv", "x v b", "r");
+    Onnx__NodeProto *node = model_node(model, "Conv", "x w", "d");
+    node_int(model, node, "group", 32);
+    node_ints(model, node, "strides", 2, strides);
+    node_ints(model, node, "dilations", 2, dilations);
+    node_ints(model, node, "pads", 4, pads);
+    model_node(model, "LeakyRelu", "d", "a");
+    model_node(model, "Conv", "a v b", "c");
+    model_node(model, residual ? "Add" : "Relu", residual ? "c r" : "c", "y");
+    model_output(model, "y");
+    if (apart)
+        model_output(model, "a");
+}
+
+/* Joined it is one step less, and every bit the same. */
+static void test_joined(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        float *in = calloc(ROWS * 32 * 63, sizeof *in), *out[2][2] = {{NULL}};
+        size_t count = 0, depthwise[2] = {0};
+        harness_random(in, ROWS * 32 * 63, 6);
+        for (int apart = 0; apart < 2; apart++) {
+            struct model model;
+            build_joined(&model, 1 + i % 2, 1 + i / 2 % 3, i >= 6 && i % 2 == 0 && i / 2 % 3 == 0,
+                         apart);
+            struct engine_network *network = harness_load(&model, ROWS, NULL);
+            for (size_t k = 0; k < engine_output_count(network); k++)
+                out[apart][k] = calloc(engine_output(network, k)->row_elements * ROWS, sizeof(float));
+            count = engine_output(network, 0)->row_elements * ROWS;
+            harness_run(network, ROWS, (const float *const[]){in}, out[apart]);
+            for (size_t k = 0; k < network->lowering.step_count; k++)
+                depthwise[apart] += strcmp(network->lowering.steps[k].file, "depthwise.cl") == 0;
+            engine_free(&network);
+            model_free(&model);
+        }
+        assert_int_equal(depthwise[0], 0);
+        assert_int_equal(depthwise[1], 1);
+        assert_memory_equal(out[0][0], out[1][0], count * sizeof(float));
+        free(in);
+        free(out[0][0]);
+        free(out[1][0]);
+        free(out[1][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_pad),
         cmocka_unit_test(test_small_operand),
         cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_joined),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,6 +151,28 @@ static void test_classifier(void **state)
     compare(&model, NULL);
 }
 
+/* A depthwise convolution made on the way into a 1×1 one, and its pixels' mean. */
+static void test_joined(void **state)
+{
+    (void)state;
+    static const int64_t d[] = {16, 1, 3, 3}, w[] = {18, 16, 1, 1}, v[] = {16, 3, 1, 1},
+                         pads[] = {1, 1, 1, 1}, strides[] = {2, 2};
+    struct model model;
+    start(&model, 3, 7, 5);
+    floats(&model, "d", 4, d);
+    floats(&model, "w", 4, w);
+    floats(&model, "v", 4, v);
+    model_node(&model, "Conv", "x v", "a");
+    Onnx__NodeProto *node = model_node(&model, "Conv", "a d", "b");
+    node_int(&model, node, "group", 16);
+    node_ints(&model, node, "pads", 4, pads);
+    node_ints(&model, node, "strides", 2, strides);
+    model_node(&model, "LeakyRelu", "b", "c");
+    model_node(&model, "Conv", "c w", "e");
+    model_node(&model, "GlobalAveragePool", "e", "y");
+    compare(&model, NULL);
+}
+
 static void test_others(void **state)
 {
     (void)state;
@@ -280,7 +302,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_generator),
-        cmocka_unit_test(test_winograd),
+        cmocka_unit_test(test_winograd), cmocka_unit_test(test_joined),
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_image),

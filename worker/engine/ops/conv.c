@@ -15,6 +15,7 @@
 #define PANEL_ROWS (-1)
 #define NARROW_MOST 4     /* channels */
 #define NARROW_PIXELS 256 /* GROUP_PIXELS of conv_narrow.cl */
+#define JOINED_OPERATIONS 1e6 /* that a core does more to save a launch: some 20 µs of a depthwise one */
 
 static int infer_conv(struct graph *graph, struct node *node, struct error *err)
 {
@@ -91,12 +92,13 @@ double conv_operations(const struct conv *conv)
 }
 
 /* What every kernel of a convolution takes: in, weights, bias, residual (or again bias), out. */
-static int conv_step(struct lowering *lowering, struct node *node, const struct conv *conv,
-                     const char *file, const char *kernel, int panel, enum layout in_layout,
-                     enum layout out_layout, struct step **step, struct error *err)
+static int conv_step(struct lowering *lowering, const struct node *node, int input,
+                     const struct conv *conv, const char *file, const char *kernel, int panel,
+                     enum layout in_layout, enum layout out_layout, struct step **step,
+                     struct error *err)
 {
     int in, weights, bias = 0, residual, out;
-    int failed = lower_input(lowering, node->inputs[0], in_layout, &in, err);
+    int failed = lower_input(lowering, input, in_layout, &in, err);
     if (!failed)
         failed = lower_packed(lowering, conv, &node->fused, panel, &weights, &bias, err);
     residual = bias;
@@ -125,7 +127,7 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
                      struct error *err)
 {
     struct step *step;
-    int failed = conv_step(lowering, node, conv, "conv_any.cl", "conv_any", 0, LAYOUT_PLAIN,
+    int failed = conv_step(lowering, node, node->inputs[0], conv, "conv_any.cl", "conv_any", 0, LAYOUT_PLAIN,
                            LAYOUT_PLAIN, &step, err);
     if (failed)
         return failed;
@@ -136,22 +138,32 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
     return 0;
 }
 
+/* The numbers of depthwise.cl, each name with a prefix; kernels take the channels' pitch otherwise. */
+static void define_depthwise(struct step *step, const char *prefix, const struct conv *conv)
+{
+    const struct {
+        const char *name;
+        int value;
+    } numbers[] = {{"HI", conv->y.in},       {"WI", conv->x.in},       {"HO", conv->y.out},
+                   {"WO", conv->x.out},      {"SY", conv->y.stride},   {"SX", conv->x.stride},
+                   {"PY", conv->y.pad},      {"PX", conv->x.pad},      {"TY", conv->y.taps},
+                   {"TX", conv->x.taps},     {"DY", conv->y.dilation}, {"DX", conv->x.dilation}};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        step_define(step, "-D%s%s=%d", prefix, numbers[i].name, numbers[i].value);
+}
+
 static int lower_depthwise(struct lowering *lowering, struct node *node, const struct conv *conv,
                            struct error *err)
 {
     struct conv packed = *conv; /* one panel of all channels, each with its one input */
     int pitch = (int)round_up((size_t)conv->channels_out, CHANNEL_BLOCK);
     struct step *step;
-    int failed = conv_step(lowering, node, &packed, "depthwise.cl", "depthwise", pitch,
+    int failed = conv_step(lowering, node, node->inputs[0], &packed, "depthwise.cl", "depthwise", pitch,
                            LAYOUT_CHANNELS_LAST, LAYOUT_CHANNELS_LAST, &step, err);
     if (failed)
         return failed;
-    step_define(step, "-DCP=%d -DHI=%d -DWI=%d -DHO=%d -DWO=%d", pitch, conv->y.in, conv->x.in,
-                conv->y.out, conv->x.out);
-    step_define(step, "-DSY=%d -DSX=%d -DPY=%d -DPX=%d", conv->y.stride, conv->x.stride,
-                conv->y.pad, conv->x.pad);
-    step_define(step, "-DTY=%d -DTX=%d -DDY=%d -DDX=%d", conv->y.taps, conv->x.taps,
-                conv->y.dilation, conv->x.dilation);
+    step_define(step, "-DCP=%d", pitch);
+    define_depthwise(step, "", conv);
     step->global[0] = (struct count){(size_t)conv->y.out, false};
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
     return 0;
@@ -177,15 +189,45 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
     step->global[0] = (struct count){(size_t)(tiles_y * tiles_x), false};
 }
 
-static int lower_tiled(struct lowering *lowering, struct node *node, const struct conv *conv,
-                       const struct conv_candidate *choice, bool normalise, struct error *err)
+/* A depthwise convolution before a 1×1 one that makes its output on the way. */
+struct front {
+    const struct node *node;
+    struct conv conv;
+};
+
+static int add_front(struct lowering *lowering, const struct front *front, size_t step,
+                     struct error *err)
 {
+    int weights, bias;
+    int failed = lower_packed(lowering, &front->conv, &front->node->fused, front->conv.channels_out,
+                              &weights, &bias, err);
+    if (failed)
+        return failed;
+    struct step *made = &lowering->steps[step];
+    char direct[sizeof made->algorithm];
+    step_tensor(made, weights);
+    step_tensor(made, bias);
+    step_define(made, "-DFRONT");
+    define_depthwise(made, "FRONT_", &front->conv);
+    step_activation_of(made, "FRONT_", &front->node->fused.activation);
+    made->operations += conv_operations(&front->conv);
+    made->executed += conv_operations(&front->conv);
+    memcpy(direct, made->algorithm, sizeof direct);
+    snprintf(made->algorithm, sizeof made->algorithm, "depthwise, %.30s", direct);
+    return 0;
+}
+
+static int lower_tiled(struct lowering *lowering, const struct node *node, const struct conv *conv,
+                       const struct conv_candidate *choice, bool normalise,
+                       const struct front *front, struct error *err)
+{
+    int input = front ? front->node->inputs[0] : node->inputs[0];
     const struct tiling *tiling = &choice->tiling;
     bool out_plain =
         conv->rank != 4 || (!normalise && lower_wants_plain(lowering, node->outputs[0]));
-    bool in_last = lower_is_channels_last(lowering, node->inputs[0]);
+    bool in_last = front || lower_is_channels_last(lowering, input);
     struct step *step;
-    int failed = conv_step(lowering, node, conv, "conv.cl", "conv",
+    int failed = conv_step(lowering, node, input, conv, "conv.cl", "conv",
                            CHANNEL_BLOCK * tiling->vectors,
                            in_last ? LAYOUT_CHANNELS_LAST : LAYOUT_PLAIN,
                            out_plain ? LAYOUT_PLAIN : LAYOUT_CHANNELS_LAST, &step, err);
@@ -202,7 +244,7 @@ static int lower_tiled(struct lowering *lowering, struct node *node, const struc
     snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d", tiling->block_y,
              tiling->block_x, tiling->vectors);
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
-    return 0;
+    return front ? add_front(lowering, front, lowering->step_count - 1, err) : 0;
 }
 
 static bool is_point(const struct conv *conv)
@@ -226,7 +268,7 @@ static int lower_narrow(struct lowering *lowering, struct node *node, const stru
 {
     struct step *step;
     int size = conv->y.out * conv->x.out;
-    int failed = conv_step(lowering, node, conv, "conv_narrow.cl", "conv_narrow", PANEL_ROWS,
+    int failed = conv_step(lowering, node, node->inputs[0], conv, "conv_narrow.cl", "conv_narrow", PANEL_ROWS,
                            LAYOUT_CHANNELS_LAST, LAYOUT_PLAIN, &step, err);
     if (failed)
         return failed;
@@ -305,8 +347,73 @@ static int lower_transformed(struct lowering *lowering, struct node *node, const
                           err);
 }
 
+struct point {
+    const struct node *node;
+    struct conv conv;
+    struct conv_candidate choice;
+};
+
+static bool is_lowered(const struct lowering *lowering, int value)
+{
+    return lowering->of_value[value][LAYOUT_PLAIN] >= 0 ||
+           lowering->of_value[value][LAYOUT_CHANNELS_LAST] >= 0;
+}
+
+/* Whether it costs less to make the depthwise output again for each part of the channels than to launch
+ * a kernel for it. A part is all channels where rows and tiles alone keep the cores busy. */
+static bool worth_joining(const struct lowering *lowering, const struct conv *depthwise,
+                          size_t rows, struct point *point)
+{
+    struct tiling *tiling = &point->choice.tiling;
+    double groups = (double)rows * ((conv_positions(&point->conv.x) + tiling->tile_x - 1) /
+                                    tiling->tile_x);
+    int panels = (point->conv.channels_out + CHANNEL_BLOCK * tiling->vectors - 1) /
+                 (CHANNEL_BLOCK * tiling->vectors);
+    if (groups >= 2 * lowering->target.cores)
+        tiling->panels = panels;
+    int again = (panels - 1) / tiling->panels;
+    return again * (double)rows * conv_operations(depthwise) <
+           JOINED_OPERATIONS * lowering->target.cores;
+}
+
+/* The 1×1 convolution that alone reads what depthwise `node` makes and can make it on the way. */
+static bool find_point(const struct lowering *lowering, const struct node *node,
+                       const struct conv *conv, struct point *point)
+{
+    const struct graph *graph = lowering->graph;
+    int value = node->outputs[0];
+    size_t rows = (size_t)graph->values[value].dims[0];
+    if (graph->values[value].uses != 1 || node->fused.residual || node->fused.pixel_norm ||
+        conv->channels_out % CHANNEL_BLOCK)
+        return false;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *user = &graph->nodes[i];
+        struct error ignored;
+        if (user->dead || user->op != node->op || user->inputs[0] != value)
+            continue;
+        if ((user->fused.residual && !is_lowered(lowering, user->fused.residual - 1)) ||
+            user->fused.pixel_norm || conv_read(graph, user, &point->conv, &ignored) != 0 ||
+            point->conv.groups != 1 || !is_point(&point->conv) ||
+            is_narrow(lowering, user, &point->conv))
+            return false;
+        point->node = user;
+        return choose(lowering, user, &point->conv, false, &point->choice) &&
+               !point->choice.transformed && worth_joining(lowering, conv, rows, point);
+    }
+    return false;
+}
+
+static int lower_joined(struct lowering *lowering, const struct node *node, const struct conv *conv,
+                        const struct point *point, struct error *err)
+{
+    const struct front front = {node, *conv};
+    lower_absorb(lowering, point->node);
+    return lower_tiled(lowering, point->node, &point->conv, &point->choice, false, &front, err);
+}
+
 static int lower_conv(struct lowering *lowering, struct node *node, struct error *err)
 {
+    struct point point;
     struct conv conv;
     struct conv_candidate choice;
     int failed = conv_read(lowering->graph, node, &conv, err);
@@ -315,14 +422,16 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     bool inside = conv_normalises_inside(node, &conv);
     if (is_depthwise(lowering, &conv)) {
         inside = false;
-        failed = lower_depthwise(lowering, node, &conv, err);
+        failed = find_point(lowering, node, &conv, &point)
+                     ? lower_joined(lowering, node, &conv, &point, err)
+                     : lower_depthwise(lowering, node, &conv, err);
     } else if (is_narrow(lowering, node, &conv)) {
         failed = lower_narrow(lowering, node, &conv, err);
     } else if (lowering->target.blocked &&
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
                      ? lower_transformed(lowering, node, &conv, &choice, inside, err)
-                     : lower_tiled(lowering, node, &conv, &choice, inside, err);
+                     : lower_tiled(lowering, node, &conv, &choice, inside, NULL, err);
     } else {
         inside = false;
         failed = lower_any(lowering, node, &conv, err);
