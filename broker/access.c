@@ -98,6 +98,7 @@ static unsigned speakers(enum wire_type type)
     case WIRE_DRAIN:
     case WIRE_STAGE_METRICS:
     case WIRE_BOUNDARY:
+    case WIRE_PHOTO:
     case WIRE_FILE:
     case WIRE_DIRECTION:
     case WIRE_PART:

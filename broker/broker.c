@@ -151,6 +151,7 @@ static int handle(struct broker *b, const struct socket_identity *from,
     case WIRE_STAGE_METRICS:
     case WIRE_BOUNDARY:
     case WIRE_FITTED:
+    case WIRE_PHOTO:
     case WIRE_FILE:
     case WIRE_DIRECTION:
     case WIRE_PART:

@@ -2,6 +2,7 @@
 #include "broker/check.h"
 
 #include "broker/directions.h"
+#include "common/photo_list.h"
 
 static enum spec_kind input_kind(enum spec_kind kind)
 {
@@ -50,10 +51,39 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
                        "stage %s: kind: evaluate needs an age estimator, bundle %s has "
                        "none",
                        stage->name, bundle->name);
+    if (rc == 0 && stage->kind == SPEC_ENCODE && !bundle->bundle->encoder)
+        rc = error_set(err, E_INVALID, "stage %s: kind: encode needs an encoder, bundle %s has none",
+                       stage->name, bundle->name);
     if (rc == 0 && edits)
         rc = check_reach(stage, bundle, err);
     if (rc == 0 && edits)
         rc = directions_check(stage, bundle->boundaries, bundle->boundary_count, err);
+    return rc;
+}
+
+static int check_images(const char *store, const struct spec_stage *stage, struct error *err)
+{
+    char folder[2 * LIMIT_PATH_BYTES];
+    struct photo_list list = {0};
+    int rc = photo_list_folder(store, stage->images, folder, err);
+    if (rc == 0)
+        rc = photo_list_read(folder, stage->images, &list, err);
+    if (rc == 0 && stage->start + stage->count > list.count)
+        rc = error_set(err, E_INVALID, "start and count: photos %llu to %llu of %zu",
+                       (unsigned long long)stage->start,
+                       (unsigned long long)(stage->start + stage->count - 1), list.count);
+    photo_list_free(&list);
+    return rc < 0 ? error_prefix(err, rc, "stage %s: images", stage->name) : 0;
+}
+
+int check_photos(const char *store, const struct spec *spec, struct error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < spec->stages_count; i++) {
+        const struct spec_stage *stage = &spec->stages[i];
+        if (stage->images && !stage->photos) /* the others take them from these */
+            rc = check_images(store, stage, err);
+    }
     return rc;
 }
 

@@ -25,7 +25,9 @@ static int insert_variant(struct broker *b, const struct farm_stage *stage, uint
     struct buffer text;
     buffer_init(&text, LIMIT_TEXT_BYTES);
     int rc =
-        stage->spec->kind == SPEC_EDIT || v > 0
+        stage->spec->kind == SPEC_ENCODE
+            ? buffer_printf(&text, err, v > 0 ? "reconstructed" : "as photographed")
+        : stage->spec->kind == SPEC_EDIT || v > 0
             ? spec_describe_variant(stage->spec, shows, &text, err)
             : buffer_printf(&text, err, "as sampled");
     if (rc == 0)
@@ -70,6 +72,7 @@ static int insert_stage(struct broker *b, struct farm_stage *stage, struct error
         .total = stage->plan.total,
         .unit = spec_stage_unit(stage->spec),
         .variants = stage->variants,
+        .images = stage->spec->images,
     };
     int rc = jobs_insert_stage(b->db, &row, &stage->id, err);
     if (rc == 0)
@@ -123,6 +126,8 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
         rc = bundles_take(b, spec->bundle, &bundle, err);
     if (rc == 0)
         rc = check_spec(spec, bundle, err);
+    if (rc == 0)
+        rc = check_photos(b->options.store, spec, err);
     if (rc == 0)
         rc = spec_print(spec, &text, err);
     if (rc == 0)

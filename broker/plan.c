@@ -12,7 +12,10 @@
 #define LABEL_TASK 512
 #define EVALUATE_TASK 256
 #define PROBE_TASK 1
+#define ENCODE_TASK 64
 #define FIT_TASKS 4 /* a fit is split among so many */
+
+#define PHOTO_BYTES 4096 /* of what is told of one, at most */
 
 /* A message holds more than its scores. */
 #define VALUES_MOST (LIMIT_ROWS_BYTES / 2)
@@ -32,6 +35,8 @@ static uint64_t usual_size(const struct spec_stage *stage, uint64_t total)
         return EVALUATE_TASK;
     case SPEC_PROBE:
         return PROBE_TASK;
+    case SPEC_ENCODE:
+        return ENCODE_TASK;
     }
     return 1;
 }
@@ -46,9 +51,12 @@ static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle 
     uint64_t columns = bundle_score_columns(bundle) + (spec_stage_moves(stage) ? MOVE_NUMBERS : 0);
     if (stage_networks(stage, bundle, &networks, NULL) == 0)
         columns += networks.identity >= 0;
-    return (spec_stage_variants(stage, boundaries) * columns +
-            stage_networks_features(&networks, 0, 1)) *
-           sizeof(float);
+    uint64_t values = spec_stage_variants(stage, boundaries) * columns +
+                      stage_networks_features(&networks, 0, 1);
+    if (stage->kind == SPEC_ENCODE)
+        values += bundle_latent_size(bundle);
+    bool tells = stage->kind == SPEC_ENCODE || stage->kind == SPEC_LABEL;
+    return values * sizeof(float) + (tells && spec_stage_reads_photos(stage) ? PHOTO_BYTES : 0);
 }
 
 static uint64_t most_indices(const struct spec_stage *stage, const struct bundle *bundle)

@@ -10,6 +10,12 @@
 
 #define UNIT_TOLERANCE 1e-3
 
+static bool is_digest(const char *text)
+{
+    return strlen(text) == DIGEST_HEX_BYTES - 1 &&
+           strspn(text, "0123456789abcdef") == DIGEST_HEX_BYTES - 1;
+}
+
 /* ---- scores ---- */
 
 static float float_at(const uint8_t *data, size_t index)
@@ -36,6 +42,56 @@ static int check_size(const char *field, struct wire_bytes bytes, uint64_t size,
         return error_set(err, E_INVALID, "%s: %zu bytes, expected %llu", field, bytes.size,
                          (unsigned long long)size);
     return check_finite(field, bytes, err);
+}
+
+/* Which indices have no rows: none, unless the stage reads photos. */
+static int check_skipped(const struct wire_result *result, const struct farm_stage *stage,
+                         uint64_t count, struct error *err)
+{
+    struct wire_bytes skipped = result->skipped;
+    uint64_t most = spec_stage_reads_photos(stage->spec) ? count : 0;
+    if (skipped.size != 0 && skipped.size != most)
+        return error_set(err, E_INVALID, "skipped: %zu bytes, expected 0 or %llu", skipped.size,
+                         (unsigned long long)most);
+    for (size_t i = 0; i < skipped.size; i++)
+        if (skipped.data[i] > 1)
+            return error_set(err, E_INVALID, "skipped: value %zu is %u, expected 0 or 1", i,
+                             skipped.data[i]);
+    return 0;
+}
+
+/* Names a photo that cannot be read, and only such. */
+static int check_photo(const struct wire_photo *photo, bool skipped, struct error *err)
+{
+    if (skipped != (photo->code[0] != '\0'))
+        return error_set(err, E_INVALID, "code: \"%s\", and %s", photo->code,
+                         skipped ? "it has no rows" : "it has rows");
+    if (!is_digest(photo->sha256))
+        return error_set(err, E_INVALID, "sha256 \"%s\", expected 64 hexadecimal digits",
+                         photo->sha256);
+    if (!(photo->error >= 0 && photo->error <= 255))
+        return error_set(err, E_INVALID, "error: %g, expected 0 to 255", photo->error);
+    return 0;
+}
+
+/* What a stage tells of the photos that it read. */
+static int check_photos(const struct wire_result *result, const struct farm_stage *stage,
+                        uint64_t count, struct error *err)
+{
+    const struct wire_photo *photos = WIRE_ITEMS(result->photos, photo);
+    enum spec_kind kind = stage->spec->kind;
+    bool tells = (kind == SPEC_LABEL || kind == SPEC_ENCODE) && spec_stage_reads_photos(stage->spec);
+    size_t latent = bundle_latent_size(stage->job->bundle->bundle) * sizeof(float);
+    int rc = check_size("latents", result->latents, kind == SPEC_ENCODE ? count * latent : 0, err);
+    if (rc == 0 && result->photos.count != (tells ? count : 0))
+        rc = error_set(err, E_INVALID, "photos: %zu, expected %llu", result->photos.count,
+                       (unsigned long long)(tells ? count : 0));
+    for (size_t i = 0; rc == 0 && i < result->photos.count; i++) {
+        rc = check_photo(&photos[i], result->skipped.size > 0 && result->skipped.data[i], err);
+        if (rc < 0)
+            error_prefix(err, rc, "photo %zu", i);
+    }
+    return rc;
 }
 
 /* What the stage's networks say beside the scores. */
@@ -77,6 +133,9 @@ static int check_scores(const struct wire_result *result, const struct farm_stag
     if (stage->variants && result->columns != columns)
         return error_set(err, E_INVALID, "columns: %llu, expected %llu",
                          (unsigned long long)result->columns, (unsigned long long)columns);
+    int skips = check_skipped(result, stage, count, err);
+    if (skips < 0)
+        return skips;
     if (result->scores.size != size)
         return error_set(err, E_INVALID, "scores: %zu bytes, expected %llu", result->scores.size,
                          (unsigned long long)size);
@@ -227,12 +286,6 @@ static bool safe_path(const char *path)
     return true;
 }
 
-static bool is_digest(const char *text)
-{
-    return strlen(text) == DIGEST_HEX_BYTES - 1 &&
-           strspn(text, "0123456789abcdef") == DIGEST_HEX_BYTES - 1;
-}
-
 static int compare_paths(const void *a, const void *b)
 {
     return strcmp((*(const struct wire_file *const *)a)->path,
@@ -269,7 +322,8 @@ static int check_files(const struct wire_result *result, const struct farm_stage
                        struct error *err)
 {
     const struct wire_file *files = WIRE_ITEMS(result->files, file);
-    bool writes = stage->spec->kind == SPEC_SAMPLE || stage->spec->kind == SPEC_EDIT;
+    bool writes = stage->spec->kind == SPEC_SAMPLE ||
+                  stage->spec->kind == SPEC_EDIT || stage->spec->kind == SPEC_ENCODE;
     if (!writes && result->files.count > 0)
         return error_set(err, E_INVALID, "files: %zu, a %s stage writes none", result->files.count,
                          spec_kind_name(stage->spec->kind));
@@ -297,6 +351,8 @@ int result_check(const struct wire_result *result, const struct farm_stage *stag
     int rc = check_scores(result, stage, task->count, err);
     if (rc == 0)
         rc = check_networks(result, stage, task, err);
+    if (rc == 0)
+        rc = check_photos(result, stage, task->count, err);
     if (rc == 0)
         rc = check_boundaries(result, stage, task, err);
     if (rc == 0)
@@ -338,6 +394,13 @@ static int print_fitted(struct buffer *out, const struct wire_fitted *f, struct 
     return rc < 0 ? rc : buffer_append(out, f->normal.data, f->normal.size, err);
 }
 
+static int print_photo(struct buffer *out, const struct wire_photo *p, struct error *err)
+{
+    return buffer_printf(out, err, "photo %s %s %llu %llu %a %s %s\n", p->name, p->sha256,
+                         (unsigned long long)p->height, (unsigned long long)p->width, p->error,
+                         p->code, p->text);
+}
+
 int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], struct error *err)
 {
     struct buffer out;
@@ -351,6 +414,12 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
         rc = buffer_append(&out, result->identity.data, result->identity.size, err);
     if (rc == 0)
         rc = buffer_append(&out, result->features.data, result->features.size, err);
+    if (rc == 0)
+        rc = buffer_append(&out, result->latents.data, result->latents.size, err);
+    if (rc == 0)
+        rc = buffer_append(&out, result->skipped.data, result->skipped.size, err);
+    for (size_t i = 0; rc == 0 && i < result->photos.count; i++)
+        rc = print_photo(&out, &WIRE_ITEMS(result->photos, photo)[i], err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
         rc = print_boundary(&out, &boundaries[i], err);
     for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
@@ -366,21 +435,50 @@ int result_digest(const struct wire_result *result, char hex[DIGEST_HEX_BYTES], 
     return rc;
 }
 
+/* A photo that cannot be read is told as a failure as well, though nothing is to be tried again. */
+static int store_photo(struct database *db, const struct wire_result *result,
+                       const struct farm_stage *stage, const struct results_task *task, size_t i,
+                       struct error *err)
+{
+    const struct wire_photo *photo = &WIRE_ITEMS(result->photos, photo)[i];
+    size_t dimension = result->latents.size / sizeof(float) / result->photos.count;
+    const uint8_t *latent = dimension ? result->latents.data + i * dimension * sizeof(float) : NULL;
+    int rc =
+        results_insert_photo(db, stage->id, task->start + i, photo, latent, dimension, err);
+    if (rc < 0 || photo->code[0] == '\0')
+        return rc;
+    const struct results_failure failure = {
+        .stage = stage->id,
+        .task = {.start = task->start + i, .count = 1, .epoch = task->epoch},
+        .worker = task->worker,
+        .code = photo->code,
+        .text = photo->text,
+        .log = "",
+        .at_ms = task->committed_ms,
+    };
+    return results_insert_failure(db, &failure, err);
+}
+
 int result_store(struct database *db, const struct wire_result *result,
                  const struct farm_stage *stage, const struct results_task *task, struct error *err)
 {
     const struct wire_boundary *boundaries = WIRE_ITEMS(result->boundaries, boundary);
     const struct wire_file *files = WIRE_ITEMS(result->files, file);
+    const uint8_t *skipped = result->skipped.size ? result->skipped.data : NULL;
     int rc = results_insert_task(db, task, WIRE_ITEMS(result->metrics, stage_metrics), err);
     if (rc == 0 && stage->variants > 0)
         rc = results_insert_scores(db, stage->id, &stage->job->bundle->layout, task->start,
                                    task->count, stage->variants, result->scores.data,
-                                   result->identity.size ? result->identity.data : NULL, err);
+                                   result->identity.size ? result->identity.data : NULL, skipped,
+                                   err);
     if (rc == 0 && result->features.size > 0)
         rc = results_insert_features(
             db, stage->id, task->start,
             stage_networks_faces(&stage->networks, task->start, task->count),
-            stage->networks.variants, stage->networks.dimension, result->features.data, err);
+            stage->networks.variants, stage->networks.dimension, result->features.data, skipped,
+            err);
+    for (size_t i = 0; rc == 0 && i < result->photos.count; i++)
+        rc = store_photo(db, result, stage, task, i, err);
     if (rc == 0 && result->moves.size > 0)
         rc = results_insert_moves(db, stage->id, task->start, task->count, stage->variants,
                                   result->moves.data, err);

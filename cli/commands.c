@@ -307,6 +307,11 @@ const struct cli_command cli_commands[] = {
      "content, which is printed. A fit stage with files: HASH takes them as they are, judges them on "
      "its samples, and fits the others.",
      boundary_import_options, 0, command_boundary_import},
+    {"photos import", "DIR", 1, 1, "brings photos into a store",
+     "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of their names and "
+     "contents, which is printed. An encode stage with images: HASH makes latents of them, which edit and evaluate "
+     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files give the same hash.",
+     boundary_import_options, 0, command_photos_import},
     {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
      "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy files, "
      "and what it does: the gain is the share of a step that still goes where it was meant to, the "

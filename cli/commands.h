@@ -30,6 +30,7 @@ int command_label(struct cli *cli);
 int command_bundle_add(struct cli *cli);
 int command_boundary_export(struct cli *cli);
 int command_boundary_import(struct cli *cli);
+int command_photos_import(struct cli *cli);
 int command_direction(struct cli *cli);
 int command_export(struct cli *cli);
 int command_report(struct cli *cli);

@@ -37,6 +37,7 @@
 #define LIMIT_PHOTO_SIDE 16384         /* its height and width */
 #define LIMIT_PHOTO_PIXELS (64u << 20) /* and their product */
 #define LIMIT_PHOTOS 4000000           /* in a folder */
+#define LIMIT_PHOTO_LIST_BYTES (512u << 20) /* the names and hashes of those in a store */
 #define LIMIT_SAMPLES ((uint64_t)1 << 48) /* index space of a stage */
 #define LIMIT_TASK_SAMPLES 65536          /* samples in one task */
 #define LIMIT_ATTEMPTS 100

@@ -15,7 +15,9 @@ static const cyaml_strval_t kind_names[SPEC_KINDS] = {{"sample", SPEC_SAMPLE},
                                                       {"fit", SPEC_FIT},
                                                       {"edit", SPEC_EDIT},
                                                       {"evaluate", SPEC_EVALUATE},
-                                                      {"probe", SPEC_PROBE}};
+                                                      {"probe", SPEC_PROBE},
+
+                                                      {"encode", SPEC_ENCODE}};
 static const cyaml_strval_t output_names[] = {{"png", SPEC_PNG}, {"tar", SPEC_TAR}};
 static const cyaml_strval_t projection_names[] = {{"exact", PROJECTION_EXACT},
                                                   {"soft", PROJECTION_SOFT},
@@ -90,6 +92,8 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_SEQUENCE("costs", OPTIONAL, struct raw_stage, costs, &number, 0, SPEC_COSTS_MOST),
     REAL_FIELD(extremes, raw_stage),
     TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(images, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(photos, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(identity, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
@@ -208,6 +212,8 @@ void spec_free(struct spec **spec)
         free(stage->costs);
         free(stage->files);
         free(stage->identity);
+        free(stage->images);
+        free(stage->photos);
         free(stage->features);
         free(stage->estimator);
         free(stage->layers);
@@ -287,6 +293,8 @@ static int print_projection(struct buffer *out, const struct spec_stage *stage, 
 static int print_direction(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = buffer_printf(out, err, "    from: %s\n", stage->from);
+    if (!rc && stage->photos)
+        rc = buffer_printf(out, err, "    photos: %s\n", stage->photos);
     if (!rc)
         rc = print_names(out, "targets", stage->targets, stage->targets_count, err);
     if (!rc)
@@ -341,6 +349,13 @@ static int print_sample(struct buffer *out, const struct spec_stage *stage, stru
               : buffer_printf(out, err, "    output: %s\n", output_names[stage->output].str);
 }
 
+static int print_photos(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = print_range(out, stage, err);
+    return rc || !stage->images ? rc
+                                : buffer_printf(out, err, "    images: %s\n", stage->images);
+}
+
 static int print_stage(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = buffer_printf(out, err, "  - kind: %s\n    name: %s\n    task_size: %u\n",
@@ -353,6 +368,8 @@ static int print_stage(struct buffer *out, const struct spec_stage *stage, struc
     case SPEC_SAMPLE:
         return print_sample(out, stage, err);
     case SPEC_LABEL:
+    case SPEC_ENCODE:
+        return print_photos(out, stage, err);
     case SPEC_PROBE:
         return print_range(out, stage, err);
     case SPEC_FIT:
@@ -404,6 +421,7 @@ uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, boo
     case SPEC_LABEL:
     case SPEC_EVALUATE:
     case SPEC_PROBE:
+    case SPEC_ENCODE:
         return stage->count;
     case SPEC_FIT:
         return boundaries;
@@ -412,6 +430,11 @@ uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, boo
                stage->faces;
     }
     return 0;
+}
+
+bool spec_stage_reads_photos(const struct spec_stage *stage)
+{
+    return stage->images != NULL;
 }
 
 uint64_t spec_stage_unit(const struct spec_stage *stage)
@@ -488,6 +511,8 @@ uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries)
     switch (stage->kind) {
     case SPEC_LABEL:
         return 1;
+    case SPEC_ENCODE:
+        return 2;
     case SPEC_EDIT:
         return stage->distances.steps * (stage->rows.steps ? stage->rows.steps : 1) * kinds;
     case SPEC_EVALUATE:

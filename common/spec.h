@@ -14,6 +14,12 @@
  *       - {kind: evaluate, name: ageing,     from: boundaries, start: 1000000, count: 10000,
  *          targets: [age], distance: 3, distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
  *
+ *       - {kind: encode,   name: photos,     images: 1f0c…, count: 500}
+ *       - {kind: edit,     name: edited,     from: boundaries, photos: photos, faces: 8, targets: [Smiling]}
+ *
+ * An encode stage makes latents of photos by the bundle's encoder, and measures how well the generator gives them
+ * back; edit and evaluate stages with `photos` work on those instead of samples.
+ *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
@@ -59,8 +65,9 @@ enum spec_kind {
     SPEC_EDIT,
     SPEC_EVALUATE,
     SPEC_PROBE, /* does nothing: what it takes is the farm's own part */
+    SPEC_ENCODE,
 };
-#define SPEC_KINDS 6
+#define SPEC_KINDS 7
 
 enum spec_output {
     SPEC_PNG, /* a folder of PNG files */
@@ -117,8 +124,11 @@ struct spec_stage {
     enum spec_kind kind;
     char *name;
     char *from;         /* fit: the label stage; edit, evaluate: the fit stage (default: the last before) */
-    uint64_t start;     /* sample, label, edit, evaluate, probe: first sample index */
-    uint64_t count;     /* sample, label, evaluate, probe: how many samples */
+    uint64_t start;     /* all but fit: first sample index; of photos, their place in the list */
+    uint64_t count;     /* sample, label, evaluate, encode, probe: how many samples */
+    char *images; /* encode, label: photos in the store (common/photo_list.h) instead of samples, by their hash; edit,
+                     evaluate: those of the encode stage */
+    char *photos; /* edit, evaluate: the encode stage whose photos are edited, NULL: samples are */
     uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
     struct needs needs; /* of a worker; its labels are the stage's own */
     enum spec_output output; /* sample */
@@ -198,6 +208,8 @@ MUST_CHECK int spec_layers(const struct spec_stage *stage, uint32_t count, bool 
 struct spec_variant;
 MUST_CHECK int spec_describe_variant(const struct spec_stage *stage, const struct spec_variant *variant,
                                      struct buffer *text, struct error *err);
+/* Whether the stage reads photos: some of its indices may have no rows, where one cannot be read. */
+bool spec_stage_reads_photos(const struct spec_stage *stage);
 /* A number in as few digits as read back as the same double. */
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
@@ -207,7 +219,7 @@ const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
 uint64_t spec_stage_total(const struct spec_stage *stage, size_t attributes, bool has_age);
 /* Indices that one task may not be cut inside of (edit: the faces of a sheet; else 1). */
 uint64_t spec_stage_unit(const struct spec_stage *stage);
-/* How many score rows a face of this stage has: label 1; edit: 1 a step, twice with conditions; evaluate: as
+/* How many score rows a face of this stage has: label 1; encode 2, the photo and what the generator makes of its latent; edit: 1 a step, twice with conditions; evaluate: as
  * spec_stage_variant says; else 0. `boundaries` of the bundle are what the target "all" stands for. */
 uint32_t spec_stage_variants(const struct spec_stage *stage, size_t boundaries);
 

@@ -10,6 +10,7 @@
 #include "common/document.h"
 #include "common/joint.h"
 #include "common/limits.h"
+#include "common/photo_list.h"
 #include "common/spec_priv.h"
 
 #define DEFAULT_SEED 1
@@ -20,7 +21,8 @@
 #define DISTANCE_MAX 1e6
 
 #define OF(kind) (1u << (kind))
-#define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE) | OF(SPEC_PROBE))
+#define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE) | OF(SPEC_PROBE) | \
+                OF(SPEC_ENCODE))
 #define EDITED (OF(SPEC_EDIT) | OF(SPEC_EVALUATE))
 
 struct key_use {
@@ -54,7 +56,9 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"strength", EDITED, raw->strength},
         {"reach", EDITED, raw->reach},
         {"limit", EDITED, raw->limit},
-        {"identity", EDITED, raw->identity},
+        {"images", OF(SPEC_ENCODE) | OF(SPEC_LABEL), raw->images},
+        {"photos", EDITED, raw->photos},
+        {"identity", EDITED | OF(SPEC_ENCODE), raw->identity},
         {"features", OF(SPEC_EVALUATE), raw->features},
         {"estimator", EDITED, raw->estimator},
         {"tolerance", EDITED, raw->tolerance},
@@ -73,7 +77,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
             return error_set(err, E_INVALID, "%s: a stage of kind %s does not take it", uses[i].key,
                              spec_kind_name(raw->kind));
-    if ((RANGED & OF(raw->kind)) && !raw->count)
+    if ((RANGED & OF(raw->kind)) && !raw->count && !raw->photos)
         return error_set(err, E_INVALID, "count: missing, expected how many samples");
     return 0;
 }
@@ -190,16 +194,70 @@ static int complete_range(const struct raw_stage *raw, int64_t absent_start,
 {
     int rc = take_integer("start", raw->start, absent_start, 0, (int64_t)LIMIT_SAMPLES,
                           &stage->start, err);
-    if (!rc && (RANGED & OF(raw->kind)))
+    if (!rc && (RANGED & OF(raw->kind)) && (raw->count || !raw->photos))
         rc = take_integer("count", raw->count, 0, 1, (int64_t)(LIMIT_SAMPLES - stage->start),
                           &stage->count, err);
     return rc;
+}
+
+/* Photos of a store. */
+static int complete_images(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    int rc = complete_range(raw, 0, stage, err);
+    if (rc || (!raw->images && raw->kind == SPEC_LABEL))
+        return rc;
+    if (!raw->images || !photo_list_is_hash(raw->images))
+        return error_set(err, E_INVALID,
+                         "images: is \"%s\", expected the 64 hexadecimal digits that facefarm "
+                         "photos import printed",
+                         raw->images ? raw->images : "");
+    if (stage->start + stage->count > LIMIT_PHOTOS)
+        return error_set(err, E_LIMIT, "start and count: %llu photos, LIMIT_PHOTOS is %d",
+                         (unsigned long long)(stage->start + stage->count), LIMIT_PHOTOS);
+    rc = take_text(raw->images, "", &stage->images, err);
+    if (!rc && raw->identity)
+        rc = take_name("identity", raw->identity, "", &stage->identity, err);
+    return rc;
+}
+
+/* The encode stage whose photos are edited; a stage without start and count takes all of them. */
+static int take_photos(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                       struct spec_stage *stage, struct error *err)
+{
+    if (!raw->photos)
+        return 0;
+    int rc = take_from(spec, position, raw->photos, SPEC_ENCODE, &stage->photos, err);
+    if (rc)
+        return error_set(err, E_NOT_FOUND, "photos: no encode stage \"%s\" stands before it",
+                         raw->photos);
+    const struct spec_stage *encode = &spec->stages[spec_find(spec, stage->photos)];
+    rc = take_text(encode->images, "", &stage->images, err);
+    if (rc)
+        return rc;
+    uint64_t end = encode->start + encode->count;
+    if (!raw->start)
+        stage->start = encode->start;
+    if (raw->kind == SPEC_EVALUATE && !raw->count && stage->start < end)
+        stage->count = end - stage->start;
+    uint64_t count = raw->kind == SPEC_EVALUATE ? stage->count : stage->faces;
+    if (stage->start >= encode->start && stage->start < end && count <= end - stage->start)
+        return 0;
+    return error_set(err, E_INVALID,
+                     "%s: photos %llu to %llu, stage %s encodes %llu to %llu",
+                     raw->kind == SPEC_EVALUATE ? "start and count" : "start and faces",
+                     (unsigned long long)stage->start, (unsigned long long)(stage->start + count - 1),
+                     encode->name, (unsigned long long)encode->start, (unsigned long long)(end - 1));
 }
 
 static int complete_fit(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
                         struct spec_stage *stage, struct error *err)
 {
     int rc = take_from(spec, position, raw->from, SPEC_LABEL, &stage->from, err);
+    if (!rc && spec->stages[spec_find(spec, stage->from)].images)
+        return error_set(err, E_INVALID,
+                         "from: stage %s labels photos, which have no latents to fit on, expected "
+                         "one that labels samples",
+                         stage->from);
     return rc ? rc : spec_complete_fit(raw, stage, err);
 }
 
@@ -272,6 +330,8 @@ static int complete_edit(const struct spec *spec, uint32_t position, const struc
     if (!rc)
         rc = spec_take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
     if (!rc)
+        rc = take_photos(spec, position, raw, stage, err);
+    if (!rc)
         rc = take_distances(raw, stage, err);
     return rc || !raw->rows ? rc : complete_grid(raw, stage, err);
 }
@@ -281,6 +341,8 @@ static int complete_evaluate(const struct spec *spec, uint32_t position,
                              struct error *err)
 {
     int rc = complete_edited(spec, position, raw, SPEC_AGE, stage, err);
+    if (!rc)
+        rc = take_photos(spec, position, raw, stage, err);
     if (!rc && raw->distances)
         rc = take_distances(raw, stage, err);
     bool years = stage->reach == MOVE_YEARS || stage->reach == MOVE_MORE_YEARS;
@@ -301,6 +363,8 @@ static int complete_kind(const struct spec *spec, uint32_t position, const struc
         stage->output = raw->output ? *raw->output : SPEC_PNG;
         return complete_range(raw, 0, stage, err);
     case SPEC_LABEL:
+    case SPEC_ENCODE:
+        return complete_images(raw, stage, err);
     case SPEC_PROBE:
         return complete_range(raw, 0, stage, err);
     case SPEC_FIT:

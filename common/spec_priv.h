@@ -34,7 +34,7 @@ struct raw_needs {
 
 struct raw_stage {
     enum spec_kind kind;
-    char *name, *from, *files, *identity, *features;
+    char *name, *from, *files, *identity, *features, *images, *photos;
     int64_t *start, *count, *task_size, *faces;
     enum spec_output *output;
     enum spec_weights *weights;

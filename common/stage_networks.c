@@ -63,7 +63,7 @@ int stage_networks(const struct spec_stage *stage, const struct bundle *bundle,
 {
     int rc = 0;
     *networks = (struct stage_networks){.identity = -1, .features = -1};
-    if (stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE)
+    if (stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE || stage->kind == SPEC_ENCODE)
         rc = find_identity(stage, bundle, &networks->identity, err);
     if (!rc && stage->kind == SPEC_EVALUATE)
         rc = find_features(stage, bundle, &networks->features, err);

@@ -17,7 +17,7 @@
 #define STAGE_NONE "none" /* as the name of an embedder: not measured */
 
 struct stage_networks {
-    int identity; /* edit, evaluate: the embedder whose cosine is taken, or -1 */
+    int identity; /* edit, evaluate, encode: the embedder whose cosine is taken, or -1 */
     int features; /* evaluate: the embedder whose rows are kept, or -1 */
     uint32_t dimension, variants; /* of the features: numbers, and edits of a face from variant 0 on */
     uint64_t faces;               /* of the stage, from index 0 on, that have features */

@@ -43,6 +43,8 @@ int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64
     statement_bind_int(q, 7, (int64_t)stage->total);
     statement_bind_int(q, 8, (int64_t)stage->unit);
     statement_bind_int(q, 9, stage->variants);
+    if (stage->images)
+        statement_bind_text(q, 10, stage->images);
     rc = statement_run(q, err);
     if (rc == 0)
         *id = database_last_id(db);

@@ -194,6 +194,13 @@ static int allocate(struct measures *m, struct error *err)
         return rc;
     size_t most = VALUES_MOST / (m->variants * MEASURES_QUANTITIES);
     m->faces = (uint32_t)((size_t)faces < most ? (size_t)faces : most);
+    rc = query_stage(m, "measure_end", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 2, m->faces);
+    rc = statement_run_int(q, &m->end, err);
+    if (rc < 0)
+        return rc;
     m->series = calloc(m->variants * MEASURES_QUANTITIES * m->faces + 1, sizeof *m->series);
     m->ages = calloc(m->faces + 1, sizeof *m->ages);
     m->is_male = calloc(m->faces + 1, 1);
@@ -214,7 +221,7 @@ static int read_ages(struct measures *m, struct error *err)
         return error_set(err, E_MEMORY, "out of memory");
     int rc = query_stage(m, "measure_ages", &q, err);
     if (rc == 0)
-        statement_bind_int(q, 2, m->faces);
+        statement_bind_int(q, 2, m->end);
     m->has_age = m->faces > 0;
     for (uint32_t i = 0; rc == 0 && (rc = statement_step(q, err)) > 0 && i < m->faces; i++) {
         m->has_age = m->has_age && !statement_is_null(q, 0);
@@ -298,16 +305,18 @@ static int read_rows(struct measures *m, struct error *err)
     struct statement *q;
     double *logits = calloc(2 * m->attributes + 1, sizeof *logits);
     double *before = logits, *now = logits + m->attributes;
+    uint32_t faces = 0;
     int rc = logits ? database_made(m->db, "measure_make_rows", m->order->bundle, 0, &q, err)
                     : error_set(err, E_MEMORY, "out of memory");
     if (rc == 0) {
         statement_bind_int(q, 1, m->order->stage);
-        statement_bind_int(q, 2, m->faces);
+        statement_bind_int(q, 2, m->end);
     }
     m->has_identity = m->faces > 0 && m->variants > 1;
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
-        struct row row = {(uint32_t)statement_int(q, 0), (size_t)statement_int(q, 1),
-                          statement_real(q, 2), statement_real(q, 3), now};
+        faces += statement_int(q, 1) == 0;
+        struct row row = {faces - 1, (size_t)statement_int(q, 1), statement_real(q, 2),
+                          statement_real(q, 3), now};
         rc = 0;
         if (row.face >= m->faces || row.variant >= m->variants)
             continue;

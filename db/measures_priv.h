@@ -39,7 +39,8 @@ struct measures {
     struct database *db;
     const struct measures_order *order;
     size_t variants, attributes, targets;
-    uint32_t faces;
+    uint32_t faces; /* numbered by their order: a photo that cannot be read is none */
+    int64_t end;    /* the index behind them */
     struct measures_edit *edits;          /* [variants] */
     struct measures_target *target;       /* [targets] */
     struct measures_attribute *attribute; /* [attributes] */

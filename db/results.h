@@ -30,15 +30,22 @@ struct results_layout {
 };
 
 /* Scores float32[count][variants][columns] of the indices from `start`, into face and the bundle's
- * wide table; with them the cosines to the face before the edit, float32[count][variants] (may be NULL). */
+ * wide table; with them the cosines to the face before the edit, float32[count][variants] (may be NULL). Those
+ * whose `skipped` (may be NULL) is 1 are written into the table of that name only. */
 MUST_CHECK int results_insert_scores(struct database *db, int64_t stage,
                                      const struct results_layout *layout, uint64_t start,
                                      uint64_t count, uint32_t variants, const uint8_t *scores,
-                                     const uint8_t *identity, struct error *err);
+                                     const uint8_t *identity, const uint8_t *skipped,
+                                     struct error *err);
 /* A network's features of the indices from `start`, float32[faces][variants][dimension]. */
 MUST_CHECK int results_insert_features(struct database *db, int64_t stage, uint64_t start,
                                        uint64_t faces, uint32_t variants, size_t dimension,
-                                       const uint8_t *features, struct error *err);
+                                       const uint8_t *features, const uint8_t *skipped,
+                                       struct error *err);
+/* A photo that a stage read, and the latent made of it, float32[dimension] (0: none). */
+MUST_CHECK int results_insert_photo(struct database *db, int64_t stage, uint64_t index,
+                                    const struct wire_photo *photo, const uint8_t *latent,
+                                    size_t dimension, struct error *err);
 /* How far the faces of these indices were moved, float32[count][variants][4] (distance, reached, why, evaluations),
  * into the rows that results_insert_scores has made. */
 MUST_CHECK int results_insert_moves(struct database *db, int64_t stage, uint64_t start,

@@ -44,33 +44,45 @@ static int insert_row(struct statement *face, struct statement *wide, int64_t in
 
 int results_insert_scores(struct database *db, int64_t stage, const struct results_layout *layout,
                           uint64_t start, uint64_t count, uint32_t variants, const uint8_t *scores,
-                          const uint8_t *identity, struct error *err)
+                          const uint8_t *identity, const uint8_t *skipped, struct error *err)
 {
-    struct statement *face, *wide;
+    struct statement *face, *wide, *skip;
     int rc = database_query(db, "face_insert", &face, err);
     if (rc == 0)
         rc = database_made(db, "bundle_make_insert", layout->bundle, 0, &wide, err);
+    if (rc == 0)
+        rc = database_query(db, "skipped_insert", &skip, err);
     if (rc < 0)
         return rc;
     statement_bind_int(face, 1, stage);
     statement_bind_int(wide, 1, stage);
+    statement_bind_int(skip, 1, stage);
     size_t stride = layout->columns * sizeof(float);
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
+        bool skips = skipped && skipped[i];
+        if (skips && rc == 0) {
+            statement_bind_int(skip, 2, (int64_t)(start + i));
+            rc = statement_run(skip, err);
+        }
         for (uint32_t v = 0; rc == 0 && v < variants; v++, scores += stride) {
-            rc = insert_row(face, wide, (int64_t)(start + i), v, layout, scores, identity, err);
+            if (!skips)
+                rc = insert_row(face, wide, (int64_t)(start + i), v, layout, scores, identity, err);
             identity = identity ? identity + sizeof(float) : NULL;
         }
+    }
     return rc;
 }
 
 int results_insert_features(struct database *db, int64_t stage, uint64_t start, uint64_t faces,
                             uint32_t variants, size_t dimension, const uint8_t *features,
-                            struct error *err)
+                            const uint8_t *skipped, struct error *err)
 {
     struct statement *q;
     size_t bytes = dimension * sizeof(float);
     int rc = database_query(db, "feature_insert", &q, err);
     for (uint64_t i = 0; rc == 0 && i < faces * variants; i++) {
+        if (skipped && skipped[i / variants])
+            continue;
         statement_bind_int(q, 1, stage);
         statement_bind_int(q, 2, (int64_t)(start + i / variants));
         statement_bind_int(q, 3, (int64_t)(i % variants));
@@ -79,6 +91,50 @@ int results_insert_features(struct database *db, int64_t stage, uint64_t start, 
     }
     return rc;
 }
+
+/* ---- photos ---- */
+
+static int insert_latent(struct database *db, int64_t stage, uint64_t index, const uint8_t *latent,
+                         size_t dimension, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "photo_latent_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)index);
+    statement_bind_blob(q, 3, latent, dimension * sizeof(float));
+    return statement_run(q, err);
+}
+
+int results_insert_photo(struct database *db, int64_t stage, uint64_t index,
+                         const struct wire_photo *photo, const uint8_t *latent, size_t dimension,
+                         struct error *err)
+{
+    struct statement *q;
+    bool unread = photo->code[0] != '\0';
+    int rc = database_query(db, "photo_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)index);
+    statement_bind_text(q, 3, photo->name);
+    statement_bind_text(q, 4, photo->sha256);
+    statement_bind_int(q, 5, (int64_t)photo->height);
+    statement_bind_int(q, 6, (int64_t)photo->width);
+    if (unread || dimension == 0)
+        statement_bind_null(q, 7);
+    else
+        statement_bind_real(q, 7, photo->error);
+    statement_bind_text(q, 8, photo->code);
+    statement_bind_text(q, 9, photo->text);
+    rc = statement_run(q, err);
+    return rc < 0 || unread || dimension == 0
+               ? rc
+               : insert_latent(db, stage, index, latent, dimension, err);
+}
+
+/* ---- moves ---- */
 
 int results_insert_moves(struct database *db, int64_t stage, uint64_t start, uint64_t count,
                          uint32_t variants, const uint8_t *moves, struct error *err)

@@ -103,6 +103,14 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->moves);
     free(outcome->identity);
     free(outcome->features);
+    free(outcome->skipped);
+    free(outcome->latents);
+    for (size_t i = 0; outcome->photos && i < outcome->assignment->task.count; i++) {
+        free((void *)outcome->photos[i].name);
+        free((void *)outcome->photos[i].sha256);
+        free((void *)outcome->photos[i].text);
+    }
+    free(outcome->photos);
     *outcome = (struct outcome){
         .letter = outcome->letter, .next = outcome->next, .assignment = outcome->assignment};
 }
@@ -128,7 +136,8 @@ int outcome_scores(struct outcome *outcome, size_t variants, size_t columns, str
                          (unsigned long long)count, variants, columns,
                          (unsigned long long)LIMIT_ROWS_BYTES);
     outcome->scores = calloc(count, row);
-    if (!outcome->scores)
+    outcome->skipped = calloc(count, 1);
+    if (!outcome->scores || !outcome->skipped)
         return error_set(err, E_MEMORY, "no memory for %llu rows of scores",
                          (unsigned long long)count);
     outcome->variants = variants;
@@ -159,6 +168,25 @@ int outcome_features(struct outcome *outcome, size_t count, struct error *err)
     outcome->features = calloc(count, sizeof *outcome->features);
     outcome->feature_count = outcome->features ? count : 0;
     return outcome->features ? 0 : error_set(err, E_MEMORY, "no memory for %zu features", count);
+}
+
+int outcome_photos(struct outcome *outcome, size_t latent_size, struct error *err)
+{
+    uint64_t count = outcome->assignment->task.count;
+    outcome->photos = calloc(count, sizeof *outcome->photos);
+    outcome->latent_size = latent_size;
+    outcome->latents = latent_size ? calloc(count, latent_size * sizeof *outcome->latents) : NULL;
+    return outcome->photos && (outcome->latents || latent_size == 0)
+               ? 0
+               : error_set(err, E_MEMORY, "no memory for %llu photos", (unsigned long long)count);
+}
+
+static bool any(const uint8_t *flags, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (flags[i])
+            return true;
+    return false;
 }
 
 int outcome_add_file(struct outcome *outcome, const struct wire_file *file, struct error *err)
@@ -240,6 +268,15 @@ void outcome_result(const struct outcome *outcome, struct wire_result *result)
         .scores = {(const uint8_t *)outcome->scores, bytes},
         .moves = {(const uint8_t *)outcome->moves, moves},
         .identity = {(const uint8_t *)outcome->identity, identity},
+        .latents = {(const uint8_t *)outcome->latents,
+                    outcome->latents
+                        ? assignment->task.count * outcome->latent_size * sizeof(float)
+                        : 0},
+        .skipped = {outcome->skipped,
+                    outcome->skipped && any(outcome->skipped, assignment->task.count)
+                        ? assignment->task.count
+                        : 0},
+        .photos = WIRE_LIST(outcome->photos, outcome->photos ? assignment->task.count : 0),
         .features = {(const uint8_t *)outcome->features,
                      outcome->feature_count * sizeof *outcome->features},
         .boundaries = WIRE_LIST(outcome->boundaries, outcome->boundary_count),

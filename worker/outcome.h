@@ -86,6 +86,10 @@ struct outcome {
     float *features;                  /* owned, [feature_count], see common/stage_networks.h, or NULL */
     size_t feature_count;
     float *moves; /* owned, [task.count][variants][MOVE_NUMBERS], see messages.def; NULL where all move alike */
+    uint8_t *skipped; /* owned, [task.count], with the scores: 1 where there are no rows, else 0 */
+    float *latents;   /* owned, [task.count][latent_size], or NULL */
+    size_t latent_size;
+    struct wire_photo *photos; /* owned, with their `text`s, [task.count], or NULL */
     struct wire_boundary *boundaries; /* owned, with their names and normals */
     size_t boundary_count;
     struct wire_fitted *fitted; /* owned, with their texts and normals */
@@ -119,6 +123,9 @@ MUST_CHECK int outcome_moves(struct outcome *outcome, struct error *err);
 /* Room for a cosine beside each of the scores' rows; for so many numbers of features. */
 MUST_CHECK int outcome_identity(struct outcome *outcome, struct error *err);
 MUST_CHECK int outcome_features(struct outcome *outcome, size_t count, struct error *err);
+
+/* Room for what is told of each photo, and for its latent of `latent_size` numbers (0: none). */
+MUST_CHECK int outcome_photos(struct outcome *outcome, size_t latent_size, struct error *err);
 
 /* Adds a file record; the texts are copied. */
 MUST_CHECK int outcome_add_file(struct outcome *outcome, const struct wire_file *file,

@@ -9,10 +9,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/photo_list.h"
 #include "common/truth.h"
 #include "worker/device_select.h"
 #include "worker/photo.h"
@@ -37,18 +37,6 @@ struct labelling {
 };
 
 /* ---- the folder ---- */
-
-static bool is_photo(const char *name)
-{
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-    size_t length = strlen(name);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i]);
-        if (length > ending && strcasecmp(name + length - ending, endings[i]) == 0)
-            return name[0] != '.';
-    }
-    return false;
-}
 
 static int by_name(const void *a, const void *b)
 {
@@ -81,7 +69,7 @@ static int list_folder(struct labelling *l, const char *path, struct error *err)
     if (!folder)
         return error_set(err, errno == ENOENT ? E_NOT_FOUND : E_IO, "%s: %s", path, strerror(errno));
     for (struct dirent *entry; !failed && (entry = readdir(folder));)
-        if (is_photo(entry->d_name))
+        if (photo_list_is_photo(entry->d_name))
             failed = add_name(l, &room, entry->d_name, err);
     closedir(folder);
     if (!failed && l->count == 0)
@@ -104,9 +92,10 @@ static int flush(struct labelling *l, struct error *err)
 {
     if (l->collected == 0)
         return 0;
-    int failed = pipeline_photos(l->pipeline, l->pixels, l->height, l->width, l->collected,
-                                 l->scores + l->done * pipeline_columns(l->pipeline), &l->metrics,
-                                 err);
+    const struct pipeline_wanted wanted = {
+        .scores = l->scores + l->done * pipeline_columns(l->pipeline)};
+    int failed = pipeline_photos(l->pipeline, l->pixels, l->height, l->width, l->collected, &wanted,
+                                 &l->metrics, err);
     l->done += l->collected;
     l->collected = 0;
     return failed;

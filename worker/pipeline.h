@@ -63,6 +63,7 @@ struct pipeline_wanted {
     float *scores;                      /* [count][pipeline_columns] */
     uint8_t *pixels;                    /* [count][height][width][3] */
     float *embeddings[LIMIT_EMBEDDERS]; /* of embedder i: [count][its dimension] */
+    float *latents; /* of photos only: by the bundle's encoder, [count][bundle_latent_size] */
 };
 
 /*
@@ -80,12 +81,13 @@ MUST_CHECK int pipeline_faces(struct pipeline *pipeline, const float *latents, s
                               struct error *err);
 
 /*
- * Scores of `count` (at most a batch) photos of one size, pixels[count][height][width][3] in RGB: a photo
- * stands for the generator's whole picture, whatever its size; labellers take their crop of it and resize
- * that as they do the generator's. Times go to metrics' label_ms, photos to its faces.
+ * What is wanted (but pixels) of `count` (at most a batch) photos of one size, pixels[count][height][width][3] in
+ * RGB: a photo stands for the generator's whole picture, whatever its size; networks take their crop of it and
+ * resize that as they do the generator's. Latents are put onto the sphere where the generator's lie on one. Times go
+ * to metrics' label_ms, photos to its faces. E_UNSUPPORTED where latents are wanted of a bundle without encoder.
  */
 MUST_CHECK int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t height,
-                               size_t width, size_t count, float *scores,
+                               size_t width, size_t count, const struct pipeline_wanted *wanted,
                                struct wire_stage_metrics *metrics, struct error *err);
 
 /* pipeline_make of rows[count][dimension] of embedder `which` (bundle_embedder finds one). */

@@ -1,4 +1,5 @@
 /* Running a pipeline, batch by batch. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -325,33 +326,80 @@ int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *laten
 
 /* ---- photos ---- */
 
-/* Converts the photos into each labeller's form; one that takes the generator's picture as it is
- * gets them where that would be. */
-static int label_photos(struct pipeline *pipeline, cl_mem photos, const struct engine_image *form,
-                        size_t count, float *scores, struct error *err)
+/* Where a reader's numbers of photos go; NULL: they are not wanted. A labeller's become scores. */
+static float *photo_rows(const struct reader *reader, const struct pipeline_wanted *wanted)
+{
+    switch (reader->described.use) {
+    case PIPELINE_EMBEDDER:
+        return wanted->embeddings[reader->described.position];
+    case PIPELINE_ENCODER:
+        return wanted->latents;
+    case PIPELINE_LABELLER:
+        return wanted->scores;
+    case PIPELINE_GENERATOR:
+    case PIPELINE_MAPPING:
+        break;
+    }
+    return NULL;
+}
+
+/* Converts the photos into the reader's form; one that takes the generator's picture as it is gets them
+ * where that would be. */
+static int read_photos(struct pipeline *pipeline, struct reader *reader, cl_mem photos,
+                       const struct engine_image *form, size_t count, float *rows,
+                       struct error *err)
+{
+    const struct engine_window window =
+        pipeline_window(reader->described.picture, &pipeline->bundle->generator.output,
+                        form->height, form->width);
+    cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
+    int failed = engine_image_convert(pipeline->device, count, photos, form, &window, image,
+                                      &reader->form, err);
+    if (!failed)
+        failed = run_on(reader, count, image, err);
+    if (failed)
+        return failed;
+    return reader->described.use == PIPELINE_LABELLER
+               ? read_scores(pipeline, reader, count, rows, err)
+               : read_output(pipeline, reader, 0, count, rows, err);
+}
+
+/* An encoder need not know of the sphere. */
+static void put_on_sphere(const struct pipeline *pipeline, float *latents, size_t count)
+{
+    const struct latent_law *law = &pipeline->bundle->generator.latent.law;
+    size_t size = bundle_latent_size(pipeline->bundle);
+    double radius = law->radius > 0 ? law->radius : sqrt((double)size);
+    if (law->normalisation != LATENT_SPHERE)
+        return;
+    for (size_t i = 0; i < count; i++, latents += size) {
+        double square = 0;
+        for (size_t k = 0; k < size; k++)
+            square += (double)latents[k] * (double)latents[k];
+        for (size_t k = 0; square > 0 && k < size; k++)
+            latents[k] = (float)((double)latents[k] * radius / sqrt(square));
+    }
+}
+
+static int read_all(struct pipeline *pipeline, cl_mem photos, const struct engine_image *form,
+                    size_t count, const struct pipeline_wanted *wanted, struct error *err)
 {
     int failed = 0;
+    if (wanted->latents && !pipeline->bundle->encoder)
+        return error_set(err, E_UNSUPPORTED, "bundle %s has no encoder", pipeline->bundle->name);
     for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
-        struct reader *reader = &pipeline->readers[i];
-        if (reader->described.use != PIPELINE_LABELLER)
-            continue;
-        const struct engine_window window =
-            pipeline_window(reader->described.picture, &pipeline->bundle->generator.output,
-                            form->height, form->width);
-        cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
-        failed = engine_image_convert(pipeline->device, count, photos, form, &window, image,
-                                      &reader->form, err);
-        if (!failed)
-            failed = run_on(reader, count, image, err);
-        if (!failed)
-            failed = read_scores(pipeline, reader, count, scores, err);
+        float *rows = photo_rows(&pipeline->readers[i], wanted);
+        if (rows)
+            failed = read_photos(pipeline, &pipeline->readers[i], photos, form, count, rows, err);
     }
+    if (!failed && wanted->latents)
+        put_on_sphere(pipeline, wanted->latents, count);
     return failed;
 }
 
 int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t height, size_t width,
-                    size_t count, float *scores, struct wire_stage_metrics *metrics,
-                    struct error *err)
+                    size_t count, const struct pipeline_wanted *wanted,
+                    struct wire_stage_metrics *metrics, struct error *err)
 {
     const struct engine_image form = {.channels = ENGINE_RGB,
                                       .height = height,
@@ -374,7 +422,7 @@ int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels, size_t hei
     if (!failed)
         failed = device_write(pipeline->device, photos, 0, values, elements * sizeof *values, err);
     if (!failed)
-        failed = label_photos(pipeline, photos, &form, count, scores, err);
+        failed = read_all(pipeline, photos, &form, count, wanted, err);
     if (photos)
         clReleaseMemObject(photos);
     free(values);

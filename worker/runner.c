@@ -42,6 +42,7 @@ struct runner {
     char directions_spec[DIGEST_HEX_BYTES];
     uint64_t directions_position;
     struct directions *directions;
+    struct photos *photos; /* of the stage that read some last */
 };
 
 /* ---- device ---- */
@@ -133,6 +134,7 @@ void runner_close(struct runner **runner)
         return;
     close_device(*runner);
     directions_free(&(*runner)->directions);
+    photos_close(&(*runner)->photos);
     free(*runner);
     *runner = NULL;
 }
@@ -318,6 +320,20 @@ static int find_directions(struct runner *runner, struct task *task, struct erro
     return 0;
 }
 
+static int find_photos(struct runner *runner, struct task *task, struct error *err)
+{
+    const char *hash = task->stage->images;
+    if (!hash)
+        return 0;
+    int failed = 0;
+    if (!runner->photos || !photos_are(runner->photos, hash)) {
+        photos_close(&runner->photos);
+        failed = photos_open(task->store, hash, &runner->photos, err);
+    }
+    task->photos = runner->photos;
+    return failed;
+}
+
 static int check_range(const struct task *task, struct error *err)
 {
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
@@ -384,6 +400,8 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
         failed = check_range(&task, err);
     if (!failed)
         failed = stage_networks(task.stage, pipeline_bundle(task.pipeline), &task.networks, err);
+    if (!failed)
+        failed = find_photos(runner, &task, err);
     bool directed = task.stage->kind == SPEC_EDIT || task.stage->kind == SPEC_EVALUATE;
     if (!failed && directed)
         failed = find_directions(runner, &task, err);

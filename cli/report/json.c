@@ -17,6 +17,7 @@ static const char *const lists[] = {
     "boundary_folds",   "boundary_costs",
     "learning_curve",   "linear_separability",
     "edit_ends",
+    "photos",
 };
 
 static json_t *value(struct statement *q, int column)

@@ -81,7 +81,7 @@ int section_samples(struct report *report, struct error *err)
 struct sheets {
     int64_t stage;
     int stages; /* how many there were so far */
-    int steps;
+    int steps, photos; /* photos: 1 where they stand in front of the steps */
     double distances[64];
     struct figure identity[64];
     char first[512]; /* what the first column is, in words, where it is no step; else "" */
@@ -130,7 +130,9 @@ static int read_identity(struct report *report, struct sheets *sheets, int64_t t
 /* The columns' distances, and under them what identity is left. */
 static void print_steps(struct html *html, const struct sheets *sheets)
 {
-    html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", sheets->steps);
+    html_print(html, "<ol class=\"steps\" style=\"--steps:%d\">", sheets->steps + sheets->photos);
+    if (sheets->photos)
+        html_raw(html, "<li>photo</li>");
     for (int i = 0; i < sheets->steps; i++) {
         html_raw(html, "<li>");
         if (sheets->distances[i] == 0)
@@ -200,7 +202,8 @@ static void open_sheets(struct report *report, const char *stage)
     report_open(html, "edits", "Edits, left to right", NULL);
     html_raw(html, "<p class=\"lead\">Each row is one face, moved along a boundary’s normal by what "
                    "stands below it: by so much (0 is the face as sampled), or where a caption says "
-                   "so, each its own way to a score, a logit or an age.");
+                   "so, each its own way to a score, a logit or an age. 0 of a photo is what the "
+                   "generator makes of its latent.");
     report_conditions(report, stage);
     html_raw(html,
              " <b>Gain</b> is the share of a unit step that still goes where it was meant to; "
@@ -218,6 +221,7 @@ int section_sheets(struct report *report, struct error *err)
         rc = 0;
         if (statement_int(q, 0) != sheets.stage)
             rc = read_steps(report, statement_int(q, 0), &sheets, err);
+        sheets.photos = statement_int(q, 12) != 0;
         if (!any++)
             open_sheets(report, statement_text(q, 1));
         report_name(statement_text(q, 2), name, sizeof name);

@@ -81,10 +81,13 @@ FROM progress WHERE state IN ('done', 'failed', 'cancelled') AND done <> found;
 -- name: check_faces
 SELECT printf('stage %d has %d measured faces, its tasks have %d', s.id,
     (SELECT count(*) FROM face WHERE stage_id = s.id),
-    (SELECT coalesce(sum(count), 0) FROM task WHERE stage_id = s.id) * s.variants)
+    ((SELECT coalesce(sum(count), 0) FROM task WHERE stage_id = s.id) - (SELECT count(*) FROM skipped WHERE stage_id = s.id)) * s.variants)
 FROM stage s
 WHERE (SELECT count(*) FROM face WHERE stage_id = s.id)
-   <> (SELECT coalesce(sum(count), 0) FROM task WHERE stage_id = s.id) * s.variants
+   <> ((SELECT coalesce(sum(count), 0) FROM task WHERE stage_id = s.id) - (SELECT count(*) FROM skipped WHERE stage_id = s.id)) * s.variants
+UNION ALL
+SELECT printf('stage %d: face %d is skipped, and measured', k.stage_id, k.idx)
+FROM skipped k WHERE EXISTS (SELECT 1 FROM face f WHERE f.stage_id = k.stage_id AND f.idx = k.idx)
 UNION ALL
 SELECT printf('stage %d: face %d is measured, but of no task', f.stage_id, f.idx)
 FROM (SELECT DISTINCT stage_id, idx FROM face) f
@@ -131,10 +134,11 @@ FROM file f WHERE NOT EXISTS (SELECT 1 FROM task t WHERE t.stage_id = f.stage_id
 -- What the report reads was made of all faces.
 -- name: check_summaries
 SELECT printf('stage %d is done: attribute %s, variant %d is summed up over %d faces of %d', s.id, a.attribute, a.variant, a.faces, s.total)
-FROM stage s JOIN attribute_summary a ON a.stage_id = s.id WHERE s.state = 'done' AND a.faces <> s.total
+FROM stage s JOIN attribute_summary a ON a.stage_id = s.id WHERE s.state = 'done' AND a.faces <> s.total - (SELECT count(*) FROM skipped k WHERE k.stage_id = s.id)
 UNION ALL
 SELECT printf('stage %d is done and not summed up', s.id)
-FROM stage s WHERE s.state = 'done' AND s.variants > 0 AND NOT EXISTS (SELECT 1 FROM attribute_summary WHERE stage_id = s.id);
+FROM stage s WHERE s.state = 'done' AND s.variants > 0 AND NOT EXISTS (SELECT 1 FROM attribute_summary WHERE stage_id = s.id)
+  AND (SELECT count(*) FROM skipped k WHERE k.stage_id = s.id) < s.total;
 
 -- Of a store beside the database: what should be in it.
 -- name: check_stored

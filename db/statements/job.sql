@@ -5,8 +5,8 @@ INSERT INTO job (name, owner, bundle_id, spec, seed, state, submitted_ms, priori
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?8, nullif(?9, 0), nullif(?10, 0));
 
 -- name: stage_insert
-INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, state)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting');
+INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, images, state)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting');
 
 -- name: variant_insert
 INSERT INTO variant (stage_id, variant, distance, projected, target, description, second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);

@@ -13,6 +13,11 @@ WHERE stage_id = ?1 AND variant = 0 ORDER BY position;
 -- name: measure_ages
 SELECT age_judge FROM face WHERE stage_id = ?1 AND variant = 0 AND idx < ?2 ORDER BY idx;
 
+-- The index behind the first ?2 faces, of which some indices have none.
+-- name: measure_end
+SELECT coalesce((SELECT idx FROM face WHERE stage_id = ?1 AND variant = 0 ORDER BY idx LIMIT 1 OFFSET ?2),
+  (SELECT max(idx) + 1 FROM face WHERE stage_id = ?1 AND variant = 0), 0);
+
 -- name: measure_faces
 SELECT count(*) FROM face WHERE stage_id = ?1 AND variant = 0;
 

@@ -57,7 +57,7 @@ WHERE s.job_id = ?1 AND s.kind = 'sample';
 
 -- A row a target: its plain and its projected sheet, which may be missing; age first.
 -- name: report_sheets
-SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak, d.description, e.description, d.position
+SELECT s.id, s.name, d.name, f.path, d.gain, d.leak, g.path, e.gain, e.leak, d.description, e.description, d.position, s.images IS NOT NULL
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -68,7 +68,7 @@ ORDER BY s.position, d.name <> 'age', d.position;
 
 -- The sheet whose first row opens the report: of age if there is one.
 -- name: report_banner
-SELECT d.name, f.path, min(v.distance), max(v.distance), count(v.variant)
+SELECT d.name, f.path, min(v.distance), max(v.distance), count(v.variant) + (s.images IS NOT NULL)
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -86,6 +86,36 @@ SELECT avg(f.identity) FROM variant v JOIN stage s ON s.id = v.stage_id
 LEFT JOIN face f ON f.stage_id = v.stage_id AND f.variant = v.variant AND f.idx >= ?2 * s.unit AND f.idx < (?2 + 1) * s.unit
 WHERE v.stage_id = ?1 AND v.projected = ?3 GROUP BY v.variant ORDER BY v.variant;
 
+-- ---- photos ----
+
+-- name: report_photo_count
+SELECT count(*) FROM photos WHERE job = ?1;
+
+-- name: report_photo_stages
+SELECT stage, count(*), sum(code IS NOT NULL), avg(error), max(error), 20 * log10(255 / nullif(sqrt(avg(error * error)), 0)),
+       avg(identity), min(identity), avg(age), avg(abs(age_reconstructed - age))
+FROM photos WHERE job = ?1 GROUP BY stage_id ORDER BY stage_id;
+
+-- The first photos and their reconstructions.
+-- name: report_pairs
+SELECT f.path, p.name, p.error, p.identity FROM file f
+JOIN photos p ON p.stage_id = f.stage_id AND p.idx = f.start
+WHERE p.job = ?1 AND f.kind = 'pair' ORDER BY f.stage_id, f.start;
+
+-- Who has what, as photographed and given back; Wilson's interval.
+-- name: report_photo_scores
+SELECT a.attribute, s.name, a.faces, 1.0 * a.positives / a.faces,
+  (a.positives + 1.920729410347062 - 1.959963984540054 * sqrt(1.0 * a.positives * (a.faces - a.positives) / a.faces + 0.960364705173531)) / (a.faces + 3.841458820694124),
+  (a.positives + 1.920729410347062 + 1.959963984540054 * sqrt(1.0 * a.positives * (a.faces - a.positives) / a.faces + 0.960364705173531)) / (a.faces + 3.841458820694124),
+  1.0 * r.positives / r.faces, r.mean_change / nullif(a.sd_logit, 0), 1.0 * r.flipped / r.faces
+FROM attribute_summary a JOIN stage s ON s.id = a.stage_id
+LEFT JOIN attribute_summary r ON r.stage_id = a.stage_id AND r.position = a.position AND r.variant = 1
+WHERE s.job_id = ?1 AND a.variant = 0 AND EXISTS (SELECT 1 FROM photo p WHERE p.stage_id = s.id)
+ORDER BY s.position, a.position;
+
+-- name: report_photos_unread
+SELECT name, stage, code || ': ' || text FROM photos WHERE job = ?1 AND code IS NOT NULL ORDER BY stage_id, idx LIMIT 100;
+
 -- ---- ages ----
 
 -- The first evaluate stage: where it is, gain and leak of its directions, and two things that make it honest: its faces
@@ -93,7 +123,7 @@ WHERE v.stage_id = ?1 AND v.projected = ?3 GROUP BY v.variant ORDER BY v.variant
 -- name: report_evaluate
 SELECT s.id, s.start, d.name, d.gain, d.leak, e.gain, e.leak,
        NOT EXISTS (SELECT 1 FROM stage l WHERE l.job_id = s.job_id AND l.kind = 'label'
-                   AND l.start < s.start + s.total AND s.start < l.start + l.total) AS unseen,
+                   AND s.images IS NULL AND l.start < s.start + s.total AND s.start < l.start + l.total) AS unseen,
        EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators,
        s.name
 FROM stage s

@@ -59,6 +59,10 @@ SELECT * FROM boundary_costs WHERE job = ?1 ORDER BY stage_id, position, cost;
 -- name: report_json_learning_curve
 SELECT * FROM learning_curve WHERE job = ?1 ORDER BY stage_id, position, step;
 
+-- name: report_json_photos
+SELECT stage, number, name, sha256, height, width, error, psnr, identity, age, age_reconstructed, code, text
+FROM photos WHERE job = ?1 ORDER BY stage_id, idx LIMIT 100000;
+
 -- name: report_json_linear_separability
 SELECT * FROM linear_separability WHERE job = ?1 ORDER BY stage_id;
 

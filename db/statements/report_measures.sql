@@ -165,7 +165,7 @@ ORDER BY b.position;
 -- The job's first label stage and its bundle; ?1 is the job.
 -- name: report_label_stage
 SELECT s.id, j.bundle_id, s.name, s.total FROM stage s JOIN job j ON j.id = s.job_id
-WHERE s.job_id = ?1 AND s.kind = 'label' AND s.state = 'done' ORDER BY s.position LIMIT 1;
+WHERE s.job_id = ?1 AND s.kind = 'label' AND s.images IS NULL AND s.state = 'done' ORDER BY s.position LIMIT 1;
 
 -- Which worker labelled what.
 -- name: report_label_tasks
@@ -191,7 +191,10 @@ FROM e WHERE EXISTS (SELECT 1 FROM face f WHERE f.stage_id = e.id AND f.age_judg
   AND NOT EXISTS (SELECT 1 FROM face f WHERE f.stage_id = e.id AND f.age_fit IS NOT f.age_judge)
 UNION ALL
 SELECT 'seen', printf('Stage %s measures faces that the boundaries were fitted on.', name)
-FROM e WHERE EXISTS (SELECT 1 FROM stage l WHERE l.job_id = ?1 AND l.kind = 'label' AND l.start < e.start + e.total AND e.start < l.start + l.total)
+FROM e WHERE EXISTS (SELECT 1 FROM stage l WHERE l.job_id = ?1 AND l.kind = 'label' AND l.images IS NULL AND e.images IS NULL AND l.start < e.start + e.total AND e.start < l.start + l.total)
+UNION ALL
+SELECT 'photos', printf('Stage %s: %d of %d photos could not be read and are left out; the table of photos says why.', s.name, count(p.code), count(*))
+FROM stage s JOIN photo p ON p.stage_id = s.id WHERE s.job_id = ?1 GROUP BY s.id HAVING count(p.code) > 0
 UNION ALL
 SELECT 'baseline', printf('%d of %d boundaries answer no better on test faces than always saying the majority: %s. Their accuracy says nothing; look at balanced accuracy and AUC.', count(*), (SELECT count(*) FROM b), group_concat(label, ', '))
 FROM b WHERE test_accuracy <= base_rate HAVING count(*) > 0

@@ -17,6 +17,15 @@ SELECT max(coalesce((SELECT max(epoch) FROM task), 0), coalesce((SELECT max(epoc
 -- name: face_insert
 INSERT INTO face (stage_id, idx, variant, age_fit, age_judge, identity) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
+-- name: photo_insert
+INSERT INTO photo (stage_id, idx, name, sha256, height, width, error, code, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, ''), nullif(?9, ''));
+
+-- name: photo_latent_insert
+INSERT INTO photo_latent (stage_id, idx, latent) VALUES (?1, ?2, ?3);
+
+-- name: skipped_insert
+INSERT INTO skipped (stage_id, idx) VALUES (?1, ?2);
+
 -- name: feature_insert
 INSERT INTO face_feature (stage_id, idx, variant, feature) VALUES (?1, ?2, ?3, ?4);
 

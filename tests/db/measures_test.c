@@ -60,7 +60,7 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
             for (int c = 0; c < 4; c++)
                 *at++ = score(i, v, c);
     struct results_layout layout = {bundle, 2, 4, 2, 3};
-    CHECK(results_insert_scores(db, id, &layout, 0, FACES, VARIANTS, (uint8_t *)scores, NULL, err));
+    CHECK(results_insert_scores(db, id, &layout, 0, FACES, VARIANTS, (uint8_t *)scores, NULL, NULL, err));
     free(scores);
     CHECK(results_summarise(db, id, bundle, err));
     return id;

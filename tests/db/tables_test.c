@@ -72,7 +72,7 @@ static void add_scores(struct database *db, int64_t stage, int64_t bundle, size_
             *at++ = 30 + (float)i + 10 * (float)v;
             *at++ = 31 + (float)i + 10 * (float)v;
         }
-    CHECK(results_insert_scores(db, stage, &layout, 0, 4, variants, (uint8_t *)scores, NULL, err));
+    CHECK(results_insert_scores(db, stage, &layout, 0, 4, variants, (uint8_t *)scores, NULL, NULL, err));
     free(scores);
 }
 
@@ -236,7 +236,7 @@ static void scores_read_back_as_they_came(void **state)
     add_bundle(db, "b", two, 2, "h1");
     CHECK(database_begin(db, err));
     int64_t stage = add_stage(db, add_job(db, 1), 0, "label", 1, 1);
-    CHECK(results_insert_scores(db, stage, &layout, 5, 3, 1, (uint8_t *)scores, NULL, err));
+    CHECK(results_insert_scores(db, stage, &layout, 5, 3, 1, (uint8_t *)scores, NULL, NULL, err));
     CHECK(database_commit(db, err));
     CHECK(results_read_scores(db, stage, &layout, 5, 3, &ages[0][0], &logits[0][0], err));
     assert_memory_equal(scores, logits, sizeof scores);

@@ -206,8 +206,9 @@ static void label_photos(struct pipeline *pipeline, const uint8_t *pixels, const
     struct wire_stage_metrics metrics = {0};
     double change = 0;
     for (size_t i = 0; i < FACES; i += 8)
-        assert_ok(pipeline_photos(pipeline, pixels + i * bytes, form->height, form->width, 8,
-                                  of_photos + i * columns, &metrics, &err));
+        assert_ok(pipeline_photos(
+            pipeline, pixels + i * bytes, form->height, form->width, 8,
+            &(struct pipeline_wanted){.scores = of_photos + i * columns}, &metrics, &err));
     for (size_t i = 0; i < FACES * columns; i++)
         change += fabs((double)of_photos[i] - (double)scores[i]) / (double)(FACES * columns);
     printf("mean change of a score by 8 bits: %.3f\n", change);

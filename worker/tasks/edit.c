@@ -1,6 +1,6 @@
 /*
  * edit: a sheet per target (rows faces, columns the distances of the sweep), and with conditions
- * one more along the projected direction; of two targets with `rows` a grid per face instead (rows
+ * one more along the projected direction, of photos with the photo in front; of two targets with `rows` a grid per face instead (rows
  * the distances of the second target). Every cell is scored too: variants are the cells of the
  * plain edit, then those of the projected one. Index = target · faces + face; a task covers whole
  * targets, and a grid is one.
@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/buffer.h"
-#include "common/clock.h"
-#include "worker/png_file.h"
 #include "worker/sheet.h"
 #include "worker/tasks/ways.h"
 
@@ -29,6 +26,12 @@ struct edit {
 static size_t cells(const struct edit *edit)
 {
     return edit->rows * edit->columns;
+}
+
+/* Of photos, a sheet's first column is the photo. */
+static size_t photo_columns(const struct edit *edit)
+{
+    return edit->task->photos && !edit->grid ? 1 : 0;
 }
 
 static int open_ways(struct edit *edit, struct error *err)
@@ -58,8 +61,9 @@ static int begin_target(struct edit *edit, struct error *err)
     edit->sheets = calloc(edit->sheet_count, sizeof *edit->sheets);
     int failed = edit->sheets ? open_ways(edit, err) : error_set(err, E_MEMORY, "no memory for sheets");
     for (size_t i = 0; !failed && i < edit->sheet_count; i++)
-        failed = sheet_init(&edit->sheets[i], edit->grid ? edit->rows : stage->faces, edit->columns,
-                            form->height, form->width, err);
+        failed = sheet_init(&edit->sheets[i], edit->grid ? edit->rows : stage->faces,
+                            edit->columns + photo_columns(edit), form->height, form->width,
+                            err);
     return failed;
 }
 
@@ -77,7 +81,8 @@ static void put(struct edit *edit, size_t face, size_t v, const uint8_t *pixels)
 {
     size_t kind = v / cells(edit), cell = v % cells(edit);
     struct sheet *sheet = &edit->sheets[edit->grid ? face * edit->kinds + kind : kind];
-    sheet_put(sheet, edit->grid ? cell / edit->columns : face, cell % edit->columns, pixels);
+    sheet_put(sheet, edit->grid ? cell / edit->columns : face,
+              photo_columns(edit) + cell % edit->columns, pixels);
 }
 
 /* Renders faces first … first+faces−1 of the target into the sheets and scores them. */
@@ -89,7 +94,11 @@ static int render(struct edit *edit, size_t first, size_t faces, const struct ta
     int failed = task_variants(edit->task, edit->ways, edit->task->stage->start + first, faces,
                                made, err);
     for (size_t i = 0; !failed && i < faces * variants; i++)
-        put(edit, first + i / variants, i % variants, made->pixels + i * bytes);
+        if (!made->skipped[i / variants])
+            put(edit, first + i / variants, i % variants, made->pixels + i * bytes);
+    for (size_t i = 0; !failed && photo_columns(edit) && i < faces * edit->kinds; i++)
+        sheet_put(&edit->sheets[i % edit->kinds], first + i / edit->kinds, 0,
+                  made->photos + i / edit->kinds * bytes);
     return failed;
 }
 
@@ -113,37 +122,17 @@ static void name_sheet(const struct edit *edit, size_t sheet, char *name, size_t
 
 static int write_sheet(struct edit *edit, size_t which, struct error *err)
 {
-    struct task *task = edit->task;
-    const struct sheet *sheet = &edit->sheets[which];
-    char name[256], path[LIMIT_PATH_BYTES], full[2 * LIMIT_PATH_BYTES], sha256[DIGEST_HEX_BYTES];
-    struct buffer png;
-    buffer_init(&png, SIZE_MAX / 2);
-    int64_t since = clock_now();
+    const struct task *task = edit->task;
+    char name[256];
     name_sheet(edit, which, name, sizeof name);
-    int failed = task_path(task, name, path, err);
-    if (!failed)
-        failed = png_file_encode(sheet->pixels, sheet->height, sheet->width, &png, err);
-    snprintf(full, sizeof full, "%s/%s", task->store, path);
-    if (!failed)
-        failed = buffer_write_file(full, png.data, png.size, err);
-    if (!failed) {
-        digest_bytes(png.data, png.size, sha256);
-        const struct wire_file file = {
-            .path = path,
-            .kind = edit->grid ? "grid" : "sheet",
-            .target = edit->name,
-            .projected = which % edit->kinds,
-            .start = edit->grid ? which / edit->kinds : edit->target * task->stage->faces,
-            .count = edit->grid ? 1 : task->stage->faces,
-            .bytes = png.size,
-            .sha256 = sha256,
-        };
-        failed = outcome_add_file(task->outcome, &file, err);
-        task->outcome->metrics.bytes += png.size;
-    }
-    task->outcome->metrics.encode_ms += task_elapsed_ms(&since);
-    buffer_free(&png);
-    return failed;
+    const struct wire_file file = {
+        .kind = edit->grid ? "grid" : "sheet",
+        .target = edit->name,
+        .projected = which % edit->kinds,
+        .start = edit->grid ? which / edit->kinds : edit->target * task->stage->faces,
+        .count = edit->grid ? 1 : task->stage->faces,
+    };
+    return task_write_sheet(edit->task, &edit->sheets[which], name, &file, err);
 }
 
 /* `row` is the first of its rows of scores. */
@@ -152,15 +141,20 @@ static int edit_target(struct edit *edit, size_t row, struct error *err)
     struct task *task = edit->task;
     size_t variants = cells(edit) * edit->kinds, faces = task->stage->faces;
     size_t columns = pipeline_columns(task->pipeline), chunk = task_chunk(task, variants);
-    uint8_t *pixels = malloc(chunk * variants * pipeline_pixel_bytes(task->pipeline));
-    int failed =
-        pixels ? 0 : error_set(err, E_MEMORY, "no memory for %zu images", chunk * variants);
+    size_t bytes = pipeline_pixel_bytes(task->pipeline);
+    uint8_t *pixels = malloc(chunk * variants * bytes);
+    uint8_t *photos = task->photos ? malloc(chunk * bytes) : NULL;
+    int failed = pixels && (photos || !task->photos)
+                     ? 0
+                     : error_set(err, E_MEMORY, "no memory for %zu images", chunk * variants);
     if (!failed)
         failed = begin_target(edit, err);
     for (size_t done = 0; !failed && done < faces; done += chunk, row += chunk * variants) {
         const struct task_made made = {
             .scores = task->outcome->scores + row * columns,
             .pixels = pixels,
+            .photos = photos,
+            .skipped = task->outcome->skipped + row / variants,
             .moves = task_moves(task, row),
             .identity = task->outcome->identity ? task->outcome->identity + row : NULL,
         };
@@ -169,16 +163,9 @@ static int edit_target(struct edit *edit, size_t row, struct error *err)
     for (size_t i = 0; !failed && i < edit->sheet_count; i++)
         failed = write_sheet(edit, i, err);
     free(pixels);
+    free(photos);
     end_target(edit);
     return failed;
-}
-
-static int make_folder(const struct task *task, struct error *err)
-{
-    char path[LIMIT_PATH_BYTES], full[2 * LIMIT_PATH_BYTES];
-    int failed = task_path(task, "", path, err);
-    snprintf(full, sizeof full, "%s/%s", task->store, path);
-    return failed ? failed : buffer_make_folders(full, err);
 }
 
 static int check_steps(const char *key, uint32_t steps, struct error *err)
@@ -210,7 +197,7 @@ int task_edit(struct task *task, struct error *err)
     if (!failed)
         failed = task_rows(task, variants, err);
     if (!failed)
-        failed = make_folder(task, err);
+        failed = task_make_folder(task, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {
         edit.target = (range->start + done) / faces;
         failed = edit_target(&edit, done * variants, err);

@@ -32,6 +32,17 @@ int measured_check_embedding(const struct bundle *bundle, int which, const float
     return 0;
 }
 
+int measured_check_latents(const float *latents, size_t count, size_t size, struct error *err)
+{
+    for (size_t i = 0; i < count * size; i++)
+        if (!isfinite(latents[i]))
+            return error_set(err, E_INVALID,
+                             "photo %zu of the batch: the encoder has %g at %zu, expected a finite "
+                             "number",
+                             i / size, (double)latents[i], i % size);
+    return 0;
+}
+
 float measured_cosine(const float *a, const float *b, size_t size)
 {
     double product = 0, a2 = 0, b2 = 0;

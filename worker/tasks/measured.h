@@ -15,6 +15,10 @@ MUST_CHECK int measured_check_scores(const struct bundle *bundle, const float *s
 MUST_CHECK int measured_check_embedding(const struct bundle *bundle, int which, const float *row,
                                         struct error *err);
 
+/* The same of latents[count][size] that an encoder made. */
+MUST_CHECK int measured_check_latents(const float *latents, size_t count, size_t size,
+                                      struct error *err);
+
 /* a·b / (‖a‖ ‖b‖) of rows of `size` numbers, in double and in one order: the same bits everywhere. 0 where a
  * row is zero. */
 float measured_cosine(const float *a, const float *b, size_t size);

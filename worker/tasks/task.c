@@ -4,13 +4,16 @@
 
 #include <stdio.h>
 
+#include "common/buffer.h"
 #include "common/clock.h"
+#include "worker/png_file.h"
 
 task_handler task_handler_of(enum spec_kind kind)
 {
     static const task_handler handlers[SPEC_KINDS] = {
         [SPEC_SAMPLE] = task_sample, [SPEC_LABEL] = task_label,       [SPEC_FIT] = task_fit,
         [SPEC_EDIT] = task_edit,     [SPEC_EVALUATE] = task_evaluate,
+        [SPEC_ENCODE] = task_encode,
     };
     return handlers[kind];
 }
@@ -47,6 +50,51 @@ size_t task_chunk(const struct task *task, size_t variants)
     return faces > 0 ? faces : 1;
 }
 
+int task_make_folder(const struct task *task, struct error *err)
+{
+    char path[LIMIT_PATH_BYTES], full[2 * LIMIT_PATH_BYTES];
+    int failed = task_path(task, "", path, err);
+    snprintf(full, sizeof full, "%s/%s", task->store, path);
+    return failed ? failed : buffer_make_folders(full, err);
+}
+
+int task_write_sheet(struct task *task, const struct sheet *sheet, const char *name,
+                     const struct wire_file *file, struct error *err)
+{
+    char path[LIMIT_PATH_BYTES], full[2 * LIMIT_PATH_BYTES], sha256[DIGEST_HEX_BYTES];
+    struct buffer png;
+    buffer_init(&png, SIZE_MAX / 2);
+    int64_t since = clock_now();
+    int failed = task_path(task, name, path, err);
+    if (!failed)
+        failed = png_file_encode(sheet->pixels, sheet->height, sheet->width, &png, err);
+    snprintf(full, sizeof full, "%s/%s", task->store, path);
+    if (!failed)
+        failed = buffer_write_file(full, png.data, png.size, err);
+    if (!failed) {
+        struct wire_file record = *file;
+        digest_bytes(png.data, png.size, sha256);
+        record.path = path;
+        record.bytes = png.size;
+        record.sha256 = sha256;
+        failed = outcome_add_file(task->outcome, &record, err);
+        task->outcome->metrics.bytes += png.size;
+    }
+    task->outcome->metrics.encode_ms += task_elapsed_ms(&since);
+    buffer_free(&png);
+    return failed;
+}
+
+int task_photos(struct task *task, size_t done, size_t count, const struct pipeline_wanted *wanted,
+                struct error *err)
+{
+    struct outcome *outcome = task->outcome;
+    const struct photos_told told = {outcome->skipped + done, outcome->photos + done};
+    return photos_measure(task->photos, task->pipeline,
+                          task->stage->start + outcome->assignment->task.start + done, count, wanted,
+                          &told, &outcome->metrics, err);
+}
+
 float *task_moves(const struct task *task, size_t row)
 {
     return task->outcome->moves ? task->outcome->moves + MOVE_NUMBERS * row : NULL;
@@ -75,6 +123,7 @@ static struct task_made made_of(const struct task *task, size_t done)
     struct task_made made = {
         .scores = outcome->scores + row * outcome->columns,
         .moves = task_moves(task, row),
+        .skipped = outcome->skipped + done,
         .identity = outcome->identity ? outcome->identity + row : NULL,
     };
     if (outcome->features && stage_networks_faces(networks, start + done, 1))

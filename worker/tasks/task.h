@@ -14,7 +14,9 @@
 #include "common/stage_networks.h"
 #include "worker/directions.h"
 #include "worker/outcome.h"
+#include "worker/photos.h"
 #include "worker/pipeline.h"
+#include "worker/sheet.h"
 
 /* What a task may ask of the broker. The calls block until the answer is there; E_INTERRUPTED where
  * the worker is leaving. */
@@ -39,6 +41,7 @@ struct task {
     const char *library; /* and that holds what it reads by hash */
     const struct inputs *inputs;
     struct stage_networks networks;      /* that the stage measures with */
+    const struct photos *photos; /* of a stage that reads photos, else NULL */
     struct directions *directions;       /* edit, evaluate: of the stage */
     const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
     struct outcome *outcome;             /* assignment in, everything else out */
@@ -51,6 +54,8 @@ MUST_CHECK int task_label(struct task *task, struct error *err);
 MUST_CHECK int task_fit(struct task *task, struct error *err);
 MUST_CHECK int task_edit(struct task *task, struct error *err);
 MUST_CHECK int task_evaluate(struct task *task, struct error *err);
+MUST_CHECK int task_encode(struct task *task, struct error *err);
+MUST_CHECK int task_label_photos(struct task *task, struct error *err); /* task_label of photos */
 
 /* The handler of a kind of stage. */
 task_handler task_handler_of(enum spec_kind kind);
@@ -65,6 +70,18 @@ double task_elapsed_ms(int64_t *since);
 MUST_CHECK int task_path(const struct task *task, const char *tail, char path[LIMIT_PATH_BYTES],
                          struct error *err);
 
+/* Makes the folder that task_path's files lie in. */
+MUST_CHECK int task_make_folder(const struct task *task, struct error *err);
+
+/* Writes a sheet as PNG under that name; `file` says all but path, bytes and hash of its record. */
+MUST_CHECK int task_write_sheet(struct task *task, const struct sheet *sheet, const char *name,
+                                const struct wire_file *file, struct error *err);
+
+/* photos_measure of `count` photos from number `done` of the task's range on; the outcome has room for what is told
+ * of them. */
+MUST_CHECK int task_photos(struct task *task, size_t done, size_t count,
+                           const struct pipeline_wanted *wanted, struct error *err);
+
 struct ways; /* edits, worker/tasks/ways.h */
 
 /* How many faces of `variants` each fill a batch; at least one. */
@@ -75,7 +92,9 @@ struct task_made {
     float *scores;   /* [faces][variants][columns] */
     uint8_t *pixels; /* [faces][variants][height][width][3] */
     float *moves;    /* [faces][variants][MOVE_NUMBERS] */
-    float *identity; /* [faces][variants]: cosine of the embedding to that of the face as sampled */
+    float *identity; /* [faces][variants]: cosine of the embedding to that of the face as sampled, of photos the photo's */
+    uint8_t *skipped; /* [faces], needed for photos: 1 where one cannot be read; all else of it is 0 */
+    uint8_t *photos;  /* [faces][height][width][3]: photos at the generator's size */
     float *features; /* [faces][task->networks.variants][task->networks.dimension], of variants 0 … */
 };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/move.h"
 #include "worker/tasks/measured.h"
 
 /* ---- a run of variants of all the faces ---- */
@@ -20,7 +21,7 @@ struct making {
     const struct task_made *made;
     const float *drawn;  /* [faces][latent] */
     const float *placed; /* [faces][count][latent]; without ways, `drawn` */
-    float *sources;     /* embeddings of the faces as sampled, [faces][dimension], or NULL */
+    float *sources;      /* embeddings of the faces as sampled or photographed, [faces][dimension] */
 };
 
 /* Variants first … first+count−1 of each face, [faces][count]. */
@@ -98,6 +99,11 @@ static int run_group(const struct making *making, const struct group *group, str
                          &task->outcome->metrics, err);
 }
 
+static bool is_skipped(const struct making *making, size_t face)
+{
+    return making->task->photos && making->made->skipped[face];
+}
+
 /* Names a face and edit in front of an error. */
 static int name_row(const struct making *making, size_t face, size_t variant, int failed,
                     struct error *err)
@@ -108,7 +114,7 @@ static int name_row(const struct making *making, size_t face, size_t variant, in
     bool described = !is_still(making, variant) &&
                      spec_describe_variant(making->task->stage,
                                            ways_variant(making->ways, variant), &text, NULL) == 0;
-    error_prefix(err, failed, "sample %llu%s%s", sample, described ? " " : "",
+    error_prefix(err, failed, "%s %llu%s%s", making->task->photos ? "photo" : "sample", sample, described ? " " : "",
                  described ? (const char *)text.data : "");
     buffer_free(&text);
     return failed;
@@ -125,6 +131,8 @@ static int take_row(const struct making *making, const struct group *group, size
     size_t width = task->networks.dimension, size = identity_size(task);
     const float *embeddings = group->embeddings ? group->embeddings : group->features;
     int failed = 0;
+    if (is_skipped(making, face))
+        return 0;
     if (made->scores) {
         memcpy(made->scores + to * columns, group->scores + row * columns, columns * sizeof(float));
         failed = measured_check_scores(pipeline_bundle(task->pipeline), made->scores + to * columns,
@@ -140,7 +148,7 @@ static int take_row(const struct making *making, const struct group *group, size
                group->features + row * width, width * sizeof(float));
     if (failed || !made->identity)
         return failed;
-    if (group->first + v == 0 && is_still(making, 0))
+    if (group->first + v == 0 && is_still(making, 0) && !task->photos)
         memcpy(making->sources + face * size, embeddings + row * size, size * sizeof(float));
     failed = measured_check_embedding(pipeline_bundle(task->pipeline), task->networks.identity,
                                       embeddings + row * size, err);
@@ -173,7 +181,7 @@ static int make_group(const struct making *making, size_t first, size_t count, s
 static int embed_sources(const struct making *making, struct error *err)
 {
     const struct task *task = making->task;
-    if (!making->made->identity || is_still(making, 0))
+    if (!making->made->identity || is_still(making, 0) || task->photos)
         return 0;
     return pipeline_embed(task->pipeline, (uint32_t)task->networks.identity, making->drawn,
                           making->faces, making->sources, &task->outcome->metrics, err);
@@ -207,6 +215,49 @@ static int place(struct task *task, const struct ways *ways, const float *drawn,
     return failed;
 }
 
+/* ---- where they begin ---- */
+
+/* A photo that cannot be read goes along as some sample, so that nothing on the way is out of the ordinary. */
+static int stand_in(const struct making *making, float *latents, struct error *err)
+{
+    const struct task *task = making->task;
+    size_t d = bundle_latent_size(pipeline_bundle(task->pipeline));
+    int failed = 0;
+    for (size_t face = 0; !failed && face < making->faces; face++)
+        if (is_skipped(making, face))
+            failed = pipeline_latents(task->pipeline, task->spec->seed, making->first + face, 1,
+                                      latents + face * d, err);
+    return failed;
+}
+
+/* The faces' latents: drawn, or those of photos, with what else is wanted of these. */
+static int find_latents(const struct making *making, float *latents, struct error *err)
+{
+    const struct task *task = making->task;
+    const struct task_made *made = making->made;
+    if (!task->photos)
+        return pipeline_latents(task->pipeline, task->spec->seed, making->first, making->faces,
+                                latents, err);
+    struct pipeline_wanted wanted = {.latents = latents, .pixels = made->photos};
+    if (made->identity)
+        wanted.embeddings[task->networks.identity] = making->sources;
+    int failed = photos_measure(task->photos, task->pipeline, making->first, making->faces, &wanted,
+                                &(struct photos_told){.skipped = made->skipped},
+                                &making->task->outcome->metrics, err);
+    if (!failed)
+        failed = measured_check_latents(latents, making->faces,
+                                        bundle_latent_size(pipeline_bundle(task->pipeline)), err);
+    return failed ? failed : stand_in(making, latents, err);
+}
+
+static void clear_moves(const struct making *making)
+{
+    size_t numbers = MOVE_NUMBERS * making->count;
+    for (size_t face = 0; making->made->moves && face < making->faces; face++)
+        if (is_skipped(making, face))
+            memset(making->made->moves + face * numbers, 0, numbers * sizeof(float));
+}
+
 int task_variants(struct task *task, const struct ways *ways, uint64_t first, size_t faces,
                   const struct task_made *made, struct error *err)
 {
@@ -221,11 +272,12 @@ int task_variants(struct task *task, const struct ways *ways, uint64_t first, si
     float *sources = malloc((faces * identity_size(task) + 1) * sizeof *sources);
     const struct making making = {task, ways, first, faces, count, made, drawn, placed, sources};
     failed = drawn && placed && sources
-                 ? pipeline_latents(task->pipeline, task->spec->seed, first, faces, drawn, err)
+                 ? find_latents(&making, drawn, err)
                  : error_set(err, E_MEMORY, "no memory for %zu latents", faces * count);
     task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     if (!failed && ways)
         failed = place(task, ways, drawn, faces, placed, made->moves, err);
+    clear_moves(&making);
     if (!failed)
         failed = make_all(&making, err);
     if (ways)
