@@ -225,6 +225,58 @@ static void judges_paths(void **state)
     expect(&result, &stage, E_INVALID, "at least one");
 }
 
+/* What a stage says of photos: one line each, skipped where there is an error, and latents of the right size. */
+static void judges_photos(void **state)
+{
+    char images[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    struct spec_stage spec = {.kind = SPEC_ENCODE, .count = 10, .images = images};
+    struct farm_stage stage = stage_of(&spec);
+    float scores[12] = {0}, latents[8] = {0};
+    uint8_t skipped[2] = {0, 1};
+    struct wire_photo photos[2] = {{.name = "a", .sha256 = hash, .height = 9, .width = 9, .error = 3, .code = "", .text = ""},
+                                   {.name = "b", .sha256 = hash, .code = "E_PARSE", .text = "b: damaged"}};
+    struct wire_task task = {8, 2, 1, 0};
+    struct wire_result good = {.task = WIRE_LIST(&task, 1),
+                               .metrics = WIRE_LIST(&metrics, 1),
+                               .variants = 2,
+                               .columns = 3,
+                               .scores = {(uint8_t *)scores, sizeof scores},
+                               .latents = {(uint8_t *)latents, sizeof latents},
+                               .skipped = {skipped, 2},
+                               .photos = WIRE_LIST(photos, 2)};
+    struct wire_result bad = good;
+    (void)state;
+    expect(&good, &stage, 0, "");
+    bad.latents.size = 16;
+    expect(&bad, &stage, E_INVALID, "latents: 16 bytes, expected 32");
+    bad = good;
+    bad.photos.count = 1;
+    expect(&bad, &stage, E_INVALID, "photos: 1, expected 2");
+    bad = good;
+    bad.skipped.size = 1;
+    expect(&bad, &stage, E_INVALID, "skipped: 1 bytes, expected 0 or 2");
+    bad.skipped.size = 0;
+    expect(&bad, &stage, E_INVALID, "photo 1: code: \"E_PARSE\", and it has rows");
+    skipped[1] = 2;
+    expect(&good, &stage, E_INVALID, "skipped: value 1 is 2");
+    skipped[1] = 1;
+    photos[0].error = 256;
+    expect(&good, &stage, E_INVALID, "photo 0: error: 256");
+    photos[0].error = 3;
+    photos[0].sha256 = "../x";
+    expect(&good, &stage, E_INVALID, "photo 0: sha256");
+    photos[0].sha256 = hash;
+    latents[3] = NAN;
+    expect(&good, &stage, E_INVALID, "latents: value 3");
+    latents[3] = 0;
+    const struct spec_stage samples = {.kind = SPEC_LABEL, .count = 10};
+    stage = stage_of(&samples);
+    bad = good;
+    bad.variants = 1;
+    bad.scores.size = 24;
+    expect(&bad, &stage, E_INVALID, "skipped: 2 bytes, expected 0 or 0");
+}
+
 static void digests_tell_values_apart_and_metrics_not(void **state)
 {
     char one[DIGEST_HEX_BYTES], two[DIGEST_HEX_BYTES];
@@ -259,6 +311,7 @@ int main(void)
         cmocka_unit_test(judges_boundaries),
         cmocka_unit_test(judges_what_was_fitted_beside),
         cmocka_unit_test(judges_paths),
+        cmocka_unit_test(judges_photos),
         cmocka_unit_test(digests_tell_values_apart_and_metrics_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -287,6 +287,44 @@ static void a_printed_spec_reads_back_equal(void **state)
 #define NEEDS(text) "  - {kind: label, count: 9, needs: {" text "}}\n"
 #define LABEL "  - {kind: label, count: 9}\n"
 #define FIT "  - {kind: fit}\n"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ENCODE "  - {kind: encode, images: " HASH ", start: 2, count: 8}\n"
+
+/* Stages that edit photos know which, and print so that they come back the same. */
+static void photos_are_those_of_the_encode_stage(void **state)
+{
+    (void)state;
+    struct buffer first, second;
+    struct spec *spec = parse(HEAD LABEL FIT ENCODE
+                              "  - {kind: edit, photos: encode, faces: 4, identity: person}\n"
+                              "  - {kind: evaluate, photos: encode, features: none}\n"
+                              "  - {kind: evaluate, name: some, photos: encode, start: 5, count: 2}\n"
+                              "  - {kind: label, name: scored, images: " HASH ", count: 3}\n");
+    const struct spec_stage *s = spec->stages;
+    assert_string_equal(s[3].images, HASH);
+    assert_string_equal(s[3].identity, "person");
+    assert_int_equal(s[3].start, 2);
+    assert_int_equal(s[4].start, 2);
+    assert_int_equal(s[4].count, 8);
+    assert_int_equal(s[5].count, 2);
+    assert_true(spec_stage_reads_photos(&s[5]) && spec_stage_reads_photos(&s[6]) &&
+                !spec_stage_reads_photos(&s[0]));
+    assert_int_equal(spec_stage_variants(&s[2], 3), 2);
+    assert_int_equal(spec_stage_total(&s[2], 3, true), 8);
+    buffer_init(&first, LIMIT_SPEC_BYTES);
+    buffer_init(&second, LIMIT_SPEC_BYTES);
+    assert_ok(spec_print(spec, &first, &err));
+    spec_free(&spec);
+    assert_ok(buffer_append(&first, "", 1, &err));
+    spec = parse((char *)first.data);
+    assert_string_equal(spec->stages[4].images, HASH);
+    assert_ok(spec_print(spec, &second, &err));
+    spec_free(&spec);
+    assert_ok(buffer_append(&second, "", 1, &err));
+    assert_string_equal((char *)first.data, (char *)second.data);
+    buffer_free(&first);
+    buffer_free(&second);
+}
 
 static const struct {
     const char *yaml;
@@ -333,6 +371,18 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, distances: {steps: 65}}\n", E_LIMIT, "is 65"},
+    {HEAD "  - {kind: encode, count: 9}\n", E_INVALID, "images: is \"\", expected the 64"},
+    {HEAD "  - {kind: encode, images: ../x, count: 9}\n", E_INVALID, "images: is \"../x\""},
+    {HEAD "  - {kind: encode, images: " HASH "}\n", E_INVALID, "count: missing"},
+    {HEAD "  - {kind: encode, images: " HASH ", count: 5000000}\n", E_LIMIT, "LIMIT_PHOTOS is"},
+    {HEAD LABEL "  - {kind: fit, images: " HASH "}\n", E_INVALID, "images: a stage of kind fit"},
+    {HEAD "  - {kind: label, count: 9, images: " HASH "}\n" FIT, E_INVALID, "no latents to fit on"},
+    {HEAD LABEL FIT "  - {kind: edit, photos: label}\n", E_NOT_FOUND, "no encode stage \"label\""},
+    {HEAD LABEL FIT ENCODE "  - {kind: edit, photos: encode, start: 8, faces: 3}\n", E_INVALID,
+     "photos 8 to 10, stage encode encodes 2 to 9"},
+    {HEAD LABEL FIT ENCODE "  - {kind: evaluate, photos: encode, start: 1}\n", E_INVALID,
+     "photos 1 to 9, stage encode encodes 2 to 9"},
+    {HEAD LABEL FIT "  - {kind: edit, features: x}\n", E_INVALID, "features: a stage of kind edit"},
     {HEAD LABEL FIT "  - {kind: edit, targets: [all, b]}\n", E_INVALID, "expected alone"},
     {HEAD LABEL FIT "  - {kind: edit, targets: ['a\"b']}\n", E_INVALID, "expected names joined"},
     {HEAD LABEL FIT "  - {kind: edit, discount: 1.5}\n", E_LIMIT, "discount: is 1.5"},
@@ -460,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stage_says_what_it_needs),
+        cmocka_unit_test(photos_are_those_of_the_encode_stage),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),
