@@ -295,7 +295,9 @@ static int compare_paths(const void *a, const void *b)
 static int check_twice(const struct wire_file *files, size_t count, struct error *err)
 {
     int rc = 0;
-    const struct wire_file **sorted = calloc(count ? count : 1, sizeof *sorted);
+    if (count < 2)
+        return 0;
+    const struct wire_file **sorted = calloc(count, sizeof *sorted);
     if (!sorted)
         return error_set(err, E_MEMORY, "no memory for %zu files", count);
     for (size_t i = 0; i < count; i++)

@@ -12,6 +12,8 @@
 extern const struct embedded_file database_statements[];
 extern const struct embedded_file database_migrations[];
 
+#define DATABASE_RECENT 16
+
 struct statement {
     struct database *db;
     const char *name; /* of the statement, or of its maker */
@@ -30,6 +32,10 @@ struct database {
     struct checkpoint *checkpoint; /* the writer's, or NULL */
     struct statement *statements; /* sorted by name */
     size_t count;
+    struct { /* found last, by the address of the name */
+        const char *name;
+        struct statement *statement;
+    } recent[DATABASE_RECENT];
     struct statement *made;
     const char *begun_file; /* NULL: no transaction */
     int begun_line;
