@@ -405,7 +405,7 @@ void support_await_job(struct peer *client, uint64_t job, const char *state)
 
 /* ---- a scripted worker ---- */
 
-void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
+void worker_say_hello(struct worker *worker, uint64_t session, uint64_t credit)
 {
     char store[STORE_ID_BYTES] = "";
     struct error err;
@@ -428,6 +428,11 @@ void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
     };
     worker->session = session;
     peer_send(&worker->peer, WIRE_HELLO, &hello);
+}
+
+void worker_hello(struct worker *worker, uint64_t session, uint64_t credit)
+{
+    worker_say_hello(worker, session, credit);
     peer_expect(&worker->peer, WIRE_WELCOME);
 }
 

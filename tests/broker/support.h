@@ -102,6 +102,8 @@ struct worker {
 void worker_open(struct support *s, struct worker *worker, uint64_t session, uint64_t credit);
 void worker_open_as(struct support *s, struct worker *worker, const struct key_pair *pair,
                     uint64_t session, uint64_t credit);
+/* Without waiting for the welcome. */
+void worker_say_hello(struct worker *worker, uint64_t session, uint64_t credit);
 void worker_hello(struct worker *worker, uint64_t session, uint64_t credit);
 /* Sends the one true result of a task: a pure function of stage kind and range. `twist` is added to
  * every score. Takes nothing back. */
