@@ -33,6 +33,8 @@
 #define AGAIN (200 * CLOCK_MILLISECOND) /* until what was not answered is said again */
 #define STARTS_MOST 10
 
+static const char *build; /* folder: FACEFARM_BUILD */
+
 static const char study[] = "format: facefarm-job/1\n"
                             "name: study\n"
                             "bundle: toy\n"
@@ -63,18 +65,23 @@ struct bench {
     size_t kept_count;
     bool added, done;
     uint64_t job;
+    uint64_t request,
+        stale; /* of lists: the last, and the last that was asked before a submit was sent */
 };
 
 /* ---- the broker ---- */
 
 static void become_broker(const struct bench *b, int out)
 {
+    char program[400], library[400];
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     dup2(out, STDOUT_FILENO);
     dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO); /* there are hundreds */
-    setenv("LD_PRELOAD", CHAOS_SHIM, 1);
+    snprintf(library, sizeof library, "%s/tests/chaos/libfacefarm_chaos.so", build);
+    setenv("LD_PRELOAD", library, 1);
     setenv(SHIM_FILE, b->shim_path, 1);
-    execl(FACEFARM_BROKER, "facefarm-broker", "--listen", b->s.endpoint, "--db", b->s.db, "--store",
+    snprintf(program, sizeof program, "%s/broker/facefarm-broker", build);
+    execl(program, "facefarm-broker", "--listen", b->s.endpoint, "--db", b->s.db, "--store",
           b->s.store, "--heartbeat", "1000", "--silence", "60000", (char *)NULL);
     _exit(127);
 }
@@ -148,7 +155,7 @@ static void ask(struct bench *b)
     if (!b->added)
         peer_send(&b->client, WIRE_BUNDLE_ADD, &(struct wire_bundle_add){1, b->s.bundle});
     else if (!b->job)
-        peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){2});
+        peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){++b->request});
     else
         peer_send(&b->client, WIRE_JOB_SHOW, &(struct wire_job_show){3, b->job});
 }
@@ -160,8 +167,10 @@ static void on_jobs(struct bench *b, const struct wire_jobs *jobs)
     assert_true(jobs->jobs.count <= 1);
     if (jobs->jobs.count == 1)
         b->job = WIRE_ITEMS(jobs->jobs, job_info)->job;
-    else
-        peer_send(&b->client, WIRE_SUBMIT, &submit);
+    if (jobs->jobs.count == 1 || jobs->request <= b->stale)
+        return;
+    b->stale = b->request;
+    peer_send(&b->client, WIRE_SUBMIT, &submit);
 }
 
 static void hear_client(struct bench *b)
@@ -289,8 +298,8 @@ static void drive(struct bench *b)
 
 static void check_database(const struct bench *b)
 {
-    char command[400];
-    snprintf(command, sizeof command, "'%s' db check '%s' 2>&1", FACEFARM_CLI, b->s.db);
+    char command[900];
+    snprintf(command, sizeof command, "'%s/cli/facefarm' db check '%s' 2>&1", build, b->s.db);
     if (system(command) != 0)
         fail_msg("db check finds something");
 }
@@ -348,8 +357,11 @@ int main(int argc, char **argv)
     size_t found = 0;
     while (found < 3 && (argc < 2 || strcmp(argv[1], modes[found]) != 0))
         found++;
-    if (found == 3) {
-        fputs("usage: torture writes|kills|allocations [POINTS]\n", stderr);
+    build = getenv("FACEFARM_BUILD");
+    if (found == 3 || !build) {
+        fputs("usage: torture writes|kills|allocations [POINTS]\n"
+              "FACEFARM_BUILD names the build folder.\n",
+              stderr);
         return 2;
     }
     mode = (enum mode)found;
