@@ -384,13 +384,14 @@ int transfers_bundle_offer(struct broker *b, const struct socket_identity *from,
 
 /* ---- uploads: what follows ---- */
 
-/* The upload of that number, of that connection, if it is still taken further. */
+/* The upload of that number, of that connection, if it is still taken further. E_STATE: it ended
+ * with its session or connection, and may be begun again. */
 static int find_own(struct broker *b, const struct socket_identity *from, uint64_t number,
                     struct upload **upload, struct error *err)
 {
     struct upload *u = find_upload(b->transfers, number);
     if (!u || !same(&u->from, from) || !u->incoming || u->ended)
-        return error_set(err, E_NOT_FOUND, "there is no upload %llu of this connection",
+        return error_set(err, E_STATE, "there is no upload %llu of this connection (any more)",
                          (unsigned long long)number);
     *upload = u;
     return 0;

@@ -251,7 +251,8 @@ static int take_chunk(struct transfer *t, struct fetching *f, struct error *err)
                        f->part->name, chunk->data.size, (unsigned long long)chunk->offset,
                        (unsigned long long)expected, (unsigned long long)f->got);
     else if (write_at(f->fd, chunk->data.data, chunk->data.size, f->got) != 0)
-        rc = error_set(err, E_IO, "%s: cannot write: %s", f->part->name, strerror(errno));
+        rc = error_set(err, error_of_write(errno), "%s: cannot write: %s", f->part->name,
+                       strerror(errno));
     else
         crypto_hash_sha256_update(&f->sum, chunk->data.data, chunk->data.size);
     f->got += chunk->data.size;

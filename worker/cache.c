@@ -69,7 +69,7 @@ int cache_partial(const struct cache *cache, char path[CACHE_PATH_BYTES], struct
 {
     int rc = cache_join(cache, "partial", "XXXXXX", path, err);
     if (rc == 0 && !mkdtemp(path))
-        rc = error_set(err, E_IO, "%s: cannot make: %s", path, strerror(errno));
+        rc = error_set(err, error_of_write(errno), "%s: cannot make: %s", path, strerror(errno));
     return rc;
 }
 

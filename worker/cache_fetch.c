@@ -94,7 +94,8 @@ static int fetch_file(const struct fetching *f, const struct wire_part *part, st
             rc = E_INTERRUPTED;
     }
     if (rc == 0 && fsync(fd) != 0)
-        rc = error_set(err, E_IO, "%s: cannot sync: %s", part->name, strerror(errno));
+        rc = error_set(err, error_of_write(errno), "%s: cannot sync: %s", part->name,
+                       strerror(errno));
     close(fd);
     return rc;
 }

@@ -162,7 +162,8 @@ static int make_hole(int folder, const struct wire_part *part, struct error *err
     int fd = openat(folder, part->name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     int rc = fd >= 0 && ftruncate(fd, (off_t)part->bytes) == 0
                  ? 0
-                 : error_set(err, E_IO, "%s: cannot make: %s", part->name, strerror(errno));
+                 : error_set(err, error_of_write(errno), "%s: cannot make: %s", part->name,
+                             strerror(errno));
     if (fd >= 0)
         close(fd);
     return rc;
@@ -176,7 +177,7 @@ static int make_folder(const struct cache *cache, const struct wire_part *parts,
         return rc;
     *fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (*fd < 0 || flock(*fd, LOCK_EX | LOCK_NB) != 0)
-        rc = error_set(err, E_IO, "%s: cannot make: %s", path, strerror(errno));
+        rc = error_set(err, error_of_write(errno), "%s: cannot make: %s", path, strerror(errno));
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = make_hole(*fd, &parts[i], err);
     if (rc < 0) {

@@ -176,10 +176,10 @@ static int send_all(struct uploads *uploads, const struct parcel *parcel, struct
     return rc;
 }
 
-/* What another try may mend: the broker's disk (E_IO) as well. */
+/* What another try may mend: a disk of the broker's that takes nothing as well. */
 static bool mends(int code)
 {
-    return transfer_passes(code) || code == E_IO;
+    return transfer_passes(code) || code == E_IO || code == E_FULL || code == E_BUSY;
 }
 
 static void send_parcel(struct uploads *uploads, struct parcel *parcel)

@@ -357,7 +357,7 @@ static void wrong_bytes_never_appear(void **state)
     send_piece(&r.files, upload, 1, names[0], 0, contents[0]);
     expect_refusal(&r.files, "E_INVALID");
     send_end(&r.files, upload); /* which ended it */
-    expect_refusal(&r.files, "E_NOT_FOUND");
+    expect_refusal(&r.files, "E_STATE");
     expect_nothing(&r);
     close_remote(&r);
 }
@@ -429,9 +429,9 @@ static void only_the_holder_uploads(void **state)
     /* Another connection does not go on with an upload. */
     uint64_t begun = begin_upload(&r, &file);
     send_piece(&other.peer, begun, 0, names[0], 0, contents[0]);
-    expect_refusal(&other.peer, "E_NOT_FOUND");
+    expect_refusal(&other.peer, "E_STATE");
     send_end(&other.peer, begun);
-    expect_refusal(&other.peer, "E_NOT_FOUND");
+    expect_refusal(&other.peer, "E_STATE");
     send_faces(&r, begun, contents[0], contents[1]);
     peer_expect(&r.files, WIRE_UPLOADED);
     peer_close(&other.peer);
@@ -454,7 +454,7 @@ static void a_session_ends_with_its_uploads(void **state)
     peer_send(&r.worker.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 5});
     expect_refusal(&r.worker.peer, "E_STATE"); /* goodbye was read */
     send_piece(&r.files, upload, 1, names[1], 0, contents[1]);
-    expect_refusal(&r.files, "E_NOT_FOUND");
+    expect_refusal(&r.files, "E_STATE");
     expect_nothing(&r);
     close_remote(&r);
 }
