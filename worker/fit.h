@@ -52,6 +52,9 @@
 struct fit_source {
     void *state;
     int (*rows)(void *state, uint64_t first, size_t count, float *x, struct error *err);
+    /* The same on the device, or NULL: enqueues what fills a chunk of `all` rows, laid out as in fit_priv.h,
+     * with samples first … first+count−1, a 1 behind each, and zeros elsewhere. */
+    int (*chunk)(void *state, uint64_t first, size_t count, size_t all, cl_mem x, struct error *err);
 };
 
 /* Samples for a device. Belongs to the device's thread. */

@@ -163,6 +163,9 @@ static int make(struct fit_set *set, size_t c, float *chunk, struct error *err)
  * is in order. */
 static int fill(struct fit_set *set, size_t c, cl_mem buffer, struct error *err)
 {
+    if (set->source.chunk)
+        return set->source.chunk(set->source.state, (uint64_t)c * set->chunk_rows,
+                                 fit_set_rows(set, c), set->chunk_rows, buffer, err);
     cl_command_queue queue = device_queue(set->device);
     cl_int code = CL_SUCCESS;
     float *chunk = clEnqueueMapBuffer(queue, buffer, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, 0,

@@ -88,7 +88,7 @@ static int give_labels(void *state, uint64_t first, size_t rows, size_t first_la
 static struct fit_set *open_set_within(struct data *data, uint64_t memory)
 {
     struct fit_set *set = NULL;
-    const struct fit_source source = {data, give_rows};
+    const struct fit_source source = {data, give_rows, NULL};
     assert_ok(fit_set_open(device, &source, data->rows, data->dimension, data->columns, memory,
                            &set, &err));
     return set;
@@ -293,7 +293,7 @@ static void memory_does_not_matter(void **state)
         }
         fit_set_close(&set);
     }
-    const struct fit_source source = {&data, give_rows};
+    const struct fit_source source = {&data, give_rows, NULL};
     assert_error(fit_set_open(device, &source, 6000, 600, 41, 1 << 20, &set, &err), E_LIMIT, "MiB");
     free_boundaries(expected, 41);
     free_boundaries(found, 41);
@@ -491,7 +491,7 @@ static void refuses_nonsense(void **state)
     (void)state;
     struct data data = make_data(600, 20, 1, 0.5, 0);
     struct fit_set *set = NULL;
-    const struct fit_source source = {NULL, give_nothing};
+    const struct fit_source source = {NULL, give_nothing, NULL};
     const struct fit_labels labels = {&data, give_labels};
     struct fit_boundary *found = make_boundaries(1, 20);
     assert_error(fit_set_open(device, &source, 0, 4, 1, PLENTY, &set, &err), E_INVALID,

@@ -199,7 +199,7 @@ static void angles_are_those_of_the_theory(void **state)
     for (size_t i = 0; i < COLUMNS * DIMENSION; i++)
         data.truth[i] /= (float)sqrt(DIMENSION);
     struct fit_set *set = NULL;
-    const struct fit_source source = {&data, give_rows};
+    const struct fit_source source = {&data, give_rows, NULL};
     assert_ok(
         fit_set_open(device, &source, ROWS, DIMENSION, COLUMNS, (uint64_t)1 << 30, &set, &err));
     check(&data, set, 0.5, 0.995, 5e-4);

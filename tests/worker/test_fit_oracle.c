@@ -108,7 +108,7 @@ static void fits_agree_with_liblinear(void **state)
     (void)state;
     struct data data = make_data();
     struct fit_set *set = NULL;
-    const struct fit_source source = {&data, give_rows};
+    const struct fit_source source = {&data, give_rows, NULL};
     assert_ok(fit_set_open(device, &source, ORACLE_ROWS, ORACLE_FEATURES, ORACLE_COLUMNS, 1 << 30,
                            &set, &err));
     compare(set, &data, false, liblinear_plain_normals, liblinear_plain_offsets,

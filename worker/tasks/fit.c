@@ -206,7 +206,8 @@ static size_t lanes_wanted(const struct fit *fit)
 
 static int solve(struct fit *fit, struct error *err)
 {
-    const struct fit_source source = {&fit->samples, fit_samples_draw};
+    const struct fit_source source = {&fit->samples, fit_samples_draw,
+                                      fit->samples.drawer ? fit_samples_chunk : NULL};
     fit->costs = calloc(fit->samples.columns, sizeof *fit->costs);
     if (!fit->costs)
         return error_set(err, E_MEMORY, "no memory for %zu boundaries", fit->samples.columns);

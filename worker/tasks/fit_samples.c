@@ -229,6 +229,9 @@ int fit_samples_load(struct task *task, const struct spec_stage *from, struct fi
                      ? hold_out(&s, err)
                      : error_set(err, E_MEMORY, "no memory for %zu samples of %zu columns", s.rows,
                                  s.columns);
+    const struct bundle *bundle = pipeline_bundle(task->pipeline);
+    if (!failed && bundle->generator.latent.space == BUNDLE_Z)
+        failed = latent_device_open(task->device, bundle_law(bundle), s.dimension, &s.drawer, err);
     if (!failed)
         failed = load_values(&s, err);
     if (!failed)
@@ -246,6 +249,7 @@ void fit_samples_free(struct fit_samples *samples)
     free(samples->roles);
     free(samples->held_out);
     free(samples->thresholds);
+    latent_device_close(&samples->drawer);
     *samples = (struct fit_samples){0};
 }
 
@@ -271,6 +275,21 @@ int fit_samples_draw(void *state, uint64_t first, size_t count, float *x, struct
                        start, count, samples->dimension, x);
     else if (!failed)
         failed = pipeline_latents(samples->task->pipeline, seed, start, count, x, err);
+    samples->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
+    return failed;
+}
+
+int fit_samples_chunk(void *state, uint64_t first, size_t count, size_t rows, cl_mem x,
+                      struct error *err)
+{
+    const struct fit_samples *samples = state;
+    int failed = task_check(samples->task, err);
+    int64_t since = clock_now();
+    if (!failed)
+        failed = latent_device_draw(samples->drawer, samples->task->spec->seed,
+                                    samples->from->start + first, count, rows, x, err);
+    if (!failed)
+        failed = device_finish(samples->task->device, err); /* so that its time is told apart */
     samples->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     return failed;
 }

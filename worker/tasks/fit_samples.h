@@ -11,6 +11,7 @@
 #define WORKER_TASKS_FIT_SAMPLES_H
 
 #include "worker/fit.h"
+#include "worker/latent_device.h"
 #include "worker/tasks/task.h"
 
 struct fit_samples {
@@ -24,6 +25,7 @@ struct fit_samples {
     uint8_t *held_out; /* [rows]: 0 or 1 */
     size_t held_outs;
     double *thresholds; /* [columns]: positive above */
+    struct latent_device *drawer; /* draws on the device, or NULL */
 };
 
 /* Fetches and draws lots. `task` is borrowed. */
@@ -39,6 +41,10 @@ bool fit_samples_selected(const struct fit_samples *samples, size_t row, size_t 
 /* The latents, for a fit_set; state: a struct fit_samples. */
 MUST_CHECK int fit_samples_draw(void *state, uint64_t first, size_t count, float *x,
                                 struct error *err);
+
+/* The same on the device, where fit_samples_load found that it can; chunk of a fit_source. */
+MUST_CHECK int fit_samples_chunk(void *state, uint64_t first, size_t count, size_t rows, cl_mem x,
+                                 struct error *err);
 
 /* "Smiling", …, "age" */
 const char *fit_samples_name(const struct fit_samples *samples, size_t column);

@@ -88,7 +88,7 @@ static int fit(struct bench *bench, struct fit_set *set, const struct fit_lane *
 static int run_round(struct bench *bench, const struct fit_lane *lanes, double *ms,
                      struct error *err)
 {
-    const struct fit_source source = {&bench->data, give_rows};
+    const struct fit_source source = {&bench->data, give_rows, NULL};
     struct fit_set *set = NULL;
     int64_t since = clock_now();
     int failed = fit_set_open(bench->device, &source, bench->data.rows, bench->data.features,
