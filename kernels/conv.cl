@@ -65,6 +65,12 @@
 #define ACT_B 0.0f
 #endif
 
+#ifndef FRONT_ACT
+#define FRONT_ACT 0
+#define FRONT_ACT_A 0.0f
+#define FRONT_ACT_B 0.0f
+#endif
+
 typedef float16 V;
 #define PAN (16 * NV)
 #define MR (BY * BX)
