@@ -8,9 +8,11 @@
 
 #include "worker/engine/tuning.h"
 
-/* The form is chosen for this many rows on this machine, whatever the batch and the device: all CPUs of a
- * farm give the same bits. */
+/* The form is chosen for so many rows on this machine, whatever the batch and the device: all CPUs of a farm
+ * give the same bits. Networks of few weights are run with many rows. */
 #define NOMINAL_ROWS 4
+#define NOMINAL_ROWS_FEW_WEIGHTS 64
+#define FEW_WEIGHTS (1 << 18)
 static const struct lowering_target nominal = {.blocked = true,
                                                .vector_registers = 28,
                                                .registers = 32,
@@ -260,13 +262,20 @@ static bool tuned(const struct lowering_target *target, const struct conv *conv,
            (found->staged || winograd_local_bytes(conv, &choice->winograd) <= target->local_bytes);
 }
 
+static size_t nominal_rows(const struct conv *conv)
+{
+    double weights = (double)conv->channels_in / conv->groups * conv->channels_out *
+                     conv->y.kernel * conv->x.kernel;
+    return weights <= FEW_WEIGHTS ? NOMINAL_ROWS_FEW_WEIGHTS : NOMINAL_ROWS;
+}
+
 bool conv_choose(const struct lowering_target *target, const struct conv *conv, size_t rows,
                  bool whole, struct conv_candidate *choice)
 {
     struct conv_candidate candidates[CONV_CANDIDATES_MAX];
     struct lowering_target chooser = nominal;
     chooser.tolerance = target->tolerance;
-    size_t nominal_count = conv_candidates(&chooser, conv, NOMINAL_ROWS, whole, candidates);
+    size_t nominal_count = conv_candidates(&chooser, conv, nominal_rows(conv), whole, candidates);
     int form = nominal_count ? form_of(&candidates[0]) : 0;
     if (target->forced && target->forced->transformed && fits(conv, &target->forced->winograd)) {
         *choice = *target->forced;
