@@ -1,9 +1,10 @@
 /*
- * Images between networks. One work-item a pixel of the result, guarded, no local memory.
+ * Images between networks. One work-item a pixel of the result (pixels16: sixteen), guarded, no local memory.
  *
  * convert  a part of [N][C][H][W] floats to another size (bilinear, half-pixel centres, the part's edges
  *          repeated), channel order, range, between colour and gray (Rec. 601 luma), and normalised
  * pixels   to [N][H][W][3] bytes: round(255·(x − low)/(high − low)), clipped; gray repeats
+ * pixels16 the same of images whose channels stand first and whose H·W is a multiple of sixteen
  *
  * An image whose channels stand last is [N][H][W][C].
  */
@@ -70,4 +71,26 @@ __kernel void pixels(const __global float *restrict image, __global uchar *restr
         float x = image[n * channels * size + place(plane, channels, last, p, size)];
         out[3 * i + c] = convert_uchar_sat_rte((x - low) * scale);
     }
+}
+
+/* One of sixteen pixels of red, green and blue, as its three bytes. */
+#define PIXEL(i) red.s##i, green.s##i, blue.s##i
+
+/* `size` is H·W / 16; total: work-items. */
+__kernel void pixels16(const __global float *restrict image, __global uchar *restrict out, int size,
+                       int channels, int swapped, float low, float scale, ulong total)
+{
+    size_t i = get_global_id(0);
+    if (i >= total)
+        return;
+    uint n = (uint)i / (uint)size, p = (uint)i % (uint)size;
+    const __global float *from = image + ((size_t)n * channels * size + p) * 16;
+    size_t plane = channels == 1 ? 0 : (size_t)size;
+    uchar16 red = convert_uchar16_sat_rte((vload16(swapped ? 2 * plane : 0, from) - low) * scale);
+    uchar16 green = convert_uchar16_sat_rte((vload16(plane, from) - low) * scale);
+    uchar16 blue = convert_uchar16_sat_rte((vload16(swapped ? 0 : 2 * plane, from) - low) * scale);
+    vstore16((uchar16)(PIXEL(0), PIXEL(1), PIXEL(2), PIXEL(3), PIXEL(4), red.s5), 3 * i, out);
+    vstore16((uchar16)(green.s5, blue.s5, PIXEL(6), PIXEL(7), PIXEL(8), PIXEL(9), red.sa, green.sa),
+             3 * i + 1, out);
+    vstore16((uchar16)(blue.sa, PIXEL(b), PIXEL(c), PIXEL(d), PIXEL(e), PIXEL(f)), 3 * i + 2, out);
 }

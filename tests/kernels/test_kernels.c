@@ -298,9 +298,43 @@ static void test_image(void **state)
     clReleaseMemObject(c);
 }
 
+/* Images of whole sixteens of pixels, whose values lie beyond the range, too. */
+static void test_pixels_by_sixteen(void **state)
+{
+    (void)state;
+    enum { SIZE = 12 * 8, ALL = ROWS * 3 * SIZE };
+    static const enum engine_channels kinds[] = {ENGINE_RGB, ENGINE_BGR, ENGINE_GRAY};
+    struct device *device = harness_device();
+    struct error err = {0};
+    float in[ALL];
+    uint8_t pixels[ALL];
+    cl_mem a, b;
+    harness_random(in, ALL, 5);
+    for (size_t i = 0; i < ALL; i++)
+        in[i] *= 1.5f;
+    assert_int_equal(device_buffer(device, sizeof in, &a, &err), 0);
+    assert_int_equal(device_buffer(device, sizeof pixels, &b, &err), 0);
+    assert_int_equal(device_write(device, a, 0, in, sizeof in, &err), 0);
+    for (size_t k = 0; k < 3; k++) {
+        struct engine_image image = form(kinds[k], 12, 8, -1, 1);
+        int planes = kinds[k] == ENGINE_GRAY ? 1 : 3;
+        assert_int_equal(engine_image_pixels(device, ROWS, a, &image, b, &err), 0);
+        assert_int_equal(device_read(device, b, 0, pixels, sizeof pixels, &err), 0);
+        for (int i = 0; i < ALL; i++) {
+            int n = i / (3 * SIZE), p = i / 3 % SIZE, c = i % 3;
+            int plane = planes == 1 ? 0 : kinds[k] == ENGINE_BGR ? 2 - c : c;
+            float x = (in[(n * planes + plane) * SIZE + p] + 1) * 127.5f;
+            assert_int_equal(pixels[i], (int)rintf(x < 0 ? 0 : x > 255 ? 255 : x));
+        }
+    }
+    clReleaseMemObject(a);
+    clReleaseMemObject(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pixels_by_sixteen),
         cmocka_unit_test(test_generator),
         cmocka_unit_test(test_winograd), cmocka_unit_test(test_joined),
         cmocka_unit_test(test_classifier),

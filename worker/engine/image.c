@@ -84,11 +84,32 @@ int engine_image_convert(struct device *device, size_t rows, cl_mem from,
     return launch(device, kernel, pixels, args, sizeof args / sizeof *args, err);
 }
 
+/* Sixteen pixels a work-item, which is many times as fast where it is possible: it is in nearly all networks. */
+static int pixels16(struct device *device, size_t rows, cl_mem image, const struct engine_image *form,
+                    cl_mem pixels, struct error *err)
+{
+    cl_kernel kernel;
+    int failed = device_kernel(device, "image.cl", "", "pixels16", &kernel, err);
+    if (failed)
+        return failed;
+    cl_int size = (cl_int)(form->height * form->width / 16);
+    cl_int channels = channel_count(form), swapped = form->channels == ENGINE_BGR;
+    cl_float low = form->low, scale = 255.0f / (form->high - form->low);
+    cl_ulong total = rows * (size_t)size;
+    struct device_arg args[] = {DEVICE_ARG(image),   DEVICE_ARG(pixels), DEVICE_ARG(size),
+                                DEVICE_ARG(channels), DEVICE_ARG(swapped), DEVICE_ARG(low),
+                                DEVICE_ARG(scale),   DEVICE_ARG(total)};
+    return launch(device, kernel, total, args, sizeof args / sizeof *args, err);
+}
+
 int engine_image_pixels(struct device *device, size_t rows, cl_mem image,
                         const struct engine_image *form, cl_mem pixels, struct error *err)
 {
     cl_kernel kernel;
     int failed = check_form(form, err);
+    if (!failed && !form->nhwc && form->height * form->width % 16 == 0 &&
+        rows * form->height * form->width <= UINT32_MAX)
+        return pixels16(device, rows, image, form, pixels, err);
     if (!failed)
         failed = device_kernel(device, "image.cl", "", "pixels", &kernel, err);
     if (failed)
