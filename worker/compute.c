@@ -1,5 +1,5 @@
 /*
- * The compute thread. While a task waits for an answer the network thread sends nothing but that
+ * The compute thread, and the one that finishes files beside it. While a task waits for an answer the network thread sends nothing but that
  * answer or LETTER_STOP, so waiting is taking the next letter.
  */
 #include "worker/compute.h"
@@ -10,15 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
-#include "common/text.h"
+#include "worker/finisher.h"
 
 struct compute {
     struct compute_options options;
     struct inputs inputs;
     struct transfer_options transfer;
     struct runner *runner;
+    struct finisher *finisher;
     pthread_t thread;
+    struct letter ahead;
     struct fetch fetch;
     struct opening opening;
     struct letter stopped;
@@ -121,27 +122,22 @@ static bool cancelled(void *state)
     return atomic_load(compute->options.cancelled);
 }
 
+/* Files that remain to be finished are so beside the next task. */
 static void run(struct compute *compute, struct outcome *outcome)
 {
-    const struct assignment *assignment = outcome->assignment;
     health_begin(compute->options.health);
-    runner_run(compute->runner, outcome);
+    runner_begin(compute->runner, outcome);
     health_end(compute->options.health, runner_take_operations(compute->runner));
-    if (outcome->code) {
-        log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
-                    (unsigned long long)assignment->task.start,
-                    (unsigned long long)assignment->task.count, error_name(outcome->code),
-                    outcome->text);
-        log_tail(outcome->log, sizeof outcome->log);
-        text_scrub(outcome->log);
-        text_scrub(outcome->text);
+    if (outcome->finish) {
+        finisher_wait(compute->finisher);
+        compute->ahead.kind = LETTER_AHEAD; /* the last one was taken before this task came */
+        mailbox_put(compute->options.reports, &compute->ahead.mail);
+        finisher_give(compute->finisher, outcome);
     } else {
-        log_debug("stage %llu %llu+%llu done in %.1f ms", (unsigned long long)assignment->stage,
-                  (unsigned long long)assignment->task.start,
-                  (unsigned long long)assignment->task.count, outcome->metrics.total_ms);
+        outcome_log(outcome);
+        outcome->letter.kind = LETTER_DONE;
+        mailbox_put(compute->options.reports, &outcome->letter.mail);
     }
-    outcome->letter.kind = LETTER_DONE;
-    mailbox_put(compute->options.reports, &outcome->letter.mail);
     runner_keep_programs(compute->runner);
 }
 
@@ -170,6 +166,7 @@ static void *compute_thread(void *state)
             compute->stop = true;
             break;
         case LETTER_ANSWER:
+        case LETTER_AHEAD:
         case LETTER_DONE:
         case LETTER_FETCH:
         case LETTER_OPENED:
@@ -179,6 +176,7 @@ static void *compute_thread(void *state)
             assert(!"a letter that nobody asked for");
         }
     }
+    finisher_end(&compute->finisher);
     runner_close(&compute->runner);
     transfer_close(&compute->inputs.transfer);
     compute->stopped.kind = LETTER_STOPPED;
@@ -205,7 +203,10 @@ int compute_start(const struct compute_options *options, struct device_info *inf
     if (!failed)
         failed = runner_open(&started->options.runner, &started->inputs, options->cancelled,
                              &started->runner, err);
+    if (!failed)
+        failed = finisher_begin(options->reports, &started->finisher, err);
     if (failed) {
+        runner_close(&started->runner);
         transfer_close(&started->inputs.transfer);
         free(started);
         return failed;
@@ -213,6 +214,7 @@ int compute_start(const struct compute_options *options, struct device_info *inf
     *info = *runner_device(started->runner);
     int code = pthread_create(&started->thread, NULL, compute_thread, started);
     if (code) {
+        finisher_end(&started->finisher);
         runner_close(&started->runner);
         transfer_close(&started->inputs.transfer);
         free(started);

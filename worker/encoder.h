@@ -19,7 +19,7 @@
 #define ENCODER_BATCHES 2
 #define ENCODER_THREADS_MAX 16
 
-struct encoder; /* opaque; put and end belong to the thread that began */
+struct encoder; /* opaque; put, end and abandon are called by one thread at a time */
 
 /* Takes file number `image`, which is borrowed. An error ends the encoding: nothing more is sunk.
  */

@@ -22,7 +22,7 @@ static void drop_outcome(struct outcome **link)
 
 void held_free(struct held *held)
 {
-    assert(!held->running);
+    assert(!held_is_running(held));
     while (held->first)
         drop_waiting(held, NULL);
     while (held->outcomes)
@@ -33,6 +33,22 @@ static void take_epoch(struct wire_task *held, const struct wire_task *leased)
 {
     held->epoch = leased->epoch;
     held->token = leased->token;
+}
+
+static bool is_running(const struct held_run *run, uint64_t stage, const struct wire_task *task)
+{
+    return run->outcome && !run->revoked && run->stage == stage && run->task.start == task->start &&
+           run->task.count == task->count;
+}
+
+static bool renew_run(struct held_run *run, uint64_t stage, const struct wire_task *task)
+{
+    if (!is_running(run, stage, task))
+        return false;
+    run->again = true;
+    run->epoch = task->epoch;
+    run->token = task->token;
+    return true;
 }
 
 /* Whether the range is held; then it goes on under the new epoch. */
@@ -49,14 +65,7 @@ static bool renew(struct held *held, uint64_t stage, const struct wire_task *tas
             outcome->sent = false;
             return true;
         }
-    if (held->running && !held->running_revoked && held->running_stage == stage &&
-        held->running_task.start == task->start && held->running_task.count == task->count) {
-        held->running_again = true;
-        held->running_epoch = task->epoch;
-        held->running_token = task->token;
-        return true;
-    }
-    return false;
+    return renew_run(&held->device, stage, task) || renew_run(&held->files, stage, task);
 }
 
 static int append(struct held *held, const struct wire_lease *lease, size_t i, struct error *err)
@@ -95,7 +104,7 @@ int held_lease(struct held *held, const struct wire_lease *lease, struct error *
 
 struct outcome *held_begin(struct held *held)
 {
-    if (held->running || !held->first)
+    if (held->device.outcome || !held->first)
         return NULL;
     struct assignment *next = held->first, *after = next->next;
     struct outcome *outcome = outcome_new(&next);
@@ -104,23 +113,34 @@ struct outcome *held_begin(struct held *held)
     outcome->assignment->next = NULL;
     held->first = after;
     held->waiting--;
-    held->running = outcome;
-    held->running_again = false;
-    held->running_revoked = false;
-    held->running_stage = outcome->assignment->stage;
-    held->running_task = outcome->assignment->task;
+    held->device = (struct held_run){.outcome = outcome,
+                                     .stage = outcome->assignment->stage,
+                                     .task = outcome->assignment->task};
     return outcome;
+}
+
+void held_free_device(struct held *held)
+{
+    assert(held->device.outcome && !held->files.outcome);
+    held->files = held->device;
+    held->device = (struct held_run){0};
+}
+
+bool held_is_running(const struct held *held)
+{
+    return held->device.outcome || held->files.outcome;
 }
 
 void held_finish(struct held *held, struct outcome *outcome)
 {
+    struct held_run *run = outcome == held->files.outcome ? &held->files : &held->device;
     struct outcome **link = &held->outcomes;
-    assert(outcome == held->running);
-    held->running = NULL;
-    if (held->running_again) {
-        outcome->assignment->task.epoch = held->running_epoch;
-        outcome->assignment->task.token = held->running_token;
+    assert(outcome == run->outcome);
+    if (run->again) {
+        outcome->assignment->task.epoch = run->epoch;
+        outcome->assignment->task.token = run->token;
     }
+    *run = (struct held_run){0};
     while (*link)
         link = &(*link)->next;
     outcome->next = NULL;
@@ -173,19 +193,27 @@ void held_revoke(struct held *held, uint64_t stage, const struct wire_task *task
         else
             before = at;
     }
-    if (held->running && held->running_stage == stage &&
-        is_among(&held->running_task, tasks, count))
-        held->running_revoked = true;
+    struct held_run *runs[] = {&held->device, &held->files};
+    for (size_t i = 0; i < 2; i++)
+        if (runs[i]->outcome && runs[i]->stage == stage && is_among(&runs[i]->task, tasks, count))
+            runs[i]->revoked = true;
+}
+
+/* Appends a run to list[most], of which `n` are filled; returns how many are then. */
+static size_t list_run(const struct held_run *run, struct wire_held_task *list, size_t n, size_t most)
+{
+    if (!run->outcome || run->revoked || n == most)
+        return n;
+    list[n] = (struct wire_held_task){run->stage, run->task.start, run->task.count,
+                                      run->again ? run->epoch : run->task.epoch,
+                                      run->again ? run->token : run->task.token};
+    return n + 1;
 }
 
 size_t held_list(const struct held *held, struct wire_held_task *list, size_t most)
 {
-    size_t n = 0;
-    if (held->running && !held->running_revoked && n < most)
-        list[n++] = (struct wire_held_task){
-            held->running_stage, held->running_task.start, held->running_task.count,
-            held->running_again ? held->running_epoch : held->running_task.epoch,
-            held->running_again ? held->running_token : held->running_task.token};
+    size_t n = list_run(&held->device, list, 0, most);
+    n = list_run(&held->files, list, n, most);
     for (const struct assignment *at = held->first; at && n < most; at = at->next)
         list[n++] = (struct wire_held_task){at->stage, at->task.start, at->task.count,
                                             at->task.epoch, at->task.token};

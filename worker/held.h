@@ -10,15 +10,22 @@
 /* Not begun; a broker keeps to the credit, and to that for urgent ones. This bounds one that does not. */
 #define HELD_TASKS_MAX (2 * LIMIT_CREDIT)
 
+/* A task that runs: an outcome lent to the compute thread. Its assignment is not to be read meanwhile, so what is
+ * needed of it stands here. */
+struct held_run {
+    const struct outcome *outcome; /* NULL: none */
+    bool again;                    /* leased again while it runs, under `epoch` */
+    bool revoked;                  /* nobody wants it */
+    uint64_t epoch, token;
+    uint64_t stage;
+    struct wire_task task;
+};
+
 struct held {
     struct assignment *first; /* not begun, urgent ones first, in the order of leasing */
     size_t waiting;
-    const struct outcome *running; /* lent to the compute thread; its assignment below */
-    bool running_again;            /* leased again while it runs, under `running_epoch` */
-    bool running_revoked;          /* nobody wants what runs */
-    uint64_t running_epoch, running_token;
-    uint64_t running_stage;
-    struct wire_task running_task;
+    struct held_run device; /* what the compute thread runs */
+    struct held_run files;  /* what the device is done with, and files are finished of */
     struct outcome *outcomes; /* newest last */
     uint64_t newest;          /* greatest epoch leased */
 };
@@ -32,8 +39,14 @@ void held_free(struct held *held); /* nothing may be running */
  */
 MUST_CHECK int held_lease(struct held *held, const struct wire_lease *lease, struct error *err);
 
-/* The next task as an outcome to fill, or NULL where one runs or none waits. */
+/* The next task as an outcome to fill, or NULL where the device has one or none waits. */
 struct outcome *held_begin(struct held *held);
+
+/* The device is done with its task, whose files are yet to be finished: it may have the next one. */
+void held_free_device(struct held *held);
+
+/* Whether a task runs, on the device or finishing its files. */
+bool held_is_running(const struct held *held);
 
 /* Takes the filled outcome back, unsent. */
 void held_finish(struct held *held, struct outcome *outcome);
@@ -48,7 +61,7 @@ void held_drop_newest(struct held *held);
 size_t held_drop_waiting(struct held *held);
 
 /* The broker does not want these tasks of a stage any more (count 0: all of it): drops what has not
- * begun, and marks what runs as `running_revoked`. */
+ * begun, and marks what runs as revoked. */
 void held_revoke(struct held *held, uint64_t stage, const struct wire_task *tasks, size_t count);
 
 /* What hello tells: what runs, waits, or has a result to deliver; at most `most`. Returns how many.

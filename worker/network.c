@@ -435,7 +435,7 @@ static void on_revoke(struct network *network, const struct wire_revoke *revoke)
 {
     held_revoke(&network->held, revoke->stage, WIRE_ITEMS(revoke->tasks, task),
                 revoke->tasks.count);
-    if (network->held.running_revoked)
+    if (network->held.device.revoked)
         atomic_store(network->options->cancelled, true);
 }
 
@@ -615,6 +615,9 @@ static void take_letters(struct network *network, int64_t now)
     while ((mail = mailbox_take(network->options->reports))) {
         struct letter *letter = (struct letter *)mail;
         switch (letter->kind) {
+        case LETTER_AHEAD:
+            held_free_device(&network->held);
+            break;
         case LETTER_DONE:
             take_outcome(network, (struct outcome *)letter, now);
             break;
@@ -696,7 +699,7 @@ static void tend_end(struct network *network, int64_t now)
         return;
     if (now >= network->drain_at)
         begin_draining(network, "its time limit has come", now);
-    if (network->draining && !network->held.running && !network->held.outcomes)
+    if (network->draining && !held_is_running(&network->held) && !network->held.outcomes)
         begin_stopping(network, now);
 }
 

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/folder.h"
 #include "common/move.h"
+#include "common/text.h"
 
 void answer_free(struct answer **answer)
 {
@@ -113,6 +115,43 @@ void outcome_clear(struct outcome *outcome)
     free(outcome->photos);
     *outcome = (struct outcome){
         .letter = outcome->letter, .next = outcome->next, .assignment = outcome->assignment};
+}
+
+void outcome_finish(struct outcome *outcome)
+{
+    struct error err = {0};
+    int64_t since = clock_now();
+    if (!outcome->finish)
+        return;
+    int failed = outcome->finish(outcome, outcome->finish_state, &err);
+    outcome->finish = NULL;
+    outcome->finish_state = NULL;
+    double ms = (double)(clock_now() - since) / 1e6;
+    outcome->metrics.encode_ms += ms;
+    outcome->metrics.total_ms += ms;
+    if (!failed)
+        return;
+    outcome_clear(outcome);
+    outcome->code = failed;
+    snprintf(outcome->text, sizeof outcome->text, "%s", err.text);
+}
+
+void outcome_log(struct outcome *outcome)
+{
+    const struct assignment *assignment = outcome->assignment;
+    if (outcome->code) {
+        log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
+                    (unsigned long long)assignment->task.start,
+                    (unsigned long long)assignment->task.count, error_name(outcome->code),
+                    outcome->text);
+        log_tail(outcome->log, sizeof outcome->log);
+        text_scrub(outcome->log);
+        text_scrub(outcome->text);
+    } else {
+        log_debug("stage %llu %llu+%llu done in %.1f ms", (unsigned long long)assignment->stage,
+                  (unsigned long long)assignment->task.start,
+                  (unsigned long long)assignment->task.count, outcome->metrics.total_ms);
+    }
 }
 
 void outcome_free(struct outcome **outcome)

@@ -19,6 +19,7 @@ enum letter_kind {
     LETTER_ANSWER,  /* to compute: a struct answer to its fetch */
     LETTER_REOPEN,  /* to compute: open the lost device again; the letter itself */
     LETTER_STOP,    /* to compute: finish; the letter itself */
+    LETTER_AHEAD,   /* from compute: the device may have the next task, files of this one are finished beside it */
     LETTER_DONE,    /* from compute: the struct outcome, filled */
     LETTER_FETCH,   /* from compute: a struct fetch, lent until it is answered */
     LETTER_OPENED,  /* from compute: a struct opening, lent until the next LETTER_REOPEN */
@@ -99,6 +100,10 @@ struct outcome {
     const char *outbox; /* folder of the files until the broker has them; NULL: the store */
     uint64_t parcel;    /* number of the parcel that takes them there, 0: none is on its way */
     bool uploaded;      /* they are there, as far as is known since the last welcome */
+    /* What remains to be done of a task that needs no device any more (files): set by a handler that succeeds, done
+     * and freed by outcome_finish. `finish_state` is freed by `finish`, which fails or not. */
+    int (*finish)(struct outcome *outcome, void *finish_state, struct error *err);
+    void *finish_state;
     bool sent;           /* since the last welcome */
     bool sent_together;  /* with others in one message */
     uint64_t sent_epoch; /* of the assignment when it was sent last, 0: never */
@@ -141,6 +146,12 @@ MUST_CHECK int outcome_add_fitted(struct outcome *outcome, const struct wire_fit
 
 /* Whether its files have yet to be brought to the broker. */
 bool outcome_waits(const struct outcome *outcome);
+
+/* Does what remains (`finish`), if anything does. Where it fails the outcome becomes that failure. */
+void outcome_finish(struct outcome *outcome);
+
+/* Logs how it ended; the last lines logged, a failure takes along. */
+void outcome_log(struct outcome *outcome);
 
 /* Fills the message that tells it; the message borrows from the outcome. */
 void outcome_result(const struct outcome *outcome, struct wire_result *result);

@@ -454,7 +454,7 @@ static int run_halving(struct runner *runner, struct outcome *outcome, struct er
                               : failed;
 }
 
-void runner_run(struct runner *runner, struct outcome *outcome)
+void runner_begin(struct runner *runner, struct outcome *outcome)
 {
     struct error err = {0};
     int failed = run_halving(runner, outcome, &err);
@@ -471,6 +471,12 @@ void runner_run(struct runner *runner, struct outcome *outcome)
         failed == E_LOST || failed == E_MEMORY || runner->device_errors > DEVICE_ERRORS_BORNE;
     if (outcome->device_lost || failed == E_DEVICE)
         close_device(runner);
+}
+
+void runner_run(struct runner *runner, struct outcome *outcome)
+{
+    runner_begin(runner, outcome);
+    outcome_finish(outcome);
 }
 
 void runner_keep_programs(struct runner *runner)

@@ -40,13 +40,17 @@ void runner_close(struct runner **runner);
 const struct device_info *runner_device(const struct runner *runner);
 
 /*
- * Runs the outcome's assignment and fills the outcome: with the result, or with code and text of
+ * Runs the outcome's assignment as far as it needs the device and fills the outcome: with the result (what remains to be
+ * done of its files is outcome_finish's, on any thread), or with code and text of
  * what failed. Never fails itself. Memory that runs out halves the batch and tries again, down to
  * one face. After an error of the device it is closed, and opened anew for the next task. Where the
  * device does not answer any more (E_LOST), has no memory left for a single face that should fit
  * (E_MEMORY), or fails task after task, the outcome's `device_lost` is set: the next task needs a
  * runner_reopen first.
  */
+void runner_begin(struct runner *runner, struct outcome *outcome);
+
+/* The same, and outcome_finish. */
 void runner_run(struct runner *runner, struct outcome *outcome);
 
 /* Operations of the networks that ran since this was asked last. */

@@ -3,16 +3,18 @@
  * one more along the projected direction, of photos with the photo in front; of two targets with `rows` a grid per face instead (rows
  * the distances of the second target). Every cell is scored too: variants are the cells of the
  * plain edit, then those of the projected one. Index = target · faces + face; a task covers whole
- * targets, and a grid is one.
+ * targets, and a grid is one. Sheets are encoded and written beside the device (sheet_files.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "worker/sheet.h"
+#include "common/clock.h"
+#include "worker/tasks/sheet_files.h"
 #include "worker/tasks/ways.h"
 
 struct edit {
     struct task *task;
+    struct sheet_files *files;
     size_t rows, columns; /* cells of a face: rows 1, or a grid's */
     size_t kinds;         /* 1, or 2 with the projected edit */
     bool grid;
@@ -120,9 +122,9 @@ static void name_sheet(const struct edit *edit, size_t sheet, char *name, size_t
     sheet_name(target, suffix, name, size);
 }
 
-static int write_sheet(struct edit *edit, size_t which, struct error *err)
+static int put_sheet(struct edit *edit, size_t which, struct error *err)
 {
-    const struct task *task = edit->task;
+    struct task *task = edit->task;
     char name[256];
     name_sheet(edit, which, name, sizeof name);
     const struct wire_file file = {
@@ -132,7 +134,10 @@ static int write_sheet(struct edit *edit, size_t which, struct error *err)
         .start = edit->grid ? which / edit->kinds : edit->target * task->stage->faces,
         .count = edit->grid ? 1 : task->stage->faces,
     };
-    return task_write_sheet(edit->task, &edit->sheets[which], name, &file, err);
+    int64_t since = clock_now();
+    int failed = sheet_files_put(edit->files, &edit->sheets[which], name, &file, err);
+    task->outcome->metrics.encode_ms += task_elapsed_ms(&since);
+    return failed;
 }
 
 /* `row` is the first of its rows of scores. */
@@ -161,7 +166,7 @@ static int edit_target(struct edit *edit, size_t row, struct error *err)
         failed = render(edit, done, faces - done < chunk ? faces - done : chunk, &made, err);
     }
     for (size_t i = 0; !failed && i < edit->sheet_count; i++)
-        failed = write_sheet(edit, i, err);
+        failed = put_sheet(edit, i, err);
     free(pixels);
     free(photos);
     end_target(edit);
@@ -198,9 +203,14 @@ int task_edit(struct task *task, struct error *err)
         failed = task_rows(task, variants, err);
     if (!failed)
         failed = task_make_folder(task, err);
+    if (!failed)
+        failed = sheet_files_begin(task, range->count * edit.kinds, &edit.files, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {
         edit.target = (range->start + done) / faces;
         failed = edit_target(&edit, done * variants, err);
     }
+    if (!failed)
+        sheet_files_defer(&edit.files);
+    sheet_files_abandon(&edit.files);
     return failed;
 }
