@@ -237,6 +237,51 @@ static void tasks_run_one_by_one_and_results_are_sent(void **state)
     end(&stage);
 }
 
+/* The next hello that says so many tasks are held. */
+static void expect_held(struct stage *stage, const struct wire_held_task *held, size_t count,
+                        uint64_t newest)
+{
+    struct received received = expect(stage, WIRE_HELLO);
+    const struct wire_hello *hello = WIRE_BODY(&received.message, hello);
+    assert_int_equal(hello->held.count, count);
+    assert_int_equal(hello->newest, newest);
+    for (size_t i = 0; i < count; i++) {
+        const struct wire_held_task *found = &WIRE_ITEMS(hello->held, held_task)[i];
+        assert_int_equal(found->stage, held[i].stage);
+        assert_int_equal(found->start, held[i].start);
+        assert_int_equal(found->count, held[i].count);
+        assert_int_equal(found->epoch, held[i].epoch);
+    }
+    drop(&received);
+}
+
+/* Files of a task are finished while the device has the next; a hello tells of both, in the order of their claims. */
+static void files_are_finished_beside_the_next_task(void **state)
+{
+    (void)state;
+    struct stage stage;
+    const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}}, anew = {0, 10, 3, 0};
+    const struct wire_held_task held[] = {{5, 10, 10, 2, 0}, {5, 0, 10, 3, 0}};
+    struct letter ahead = {.kind = LETTER_AHEAD};
+    begin(&stage);
+    stage.welcome = (struct wire_welcome){1, 1000, 60000, ""};
+    expect_held(&stage, held, 0, 0);
+    lease(&stage, 5, tasks, 2);
+    struct outcome *files = take_task(&stage, 5, 0);
+    mailbox_put(stage.reports, &ahead.mail);
+    struct outcome *running = take_task(&stage, 5, 10);
+    lease(&stage, 5, &anew, 1); /* the same range goes on under a new epoch */
+    reply(&stage, WIRE_REFUSED, &(struct wire_refused){0, "E_STATE", "say hello first"});
+    expect_held(&stage, held, 2, 3);
+    finish(&stage, running, 0);
+    expect_result(&stage, 5, tasks[1]);
+    finish(&stage, files, 0);
+    expect_result(&stage, 5, anew);
+    accept_result(&stage, 5, tasks[1]);
+    accept_result(&stage, 5, anew);
+    end(&stage);
+}
+
 static void a_failed_task_is_told_and_the_next_runs(void **state)
 {
     (void)state;
@@ -534,24 +579,6 @@ static void what_runs_is_revoked(void **state)
     end(&stage);
 }
 
-/* The next hello that says so many tasks are held. */
-static void expect_held(struct stage *stage, const struct wire_held_task *held, size_t count,
-                        uint64_t newest)
-{
-    struct received received = expect(stage, WIRE_HELLO);
-    const struct wire_hello *hello = WIRE_BODY(&received.message, hello);
-    assert_int_equal(hello->held.count, count);
-    assert_int_equal(hello->newest, newest);
-    for (size_t i = 0; i < count; i++) {
-        const struct wire_held_task *found = &WIRE_ITEMS(hello->held, held_task)[i];
-        assert_int_equal(found->stage, held[i].stage);
-        assert_int_equal(found->start, held[i].start);
-        assert_int_equal(found->count, held[i].count);
-        assert_int_equal(found->epoch, held[i].epoch);
-    }
-    drop(&received);
-}
-
 static void hello_says_what_is_held(void **state)
 {
     (void)state;
@@ -750,6 +777,7 @@ int main(void)
         cmocka_unit_test(a_revoked_stage_is_dropped_but_not_what_runs),
         cmocka_unit_test(what_runs_is_revoked),
         cmocka_unit_test(hello_says_what_is_held),
+        cmocka_unit_test(files_are_finished_beside_the_next_task),
         cmocka_unit_test(draining_finishes_what_runs),
         cmocka_unit_test(a_fetch_survives_a_reconnection),
         cmocka_unit_test(hostile_frames_do_no_harm),
