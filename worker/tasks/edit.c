@@ -204,7 +204,8 @@ int task_edit(struct task *task, struct error *err)
     if (!failed)
         failed = task_make_folder(task, err);
     if (!failed)
-        failed = sheet_files_begin(task, range->count * edit.kinds, &edit.files, err);
+        failed = sheet_files_begin(task, edit.kinds * (edit.grid ? range->count : range->count / faces),
+                                   &edit.files, err);
     for (uint64_t done = 0; !failed && done < range->count; done += faces) {
         edit.target = (range->start + done) / faces;
         failed = edit_target(&edit, done * variants, err);
