@@ -126,9 +126,8 @@ static void send_fresh(struct broker *b, struct farm_worker *worker)
 
 void peer_lease_all(struct broker *b)
 {
-    if (b->expected && clock_now() < b->expected_until)
-        return; /* who is to come may hold some of it */
-    b->expected = 0;
+    if (b->expected)
+        return; /* who is to come, until peer_expire waits no more, may hold some of it */
     for (struct farm_worker *worker = lease_all(b); worker && !b->doomed; worker = worker->served)
         send_fresh(b, worker);
 }

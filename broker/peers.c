@@ -248,10 +248,27 @@ static void lose(struct broker *b, struct farm_worker *worker)
     }
 }
 
+/* Those of the broker before that have not come are lost; what they held was leased to nobody since. */
+static void miss_expected(struct broker *b)
+{
+    struct farm_worker *worker, *next;
+    HASH_ITER (by_session, b->farm.sessions, worker, next) {
+        if (!worker->expected || b->doomed)
+            continue;
+        worker->expected = false;
+        log_warning("worker %s on %s has not come since the start", worker->name, worker->host);
+        write_seen(b, worker);
+        note(b, worker, "worker_lost", "it has not come since the broker's start");
+    }
+    b->expected = 0;
+}
+
 void peer_expire(struct broker *b, int64_t now)
 {
     int64_t silence = b->options.silence_ms * CLOCK_MILLISECOND;
     struct farm_worker *worker, *next;
+    if (b->expected && !b->pause.on && now >= b->expected_until)
+        miss_expected(b);
     if (now < b->next_expiry)
         return;
     b->next_expiry = INT64_MAX;

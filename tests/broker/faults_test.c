@@ -537,6 +537,22 @@ static void workers_are_listed(void **state)
     assert_int_equal(info->tasks_done, 4);
 }
 
+/* Who is away when a broker starts, and does not come, is lost. */
+static void who_does_not_come_back_is_lost(void **state)
+{
+    struct bench *b = *state;
+    struct worker away;
+    worker_open(&b->s, &away, 1, 1);
+    support_kill(&b->s, SIGKILL);
+    peer_close(&away.peer);
+    support_start(&b->s, 50, 1000);
+    finish(b, 2);
+    assert_string_equal(
+        support_sql(&b->s, "SELECT group_concat(session || ' ' || state, ', ') FROM worker"),
+        "1 lost, 2 alive");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "0");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -555,6 +571,7 @@ int main(void)
         TEST(a_direction_that_cannot_be_fails_its_stage),
         TEST(frames_that_are_no_messages_are_refused),
         TEST(workers_are_listed),
+        cmocka_unit_test_setup_teardown(who_does_not_come_back_is_lost, open_impatient, close_bench),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
