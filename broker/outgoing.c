@@ -23,8 +23,13 @@ static bool is_hash(const char *text)
 
 int outgoing_check(const char *kind, const char *hash, struct error *err)
 {
-    if (strcmp(kind, "bundles") != 0 && strcmp(kind, "boundaries") != 0)
-        return error_set(err, E_INVALID, "kind \"%s\": expected bundles or boundaries", kind);
+    static const char *const kinds[] = {"bundles", "boundaries", "photos"};
+    bool known = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        known = known || strcmp(kind, kinds[i]) == 0;
+    if (!known)
+        return error_set(err, E_INVALID, "kind \"%s\": expected bundles, boundaries or photos",
+                         kind);
     if (!is_hash(hash))
         return error_set(err, E_INVALID, "hash \"%s\": expected 64 hexadecimal digits", hash);
     return 0;
@@ -139,6 +144,9 @@ int outgoing_list(const char *store, const char *kind, const char *hash, struct 
                   struct error *err)
 {
     char path[PATH_BYTES];
+    if (strcmp(kind, "photos") == 0)
+        return error_set(err, E_UNSUPPORTED, "photos are fetched by name: their file \"list\" has "
+                                             "the hash, and names the others");
     int folder = open_folder(store, kind, hash, err);
     if (folder < 0)
         return folder;

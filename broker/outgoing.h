@@ -1,6 +1,6 @@
 /*
- * Folders of the store that are named by their content, as workers fetch them: STORE/bundles/<hash>
- * and STORE/boundaries/<hash>. What is asked for is hostile: only these kinds, a hash and a plain
+ * Folders of the store that are named by their content, as workers fetch them: STORE/bundles/<hash>,
+ * STORE/boundaries/<hash>, and STORE/photos/<hash>, whose file `list` has that hash. What is asked for is hostile: only these kinds, a hash and a plain
  * name reach a path, and no symbolic link is followed. Blocking file work: the file thread's.
  */
 #ifndef BROKER_OUTGOING_H
@@ -17,7 +17,8 @@ struct outgoing {
 };
 
 /* What the folder holds, checked by outgoing_check: of a bundle what bundle.yaml lists, itself
- * first; of boundaries all files, by name. E_NOT_FOUND where there is none. */
+ * first; of boundaries all files, by name; of photos nothing (E_UNSUPPORTED), as
+ * they may be millions. E_NOT_FOUND where there is none. */
 MUST_CHECK int outgoing_list(const char *store, const char *kind, const char *hash,
                              struct outgoing *list, struct error *err);
 void outgoing_free(struct outgoing *list);

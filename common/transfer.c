@@ -286,6 +286,54 @@ int transfer_fetch(struct transfer *t, const char *kind, const char *hash,
     return 0;
 }
 
+/* Chunk by chunk, as its size is not known; the last one is shorter than asked. */
+static int read_once(struct transfer *t, const char *kind, const char *hash, const char *name,
+                     struct buffer *into, struct error *err)
+{
+    size_t got = LIMIT_CHUNK_BYTES;
+    while (got == LIMIT_CHUNK_BYTES) {
+        struct transfer_answer answer;
+        const struct wire_fetch_chunk fetch = {
+            transfer_request(t), kind, hash, name, into->size, LIMIT_CHUNK_BYTES};
+        int rc = transfer_ask(t, WIRE_FETCH_CHUNK, &fetch, fetch.request, WIRE_CHUNK, &answer, err);
+        if (rc < 0)
+            return rc;
+        const struct wire_chunk *chunk = WIRE_BODY(&answer.message, chunk);
+        got = chunk->data.size;
+        rc = chunk->offset == into->size
+                 ? buffer_append(into, chunk->data.data, got, err)
+                 : error_set(err, E_INVALID, "bytes of offset %llu, expected %zu",
+                             (unsigned long long)chunk->offset, into->size);
+        transfer_answer_free(&answer);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+int transfer_read(struct transfer *t, const char *kind, const char *hash, const char *name,
+                  const char *sha256, struct buffer *into, struct error *err)
+{
+    char found[DIGEST_HEX_BYTES];
+    int rc = E_TIMEOUT;
+    while (transfer_passes(rc)) {
+        buffer_clear(into);
+        rc = read_once(t, kind, hash, name, into, err);
+        if (transfer_passes(rc) && transfer_pause(t, CLOCK_SECOND, err) < 0)
+            rc = E_INTERRUPTED;
+    }
+    if (rc < 0)
+        return error_prefix(err, rc, "%s/%.12s/%.64s", kind, hash, name);
+    digest_bytes(into->data ? (const void *)into->data : "", into->size, found);
+    if (strcmp(found, sha256) != 0)
+        return error_set(err, E_DIGEST, "%s/%.12s/%.64s came with the digest %s, expected %s", kind,
+                         hash, name, found, sha256);
+    size_t size = into->size;
+    rc = buffer_append(into, "", 1, err);
+    into->size = rc < 0 ? into->size : size;
+    return rc;
+}
+
 /* ---- sending ---- */
 
 int transfer_begin(struct transfer *t, uint64_t upload, struct error *err)

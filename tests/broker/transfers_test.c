@@ -238,6 +238,47 @@ static void a_bundle_is_fetched_as_it_is(void **state)
     close_remote(&r);
 }
 
+/* Of a kind that is not listed: by name, whatever its size. */
+static void a_file_is_read_by_its_name(void **state)
+{
+    static const size_t sizes[] = {0, 1, LIMIT_CHUNK_BYTES, 2 * LIMIT_CHUNK_BYTES + 7};
+    static char bytes[2 * LIMIT_CHUNK_BYTES + 8];
+    struct support s;
+    struct transfer_options options;
+    struct transfer *transfer;
+    struct buffer found;
+    char hash[DIGEST_HEX_BYTES], sum[DIGEST_HEX_BYTES], folder[512], path[520];
+    (void)state;
+    support_open(&s);
+    support_start(&s, 500, 20000);
+    memset(bytes, 'p', sizeof bytes);
+    digest_bytes("list", 4, hash);
+    snprintf(folder, sizeof folder, "%s/photos/%s", s.store, hash);
+    assert_int_equal(buffer_make_folders(folder, &err), 0);
+    snprintf(path, sizeof path, "%s/one", folder);
+    open_transfer(&s, &options, &transfer);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(buffer_write_file(path, bytes, sizes[i], &err), 0);
+        digest_bytes(bytes, sizes[i], sum);
+        buffer_init(&found, sizeof bytes);
+        if (transfer_read(transfer, "photos", hash, "one", sum, &found, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(found.size, sizes[i]);
+        assert_memory_equal(found.data, bytes, sizes[i]);
+        buffer_free(&found);
+    }
+    buffer_init(&found, sizeof bytes);
+    assert_int_equal(transfer_read(transfer, "photos", hash, "one", hash, &found, &err), E_DIGEST);
+    assert_int_equal(transfer_read(transfer, "photos", hash, "two", sum, &found, &err),
+                     E_NOT_FOUND);
+    buffer_free(&found);
+    buffer_init(&found, LIMIT_CHUNK_BYTES);
+    assert_int_equal(transfer_read(transfer, "photos", hash, "one", sum, &found, &err), E_LIMIT);
+    buffer_free(&found);
+    transfer_close(&transfer);
+    support_close(&s);
+}
+
 static void fetches_do_not_leave_their_folder(void **state)
 {
     struct remote r;
@@ -655,6 +696,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bundle_is_fetched_as_it_is),
+        cmocka_unit_test(a_file_is_read_by_its_name),
         cmocka_unit_test(fetches_do_not_leave_their_folder),
         cmocka_unit_test(a_window_is_not_exceeded),
         cmocka_unit_test(an_uploaded_folder_appears_and_its_result_counts),
