@@ -1,7 +1,8 @@
 /*
- * Folders of the store that are named by their content, as workers fetch them: STORE/bundles/<hash>,
- * STORE/boundaries/<hash>, and STORE/photos/<hash>, whose file `list` has that hash. What is asked for is hostile: only these kinds, a hash and a plain
- * name reach a path, and no symbolic link is followed. Blocking file work: the file thread's.
+ * Folders of the store that are named by their content, as workers fetch them:
+ * STORE/bundles/<hash>, STORE/boundaries/<hash>, and STORE/photos/<hash>, whose file `list` has that hash. What is asked
+ * for is hostile: only these kinds, a hash and a plain name reach a path, and no symbolic link is
+ * followed. Blocking file work: the file thread's.
  */
 #ifndef BROKER_OUTGOING_H
 #define BROKER_OUTGOING_H

@@ -1,49 +1,13 @@
-/*
- * Slots and uploads: two small tables of the loop. An upload's `incoming` is made and freed by the
- * file thread; the loop passes it on, and touches it only when the thread is done with all that was
- * asked of it.
- */
-#include "broker/transfers.h"
-
+/* Slots, fetching, and what the file thread brings back. Uploads are in uploads.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/broker_priv.h"
-#include "broker/result.h"
-#include "broker/staged.h"
+#include "broker/transfers_priv.h"
 #include "common/clock.h"
 #include "common/log.h"
 
 #define TAKEN_A_ROUND 16
-
-struct slot {
-    struct socket_identity of; /* size 0: free */
-    int64_t last;              /* clock_now() of its last request */
-    uint32_t under_way;
-};
-
-struct upload {
-    uint64_t number;
-    struct socket_identity from;
-    uint64_t session; /* of a worker; 0: a bundle's */
-    int64_t stage;
-    struct wire_task task;
-    char path[LIMIT_PATH_BYTES + 1];  /* "": a bundle's */
-    char sha256[DIGEST_HEX_BYTES];    /* of the file; the bundle's hash */
-    uint64_t next;                    /* number of the chunk that must follow */
-    bool ended;                       /* upload_end has come */
-    struct incoming *incoming;        /* NULL until the file thread has begun it */
-    struct upload *following;
-};
-
-struct transfers {
-    struct files *files;
-    struct slot slots[LIMIT_TRANSFERS];
-    struct upload *uploads;
-    uint64_t number; /* of the last upload */
-    struct staged staged;
-};
 
 int transfers_start(const char *store, struct transfers **transfers, struct error *err)
 {
@@ -65,7 +29,7 @@ int transfers_fd(const struct transfers *transfers)
 
 /* ---- slots ---- */
 
-static bool same(const struct socket_identity *a, const struct socket_identity *b)
+bool transfers_same(const struct socket_identity *a, const struct socket_identity *b)
 {
     return a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0 &&
            strcmp(a->user, b->user) == 0;
@@ -74,15 +38,15 @@ static bool same(const struct socket_identity *a, const struct socket_identity *
 static bool has_uploads(const struct transfers *t, const struct socket_identity *of)
 {
     for (const struct upload *u = t->uploads; u; u = u->following)
-        if (same(&u->from, of))
+        if (transfers_same(&u->from, of))
             return true;
     return false;
 }
 
-static struct slot *find_slot(struct transfers *t, const struct socket_identity *of)
+struct slot *transfers_slot(struct transfers *t, const struct socket_identity *of)
 {
     for (size_t i = 0; i < LIMIT_TRANSFERS; i++)
-        if (t->slots[i].of.size && same(&t->slots[i].of, of))
+        if (t->slots[i].of.size && transfers_same(&t->slots[i].of, of))
             return &t->slots[i];
     return NULL;
 }
@@ -102,7 +66,7 @@ static struct slot *free_slot(struct transfers *t, int64_t now)
 static int enter(struct transfers *t, const struct socket_identity *from, struct error *err)
 {
     int64_t now = clock_now();
-    struct slot *slot = find_slot(t, from);
+    struct slot *slot = transfers_slot(t, from);
     if (slot && slot->under_way >= LIMIT_WINDOW)
         return error_set(err, E_LIMIT, "%u requests for files are under way: LIMIT_WINDOW is %d",
                          slot->under_way, LIMIT_WINDOW);
@@ -119,17 +83,16 @@ static int enter(struct transfers *t, const struct socket_identity *from, struct
     return 0;
 }
 
-static void leave(struct transfers *t, const struct socket_identity *from)
+void transfers_leave(struct transfers *t, const struct socket_identity *from)
 {
-    struct slot *slot = find_slot(t, from);
+    struct slot *slot = transfers_slot(t, from);
     if (slot && slot->under_way > 0)
         slot->under_way--;
 }
 
 /* ---- jobs ---- */
 
-/* A job of a connection that has a slot, which it takes. */
-static int new_job(struct broker *b, enum files_kind kind, const struct socket_identity *from,
+int transfers_job(struct broker *b, enum files_kind kind, const struct socket_identity *from,
                    uint64_t request, struct files_job **job, struct error *err)
 {
     struct files_job *made = files_job_new(kind);
@@ -152,7 +115,7 @@ static int new_read(struct broker *b, enum files_kind kind, const struct socket_
 {
     int rc = outgoing_check(folder, hash, err);
     if (rc == 0)
-        rc = new_job(b, kind, from, request, job, err);
+        rc = transfers_job(b, kind, from, request, job, err);
     if (rc < 0)
         return rc;
     snprintf((*job)->folder_kind, sizeof(*job)->folder_kind, "%s", folder);
@@ -188,308 +151,10 @@ int transfers_add_folder(struct broker *b, const struct socket_identity *from,
                          const struct wire_bundle_add *add, struct error *err)
 {
     struct files_job *job = NULL;
-    int rc = new_job(b, FILES_ADD, from, add->request, &job, err);
+    int rc = transfers_job(b, FILES_ADD, from, add->request, &job, err);
     if (rc < 0)
         return rc;
     snprintf(job->path, sizeof job->path, "%s", add->folder);
-    files_put(b->transfers->files, job);
-    return 0;
-}
-
-/* ---- uploads: beginning ---- */
-
-static struct upload *find_upload(struct transfers *t, uint64_t number)
-{
-    struct upload *u = t->uploads;
-    while (u && u->number != number)
-        u = u->following;
-    return u;
-}
-
-/* What its incoming is and has goes to the file thread, behind what is asked of it already. */
-static void drop_upload(struct transfers *t, struct upload *dropped)
-{
-    struct upload **at = &t->uploads;
-    while (*at != dropped)
-        at = &(*at)->following;
-    *at = dropped->following;
-    struct files_job *end = dropped->incoming ? files_job_new(FILES_END) : NULL;
-    if (end) {
-        end->incoming = dropped->incoming;
-        files_put(t->files, end);
-    } else if (dropped->incoming) {
-        log_error("no memory to end an upload: its file is left to the next start");
-    }
-    free(dropped);
-}
-
-static struct upload *oldest_of(struct transfers *t, uint64_t session, size_t *count)
-{
-    struct upload *oldest = NULL;
-    *count = 0;
-    for (struct upload *u = t->uploads; u; u = u->following)
-        if (u->session == session) {
-            oldest = u;
-            (*count)++;
-        }
-    return oldest;
-}
-
-/* Begins it; a worker that has begun too many has forgotten the oldest. */
-static int begin(struct broker *b, const struct upload *upload, uint64_t request,
-                 enum incoming_form form, uint64_t bytes, struct error *err)
-{
-    struct transfers *t = b->transfers;
-    struct files_job *job = NULL;
-    size_t count = 0;
-    struct upload *oldest = upload->session ? oldest_of(t, upload->session, &count) : NULL;
-    if (count >= LIMIT_UPLOADS)
-        drop_upload(t, oldest);
-    struct upload *begun = malloc(sizeof *begun);
-    if (!begun)
-        return error_set(err, E_MEMORY, "no memory for an upload");
-    int rc = new_job(b, FILES_BEGIN, &upload->from, request, &job, err);
-    if (rc < 0) {
-        free(begun);
-        return rc;
-    }
-    *begun = *upload;
-    begun->number = ++t->number;
-    begun->following = t->uploads;
-    t->uploads = begun;
-    job->upload = begun->number;
-    job->form = form;
-    job->bytes = bytes;
-    snprintf(job->path, sizeof job->path, "%s", upload->path);
-    snprintf(upload->path[0] ? job->sha256 : job->hash, DIGEST_HEX_BYTES, "%s", upload->sha256);
-    files_put(t->files, job);
-    return 0;
-}
-
-/* An answer without an upload: nothing is to be sent. */
-static int unwanted(struct broker *b, const struct socket_identity *from, uint64_t request,
-                    struct error *err)
-{
-    const struct wire_upload_ready ready = {request, 0, 0};
-    return socket_send(b->socket, from, WIRE_UPLOAD_READY, &ready, err);
-}
-
-/* Whether the range has its result, or its stage does not want one: then the files are not needed,
- * and the result is judged as ever. */
-static bool is_over(const struct farm_stage *stage, const struct wire_task *task)
-{
-    return !stage || stage->state != STATES_STAGE_RUNNING ||
-           interval_set_overlaps(&stage->plan.done, task->start, task->start + task->count);
-}
-
-/* Who holds the lease, by session and key: E_STATE from a session that is not known (any more),
- * E_DENIED from one that holds none. */
-static int check_holder(struct broker *b, const struct socket_identity *from, uint64_t session,
-                        struct farm_stage *stage, const struct wire_task *task, struct error *err)
-{
-    struct farm_worker *worker = farm_find_session(&b->farm, session);
-    if (!worker || !worker->identity.size)
-        return error_set(err, E_STATE, "upload of a session that is not known: say hello first");
-    if (!access_uploads(&b->access, from, worker, (uint64_t)stage->id, task) ||
-        !farm_find_lease(worker, stage, task->start, task->count))
-        return error_set(err, E_DENIED, "stage %lld, %llu + %llu is not lent to this worker",
-                         (long long)stage->id, (unsigned long long)task->start,
-                         (unsigned long long)task->count);
-    return 0;
-}
-
-/* Its files lie under the stage's own folder. */
-static int check_file(const struct farm_stage *stage, const struct wire_file *file,
-                      struct error *err)
-{
-    char prefix[LIMIT_PATH_BYTES];
-    int rc = result_check_file(file, err);
-    int length = snprintf(prefix, sizeof prefix, "jobs/%lld/%s/", (long long)stage->job->id,
-                          stage->spec->name);
-    if (rc < 0)
-        return rc;
-    if (strncmp(file->path, prefix, (size_t)length) != 0)
-        return error_set(err, E_DENIED, "files: path \"%s\", expected one under \"%s\"",
-                         file->path, prefix);
-    if (file->bytes > LIMIT_SHARD_BYTES)
-        return error_set(err, E_LIMIT, "files: \"%s\" of %llu bytes: LIMIT_SHARD_BYTES is %llu",
-                         file->path, (unsigned long long)file->bytes,
-                         (unsigned long long)LIMIT_SHARD_BYTES);
-    return 0;
-}
-
-/* A committed file is never replaced, whoever asks. */
-static int check_uncommitted(struct broker *b, int64_t stage, const char *path, struct error *err)
-{
-    bool has = false;
-    int rc = results_has_file(b->db, stage, path, &has, err);
-    if (rc < 0)
-        return broker_doomed(b, rc, err);
-    return has ? error_set(err, E_EXISTS, "files: \"%s\" belongs to another task", path) : 0;
-}
-
-int transfers_upload(struct broker *b, const struct socket_identity *from,
-                     const struct wire_upload *upload, struct error *err)
-{
-    const struct wire_task *task = WIRE_ITEMS(upload->task, task);
-    const struct wire_file *file = WIRE_ITEMS(upload->file, file);
-    struct upload begun = {.from = *from,
-                           .session = upload->session,
-                           .stage = (int64_t)upload->stage};
-    if (upload->task.count != 1 || upload->file.count != 1)
-        return error_set(err, E_INVALID, "upload: %zu tasks and %zu files, expected one of each",
-                         upload->task.count, upload->file.count);
-    struct farm_stage *stage = farm_find_stage(&b->farm, begun.stage);
-    if (is_over(stage, task))
-        return unwanted(b, from, upload->request, err);
-    int rc = check_holder(b, from, upload->session, stage, task, err);
-    if (rc == 0)
-        rc = check_file(stage, file, err);
-    if (rc == 0)
-        rc = check_uncommitted(b, begun.stage, file->path, err);
-    if (rc < 0)
-        return rc;
-    begun.task = *task;
-    snprintf(begun.path, sizeof begun.path, "%s", file->path);
-    snprintf(begun.sha256, sizeof begun.sha256, "%s", file->sha256);
-    return begin(b, &begun, upload->request,
-                 strcmp(file->kind, "png-folder") == 0 ? INCOMING_FOLDER_OF_FILES : INCOMING_FILE,
-                 file->bytes, err);
-}
-
-int transfers_bundle_offer(struct broker *b, const struct socket_identity *from,
-                           const struct wire_bundle_offer *offer, struct error *err)
-{
-    const struct wire_part *files = WIRE_ITEMS(offer->files, part);
-    struct upload begun = {.from = *from};
-    uint64_t bytes = 0;
-    if (!access_is_local(&b->access, from))
-        return error_set(err, E_DENIED, "bundle_offer: only an admin registers a bundle");
-    int rc = outgoing_check("bundles", offer->hash, err);
-    if (rc == 0 && (offer->files.count == 0 || strcmp(files[0].name, BUNDLE_FILE) != 0 ||
-                    strcmp(files[0].sha256, offer->hash) != 0))
-        rc = error_set(err, E_INVALID, "files: expected %s, whose SHA-256 is the hash, first",
-                       BUNDLE_FILE);
-    for (size_t i = 0; rc == 0 && i < offer->files.count; i++) {
-        if (files[i].bytes > LIMIT_ONNX_BYTES)
-            rc = error_set(err, E_LIMIT, "files: \"%s\" of %llu bytes: LIMIT_ONNX_BYTES is %u",
-                           files[i].name, (unsigned long long)files[i].bytes, LIMIT_ONNX_BYTES);
-        bytes += files[i].bytes;
-    }
-    if (rc < 0)
-        return rc;
-    snprintf(begun.sha256, sizeof begun.sha256, "%s", offer->hash);
-    return begin(b, &begun, offer->request, INCOMING_FOLDER_OF_FILES, bytes, err);
-}
-
-/* ---- uploads: what follows ---- */
-
-/* The upload of that number, of that connection, if it is still taken further. E_STATE: it ended
- * with its session or connection, and may be begun again. */
-static int find_own(struct broker *b, const struct socket_identity *from, uint64_t number,
-                    struct upload **upload, struct error *err)
-{
-    struct upload *u = find_upload(b->transfers, number);
-    if (!u || !same(&u->from, from) || !u->incoming || u->ended)
-        return error_set(err, E_STATE, "there is no upload %llu of this connection (any more)",
-                         (unsigned long long)number);
-    *upload = u;
-    return 0;
-}
-
-static int sum_pieces(const struct wire_upload_chunk *chunk, size_t *bytes, size_t *names,
-                      struct error *err)
-{
-    const struct wire_piece *pieces = WIRE_ITEMS(chunk->pieces, piece);
-    *bytes = *names = 0;
-    for (size_t i = 0; i < chunk->pieces.count; i++) {
-        *bytes += pieces[i].data.size;
-        *names += strlen(pieces[i].name) + 1;
-    }
-    return *bytes <= LIMIT_CHUNK_BYTES
-               ? 0
-               : error_set(err, E_LIMIT, "pieces of %zu bytes: LIMIT_CHUNK_BYTES is %u", *bytes,
-                           LIMIT_CHUNK_BYTES);
-}
-
-/* The message is gone when the file thread gets to it, so the job has a copy. */
-static int copy_pieces(struct files_job *job, const struct wire_upload_chunk *chunk, size_t size,
-                       struct error *err)
-{
-    const struct wire_piece *pieces = WIRE_ITEMS(chunk->pieces, piece);
-    size_t count = chunk->pieces.count;
-    uint8_t *to = job->data = malloc(size ? size : 1);
-    job->pieces = calloc(count ? count : 1, sizeof *job->pieces);
-    if (!job->data || !job->pieces)
-        return error_set(err, E_MEMORY, "no memory for a chunk");
-    for (size_t i = 0; i < count; i++) {
-        size_t name = strlen(pieces[i].name) + 1, bytes = pieces[i].data.size;
-        memcpy(to, pieces[i].name, name);
-        if (bytes)
-            memcpy(to + name, pieces[i].data.data, bytes);
-        job->pieces[i] = (struct files_piece){(const char *)to, pieces[i].offset, to + name, bytes};
-        to += name + bytes;
-    }
-    job->piece_count = count;
-    return 0;
-}
-
-static int take_chunk(struct broker *b, struct upload *upload,
-                      const struct wire_upload_chunk *chunk, struct error *err)
-{
-    struct files_job *job = NULL;
-    size_t bytes = 0, names = 0;
-    if (chunk->number != upload->next)
-        return error_set(err, E_INVALID, "chunk %llu, expected %llu",
-                         (unsigned long long)chunk->number, (unsigned long long)upload->next);
-    int rc = sum_pieces(chunk, &bytes, &names, err);
-    if (rc == 0)
-        rc = new_job(b, FILES_WRITE, &upload->from, chunk->request, &job, err);
-    if (rc < 0)
-        return rc;
-    rc = copy_pieces(job, chunk, bytes + names, err);
-    if (rc < 0) {
-        leave(b->transfers, &upload->from);
-        files_job_free(&job);
-        return rc;
-    }
-    upload->next++;
-    job->upload = upload->number;
-    job->incoming = upload->incoming;
-    files_put(b->transfers->files, job);
-    return 0;
-}
-
-int transfers_chunk(struct broker *b, const struct socket_identity *from,
-                    const struct wire_upload_chunk *chunk, struct error *err)
-{
-    struct upload *upload = NULL;
-    int rc = find_own(b, from, chunk->upload, &upload, err);
-    if (rc < 0)
-        return rc;
-    rc = take_chunk(b, upload, chunk, err);
-    if (rc < 0)
-        drop_upload(b->transfers, upload);
-    return rc;
-}
-
-int transfers_end(struct broker *b, const struct socket_identity *from,
-                  const struct wire_upload_end *end, struct error *err)
-{
-    struct upload *upload = NULL;
-    struct files_job *job = NULL;
-    int rc = find_own(b, from, end->upload, &upload, err);
-    if (rc < 0)
-        return rc;
-    rc = new_job(b, upload->path[0] ? FILES_FINISH : FILES_BUNDLE, from, end->request, &job, err);
-    if (rc < 0) {
-        drop_upload(b->transfers, upload);
-        return rc;
-    }
-    upload->ended = true;
-    job->upload = upload->number;
-    job->incoming = upload->incoming;
-    snprintf(job->hash, sizeof job->hash, "%s", upload->sha256);
     files_put(b->transfers->files, job);
     return 0;
 }
@@ -506,93 +171,6 @@ static int answer_chunk(struct broker *b, const struct files_job *job, struct er
 {
     const struct wire_chunk chunk = {job->request, job->offset, {job->data, job->bytes}};
     return socket_send(b->socket, &job->to, WIRE_CHUNK, &chunk, err);
-}
-
-static int answer_uploaded(struct broker *b, const struct files_job *job, struct error *err)
-{
-    const struct wire_uploaded uploaded = {job->request, job->upload};
-    return socket_send(b->socket, &job->to, WIRE_UPLOADED, &uploaded, err);
-}
-
-/* A shard that is there already is staged as one that was sent; a bundle's upload stays, for its
- * end registers the bundle. */
-static int answer_ready(struct broker *b, struct files_job *job, struct upload *upload,
-                        struct error *err)
-{
-    const struct wire_upload_ready ready = {job->request, job->upload, job->there ? 0 : 1};
-    int rc = 0;
-    upload->incoming = job->incoming;
-    job->incoming = NULL;
-    if (job->there && upload->path[0]) {
-        rc = staged_put(&b->transfers->staged, upload->stage, upload->path, upload->sha256, err);
-        drop_upload(b->transfers, upload);
-    }
-    return rc < 0 ? rc : socket_send(b->socket, &job->to, WIRE_UPLOAD_READY, &ready, err);
-}
-
-/* The file is whole: it gets its name, unless the task has been done, lost or lent to another
- * meanwhile. Between that look and the renaming nothing else happens. */
-static int place(struct broker *b, struct files_job *job, const struct upload *upload,
-                 struct error *err)
-{
-    struct farm_stage *stage = farm_find_stage(&b->farm, upload->stage);
-    if (is_over(stage, &upload->task))
-        return answer_uploaded(b, job, err);
-    int rc = check_holder(b, &upload->from, upload->session, stage, &upload->task, err);
-    if (rc == 0)
-        rc = check_uncommitted(b, upload->stage, upload->path, err);
-    if (rc == 0)
-        rc = incoming_place(upload->incoming, err);
-    if (rc < 0)
-        return rc;
-    job->kind = FILES_SETTLE;
-    return 1;
-}
-
-/* Of an upload that still is: 1 where the job is to go back, for what is left to do. */
-static int take_step(struct broker *b, struct files_job *job, struct upload *upload,
-                     struct error *err)
-{
-    struct transfers *t = b->transfers;
-    int rc;
-    switch ((int)job->kind) {
-    case FILES_BEGIN:
-        return answer_ready(b, job, upload, err);
-    case FILES_WRITE:
-        return answer_uploaded(b, job, err);
-    case FILES_FINISH:
-        rc = place(b, job, upload, err);
-        if (rc == 0)
-            drop_upload(t, upload);
-        return rc;
-    case FILES_SETTLE:
-        rc = staged_put(&t->staged, upload->stage, upload->path, upload->sha256, err);
-        if (rc == 0)
-            rc = answer_uploaded(b, job, err);
-        if (rc == 0)
-            drop_upload(t, upload);
-        return rc;
-    case FILES_BUNDLE:
-        drop_upload(t, upload);
-        return bundles_added(b, &job->to, job->request, job->bundle, job->hash, &job->yaml, err);
-    }
-    return 0;
-}
-
-static int take_upload(struct broker *b, struct files_job *job, struct error *err)
-{
-    struct upload *upload = find_upload(b->transfers, job->upload);
-    if (!upload) { /* over, and its incoming, unless just begun, is ended */
-        if (job->kind == FILES_BEGIN)
-            job->kind = FILES_END;
-        return job->kind == FILES_END ? 1 : 0;
-    }
-    if (job->code < 0)
-        *err = job->err;
-    int rc = job->code < 0 ? job->code : take_step(b, job, upload, err);
-    if (rc < 0 && (upload = find_upload(b->transfers, job->upload)))
-        drop_upload(b->transfers, upload);
-    return rc;
 }
 
 static int take_done(struct broker *b, struct files_job *job, struct error *err)
@@ -614,7 +192,7 @@ static int take_done(struct broker *b, struct files_job *job, struct error *err)
     case FILES_FINISH:
     case FILES_SETTLE:
     case FILES_BUNDLE:
-        return take_upload(b, job, err);
+        return upload_take(b, job, err);
     case FILES_END:
     case FILES_STOP:
         break;
@@ -629,63 +207,23 @@ void transfers_take(struct broker *b)
     for (int i = 0; i < TAKEN_A_ROUND && !b->doomed && (job = files_take(t->files)); i++) {
         struct error err = {0};
         int rc = take_done(b, job, &err);
-        if (rc > 0) {
-            if (job->kind == FILES_END)
-                leave(t, &job->to);
+        if (rc > 0) { /* something is left to do */
             files_put(t->files, job);
             continue;
         }
-        leave(t, &job->to);
+        transfers_leave(t, &job->to);
         if (rc == E_NETWORK)
             log_debug("files: %s", err.text);
         else if (rc < 0 && !b->doomed)
             outbox_refuse(b, &job->to, job->request, rc, err.text);
-        files_job_free(&job);
+        if (job->kind == FILES_END) /* its incoming is the thread's to remove */
+            files_put(t->files, job);
+        else
+            files_job_free(&job);
     }
 }
 
 /* ---- ends ---- */
-
-void transfers_drop_session(struct broker *b, uint64_t session)
-{
-    struct upload *next;
-    for (struct upload *u = b->transfers->uploads; u; u = next) {
-        next = u->following;
-        if (u->session == session && u->path[0])
-            drop_upload(b->transfers, u);
-    }
-}
-
-/* When a connection with uploads was heard last. */
-static int64_t heard(struct transfers *t, const struct upload *upload)
-{
-    const struct slot *slot = find_slot(t, &upload->from);
-    return slot ? (slot->under_way ? clock_now() : slot->last) : 0;
-}
-
-void transfers_expire(struct broker *b, int64_t now)
-{
-    struct upload *next;
-    for (struct upload *u = b->transfers->uploads; u; u = next) {
-        next = u->following;
-        if (now - heard(b->transfers, u) < TRANSFERS_SILENCE)
-            continue;
-        log_info("an upload of %s is given up: nothing more came",
-                 u->path[0] ? u->path : "a bundle");
-        drop_upload(b->transfers, u);
-    }
-}
-
-int64_t transfers_deadline(const struct broker *b)
-{
-    int64_t deadline = INT64_MAX;
-    for (const struct upload *u = b->transfers->uploads; u; u = u->following) {
-        int64_t due = heard(b->transfers, u) + TRANSFERS_SILENCE;
-        if (due < deadline)
-            deadline = due;
-    }
-    return deadline;
-}
 
 void transfers_stop(struct transfers **transfers)
 {
@@ -694,7 +232,7 @@ void transfers_stop(struct transfers **transfers)
         return;
     *transfers = NULL;
     while (stopped->uploads)
-        drop_upload(stopped, stopped->uploads);
+        upload_drop(stopped, stopped->uploads);
     files_stop(&stopped->files);
     staged_free(&stopped->staged);
     free(stopped);

@@ -57,9 +57,9 @@ MUST_CHECK int transfer_pause(struct transfer *transfer, int64_t time, struct er
 MUST_CHECK int transfer_fetch(struct transfer *transfer, const char *kind, const char *hash,
                               const struct wire_part *part, int fd, struct error *err);
 
-/* Reads a whole file of such a folder, of at most the buffer's maximum, into an empty buffer, with a
- * NUL behind that size does not count, and checks its digest. Waits as long as the broker is away or
- * busy. E_LIMIT, E_DIGEST, E_NOT_FOUND. */
+/* Reads a whole file of such a folder, of at most the buffer's maximum, into an empty buffer, with
+ * a NUL behind that size does not count, and checks its digest. Waits as long as the broker is away
+ * or busy. E_LIMIT, E_DIGEST, E_NOT_FOUND. */
 MUST_CHECK int transfer_read(struct transfer *transfer, const char *kind, const char *hash,
                              const char *name, const char *sha256, struct buffer *into,
                              struct error *err);
