@@ -11,6 +11,7 @@
 
 struct photos {
     char hash[DIGEST_HEX_BYTES], folder[2 * LIMIT_PATH_BYTES];
+    struct transfer *transfer; /* where they lie with the broker; else NULL */
     struct photo_list list;
 };
 
@@ -23,6 +24,27 @@ int photos_open(const char *store, const char *hash, struct photos **photos, str
     int rc = photo_list_folder(store, hash, opened->folder, err);
     if (!rc)
         rc = photo_list_read(opened->folder, hash, &opened->list, err);
+    if (rc)
+        photos_close(&opened);
+    else
+        *photos = opened;
+    return rc;
+}
+
+int photos_fetch(struct transfer *transfer, const char *hash, struct photos **photos,
+                 struct error *err)
+{
+    struct buffer file;
+    struct photos *opened = calloc(1, sizeof *opened);
+    if (!opened)
+        return error_set(err, E_MEMORY, "no memory for photos");
+    snprintf(opened->hash, sizeof opened->hash, "%s", hash);
+    opened->transfer = transfer;
+    buffer_init(&file, LIMIT_PHOTO_LIST_BYTES + 1);
+    int rc = transfer_read(transfer, "photos", hash, PHOTO_LIST_FILE, hash, &file, err);
+    if (!rc)
+        rc = photo_list_parse(PHOTO_LIST_FILE, file.data, file.size, &opened->list, err);
+    buffer_free(&file);
     if (rc)
         photos_close(&opened);
     else
@@ -91,19 +113,28 @@ static bool is_own(int code)
     return code == E_PARSE || code == E_LIMIT || code == E_UNSUPPORTED;
 }
 
-static int read_photo(const struct photos *photos, size_t i, struct photo *photo, struct error *err)
+static int read_stored(const char *folder, const char *sha256, struct buffer *file,
+                       struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1], found[DIGEST_HEX_BYTES];
+    snprintf(path, sizeof path, "%s/%s", folder, sha256);
+    int rc = buffer_read_file(file, path, LIMIT_PHOTO_BYTES, err);
+    if (rc)
+        return rc;
+    digest_bytes(file->data ? (const void *)file->data : "", file->size, found);
+    return strcmp(found, sha256) == 0
+               ? 0
+               : error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
+}
+
+static int read_photo(const struct photos *photos, size_t i, struct photo *photo, struct error *err)
+{
     struct buffer file;
-    const char *name = photos->list.names[i];
+    const char *name = photos->list.names[i], *sha256 = photos->list.sha256[i];
     buffer_init(&file, LIMIT_PHOTO_BYTES + 1);
-    snprintf(path, sizeof path, "%s/%s", photos->folder, photos->list.sha256[i]);
-    int rc = buffer_read_file(&file, path, LIMIT_PHOTO_BYTES, err);
-    if (!rc) {
-        digest_bytes(file.data ? (const void *)file.data : "", file.size, found);
-        if (strcmp(found, photos->list.sha256[i]) != 0)
-            rc = error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
-    }
+    int rc = photos->transfer
+                 ? transfer_read(photos->transfer, "photos", photos->hash, sha256, sha256, &file, err)
+                 : read_stored(photos->folder, sha256, &file, err);
     if (!rc)
         rc = photo_decode(name, file.data, file.size, photo, err);
     buffer_free(&file);

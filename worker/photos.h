@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "common/photo_list.h"
+#include "common/transfer.h"
 #include "worker/photo.h"
 #include "worker/pipeline.h"
 
@@ -15,6 +16,9 @@ struct photos; /* opaque: a list, and where its photos lie */
 /* Reads STORE/photos/HASH/list. */
 MUST_CHECK int photos_open(const char *store, const char *hash, struct photos **photos,
                            struct error *err);
+/* The same from the broker, over a connection that outlives them: each photo comes when it is wanted. */
+MUST_CHECK int photos_fetch(struct transfer *transfer, const char *hash, struct photos **photos,
+                            struct error *err);
 void photos_close(struct photos **photos);
 /* Whether they are those of that hash. */
 bool photos_are(const struct photos *photos, const char *hash);

@@ -326,12 +326,11 @@ static int find_photos(struct runner *runner, struct task *task, struct error *e
     if (!hash)
         return 0;
     int failed = 0;
-    if (!task->library)
-        return error_set(err, E_UNSUPPORTED,
-                         "photos are read from the broker's store, which this worker does not share");
+    bool travels = task->outcome->assignment->travels && runner->inputs->transfer;
     if (!runner->photos || !photos_are(runner->photos, hash)) {
         photos_close(&runner->photos);
-        failed = photos_open(task->library, hash, &runner->photos, err);
+        failed = travels ? photos_fetch(runner->inputs->transfer, hash, &runner->photos, err)
+                         : photos_open(task->library, hash, &runner->photos, err);
     }
     task->photos = runner->photos;
     return failed;

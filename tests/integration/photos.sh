@@ -66,6 +66,16 @@ rows()
 rows 2 | sed -E 's/^[0-9]+,/S,/' >whole
 rows 8 | sed -E 's/^[0-9]+,/S,/' >cut
 expect_same whole cut
+# A worker that shares no store has the list, and each photo, over the wire.
+stop "$worker_pid"
+with_us "$worker_program" --broker "$FACEFARM_BROKER" --cache cache --name remote --device 0 --threads 1 >remote.log 2>&1 &
+worker_pid=$!
+children+=("$worker_pid")
+wait_until "worker remote" known remote
+finish_job "$(submit album.yaml)"
+rows 14 | sed -E 's/^[0-9]+,/S,/' >remote
+expect_same whole remote
+expect_equal "who did it" remote "$(query "SELECT group_concat(DISTINCT w.name) FROM task t JOIN worker w ON w.id = t.worker_id WHERE t.stage_id > 14")"
 
 expect_equal "photos that cannot be read" 'a_note.jpg E_UNSUPPORTED
 b_cut.png E_PARSE' "$(query "SELECT name || ' ' || code FROM photos WHERE stage_id = 5 AND code IS NOT NULL ORDER BY idx")"
