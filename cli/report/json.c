@@ -89,6 +89,20 @@ static json_t *distances(const struct report *report)
     return list;
 }
 
+static json_t *drift(const struct matrices *m)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->group_count; i++) {
+        const struct matrices_group *g = &m->groups[i];
+        json_array_append_new(
+            list, json_pack("{s:s,s:s,s:I,s:s,s:f,s:f,s:f,s:f}", "among",
+                            g->worker ? "workers" : "parts", "group", g->name, "faces",
+                            (json_int_t)g->faces, "attribute", g->attribute, "difference",
+                            g->difference, "low", g->low, "high", g->high, "z", g->z));
+    }
+    return list;
+}
+
 static int add_lists(struct report *report, json_t *page, struct error *err)
 {
     char name[64];
@@ -129,6 +143,7 @@ int report_json(struct report *report, struct error *err)
     int rc = add_job(report, page, err);
     if (rc == 0)
         rc = add_lists(report, page, err);
+    json_object_set_new(page, "drift", drift(&report->matrices));
     json_object_set_new(page, "distances", distances(report));
     json_object_set_new(page, "boundary_cosines", matrix(&report->matrices.cosine));
     json_object_set_new(page, "label_correlations", matrix(&report->matrices.labels));

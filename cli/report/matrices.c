@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/latent.h"
+
 #define PARTS 10
 #define GROUPS_MAX 64  /* workers that are told apart */
 #define GROUP_LEAST 50 /* faces */
@@ -258,24 +260,51 @@ static int fill_correlations(const struct moments *m, struct matrices *matrices,
     return 0;
 }
 
-/* z of a group's mean against all faces', of which it is a part: sd · √(1/g − 1/n). */
-static void find_drift(const struct moments *m, const struct group *groups, size_t count,
-                       char *const *names, struct matrices_drift *drift)
+/* Quantile of the normal distribution from which one of `looks` differences lies with 5 %. */
+static double look(size_t looks)
 {
-    double n = (double)m->faces;
+    double tail = 0.025 / (double)(looks > 0 ? looks : 1);
+    return latent_normal((uint32_t)((1 - tail) * 0x1p32));
+}
+
+/* Of attribute k a group's mean against all faces', of which it is a part: its error is sd · √(1/g − 1/n). */
+static void compare(const struct moments *m, const struct group *group, size_t k,
+                    struct matrices_group *found)
+{
+    double n = (double)m->faces, mean = m->sums[k] / n;
+    double sd = sqrt(fmax(m->products[k * m->attributes + k] / n - mean * mean, 0));
+    double error = sqrt(fmax(1 / group->faces - 1 / n, 0)), half = error * look(m->attributes);
+    found->difference = sd > 0 ? (group->sums[k] / group->faces - mean) / sd : 0;
+    found->z = error > 0 ? found->difference / error : 0;
+    found->low = found->difference - half;
+    found->high = found->difference + half;
+}
+
+static void find_drift(const struct moments *m, const struct group *groups, size_t count,
+                       bool workers, struct matrices *matrices)
+{
+    struct matrices_drift *drift = workers ? &matrices->workers : &matrices->parts;
+    char *const *names = matrices->logits.names;
     drift->groups = count;
-    for (size_t g = 0; g < count; g++)
+    for (size_t g = 0; count > 1 && g < count; g++) {
+        struct matrices_group furthest = {.worker = workers, .faces = (int64_t)groups[g].faces}, at;
+        snprintf(furthest.name, sizeof furthest.name, "%s", groups[g].name);
+        at = furthest;
         for (size_t k = 0; k < m->attributes && groups[g].faces >= GROUP_LEAST; k++) {
-            double mean = m->sums[k] / n;
-            double sd = sqrt(fmax(m->products[k * m->attributes + k] / n - mean * mean, 0));
-            double error = sd * sqrt(fmax(1 / groups[g].faces - 1 / n, 0));
-            double z = error > 0 ? (groups[g].sums[k] / groups[g].faces - mean) / error : 0;
-            if (fabs(z) <= fabs(drift->z))
+            compare(m, &groups[g], k, &at);
+            if (k > 0 && fabs(at.z) <= fabs(furthest.z))
                 continue;
-            drift->z = z;
-            snprintf(drift->group, sizeof drift->group, "%s", groups[g].name);
-            snprintf(drift->attribute, sizeof drift->attribute, "%s", names[k]);
+            furthest = at;
+            snprintf(furthest.attribute, sizeof furthest.attribute, "%s", names[k]);
         }
+        if (furthest.attribute[0] && matrices->group_count < MATRICES_GROUPS)
+            matrices->groups[matrices->group_count++] = furthest;
+        if (fabs(furthest.z) <= fabs(drift->z))
+            continue;
+        drift->z = furthest.z;
+        snprintf(drift->group, sizeof drift->group, "%s", furthest.name);
+        snprintf(drift->attribute, sizeof drift->attribute, "%s", furthest.attribute);
+    }
 }
 
 static int read_names(struct database *db, int64_t bundle, struct matrices *m, struct error *err)
@@ -306,8 +335,8 @@ static int make_correlations(struct database *db, int64_t stage, int64_t bundle,
         rc = fill_correlations(&m, matrices, err);
     if (rc == 0 && m.faces > 0) {
         matrices->faces = m.faces;
-        find_drift(&m, m.parts, PARTS, matrices->logits.names, &matrices->parts);
-        find_drift(&m, m.workers, m.worker_count, matrices->logits.names, &matrices->workers);
+        find_drift(&m, m.parts, PARTS, false, matrices);
+        find_drift(&m, m.workers, m.worker_count, true, matrices);
     }
     moments_free(&m);
     return rc;

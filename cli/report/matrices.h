@@ -2,6 +2,8 @@
 #ifndef CLI_REPORT_MATRICES_H
 #define CLI_REPORT_MATRICES_H
 
+#include <stdbool.h>
+
 #include "common/error.h"
 #include "db/database.h"
 
@@ -22,6 +24,18 @@ struct matrices_drift {
     size_t groups;
 };
 
+/* A part or a worker, and the attribute in which it is furthest from all faces. */
+struct matrices_group {
+    bool worker; /* else a part of the stage */
+    char name[128], attribute[72];
+    int64_t faces;
+    /* Mean logit less all faces', in standard deviations of the logit; the interval holds with 95 % for all
+     * attributes of the group at once (Bonferroni). */
+    double difference, low, high;
+    double z;
+};
+#define MATRICES_GROUPS 74
+
 struct matrices {
     struct matrices_square cosine; /* of the normals of the job's first fit */
     struct matrices_square
@@ -29,6 +43,8 @@ struct matrices {
     struct matrices_square labels; /* of their signs: phi */
     int64_t faces;
     struct matrices_drift parts, workers; /* tenths of the stage; workers */
+    struct matrices_group groups[MATRICES_GROUPS]; /* of 50 faces or more */
+    size_t group_count;
 };
 
 /* Zeroes and fills; what the job has not is left empty. The caller frees, also after an error. */

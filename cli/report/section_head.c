@@ -174,6 +174,14 @@ static int print_facts(struct report *report, struct error *err)
     return 0;
 }
 
+static bool reads_photos(const struct spec *spec)
+{
+    for (uint32_t i = 0; spec && i < spec->stages_count; i++)
+        if (spec_stage_reads_photos(&spec->stages[i]))
+            return true;
+    return false;
+}
+
 /* Links to the sections that will follow. */
 static void print_contents(struct report *report)
 {
@@ -182,8 +190,10 @@ static void print_contents(struct report *report)
         bool there;
         const char *id, *label;
     } links[] = {
+        {reads_photos(report->spec), "photos", "Photos"},
         {h->shifts_count > 0, "ages", "Age before and after"},
         {h->shifts_count > 1, "projection", "Does projection help?"},
+        {h->shifts_count > 0, "identity", "The same person?"},
         {h->shifts_count > 0, "moved", "What else moved"},
         {h->boundaries > 0, "boundaries", "Boundaries"},
         {report->matrices.cosine.count > 0, "matrices", "What goes with what"},

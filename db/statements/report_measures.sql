@@ -229,4 +229,4 @@ WHERE EXISTS (SELECT 1 FROM e JOIN measure m ON m.stage_id = e.id AND m.name = '
   AND NOT EXISTS (SELECT 1 FROM e JOIN measure m ON m.stage_id = e.id AND m.name = 'identity')
 UNION ALL
 SELECT 'first', printf('Stage %s: measures are of the first %d of %d faces.', e.name, min(m.faces), e.total)
-FROM e JOIN measure m ON m.stage_id = e.id AND m.name = 'likeness' GROUP BY e.id HAVING min(m.faces) < e.total;
+FROM e JOIN measure m ON m.stage_id = e.id AND m.name = 'likeness' GROUP BY e.id HAVING min(m.faces) < e.total - (SELECT count(*) FROM skipped k WHERE k.stage_id = e.id);

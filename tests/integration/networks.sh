@@ -69,6 +69,15 @@ grep -q 'Identity against the age' report/index.html || fail "the report has no 
 grep -q 'features of network <b>looks</b>' report/index.html || fail "the report does not name the network of features"
 grep -q '"network": "looks"' report/report.json || fail "report.json has no distances"
 
+# Drift: a part of the labels against all, by the figures in the database.
+has "SELECT abs(json_extract(g.value, '\$.difference') - (avg(CASE WHEN idx < 60 THEN x END) - avg(x)) / sqrt(avg(x * x) - avg(x) * avg(x))) < 1e-9
+     AND json_extract(g.value, '\$.low') < json_extract(g.value, '\$.difference') AND json_extract(g.value, '\$.high') > json_extract(g.value, '\$.difference')
+     FROM json_each(readfile('$work/report/report.json'), '\$.drift') g
+     JOIN (SELECT 'Smiling' AS name, idx, Smiling AS x FROM face_attributes_1 WHERE stage_id = 1
+           UNION ALL SELECT 'Male', idx, Male FROM face_attributes_1 WHERE stage_id = 1
+           UNION ALL SELECT 'Odd', idx, Odd FROM face_attributes_1 WHERE stage_id = 1) a ON a.name = json_extract(g.value, '\$.attribute')
+     WHERE json_extract(g.value, '\$.group') = 'part 1 of 10'" || fail "the drift of the first part is another"
+
 # Unknown networks are refused when the job is submitted.
 study 0 | sed 's/features: person/features: nobody/' >bad.yaml
 if "$facefarm" submit bad.yaml >/dev/null 2>bad.log; then fail "an unknown embedder was taken"; fi
