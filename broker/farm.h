@@ -69,9 +69,9 @@ enum farm_after {
 };
 
 /*
- * Stages of open jobs with equal needs are a class, so that whether a worker may have their tasks is
- * one bit of it, found once a worker and class. When all numbers are taken, the last one is that of
- * all others, whose needs are compared at each question.
+ * Stages of open jobs with equal needs are a class, so that whether a worker may have their tasks
+ * is one bit of it, found once a worker and class. When all numbers are taken, the last one is that
+ * of all others, whose needs are compared at each question.
  */
 #define FARM_CLASSES 64
 #define FARM_CLASS_ANY 0U
@@ -268,7 +268,8 @@ void farm_paced(struct farm_worker *worker, const struct farm_stage *stage, uint
                 double seconds);
 /* Tasks that are under way when every usable worker holds what it may. */
 uint64_t farm_slots(struct farm *farm);
-/* A job in the farm may have work again: it was added, a stage began, a range came back, it was resumed. */
+/* A job in the farm may have work again: it was added, a stage began, a range came back, it was
+ * resumed. */
 MUST_CHECK int farm_wake(struct farm *farm, struct farm_job *job, struct error *err);
 /* What a job is ordered by (priority, deadline, interactive) has changed. */
 MUST_CHECK int farm_rank(struct farm *farm, struct farm_job *job, struct error *err);
@@ -295,13 +296,14 @@ bool farm_matches(const struct farm_worker *worker, const struct farm_stage *sta
 
 /* Whether a worker has credit left, for bulk or for interactive work. */
 bool farm_wants(const struct farm *farm, const struct farm_worker *worker);
-/* It may want tasks (again): it is connected, got credit, a lease ended, it is usable again. Puts it last in
- * the ring, where it stays until farm_sated. */
+/* It may want tasks (again): it is connected, got credit, a lease ended, it is usable again. Puts
+ * it last in the ring, where it stays until farm_sated. */
 void farm_hungry(struct farm_worker *worker);
 void farm_sated(struct farm_worker *worker); /* takes it out; fine where it is not in it */
 /* It would take tasks, but there are none for it: it is out of the ring until farm_stir. */
 void farm_pass_over(struct farm_worker *worker);
-/* There may be work for those who were passed over: new work, or workers that it was left to are gone. */
+/* There may be work for those who were passed over: new work, or workers that it was left to are
+ * gone. */
 void farm_stir(struct farm *farm);
 /* Cuts a task for a worker that has credit left: 1 and *lease, or 0 where no job has work for it.
  */

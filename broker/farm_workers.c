@@ -1,6 +1,6 @@
-/* Workers and their leases in memory. A lease stands in the list and in the map of exactly one worker. The
- * ring of hungry workers holds every usable one with credit left, and perhaps others: who is found to want
- * nothing is taken out. */
+/* Workers and their leases in memory. A lease stands in the list and in the map of exactly one
+ * worker. The ring of hungry workers holds every usable one with credit left, and perhaps others:
+ * who is found to want nothing is taken out. */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,7 +194,8 @@ const char *farm_worker_state(const struct farm_worker *worker)
 /* ---- leases ---- */
 
 /* A range's key is its stage's address and its start, which stand side by side in a lease. */
-#define RANGE_KEY (offsetof(struct farm_lease, start) + sizeof(uint64_t) - offsetof(struct farm_lease, stage))
+#define RANGE_KEY                                                                                  \
+    (offsetof(struct farm_lease, start) + sizeof(uint64_t) - offsetof(struct farm_lease, stage))
 
 bool farm_is_usable(const struct farm_worker *worker)
 {

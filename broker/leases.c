@@ -1,8 +1,8 @@
 /*
- * Handing out tasks: one after the other round the workers that want some, so that the last tasks of a
- * stage are spread; then one message a worker and stage. Who has no credit left, and workers when there is
- * nothing to do, cost nothing. Leases are not written: they die with
- * the broker, and a restarted one leases again.
+ * Handing out tasks: one after the other round the workers that want some, so that the last tasks
+ * of a stage are spread; then one message a worker and stage. Who has no credit left, and workers
+ * when there is nothing to do, cost nothing. Leases are not written: they die with the broker, and
+ * a restarted one leases again.
  */
 #include <stdlib.h>
 
@@ -10,8 +10,8 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-/* Cuts a task for the first in the ring of those that want some, which goes last then: 1, 0 where there was
- * none for it and it goes out of the ring, or an error. */
+/* Cuts a task for the first in the ring of those that want some, which goes last then: 1, 0 where
+ * there was none for it and it goes out of the ring, or an error. */
 static int lease_one(struct farm *farm, struct farm_worker **served, struct error *err)
 {
     struct farm_worker *worker = farm->hungry;
@@ -34,8 +34,8 @@ static int lease_one(struct farm *farm, struct farm_worker **served, struct erro
     return 1;
 }
 
-/* Tasks go round those that want some, until none are left or nobody takes them; returns the workers that
- * got some. */
+/* Tasks go round those that want some, until none are left or nobody takes them; returns the
+ * workers that got some. */
 static struct farm_worker *lease_all(struct broker *b)
 {
     struct error err;
@@ -74,8 +74,8 @@ static int send_lease(struct broker *b, const struct farm_worker *worker,
     return socket_send(b->socket, &worker->identity, WIRE_LEASE, &body, err);
 }
 
-/* Sends the fresh leases of the stage of `first`, which stand before `end`, oldest first. All fit, as bulk and
- * urgent ones are of different stages. */
+/* Sends the fresh leases of the stage of `first`, which stand before `end`, oldest first. All fit,
+ * as bulk and urgent ones are of different stages. */
 static int send_stage(struct broker *b, struct farm_worker *worker, struct farm_lease *first,
                       const struct farm_lease *end, struct error *err)
 {

@@ -230,8 +230,8 @@ int plan_cut(struct plan *plan, int64_t avoid, uint64_t length, struct interval 
              struct error *err)
 {
     struct interval lowest, gap;
-    if (!plan_has_work(plan) ||
-        !interval_first_gap(&plan->done, &plan->taken, plan->first_free, plan->total, 1, 0, &lowest))
+    if (!plan_has_work(plan) || !interval_first_gap(&plan->done, &plan->taken, plan->first_free,
+                                                    plan->total, 1, 0, &lowest))
         return 0;
     plan->first_free = lowest.start;
     if (!find_range(plan, lowest.start, avoid, length, &gap))

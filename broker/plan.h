@@ -5,10 +5,11 @@
  * intervals, so that a stage of a billion samples costs what one of ten costs. Cuts lie on
  * multiples of the task's size, so that a range that comes back is cut the same again.
  *
- * Sizes: the spec's, or else, where a task's files are named by its range or it is not cut by samples, one a
- * stage. The other kinds adapt: a task is what its worker does in PLAN_SECONDS, a power of two of units (so that
- * ranges of different workers lie inside of each other, and are whole batches), less when a stage's end is near,
- * so that nobody waits long for the last. A result is rows by index, and does not know its task.
+ * Sizes: the spec's, or else, where a task's files are named by its range or it is not cut by
+ * samples, one a stage. The other kinds adapt: a task is what its worker does in PLAN_SECONDS, a
+ * power of two of units (so that ranges of different workers lie inside of each other, and are
+ * whole batches), less when a stage's end is near, so that nobody waits long for the last. A result
+ * is rows by index, and does not know its task.
  *
  * Bisecting: a range that fails is tried once more as it is, because it may not have been its
  * fault. After the second time it is cut in two, and each half that fails is cut again, until the
@@ -39,7 +40,7 @@ enum plan_verdict {
 struct plan {
     uint64_t total; /* indices */
     uint64_t unit;  /* may not be cut */
-    uint64_t size;  /* of a task, a multiple of the unit; where it adapts, what queues are counted by */
+    uint64_t size;  /* of a task, a multiple of the unit; where it adapts, queues are counted by it */
     bool adapts;    /* tasks may have any size up to `most`: nothing but their rows depends on it */
     uint64_t most;  /* indices in a task */
     struct interval_set done;
@@ -57,11 +58,13 @@ MUST_CHECK int plan_init(struct plan *plan, const struct spec_stage *stage,
                          const struct bundle *bundle, struct error *err);
 void plan_free(struct plan *plan);
 
-/* How many indices a task should have for a worker that takes `seconds` for an index (0: not known yet), where
- * `slots` tasks are under way when all are busy. plan->size where that does not adapt. */
+/* How many indices a task should have for a worker that takes `seconds` for an index (0: not known
+ * yet), where `slots` tasks are under way when all are busy. plan->size where that does not adapt.
+ */
 uint64_t plan_length(const struct plan *plan, double seconds, uint64_t slots);
-/* Cuts the next task, of at most `length` indices: 1 and *range, which is leased now; 0 where nothing is left to
- * lease. What failed last on the worker `avoid` is left to others (0: nothing is). */
+/* Cuts the next task, of at most `length` indices: 1 and *range, which is leased now; 0 where
+ * nothing is left to lease. What failed last on the worker `avoid` is left to others (0: nothing
+ * is). */
 MUST_CHECK int plan_cut(struct plan *plan, int64_t avoid, uint64_t length, struct interval *range,
                         struct error *err);
 /* Takes a range that is leased already, as far as its holder says: 1; 0 where it is not all free,
@@ -91,7 +94,7 @@ bool plan_is_over(const struct plan *plan);     /* all is done or poisoned */
 bool plan_is_hopeless(const struct plan *plan);
 #define PLAN_SECONDS 4.0  /* that a task should take, where its size adapts */
 #define PLAN_FIRST 16     /* units in the first task of a worker that nothing is known of */
-#define PLAN_BATCH 64     /* units: what workers do at once; less only where this takes longer than … */
+#define PLAN_BATCH 64     /* units: what workers do at once; fewer only where it takes longer than … */
 #define PLAN_LEAST_SECONDS 0.5
 #define PLAN_HOPELESS_UNITS 8
 #define PLAN_POISON_MOST 1000

@@ -4,10 +4,10 @@
  * task is expected to take as its length, so a user who was away gains nothing by it and loses
  * nothing. Within a user: priority, then the earlier deadline, then turns.
  *
- * Heaps say who is next: of the users that may have work by what they have had, and of each user's jobs
- * that may have work; one of each for interactive jobs and one for the others. What gets work is put in at
- * once (farm_wake), what has none left is found out and taken out when it comes first. So a task costs the
- * logarithm of the jobs that wait, whatever else is open.
+ * Heaps say who is next: of the users that may have work by what they have had, and of each user's
+ * jobs that may have work; one of each for interactive jobs and one for the others. What gets work
+ * is put in at once (farm_wake), what has none left is found out and taken out when it comes first.
+ * So a task costs the logarithm of the jobs that wait, whatever else is open.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -139,7 +139,8 @@ uint64_t farm_slots(struct farm *farm)
 {
     if (farm->slots)
         return farm->slots;
-    for (const struct farm_worker *worker = farm->identities; worker; worker = worker->by_identity.next)
+    for (const struct farm_worker *worker = farm->identities; worker;
+         worker = worker->by_identity.next)
         if (farm_is_usable(worker))
             farm->slots += worker->credit;
     return farm->slots;
@@ -164,8 +165,9 @@ static struct heap *waiting(struct farm *farm, int line)
 {
     struct heap *heap = &farm->waiting[line];
     if (!heap->before)
-        heap_init(heap, line == FARM_URGENT ? offsetof(struct farm_user, urgent_place)
-                                             : offsetof(struct farm_user, place),
+        heap_init(heap,
+                  line == FARM_URGENT ? offsetof(struct farm_user, urgent_place)
+                                      : offsetof(struct farm_user, place),
                   user_comes_first);
     return heap;
 }

@@ -1,6 +1,6 @@
 /*
- * Two threads: the writer's, which calls everything here, and ours, which only runs `copy`. `state` is what
- * they share; a turn is ours from WANTED to COPIED, and the writer's otherwise.
+ * Two threads: the writer's, which calls everything here, and ours, which only runs `copy`. `state`
+ * is what they share; a turn is ours from WANTED to COPIED, and the writer's otherwise.
  */
 #include "db/checkpoint.h"
 
@@ -57,7 +57,8 @@ int checkpoint_open(sqlite3 *writer, const char *path, struct checkpoint **check
 static void copy(sqlite3 *db)
 {
     int pages, copied;
-    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied) == SQLITE_OK &&
+    if (sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied) ==
+            SQLITE_OK &&
         pages - copied > CHECKPOINT_PAGES / 10)
         (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
@@ -66,8 +67,8 @@ static void *copy_thread(void *context)
 {
     struct checkpoint *checkpoint = context;
     sqlite3 *db = NULL;
-    bool opened = sqlite3_open_v2(checkpoint->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
-                                  NULL) == SQLITE_OK;
+    bool opened = sqlite3_open_v2(checkpoint->path, &db,
+                                  SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK;
     pthread_mutex_lock(&checkpoint->mutex);
     for (;;) {
         while (checkpoint->state != WANTED && checkpoint->state != ENDING)
@@ -104,12 +105,13 @@ static void set_state(struct checkpoint *checkpoint, enum state state)
     pthread_mutex_unlock(&checkpoint->mutex);
 }
 
-/* Copies what came while the thread copied. Where that was all, the next commit begins the log anew. */
+/* Copies what came while the thread copied. Where that was all, the next commit begins the log
+ * anew. */
 static void copy_rest(struct checkpoint *checkpoint)
 {
     int pages = 0, copied = -1;
-    int code = sqlite3_wal_checkpoint_v2(checkpoint->writer, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages,
-                                         &copied);
+    int code = sqlite3_wal_checkpoint_v2(checkpoint->writer, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                         &pages, &copied);
     bool all = code == SQLITE_OK && pages == copied;
     checkpoint->due = CHECKPOINT_PAGES + (all ? 0 : checkpoint->pages);
     if (all)

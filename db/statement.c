@@ -136,8 +136,9 @@ static void start(struct statement *statement)
     statement->bind_error = SQLITE_OK;
 }
 
-/* Callers name statements by literals, whose addresses are looked at first: a task's row is inserted a hundred
- * thousand times a second. A name at an address that another one had is compared. */
+/* Callers name statements by literals, whose addresses are looked at first: a task's row is
+ * inserted a hundred thousand times a second. A name at an address that another one had is
+ * compared. */
 static struct statement *find_again(struct database *db, const char *name)
 {
     size_t place = ((uintptr_t)name >> 4 ^ (uintptr_t)name) % DATABASE_RECENT;

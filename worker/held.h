@@ -7,7 +7,8 @@
 
 #include "worker/outcome.h"
 
-/* Not begun; a broker keeps to the credit, and to that for urgent ones. This bounds one that does not. */
+/* Not begun; a broker keeps to the credit, and to that for urgent ones. This bounds one that does
+ * not. */
 #define HELD_TASKS_MAX (2 * LIMIT_CREDIT)
 
 /* A task that runs: an outcome lent to the compute thread. Its assignment is not to be read meanwhile, so what is

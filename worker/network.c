@@ -400,8 +400,8 @@ static bool about_content(const char *code)
 /*
  * A refusal without a request number. One of a message's content can only mean the oldest result on
  * its way (hello and heartbeat are ours to get right): that task has failed then, rather than to be
- * sent for ever. Where it went together with others, each is sent again by itself first, to find out which
- * it is. Any other says that the broker does not know us.
+ * sent for ever. Where it went together with others, each is sent again by itself first, to find
+ * out which it is. Any other says that the broker does not know us.
  */
 static void on_refused(struct network *network, const struct wire_refused *refused)
 {

@@ -1,4 +1,5 @@
-/* The heap against a list that is searched: additions, removals and changed keys in a random order. */
+/* The heap against a list that is searched: additions, removals and changed keys in a random order.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>

@@ -268,7 +268,8 @@ static void refuses_a_unit_that_fits_no_message(void **state)
     assert_int_equal(plan_init(&plan, &stage, &wide, &err), E_LIMIT);
 }
 
-/* Powers of two that take PLAN_SECONDS, whole batches where those are quick enough, and shorter near the end. */
+/* Powers of two that take PLAN_SECONDS, whole batches where those are quick enough, and shorter near
+ * the end. */
 static void sizes_adapt(void **state)
 {
     (void)state;
@@ -288,7 +289,8 @@ static void sizes_adapt(void **state)
     plan = make((struct spec_stage){.kind = SPEC_LABEL, .count = 1000000, .task_size = 48});
     assert_int_equal(plan_length(&plan, 0.001, 6), 48);
     plan_free(&plan);
-    plan = make((struct spec_stage){.kind = SPEC_SAMPLE, .count = 1000000}); /* its files bear its ranges */
+    /* Its files bear its ranges. */
+    plan = make((struct spec_stage){.kind = SPEC_SAMPLE, .count = 1000000});
     assert_int_equal(plan_length(&plan, 0.001, 6), plan.size);
     plan_free(&plan);
 }

@@ -1,5 +1,5 @@
-/* Checkpoints beside the writer: a log that grows begins anew, nothing of it is lost, and a reader that holds
- * it only puts that off. */
+/* Checkpoints beside the writer: a log that grows begins anew, nothing of it is lost, and a reader
+ * that holds it only puts that off. */
 #include "support.h"
 
 #include <sqlite3.h>

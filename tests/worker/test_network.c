@@ -309,7 +309,8 @@ static void a_failed_task_is_told_and_the_next_runs(void **state)
     end(&stage);
 }
 
-/* What is told again after a new welcome goes together; where the broker cannot read that, one by one. */
+/* What is told again after a new welcome goes together; where the broker cannot read that, one by
+ * one. */
 static void several_results_go_together(void **state)
 {
     (void)state;

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers.py")
 
 
 def numbers(command, timeout=600, env=None):
@@ -93,15 +93,15 @@ class Bench:
         return [os.path.join(self.programs, "bench_peers"), *map(str, arguments)]
 
     def gearman(self, queue, command):
-        return self.served("gearmand", ["--listen=127.0.0.1", "--port={port}", "--log-file=stderr", "--threads=2"] + queue,
-                           lambda s: command(s.port))
+        arguments = ["--listen=127.0.0.1", "--port={port}", "--log-file=stderr", "--threads=2"]
+        return self.served("gearmand", arguments + queue, lambda s: command(s.port))
 
     def beanstalk(self, binlog, command):
         return self.served("beanstalkd", ["-l", "127.0.0.1", "-p", "{port}"] + binlog, lambda s: command(s.port))
 
     def redis(self, append, command):
-        return self.served("redis-server", ["--bind", "127.0.0.1", "--port", "{port}", "--save", "", "--dir", "{folder}"]
-                           + append, command)
+        arguments = ["--bind", "127.0.0.1", "--port", "{port}", "--save", "", "--dir", "{folder}"]
+        return self.served("redis-server", arguments + append, command)
 
     def take(self, name, value, field="tasks_per_second"):
         if field in value:
@@ -115,20 +115,30 @@ class Bench:
         sqlite = ["--queue-type=libsqlite3", "--libsqlite3-db={folder}/queue.db"]
         fsync, always = ["-b", "{folder}", "-f0"], ["--appendonly", "yes", "--appendfsync", "always"]
         few = max(tasks // 50, 1000)
-        script = os.path.join(HERE, "peers.py")
+
+        def gearman(count, most, queue=()):
+            return self.gearman(list(queue), lambda port: self.peers("gearman", port, count, 2, most))
+
+        def beanstalk(count, binlog=()):
+            return self.beanstalk(list(binlog), lambda port: self.peers("beanstalk", port, count, 2))
+
+        def celery(append=()):
+            return self.redis(list(append), lambda server: [python, SCRIPT, "celery", str(server.port), str(few), "2",
+                                                            server.folder])
+
         runs = [
             ("ours, 2 workers", lambda: self.ours("throughput", tasks, 2, 512)),
             ("bare broker, batches of 64", lambda: self.bare("farm", tasks, 2, 256, 64)),
             ("ours, 4 workers", lambda: self.ours("throughput", tasks, 4, 512)),
             ("bare broker, one by one", lambda: self.bare("farm", tasks, 2, 256, 1)),
-            ("gearmand, RAM, background", lambda: self.gearman([], lambda p: self.peers("gearman", p, tasks, 2, 0))),
-            ("gearmand, RAM, 200 in flight", lambda: self.gearman([], lambda p: self.peers("gearman", p, tasks, 2, 200))),
-            ("gearmand, SQLite", lambda: self.gearman(sqlite, lambda p: self.peers("gearman", p, few, 2, 0))),
-            ("beanstalkd, RAM", lambda: self.beanstalk([], lambda p: self.peers("beanstalk", p, tasks, 2))),
-            ("beanstalkd, fsync", lambda: self.beanstalk(fsync, lambda p: self.peers("beanstalk", p, few, 2))),
-            ("Celery and Redis, RAM", lambda: self.redis([], lambda s: [python, script, "celery", str(s.port), str(few), "2", s.folder])),
-            ("Celery and Redis, fsync", lambda: self.redis(always, lambda s: [python, script, "celery", str(s.port), str(few), "2", s.folder])),
-            ("Dask", lambda: numbers([python, script, "dask", str(few), "2"])),
+            ("gearmand, RAM, background", lambda: gearman(tasks, 0)),
+            ("gearmand, RAM, 200 in flight", lambda: gearman(tasks, 200)),
+            ("gearmand, SQLite", lambda: gearman(few, 0, sqlite)),
+            ("beanstalkd, RAM", lambda: beanstalk(tasks)),
+            ("beanstalkd, fsync", lambda: beanstalk(few, fsync)),
+            ("Celery and Redis, RAM", celery),
+            ("Celery and Redis, fsync", lambda: celery(always)),
+            ("Dask", lambda: numbers([python, SCRIPT, "dask", str(few), "2"])),
             ("bare inserts into SQLite, 256 at once", lambda: self.bare("sqlite", tasks, 256)),
             ("bare echo, CurveZMQ, 256 in flight", lambda: self.bare("echo", tasks, 256)),
         ]
@@ -149,13 +159,19 @@ class Bench:
             print(f"  10,000,000 tasks, 2 workers: {self.ours('throughput', 10_000_000, 2, 512)}")
 
     def latency(self):
-        rounds = 1000
-        runs = [("ours, a job of one task (two commits)", lambda: self.ours("latency", rounds), "job"),
-                ("ours, a task of an open job (one commit)", lambda: self.ours("latency", rounds), "task"),
-                ("bare broker (one commit)", lambda: self.bare("latency", rounds), "task"),
-                ("gearmand, RAM", lambda: self.gearman([], lambda p: self.peers("gearman-latency", p, rounds)), "task"),
-                ("beanstalkd, RAM", lambda: self.beanstalk([], lambda p: self.peers("beanstalk-latency", p, rounds)), "task"),
-                ("beanstalkd, fsync", lambda: self.beanstalk(["-b", "{folder}", "-f0"], lambda p: self.peers("beanstalk-latency", p, rounds)), "task")]
+        rounds, fsync = 1000, ["-b", "{folder}", "-f0"]
+
+        def beanstalk(binlog):
+            return self.beanstalk(binlog, lambda port: self.peers("beanstalk-latency", port, rounds))
+
+        runs = [
+            ("ours, a job of one task (two commits)", lambda: self.ours("latency", rounds), "job"),
+            ("ours, a task of an open job (one commit)", lambda: self.ours("latency", rounds), "task"),
+            ("bare broker (one commit)", lambda: self.bare("latency", rounds), "task"),
+            ("gearmand, RAM", lambda: self.gearman([], lambda p: self.peers("gearman-latency", p, rounds)), "task"),
+            ("beanstalkd, RAM", lambda: beanstalk([]), "task"),
+            ("beanstalkd, fsync", lambda: beanstalk(fsync), "task"),
+        ]
         for _ in range(self.options.rounds):
             for name, run, prefix in runs:
                 value = run()
@@ -175,8 +191,9 @@ class Bench:
         value = self.ours("sizes")
         print("the broker's time for a job of so many samples, microseconds, and its memory, KiB:")
         for power in range(4, 10):
-            row = [value.get(f"1e{power}_{what}", float("nan")) for what in ("submit_us", "show_us", "cancel_us", "rss_kib")]
-            print(f"  1e{power}  submit {row[0]:7.1f}  show {row[1]:7.1f}  cancel {row[2]:7.1f}  memory {row[3]:9,.0f}")
+            submit, show, cancel, memory = (value.get(f"1e{power}_{what}", float("nan"))
+                                            for what in ("submit_us", "show_us", "cancel_us", "rss_kib"))
+            print(f"  1e{power}  submit {submit:7.1f}  show {show:7.1f}  cancel {cancel:7.1f}  memory {memory:9,.0f}")
 
     def idle(self):
         worker = os.path.join(self.options.build, "worker", "facefarm-worker")

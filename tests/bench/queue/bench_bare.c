@@ -1,8 +1,8 @@
 /*
- * What the machine allows a farm of this kind: a bare ROUTER broker that knows no leases, users, retries or
- * messages, only fixed records, with group commit to SQLite (WAL, synchronous=FULL) before it passes results
- * on, and CurveZMQ; a bare echo; and bare inserts into SQLite. Everything is a process of its own, on
- * loopback TCP. A line of output is "name value".
+ * What the machine allows a farm of this kind: a bare ROUTER broker that knows no leases, users,
+ * retries or messages, only fixed records, with group commit to SQLite (WAL, synchronous=FULL)
+ * before it passes results on, and CurveZMQ; a bare echo; and bare inserts into SQLite. Everything
+ * is a process of its own, on loopback TCP. A line of output is "name value".
  *
  *     bench_bare farm TASKS WORKERS CREDIT BATCH   tasks a second, sent by a client and back at it
  *     bench_bare latency ROUNDS                    microseconds: one task when idle
@@ -108,9 +108,11 @@ static void open_store(struct store *s, const char *folder)
         die(path);
     run(s->db, "PRAGMA journal_mode = WAL");
     run(s->db, "PRAGMA synchronous = FULL");
-    run(s->db, "CREATE TABLE result (job INTEGER NOT NULL, idx INTEGER NOT NULL, state INTEGER, worker TEXT, "
+    run(s->db, "CREATE TABLE result (job INTEGER NOT NULL, idx INTEGER NOT NULL, state INTEGER, "
+               "worker TEXT, "
                "began REAL, ended REAL, value BLOB, PRIMARY KEY (job, idx)) WITHOUT ROWID");
-    sqlite3_prepare_v2(s->db, "INSERT OR IGNORE INTO result VALUES (1, ?1, 2, 'worker-07', 1e9, 1e9, ?2)",
+    sqlite3_prepare_v2(s->db,
+                       "INSERT OR IGNORE INTO result VALUES (1, ?1, 2, 'worker-07', 1e9, 1e9, ?2)",
                        -1, &s->insert, NULL);
     sqlite3_prepare_v2(s->db, "BEGIN IMMEDIATE", -1, &s->begin, NULL);
     sqlite3_prepare_v2(s->db, "COMMIT", -1, &s->commit, NULL);
@@ -133,7 +135,8 @@ static void insert(struct store *s, uint64_t idx)
     step(s->insert);
 }
 
-/* ---- the bare broker: messages are a count and so many records, which begin with their index ---- */
+/* ---- the bare broker: messages are a count and so many records, which begin with their index ----
+ */
 
 struct lender { /* a worker */
     uint8_t identity[16];
@@ -176,7 +179,8 @@ static void take_tasks(struct broker *b)
             b->room = 2 * (b->tail + count);
             b->queue = realloc(b->queue, b->room * TASK_BYTES);
         }
-        memcpy(b->queue + b->tail * TASK_BYTES, (uint8_t *)zmq_msg_data(&m) + 4, count * TASK_BYTES);
+        memcpy(b->queue + b->tail * TASK_BYTES, (uint8_t *)zmq_msg_data(&m) + 4,
+               count * TASK_BYTES);
         b->tail += count;
         zmq_msg_close(&m);
     }
@@ -185,7 +189,8 @@ static void take_tasks(struct broker *b)
 static struct lender *find_worker(struct broker *b, const uint8_t *identity, int size)
 {
     for (size_t i = 0; i < b->worker_count; i++)
-        if (b->workers[i].size == size && memcmp(b->workers[i].identity, identity, (size_t)size) == 0)
+        if (b->workers[i].size == size &&
+            memcmp(b->workers[i].identity, identity, (size_t)size) == 0)
             return &b->workers[i];
     struct lender *made = &b->workers[b->worker_count++];
     memcpy(made->identity, identity, (size_t)size);
@@ -352,8 +357,8 @@ static void start_workers(const struct bare *b, size_t count)
             uint32_t n = count_of(&m);
             memcpy(results, &n, sizeof n);
             for (uint32_t k = 0; k < n; k++)
-                memcpy(results + 4 + k * RESULT_BYTES, (uint8_t *)zmq_msg_data(&m) + 4 + k * TASK_BYTES,
-                       RESULT_BYTES);
+                memcpy(results + 4 + k * RESULT_BYTES,
+                       (uint8_t *)zmq_msg_data(&m) + 4 + k * TASK_BYTES, RESULT_BYTES);
             zmq_msg_close(&m);
             zmq_send(socket, results, 4 + n * (size_t)RESULT_BYTES, 0);
         }

@@ -1,10 +1,11 @@
 /*
- * The farm's own overhead: a real broker with its database (synchronous=FULL) and CurveZMQ, workers that
- * speak the protocol and do nothing, and one client, each a process. Tasks are those of a `probe` stage, the
- * kind that does nothing: a task's result is its row in `task`. A line of output is "name value".
+ * The farm's own overhead: a real broker with its database (synchronous=FULL) and CurveZMQ, workers
+ * that speak the protocol and do nothing, and one client, each a process. Tasks are those of a
+ * `probe` stage, the kind that does nothing: a task's result is its row in `task`. A line of output
+ * is "name value".
  *
  *     bench_farm throughput TASKS WORKERS CREDIT   tasks a second, submit to the client's "done"
- *     bench_farm latency ROUNDS                    microseconds: p50 p99 p99.9 of one task when idle
+ *     bench_farm latency ROUNDS                    one task when idle, microseconds: percentiles
  *     bench_farm connections COUNT                 the broker's memory with so many workers
  *     bench_farm sizes                             broker time and memory, 10^4 to 10^9 samples
  *     bench_farm idle SECONDS [facefarm-worker]    processor time of an idle farm
@@ -128,7 +129,8 @@ static void serve(void *socket, uint64_t session)
         }
         if (clock_now() - beat > CLOCK_SECOND) {
             beat = clock_now();
-            must(socket_send(socket, NULL, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = session}, &err),
+            must(socket_send(socket, NULL, WIRE_HEARTBEAT,
+                             &(struct wire_heartbeat){.session = session}, &err),
                  &err);
         }
     }
@@ -258,8 +260,8 @@ static void throughput(struct bench *b, uint64_t tasks, size_t workers, uint64_t
         fail_msg("not every task has its row");
 }
 
-/* A job of one task, from the submit to "done", with two commits; and a task of a job that is open, from its
- * result's way to the broker until the next lease, with one. */
+/* A job of one task, from the submit to "done", with two commits; and a task of a job that is open,
+ * from its result's way to the broker until the next lease, with one. */
 static void latency(struct bench *b, size_t rounds)
 {
     double *us = calloc(rounds, sizeof *us);

@@ -1,8 +1,9 @@
 /*
- * Others' queues with tasks that do nothing: 100 bytes there, 64 back where the queue carries results. The
- * servers run already; the workers are processes that this one starts. A line of output is "name value".
+ * Others' queues with tasks that do nothing: 100 bytes there, 64 back where the queue carries
+ * results. The servers run already; the workers are processes that this one starts. A line of
+ * output is "name value".
  *
- *     bench_peers gearman PORT TASKS WORKERS IN-FLIGHT   tasks a second; IN-FLIGHT 0: in the background
+ *     bench_peers gearman PORT TASKS WORKERS IN-FLIGHT   tasks a second; 0: in the background
  *     bench_peers gearman-latency PORT ROUNDS
  *     bench_peers beanstalk PORT TASKS WORKERS           put in hundreds, reserve and delete
  *     bench_peers beanstalk-latency PORT ROUNDS
@@ -132,7 +133,8 @@ static void in_flight(gearman_client_st *client, unsigned long tasks, unsigned l
     for (unsigned long sent = 0; sent < tasks; sent += most) {
         gearman_return_t rc;
         for (unsigned long i = 0; i < most && sent + i < tasks; i++)
-            gearman_client_add_task(client, NULL, NULL, "nothing", NULL, payload, sizeof payload, &rc);
+            gearman_client_add_task(client, NULL, NULL, "nothing", NULL, payload, sizeof payload,
+                                    &rc);
         if (gearman_failed(gearman_client_run_tasks(client)))
             die(gearman_client_error(client));
         gearman_client_task_free_all(client);

@@ -48,7 +48,8 @@ def run_celery(port, tasks, workers, folder):
 def run_dask(tasks, workers):
     from distributed import Client, LocalCluster
 
-    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster) as client:
         client.gather(client.map(lambda i: i, range(10), pure=False))
         start = time.monotonic()
         client.gather(client.map(lambda i: "y" * 64, range(tasks), pure=False))
