@@ -27,7 +27,7 @@ enum cli_exit {
 #undef CLI_EXIT_ENUM
 };
 
-#define CLI_OPTIONS_MAX 24
+#define CLI_OPTIONS_MAX 32
 #define CLI_OPERANDS_MAX 4
 
 enum cli_kind {

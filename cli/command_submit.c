@@ -77,6 +77,12 @@ int command_study(struct cli *cli)
         .distance = cli_real(cli, "distance"),
         .conditions = cli_text(cli, "conditions"),
         .discount = cli_real(cli, "discount"),
+        .projection = cli_text(cli, "projection"),
+        .strength = cli_real(cli, "strength"),
+        .reach = cli_text(cli, "reach"),
+        .limit = cli_real(cli, "limit"),
+        .estimator = cli_text(cli, "estimator"),
+        .off_target = cli_real(cli, "off-target"),
         .sheet_discount = cli_real(cli, "sheet-discount"),
     };
     struct buffer yaml;

@@ -9,6 +9,11 @@
 
 #define SHEET_REACH 3.0
 #define SHEET_STEPS 7
+#define YOUNGEST 20.0 /* where a sweep of ages begins */
+#define WALK 8        /* steps at which a stop rule looks */
+#define LOGITS 0.05   /* tolerances */
+#define YEARS 0.5
+#define EVALUATIONS 16
 
 /* A list of names cut out of one text. The strings lie in `text`, which the list owns. */
 struct names {
@@ -44,10 +49,49 @@ static int split_names(const char *list, struct names *names, struct error *err)
     return 0;
 }
 
+static int find_projection(const char *name, enum projection_method *method, struct error *err)
+{
+    for (int m = 0; m < PROJECTION_METHODS; m++)
+        if (!name || strcmp(name, projection_method_name((enum projection_method)m)) == 0) {
+            *method = (enum projection_method)m;
+            return 0;
+        }
+    return error_set(err, E_INVALID, "--projection %s: expected exact, soft, correlation or naive",
+                     name);
+}
+
+static int find_reach(const char *name, enum move_mode *reach, struct error *err)
+{
+    for (int m = 0; m < MOVE_JOINT; m++)
+        if (!name || strcmp(name, move_mode_name((enum move_mode)m)) == 0) {
+            *reach = (enum move_mode)m;
+            return 0;
+        }
+    return error_set(err, E_INVALID,
+                     "--reach %s: expected relative, absolute, score, logit, years or more_years", name);
+}
+
+/* What the options say of the judged edit beside its target. */
+static int fill_judged(const struct study *study, struct spec_stage *stage, struct error *err)
+{
+    int rc = find_projection(study->projection, &stage->projection, err);
+    if (rc == 0)
+        rc = find_reach(study->reach, &stage->reach, err);
+    stage->strength = study->strength;
+    stage->limit = study->limit;
+    stage->estimator = (char *)study->estimator;
+    stage->tolerance = stage->reach == MOVE_LOGIT ? LOGITS : YEARS;
+    stage->evaluations = EVALUATIONS;
+    if (study->off_target > 0)
+        stage->stop = (struct spec_stop){
+            .off_target = study->off_target, .identity = -1, .walk = WALK, .decay = 1};
+    return rc;
+}
+
 /* The judged edit on all faces; on a tenth of them the sweep up to it, and on a fortieth the edit of
  * every boundary, with all others held as on the sheets. */
-static uint32_t fill_evaluations(const struct study *study, const struct names *conditions,
-                                 char **target, char **all, struct spec_stage *stages)
+static int fill_evaluations(const struct study *study, const struct names *conditions,
+                            char **target, char **all, struct spec_stage *stages, struct error *err)
 {
     bool projected = conditions->count > 0;
     stages[0] = (struct spec_stage){.kind = SPEC_EVALUATE,
@@ -61,24 +105,29 @@ static uint32_t fill_evaluations(const struct study *study, const struct names *
                                     .conditions_count = conditions->count,
                                     .discount = study->discount,
                                     .distance = study->distance};
+    stages[2] = stages[0];
+    int rc = fill_judged(study, &stages[0], err);
     stages[1] = stages[0];
     stages[1].name = (char *)"dose";
     stages[1].count = (study->evaluate + 9) / 10;
-    stages[1].distances = (struct spec_sweep){-study->distance, study->distance, SHEET_STEPS};
-    stages[2] = stages[0];
+    stages[1].distances = (struct spec_sweep){
+        stages[0].reach == MOVE_YEARS ? YOUNGEST : -study->distance, study->distance, SHEET_STEPS};
+    if (stages[0].reach != MOVE_RELATIVE)
+        stages[2].distance = SHEET_REACH;
     stages[2].name = (char *)"effects";
     stages[2].count = (study->evaluate + 39) / 40;
     stages[2].targets = all;
     stages[2].conditions = projected ? all : NULL;
     stages[2].conditions_count = projected ? 1 : 0;
     stages[2].discount = study->sheet_discount;
-    return 3;
+    return rc;
 }
 
 /* The chain. Texts are borrowed from `study` and `conditions`, lists from the caller. */
-static uint32_t fill_stages(const struct study *study, const struct names *conditions,
-                            char **target, char **all, struct spec_stage *stages)
+static int fill_stages(const struct study *study, const struct names *conditions, char **target,
+                       char **all, struct spec *spec, struct error *err)
 {
+    struct spec_stage *stages = spec->stages;
     bool projected = conditions->count > 0;
     uint32_t n = 0;
     if (study->samples)
@@ -107,7 +156,8 @@ static uint32_t fill_stages(const struct study *study, const struct names *condi
             .conditions_count = projected ? 1 : 0,
             .discount = study->sheet_discount,
             .distances = {.from = -SHEET_REACH, .to = SHEET_REACH, .steps = SHEET_STEPS}};
-    return study->evaluate ? n + fill_evaluations(study, conditions, target, all, stages + n) : n;
+    spec->stages_count = study->evaluate ? n + 3 : n;
+    return study->evaluate ? fill_evaluations(study, conditions, target, all, stages + n, err) : 0;
 }
 
 int study_yaml(const struct study *study, struct buffer *yaml, struct error *err)
@@ -125,8 +175,9 @@ int study_yaml(const struct study *study, struct buffer *yaml, struct error *err
                         .seed = study->seed,
                         .max_attempts = 3,
                         .stages = stages};
-    spec.stages_count = fill_stages(study, &conditions, target, all, stages);
-    rc = spec_print(&spec, yaml, err);
+    rc = fill_stages(study, &conditions, target, all, &spec, err);
+    if (rc == 0)
+        rc = spec_print(&spec, yaml, err);
     if (rc == 0)
         rc = spec_parse((const char *)yaml->data, yaml->size, &checked, err);
     spec_free(&checked);

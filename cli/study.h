@@ -18,6 +18,12 @@ struct study {
     double distance;
     const char *conditions; /* of evaluate, separated by commas; "all"; "none" */
     double discount;       /* of the judged edit's conditions */
+    const char *projection; /* of the judged edit: exact, soft, correlation, naive; NULL: exact */
+    double strength;        /* of the soft one */
+    const char *reach;      /* what `distance` is, as in a spec; NULL: relative */
+    double limit;           /* of every reach but relative */
+    const char *estimator;  /* of years; NULL: the one of role fit */
+    double off_target;      /* budget of the judged edit; 0: none */
     double sheet_discount; /* of all other boundaries on the sheets */
 };
 
@@ -27,7 +33,8 @@ struct study {
  * Labelled faces are the samples 0 … faces−1, those judged and those of the sheets lie behind them,
  * so that no boundary has seen them. The sheets hold every other boundary (or none, where
  * `conditions` is "none"); the judged edit holds `conditions`. A tenth of the judged faces goes
- * through a sweep of the judged edit, and a fortieth through the edit of every boundary.
+ * through a sweep of the judged edit (of years from YOUNGEST on), and a fortieth through the relative edit of
+ * every boundary, exactly projected as the sheets. E_INVALID for a projection or reach that is none.
  */
 MUST_CHECK int study_yaml(const struct study *study, struct buffer *yaml, struct error *err);
 

@@ -53,6 +53,42 @@ static void default_is_golden(void **state)
     buffer_free(&golden);
 }
 
+/* Options of the judged edit reach its stages, and those only. */
+static void the_judged_edit_has_options(void **state)
+{
+    (void)state;
+    struct study study = base;
+    study.projection = "soft";
+    study.strength = 3;
+    study.reach = "years";
+    study.distance = 60;
+    study.limit = 12;
+    study.estimator = "fit";
+    study.off_target = 0.5;
+    struct spec *spec = build(&study);
+    const struct spec_stage *ageing = &spec->stages[spec_find(spec, "ageing")];
+    const struct spec_stage *dose = &spec->stages[spec_find(spec, "dose")];
+    const struct spec_stage *effects = &spec->stages[spec_find(spec, "effects")];
+    assert_true(ageing->projection == PROJECTION_SOFT && ageing->strength == 3);
+    assert_true(ageing->reach == MOVE_YEARS && ageing->distance == 60 && ageing->limit == 12);
+    assert_string_equal(ageing->estimator, "fit");
+    assert_true(ageing->stop.off_target == 0.5 && ageing->stop.identity == -1);
+    assert_true(dose->reach == MOVE_YEARS && dose->distances.from == 20 && dose->distances.to == 60);
+    assert_true(effects->reach == MOVE_RELATIVE && effects->distance == 3 &&
+                effects->projection == PROJECTION_EXACT && effects->discount == 0.9);
+    spec_free(&spec);
+    struct buffer yaml;
+    struct error err = {0};
+    buffer_init(&yaml, LIMIT_SPEC_BYTES);
+    study = base;
+    study.projection = "oblique";
+    assert_int_equal(study_yaml(&study, &yaml, &err), E_INVALID);
+    study = base;
+    study.reach = "joint";
+    assert_int_equal(study_yaml(&study, &yaml, &err), E_INVALID);
+    buffer_free(&yaml);
+}
+
 static void no_face_is_used_twice(void **state)
 {
     (void)state;
@@ -121,7 +157,8 @@ static void bad_values_are_refused_here(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(default_is_golden),           cmocka_unit_test(no_face_is_used_twice),
+        cmocka_unit_test(default_is_golden),
+        cmocka_unit_test(the_judged_edit_has_options),           cmocka_unit_test(no_face_is_used_twice),
         cmocka_unit_test(zero_leaves_stages_out),      cmocka_unit_test(conditions),
         cmocka_unit_test(bad_values_are_refused_here),
     };

@@ -16,6 +16,7 @@
 #include "worker/latents.h"
 #include "worker/pipeline.h"
 #include "worker/runner.h"
+#include "worker/tasks/ways.h"
 #include "worker_test.h"
 
 #define DRAWN 6
@@ -397,6 +398,152 @@ static void a_boundary_in_w_plus_spans_the_layers(void **state)
     runner_close(&runner);
 }
 
+/* ---- edits in w and w+ ---- */
+
+#define ATTRIBUTES 3
+
+static float edit_normals[ATTRIBUTES][LAYERS * DIMENSION];
+
+/* Plain directions of A and B are their normals, in w+ those of layer 1 alone. */
+static void give_edits(size_t size, bool layer, struct directions **directions)
+{
+    static const char *const labels[ATTRIBUTES] = {"A", "B", "C"};
+    static float vectors[2][LAYERS * DIMENSION];
+    struct wire_direction items[2];
+    struct wire_normal all[ATTRIBUTES];
+    harness_random(edit_normals[0], ATTRIBUTES * LAYERS * DIMENSION, 9);
+    for (size_t i = 0; i < ATTRIBUTES; i++) {
+        double square = 0, part = 0;
+        for (size_t k = 0; k < size; k++)
+            square += (double)edit_normals[i][k] * (double)edit_normals[i][k];
+        for (size_t k = 0; k < size; k++)
+            edit_normals[i][k] = (float)((double)edit_normals[i][k] / sqrt(square));
+        all[i] = (struct wire_normal){i, labels[i], {(const uint8_t *)edit_normals[i], size * 4}, 0.1};
+        for (size_t k = 0; i < 2 && k < size; k++) {
+            vectors[i][k] = layer && k / DIMENSION != 1 ? 0 : edit_normals[i][k];
+            part += (double)vectors[i][k] * (double)vectors[i][k];
+        }
+        for (size_t k = 0; i < 2 && k < size; k++)
+            vectors[i][k] = (float)((double)vectors[i][k] / sqrt(part));
+        if (i < 2)
+            items[i] = (struct wire_direction){.position = i, .name = i ? "B" : "A", .offset = 0.1,
+                                               .vector = {(const uint8_t *)vectors[i], size * 4}};
+    }
+    const struct wire_directions message = {.directions = WIRE_LIST(items, 2),
+                                            .normals = WIRE_LIST(all, ATTRIBUTES)};
+    assert_ok(directions_copy(&message, size, directions, &err));
+}
+
+static double score_of(size_t which, const float *w, size_t size)
+{
+    double sum_of = 0.1;
+    for (size_t k = 0; k < size; k++)
+        sum_of += (double)edit_normals[which][k] * (double)w[k];
+    return sum_of;
+}
+
+/* A task as far as ways need one. */
+static struct spec *open_edit(struct pipeline *pipeline, const char *stage, bool layer, struct task *task)
+{
+    struct spec *spec = NULL;
+    char text[1000];
+    snprintf(text, sizeof text, "format: facefarm-job/1\nseed: 4\nstages:\n"
+                                "  - {kind: label, name: labels, start: 9, count: 400}\n  - {kind: fit}\n%s", stage);
+    if (spec_parse(text, strlen(text), &spec, &err))
+        fail_msg("%s", err.text);
+    *task = (struct task){.pipeline = pipeline, .spec = spec, .stage = &spec->stages[2]};
+    give_edits(bundle_latent_size(pipeline_bundle(pipeline)), layer, &task->directions);
+    return spec;
+}
+
+static void layers_move_alone(void **state)
+{
+    (void)state;
+    const struct setup each = {"{space: w+, dimension: 5, layers: 3}", z_of_mapping, 1,
+                               {LAYERS * DIMENSION}, LAYERS};
+    struct pipeline *pipeline = open_bundle(&each, 16);
+    struct task task;
+    struct ways *ways = NULL;
+    struct spec *spec = open_edit(pipeline, "  - {kind: evaluate, count: 1, targets: [A], reach: score, distance: 2,\n"
+                                            "     limit: 1000, layers: 1}\n", true, &task);
+    const struct spec_variant variant = {.target = 0, .distance = 2};
+    float w[LAYERS * DIMENSION], moved[LAYERS * DIMENSION];
+    double alpha;
+    assert_ok(ways_open(&task, &variant, 1, &ways, &err));
+    for (uint64_t i = 0; i < 20; i++) {
+        assert_ok(pipeline_latents(pipeline, 4, i, 1, w, &err));
+        assert_int_equal(ways_end(ways, 0, w, &alpha), MOVE_REACHED);
+        ways_point(ways, 0, w, alpha, moved);
+        for (size_t k = 0; k < LAYERS * DIMENSION; k++)
+            assert_true(k / DIMENSION == 1 || moved[k] == w[k]);
+        near("score", score_of(0, moved, LAYERS * DIMENSION), 2); /* of the whole boundary */
+    }
+    ways_close(&ways);
+    directions_free(&task.directions);
+    spec_free(&spec);
+    pipeline_close(&pipeline);
+}
+
+/* In w the step to several scores is Σ Bᵀ y, Σ the covariance of the mapped samples. */
+static void scores_in_w_are_met_by_the_least_unusual_step(void **state)
+{
+    (void)state;
+    const struct setup setup = {"{space: w, dimension: 5, layers: 3}", z_of_mapping, 2, {LAYERS, DIMENSION}, 1};
+    struct pipeline *pipeline = open_bundle(&setup, 16);
+    struct task task;
+    struct ways *ways = NULL;
+    struct spec *spec = open_edit(pipeline, "  - {kind: edit, targets: [A, B], reach: score, limit: 1000,\n"
+                                            "     rows: {from: 0, to: 1, steps: 2}}\n", false, &task);
+    const struct spec_variant variant = {.target = 0, .distance = 2, .second = -1};
+    double mean[DIMENSION], covariance[DIMENSION][DIMENSION] = {{0}}, w[DIMENSION], alpha;
+    float from[DIMENSION], moved[DIMENSION];
+    assert_ok(ways_open(&task, &variant, 1, &ways, &err));
+    find_average(mean);
+    for (uint64_t i = 0; i < AVERAGED; i++) {
+        map(0, i, 0, w);
+        for (size_t a = 0; a < DIMENSION; a++)
+            for (size_t b = 0; b < DIMENSION; b++)
+                covariance[a][b] += (w[a] - mean[a]) * (w[b] - mean[b]) / (AVERAGED - 1);
+    }
+    assert_ok(pipeline_latents(pipeline, 4, 3, 1, from, &err));
+    assert_int_equal(ways_end(ways, 0, from, &alpha), MOVE_REACHED);
+    ways_point(ways, 0, from, alpha, moved);
+    near("A", score_of(0, moved, DIMENSION), 2);
+    near("B", score_of(1, moved, DIMENSION), -1);
+    /* Two rows of Σ span the step: what is left of it after both is nothing. */
+    double rows[2][DIMENSION], step[DIMENSION], length = 0, left = 0;
+    for (size_t k = 0; k < DIMENSION; k++) {
+        step[k] = (double)moved[k] - (double)from[k];
+        length += step[k] * step[k];
+        for (size_t r = 0; r < 2; r++) {
+            rows[r][k] = 0;
+            for (size_t j = 0; j < DIMENSION; j++)
+                rows[r][k] += covariance[k][j] * (double)edit_normals[r][j];
+        }
+    }
+    for (size_t r = 0; r < 2; r++) { /* Gram-Schmidt */
+        double square = 0, along = 0, other = 0, first = 0;
+        for (size_t k = 0; r == 1 && k < DIMENSION; k++) {
+            other += rows[0][k] * rows[1][k];
+            first += rows[0][k] * rows[0][k];
+        }
+        for (size_t k = 0; k < DIMENSION; k++) {
+            rows[r][k] -= r == 1 ? other / first * rows[0][k] : 0;
+            square += rows[r][k] * rows[r][k];
+            along += rows[r][k] * step[k];
+        }
+        for (size_t k = 0; k < DIMENSION; k++)
+            step[k] -= along / square * rows[r][k];
+    }
+    for (size_t k = 0; k < DIMENSION; k++)
+        left += step[k] * step[k];
+    assert_true(left < 1e-8 * length);
+    ways_close(&ways);
+    directions_free(&task.directions);
+    spec_free(&spec);
+    pipeline_close(&pipeline);
+}
+
 static void a_mapping_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -415,6 +562,8 @@ int main(void)
         cmocka_unit_test(w_plus_is_one_a_layer),
         cmocka_unit_test(latents_are_written),
         cmocka_unit_test(a_boundary_in_w_plus_spans_the_layers),
+        cmocka_unit_test(layers_move_alone),
+        cmocka_unit_test(scores_in_w_are_met_by_the_least_unusual_step),
         cmocka_unit_test(a_mapping_that_does_not_fit_is_refused),
     };
     char command[128];
