@@ -58,10 +58,13 @@ static void print_headline(FILE *out, const struct report_headline *h, const cha
     print_figure(out, "mean AUC", h->auc);
     for (int i = 0; i < h->shifts_count; i++) {
         const struct report_shift *s = &h->shifts[i];
-        fprintf(out,
-                "%-30s %+.2f years [%+.2f, %+.2f], %.1f -> %.1f, along %s by %g, %lld faces\n",
+        fprintf(out, "%-30s %+.2f years [%+.2f, %+.2f], %.1f -> %.1f, along %s ",
                 s->projected ? "age shift, projected" : "age shift", s->shift, s->low, s->high,
-                s->mean_before, s->mean_after, s->target, s->distance, (long long)s->faces);
+                s->mean_before, s->mean_after, s->target);
+        if (s->words[0])
+            fprintf(out, "%s, %lld faces\n", s->words, (long long)s->faces);
+        else
+            fprintf(out, "by %g, %lld faces\n", s->distance, (long long)s->faces);
     }
     fprintf(out, "%-30s %lld in %.1f s\n", "faces made", (long long)h->faces_made,
             (double)h->elapsed_ms / 1000);

@@ -75,6 +75,9 @@ static int read_shifts(struct database *db, int64_t job, struct report_headline 
                                   .high = statement_real(q, 7)};
         snprintf(headline->shifts[at].target, sizeof headline->shifts[at].target, "%s",
                  statement_text(q, 8));
+        if (!statement_is_null(q, 9))
+            snprintf(headline->shifts[at].words, sizeof headline->shifts[at].words, "%s",
+                     statement_text(q, 9));
     }
     return rc;
 }

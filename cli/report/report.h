@@ -25,6 +25,7 @@ struct report_shift {
     int64_t faces;
     double distance, mean_before, mean_after, shift, low, high;
     char target[128]; /* of the edit: the stage's first */
+    char words[256];  /* what the edit is where `distance` is no plain step along the target, else "" */
 };
 
 struct report_headline {

@@ -260,8 +260,12 @@ static void print_ages_lead(struct report *report, const struct evaluated *e)
                                "were fitted on");
     html_raw(html, ", sample ");
     html_count(html, e->start);
-    html_print(html, " and on, each moved by distance %g along <b>%s</b> and judged by ",
-               report->headline.shifts[0].distance, e->target);
+    html_raw(html, " and on, each ");
+    if (report->headline.shifts[0].words[0])
+        html_print(html, "%s", report->headline.shifts[0].words);
+    else
+        html_print(html, "moved by distance %g", report->headline.shifts[0].distance);
+    html_print(html, " along <b>%s</b> and judged by ", e->target);
     html_raw(html, e->two_estimators
                        ? "an age estimator that no boundary was fitted with."
                        : "<b>the same age estimator that the boundary was fitted with</b>: the "

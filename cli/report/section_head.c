@@ -76,7 +76,10 @@ static void tile_shift(struct html *html, const struct report_shift *s)
     html_raw(html, " <small>years</small></b>");
     html_print(html, "<span>95 %%: %.2f to %.2f</span><span>", s->low, s->high);
     html_count(html, s->faces);
-    html_print(html, " faces, distance %g", s->distance);
+    if (s->words[0])
+        html_print(html, " faces, %s", s->words);
+    else
+        html_print(html, " faces, distance %g", s->distance);
     if (strcmp(s->target, SPEC_AGE) == 0) {
         html_print(html, "</span><span>the study: +%.1f</span></dd></div>\n", STUDY_AGE_SHIFT);
         return;
