@@ -365,6 +365,8 @@ static long poll_timeout(const struct broker *b)
         deadline = b->next_expiry;
     if (pause_deadline(b) < deadline)
         deadline = pause_deadline(b);
+    if (b->stragglers_at < deadline)
+        deadline = b->stragglers_at;
     if (b->expected && !b->pause.on && b->expected_until < deadline)
         deadline = b->expected_until;
     if (b->http && metrics_http_deadline(b->http) < deadline)
@@ -563,7 +565,7 @@ static void stop(struct broker *b)
 
 int broker_run(const struct broker_options *options, struct error *err)
 {
-    struct broker b = {.options = *options, .signals = -1, .next_expiry = INT64_MAX};
+    struct broker b = {.options = *options, .signals = -1, .next_expiry = INT64_MAX, .stragglers_at = INT64_MAX};
     metrics_init(&b.metrics);
     int rc = start(&b, err);
     if (rc == 0)

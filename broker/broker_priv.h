@@ -77,6 +77,7 @@ struct broker {
     size_t watch_count;
     bool follow;                   /* a job has ended that others may follow */
     int64_t next_expiry;           /* no worker is overdue before */
+    int64_t stragglers_at;         /* when tasks are looked for that may be lent twice; INT64_MAX: not as it is */
     size_t expected;               /* workers of the broker before that have not said hello yet */
     int64_t expected_until;        /* while there are any, nothing is leased before */
     struct metrics metrics;

@@ -147,6 +147,22 @@ static bool release(struct broker *b, struct farm_worker *worker, struct farm_le
     return lease != NULL;
 }
 
+/* The first result of a range has come: whoever else has it is to stop. */
+static void revoke_twin(struct broker *b, const struct farm_lease *lease)
+{
+    struct farm_lease *twin = lease ? lease->twin : NULL;
+    if (!twin)
+        return;
+    if (twin->worker->identity.size)
+        outbox_put(b,
+                   &(struct reply){.to = twin->worker->identity,
+                                   .type = WIRE_REVOKE,
+                                   .id = (uint64_t)twin->stage->id,
+                                   .task = {twin->start, twin->count, twin->epoch, 0}},
+                   NULL);
+    release(b, twin->worker, twin);
+}
+
 static void deliver(struct broker *b, struct farm_stage *stage, struct farm_worker *worker,
                     const struct wire_result *result)
 {
@@ -175,6 +191,7 @@ static void deliver(struct broker *b, struct farm_stage *stage, struct farm_work
     }
     take(b, stage, worker, lease, result);
     transfers_forget_files(b, result);
+    revoke_twin(b, lease);
     release(b, worker, lease);
     if (!b->doomed)
         lifecycle_advance(b, stage->job);
@@ -220,6 +237,7 @@ static int take_results(struct broker *b, const struct socket_identity *from,
     if (rc < 0)
         return rc;
     peer_seen(b, worker);
+    worker->delivered_ms = worker->last_seen_ms;
     for (size_t i = 0; rc == 0 && !b->doomed && i < count; i++)
         rc = take_result(b, worker, from, &results[i], err);
     return rc;
@@ -252,6 +270,7 @@ int peer_failed(struct broker *b, const struct socket_identity *from,
     struct farm_lease *lease =
         stage ? farm_find_lease(worker, stage, task->start, task->count) : NULL;
     peer_seen(b, worker);
+    worker->delivered_ms = worker->last_seen_ms;
     if (lease && lease->epoch == task->epoch) {
         release(b, worker, lease);
         lifecycle_attempt(

@@ -136,6 +136,9 @@ struct farm_lease {
     int64_t leased_ms; /* wall clock; 0: adopted */
     bool fresh;        /* not sent yet */
     bool urgent;       /* of an interactive job: does not count against the credit for others */
+    bool tried;        /* it had a twin that ended without a result: it gets no other */
+    struct farm_worker *worker;
+    struct farm_lease *twin; /* of the same range, at another worker, or NULL */
     struct farm_lease *next, *before; /* of the same worker */
     UT_hash_handle by_range;
 };
@@ -170,6 +173,7 @@ struct farm_worker {
     struct farm_worker *served; /* while tasks are handed out: the next that got some */
     int64_t last_seen;    /* clock_now() */
     int64_t last_seen_ms; /* wall clock */
+    int64_t delivered_ms; /* wall clock, of its last result or failure, 0: none */
     uint64_t tasks_done, tasks_failed;
     struct farm_pace paces[FARM_PACES]; /* in the stages it worked in last */
     unsigned newest_pace;
@@ -200,6 +204,7 @@ struct farm {
     uint64_t slots;                 /* credit of the usable, 0: to be counted anew */
     bool passed_over;               /* some with credit were taken out, as no work was for them */
     uint64_t epoch;                 /* of the last lease */
+    size_t lent;                    /* leases there are */
 };
 
 void farm_free(struct farm *farm);
@@ -309,6 +314,10 @@ void farm_stir(struct farm *farm);
  */
 MUST_CHECK int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
                           struct farm_lease **lease, struct error *err);
+/* Lends a worker the range of another one's lease, which has no twin: 1 and *lease. See stragglers.h. */
+MUST_CHECK int farm_lend_again(struct farm *farm, struct farm_worker *worker,
+                               struct farm_lease *first, int64_t now_ms, struct farm_lease **lease,
+                               struct error *err);
 /* Lends a worker a range that it holds already: 1, or 0 where it is not free, or is none. */
 MUST_CHECK int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
                           const struct wire_held_task *held, struct error *err);
@@ -322,7 +331,8 @@ bool farm_is_alone(const struct farm *farm, const struct farm_worker *worker,
 /* The lease a worker holds of that range, or NULL. */
 struct farm_lease *farm_find_lease(struct farm_worker *worker, const struct farm_stage *stage,
                                    uint64_t start, uint64_t count);
-/* Frees a lease. Its range, unless it is done, goes back to the queue. */
+/* Frees a lease. Its range, unless it is done or lent to another worker as well, goes back to the
+ * queue. */
 MUST_CHECK int farm_release(struct farm_worker *worker, struct farm_lease *lease,
                             struct error *err);
 /* Frees all of a worker's leases of one job's ended stages; true if there were any of `stage`. */

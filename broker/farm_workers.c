@@ -231,6 +231,8 @@ static struct farm_lease *add_lease(struct farm_worker *worker, const struct far
     }
     *made = *lease;
     made->before = NULL;
+    made->worker = worker;
+    worker->farm->lent++;
     made->next = worker->leases;
     if (made->next)
         made->next->before = made;
@@ -268,6 +270,22 @@ int farm_lease(struct farm *farm, struct farm_worker *worker, int64_t now_ms,
     return *lease ? 1 : E_MEMORY;
 }
 
+int farm_lend_again(struct farm *farm, struct farm_worker *worker, struct farm_lease *first,
+                    int64_t now_ms, struct farm_lease **lease, struct error *err)
+{
+    const struct farm_lease made = {.stage = first->stage,
+                                    .start = first->start,
+                                    .count = first->count,
+                                    .epoch = next_epoch(farm),
+                                    .leased_ms = now_ms,
+                                    .twin = first};
+    *lease = add_lease(worker, &made, err);
+    if (!*lease)
+        return E_MEMORY;
+    first->twin = *lease;
+    return 1;
+}
+
 int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
                const struct wire_held_task *held, struct error *err)
 {
@@ -301,6 +319,11 @@ static void unlink_lease(struct farm_worker *worker, struct farm_lease *lease)
     if (lease->next)
         lease->next->before = lease->before;
     HASH_DELETE(by_range, worker->ranges, lease);
+    if (lease->twin) {
+        lease->twin->tried = true;
+        lease->twin->twin = NULL;
+    }
+    worker->farm->lent--;
     worker->held--;
     worker->urgent -= lease->urgent;
     free(lease);
@@ -312,6 +335,10 @@ int farm_release(struct farm_worker *worker, struct farm_lease *lease, struct er
     struct farm_job *job = lease->stage->job;
     const struct plan *plan = &lease->stage->plan;
     uint64_t leased = plan->leased_count;
+    if (lease->twin) { /* it is still lent */
+        unlink_lease(worker, lease);
+        return 0;
+    }
     int rc = plan_return(&lease->stage->plan, lease->start, lease->count, err);
     bool returned = plan->leased_count < leased;
     unlink_lease(worker, lease);

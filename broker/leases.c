@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "broker/broker_priv.h"
+#include "broker/stragglers.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -124,10 +125,67 @@ static void send_fresh(struct broker *b, struct farm_worker *worker)
     }
 }
 
+/* ---- a second time ---- */
+
+#define LOOK_INTERVAL (100 * CLOCK_MILLISECOND)
+#define LOOK_WORKERS 16 /* that get something at a time: each looks at every lease */
+
+/* Lends an idle worker a task a second time; *due_ms: when there may be one for it. */
+static bool lend_again(struct broker *b, struct farm_worker *worker, int64_t *due_ms)
+{
+    struct error err;
+    struct farm_lease *lease;
+    int64_t due;
+    int rc = stragglers_lend(&b->farm, worker, clock_wall_ms(), &lease, &due, &err);
+    if (due < *due_ms)
+        *due_ms = due;
+    if (rc < 0)
+        broker_doomed(b, rc, &err);
+    if (rc <= 0)
+        return false;
+    lease->fresh = true;
+    lease->stage->job->version++;
+    b->metrics.second++;
+    log_info("job %lld stage %s, %llu + %llu: worker %s is lent it, too, worker %s has it",
+             (long long)lease->stage->job->id, lease->stage->spec->name,
+             (unsigned long long)lease->start, (unsigned long long)lease->count, worker->name,
+             lease->twin->worker->name);
+    send_fresh(b, worker);
+    return true;
+}
+
+/* When nothing is left to cut for somebody, what is lent may be lent again. Costs nothing while all
+ * have work, or none is lent. */
+static void lend_stragglers(struct broker *b)
+{
+    int64_t now = clock_now(), due_ms = INT64_MAX, wall = clock_wall_ms();
+    struct farm_worker *worker, *next;
+    int looked = 0;
+    if (b->farm.lent == 0 || (!b->farm.hungry && !b->farm.passed_over)) {
+        b->stragglers_at = INT64_MAX;
+        return;
+    }
+    if (b->stragglers_at == INT64_MAX)
+        b->stragglers_at = now + LOOK_INTERVAL;
+    if (now < b->stragglers_at)
+        return;
+    HASH_ITER (by_identity, b->farm.identities, worker, next)
+        if (worker->held == 0 && farm_is_usable(worker) && worker->credit > 0 && !b->doomed &&
+            looked++ < LOOK_WORKERS)
+            lend_again(b, worker, &due_ms);
+    /* Where nothing is in sight the next round looks again, as something has happened then. */
+    int64_t wait = due_ms == INT64_MAX ? 0 : (due_ms - wall) * CLOCK_MILLISECOND;
+    if (wait < LOOK_INTERVAL)
+        wait = LOOK_INTERVAL;
+    b->stragglers_at = due_ms < INT64_MAX || looked > LOOK_WORKERS ? now + wait : INT64_MAX;
+}
+
 void peer_lease_all(struct broker *b)
 {
     if (b->expected)
         return; /* who is to come, until peer_expire waits no more, may hold some of it */
     for (struct farm_worker *worker = lease_all(b); worker && !b->doomed; worker = worker->served)
         send_fresh(b, worker);
+    if (!b->doomed)
+        lend_stragglers(b);
 }

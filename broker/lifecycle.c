@@ -361,8 +361,10 @@ void lifecycle_attempt(struct broker *b, struct farm_stage *stage, const struct 
     if (stage->state != STATES_STAGE_RUNNING ||
         interval_set_overlaps(&stage->plan.done, task->start, task->start + task->count))
         return;
+    /* Lent a second time, and the other goes on: what it comes to is what counts. */
+    bool shared = plan_is_leased(&stage->plan, task->start, task->count);
     int rc = note_attempt(b, stage, attempt, &err);
-    if (rc == 0)
+    if (rc == 0 && !shared)
         rc = plan_failed(&stage->plan, task->start, task->count, stage->job->spec->max_attempts,
                          attempt->worker->id, &err);
     bool spent = rc == PLAN_SPENT;

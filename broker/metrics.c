@@ -152,6 +152,8 @@ static void write_failures(struct exposition *e, const struct metrics *m)
                    "Failed ranges that are tried again, whole or in halves.", m->retries);
     exposition_one(e, "facefarm_poisoned_indices_total", "counter",
                    "Indices set aside after max_attempts.", m->poisoned);
+    exposition_one(e, "facefarm_second_leases_total", "counter",
+                   "Leases of ranges that another worker had, near a stage's end.", m->second);
     exposition_one(e, "facefarm_determinism_faults_total", "counter",
                    "Results that differed from the first of their range.", m->faults);
 }

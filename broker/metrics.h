@@ -21,6 +21,7 @@ struct metrics {
     struct metrics_kind kinds[SPEC_KINDS];
     uint64_t bytes;                       /* written to the store */
     uint64_t failures[METRICS_CODES + 1]; /* by the place in ERROR_LIST; the last: others */
+    uint64_t second; /* leases of ranges that another worker had */
     uint64_t retries, poisoned, faults;   /* ranges to be tried again; indices; results */
     uint64_t messages;                    /* received */
     struct histogram commits, leases;     /* seconds */

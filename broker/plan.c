@@ -324,6 +324,12 @@ int plan_forgive(struct plan *plan, struct error *err)
     return 0;
 }
 
+bool plan_is_leased(const struct plan *plan, uint64_t start, uint64_t count)
+{
+    return interval_set_overlaps(&plan->taken, start, start + count) &&
+           !interval_set_overlaps(&plan->poisoned, start, start + count);
+}
+
 bool plan_has_work(const struct plan *plan)
 {
     return plan->done_count + plan->leased_count + plan->poisoned_count < plan->total;

@@ -86,6 +86,8 @@ MUST_CHECK int plan_forgive(struct plan *plan, struct error *err);
 /* Forgets the failed attempts of ranges that are done: after both were read back. */
 void plan_prune(struct plan *plan);
 
+/* Whether some of a range is lent to somebody. */
+bool plan_is_leased(const struct plan *plan, uint64_t start, uint64_t count);
 bool plan_has_work(const struct plan *plan);    /* something is neither done nor taken */
 bool plan_is_complete(const struct plan *plan); /* all is done */
 bool plan_is_over(const struct plan *plan);     /* all is done or poisoned */

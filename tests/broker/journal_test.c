@@ -62,17 +62,6 @@ static void fail_task(struct worker *worker)
     held_free(&held);
 }
 
-/* Until the only worker's goodbye has been read: it comes over a connection of its own. */
-static void await_gone(struct bench *b)
-{
-    const char *state = "";
-    while (strcmp(state, "gone") != 0) { /* ctest's time-out stands behind it */
-        peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){1});
-        const struct wire_workers *told = peer_expect(&b->client, WIRE_WORKERS);
-        state = WIRE_ITEMS(told->workers, worker_info)->state;
-    }
-}
-
 static void every_change_is_an_event(void **state)
 {
     struct bench *b = *state;
@@ -94,7 +83,7 @@ static void every_change_is_an_event(void **state)
     peer_expect(&b->client, WIRE_WORKERS);
     peer_expect(&worker.peer, WIRE_DRAIN);
     peer_send(&worker.peer, WIRE_GOODBYE, &(struct wire_goodbye){1});
-    await_gone(b);
+    support_await_event(&b->s, "worker_goodbye"); /* it came over a connection of its own */
     peer_send(&b->client, WIRE_USER_SET, &(struct wire_user_set){1, "bert", 2, 10, 100});
     peer_expect(&b->client, WIRE_USERS);
     support_kill(&b->s, SIGTERM);

@@ -390,6 +390,20 @@ uint64_t support_submit(struct peer *client, const char *yaml)
     return submitted->job;
 }
 
+void support_await_event(struct support *s, const char *event)
+{
+    struct peer follower;
+    bool found = false;
+    peer_open(s, &follower);
+    peer_send(&follower, WIRE_EVENT_LIST, &(struct wire_event_list){.request = 1, .follow = 1});
+    while (!found) {
+        const struct wire_events *told = peer_expect(&follower, WIRE_EVENTS);
+        for (size_t i = 0; i < told->events.count; i++)
+            found |= strcmp(WIRE_ITEMS(told->events, event)[i].event, event) == 0;
+    }
+    peer_close(&follower);
+}
+
 void support_await_job(struct peer *client, uint64_t job, const char *state)
 {
     peer_send(client, WIRE_JOB_WATCH, &(struct wire_job_watch){8, job});

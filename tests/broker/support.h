@@ -82,6 +82,8 @@ const struct wire_message *peer_next(struct peer *peer, int timeout_ms);
 /* Registers the toy bundle; returns its hash (static). */
 const char *support_add_bundle(struct support *s, struct peer *client);
 uint64_t support_submit(struct peer *client, const char *yaml);
+/* Waits, from the first event on, until the journal has that event. */
+void support_await_event(struct support *s, const char *event);
 /* Watches a job until it ends; checks the final state. */
 void support_await_job(struct peer *client, uint64_t job, const char *state);
 

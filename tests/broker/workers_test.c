@@ -203,10 +203,9 @@ static void the_late_are_told(void **state)
     worker_open(&b->s, &sleeper, 1, 6);
     struct held held = worker_hold(&sleeper);
     assert_int_equal(held.lease.tasks.count, 6);
+    support_await_event(&b->s, "worker_lost"); /* else it would be lent a second time */
     worker_open(&b->s, &other, 2, 3);
-    while (!peer_next(&other.peer, 50))
-        peer_send(&other.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 2});
-    assert_int_equal(other.peer.message.type, WIRE_LEASE);
+    peer_expect(&other.peer, WIRE_LEASE);
     uint64_t taken = WIRE_ITEMS(WIRE_BODY(&other.peer.message, lease)->tasks, task)[0].start;
     says(&sleeper, &held, taken);
     says(&sleeper, &held, taken == 0 ? 30 : 0);
@@ -405,10 +404,111 @@ static void labels_that_are_none_are_refused(void **state)
     peer_close(&worker.peer);
 }
 
+/* ---- stragglers ---- */
+
+/* One worker has both tasks of a job, another has nothing: it is lent the one that waits. */
+static void lend_twice(struct bench *b, struct worker *slow, struct worker *idle,
+                       struct held held[3])
+{
+    peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){3, b->job});
+    peer_expect(&b->client, WIRE_JOB_STATE);
+    worker_open(&b->s, slow, 1, 2);
+    b->job = support_submit(&b->client, "format: facefarm-job/1\nbundle: toy\nstages:\n"
+                                        "  - {kind: label, count: 20, task_size: 10}\n");
+    const struct wire_lease *lease = peer_expect(&slow->peer, WIRE_LEASE);
+    assert_int_equal(lease->tasks.count, 2);
+    for (int i = 0; i < 2; i++) {
+        held[i] = (struct held){*lease, WIRE_ITEMS(lease->tasks, task)[i], strdup(lease->spec),
+                                strdup(lease->bundle)};
+        held[i].lease.spec = held[i].spec;
+    }
+    worker_open(&b->s, idle, 2, 2);
+    held[2] = worker_hold(idle);
+    assert_int_equal(held[2].task.start, held[1].task.start);
+    assert_true(held[2].task.epoch > held[1].task.epoch);
+}
+
+static void close_twice(struct worker *slow, struct worker *idle, struct held held[3])
+{
+    for (int i = 0; i < 3; i++)
+        held_free(&held[i]);
+    peer_close(&slow->peer);
+    peer_close(&idle->peer);
+}
+
+static void expect_revoked(struct worker *worker, const struct held *held)
+{
+    const struct wire_revoke *revoke = peer_expect(&worker->peer, WIRE_REVOKE);
+    assert_int_equal(WIRE_ITEMS(revoke->tasks, task)->start, held->task.start);
+    assert_int_equal(WIRE_ITEMS(revoke->tasks, task)->count, held->task.count);
+}
+
+static void the_first_of_two_results_counts(void **state)
+{
+    struct bench *b = *state;
+    struct worker slow, idle;
+    struct held held[3];
+    lend_twice(b, &slow, &idle, held);
+    worker_result(&idle, &held[2].lease, &held[2].task, 0);
+    peer_expect(&idle.peer, WIRE_ACCEPTED);
+    expect_revoked(&slow, &held[1]);
+    worker_result(&slow, &held[1].lease, &held[1].task, 0); /* it was on its way */
+    peer_expect(&slow.peer, WIRE_ACCEPTED);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM determinism_fault"), "0");
+    worker_result(&slow, &held[0].lease, &held[0].task, 0);
+    support_await_job(&b->client, b->job, "done");
+    assert_string_equal(support_sql(&b->s, "SELECT group_concat(worker_id, ' ') FROM (SELECT "
+                                           "worker_id FROM task ORDER BY start)"),
+                        "1 2");
+    close_twice(&slow, &idle, held);
+}
+
+static void two_different_results_are_a_fault(void **state)
+{
+    struct bench *b = *state;
+    struct worker slow, idle;
+    struct held held[3];
+    lend_twice(b, &slow, &idle, held);
+    worker_result(&slow, &held[1].lease, &held[1].task, 0);
+    peer_expect(&slow.peer, WIRE_ACCEPTED);
+    expect_revoked(&idle, &held[2]);
+    worker_result(&idle, &held[2].lease, &held[2].task, 0.5f);
+    while (peer_next(&idle.peer, 20000)->type != WIRE_ACCEPTED)
+        ; /* it may be lent the other meanwhile */
+    assert_string_equal(support_sql(&b->s, "SELECT start FROM determinism_fault"), "10");
+    close_twice(&slow, &idle, held);
+}
+
+/* A second lease that fails is told of, and changes nothing for the first. */
+static void a_second_lease_may_fail(void **state)
+{
+    struct bench *b = *state;
+    struct worker slow, idle;
+    struct held held[3];
+    lend_twice(b, &slow, &idle, held);
+    peer_send(&idle.peer, WIRE_FAILED,
+              &(struct wire_failed){.stage = held[2].lease.stage,
+                                    .task = WIRE_LIST(&held[2].task, 1),
+                                    .code = "E_IO",
+                                    .text = "x",
+                                    .log = ""});
+    peer_expect(&idle.peer, WIRE_ACCEPTED);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM failure"), "1");
+    worker_result(&slow, &held[1].lease, &held[1].task, 0);
+    peer_expect(&slow.peer, WIRE_ACCEPTED);
+    worker_result(&slow, &held[0].lease, &held[0].task, 0);
+    support_await_job(&b->client, b->job, "done");
+    assert_string_equal(support_sql(&b->s, "SELECT max(attempts) FROM task"), "1");
+    close_twice(&slow, &idle, held);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
+        TEST(the_first_of_two_results_counts),
+        TEST(two_different_results_are_a_fault),
+        TEST(a_second_lease_may_fail),
         cmocka_unit_test_setup_teardown(tasks_wait_for_who_has_what_they_need, open_bench,
                                         close_bench),
         cmocka_unit_test_setup_teardown(labels_that_are_none_are_refused, open_bench, close_bench),

@@ -43,6 +43,7 @@ quick)
     ends "${one[@]}" -DCUTS=1 -DSILENCES=1 -DFAILURES=1
     ends "${two[@]}" -DWORKER_KILLS=1
     holds "${two[@]}" -DSILENCES=1
+    holds "${two[@]}" -DSECOND
     loses "${one[@]}" -DCUTS=1 -DFORGETFUL
     ;;
 large)
@@ -51,6 +52,9 @@ large)
     ends "${tasks[@]}" -DCUTS=1 -DFAILURES=1
     ends "${tasks[@]}" -DBROKER_KILLS=1 -DCUTS=1
     ends "${two[@]}" -DWORKER_KILLS=1 -DCUTS=1
+    ends "${two[@]}" -DSECOND -DWORKER_KILLS=1
+    ends "${two[@]}" -DSECOND -DFAILURES=1
+    holds "${two[@]}" -DSECOND -DSILENCES=1
     holds "${two[@]}" -DBROKER_KILLS=1 -DWORKER_KILLS=1
     holds "${two[@]}" -DBROKER_KILLS=1 -DFAILURES=1
     holds "${two[@]}" -DCUTS=1 -DSILENCES=1

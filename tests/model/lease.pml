@@ -9,6 +9,8 @@
  *           on_result         broker/deliveries.c peer_results, take_result, deliver, store
  *           on_failed         peer_failed; lifecycle.c lifecycle_attempt
  *           lease_out         broker/leases.c peer_lease_all; farm_workers.c farm_lease
+ *           lend_again        broker/leases.c lend_stragglers; stragglers.c; farm_workers.c farm_lend_again
+ *           drop, drop_second farm_workers.c farm_release, where a lease may have a twin
  *           restart           broker/resume.c resume
  *   Network                   worker/network.c: on_message, send_outcomes, greet_due; held.c
  *   Compute                   worker/compute.c, and held_begin, held_finish
@@ -26,6 +28,8 @@
  *
  * Checked: no task is counted twice, a worker forgets only what is in the database (assertions), and
  * every task ends as done or poison if a worker lives (ltl ends).
+ *
+ * Built with -DSECOND a worker that has nothing may be lent a task that another one has.
  *
  * Built with -DFORGETFUL hello does not say what the worker holds. Then spin finds how a task is lost for
  * ever: the proof that the model sees such a thing.
@@ -81,6 +85,10 @@ bool alive[WORKERS]; /* not thought lost */
 byte holder[TASKS];  /* who has the lease */
 byte leased_epoch[TASKS], epoch;
 bool orphan[TASKS]; /* the lease is of a process that is dead; the broker cannot see that */
+byte second[TASKS]; /* who has a second lease of the same task */
+byte second_epoch[TASKS];
+bool second_orphan[TASKS];
+bool tried[TASKS]; /* the lease had a twin that ended without a result: it gets no other */
 
 /* ---- workers' memory ---- */
 mtype = { nothing, waiting, running, finished };
@@ -121,6 +129,33 @@ inline attempt(t) {
 
 /* ---- the broker ---- */
 
+/* A lease ends; where there is a second one, that is the task's now. */
+inline drop(t) {
+	tried[t] = second[t] != NOBODY;
+	holder[t] = second[t];
+	leased_epoch[t] = second_epoch[t];
+	orphan[t] = second_orphan[t];
+	second[t] = NOBODY;
+	second_epoch[t] = 0;
+	second_orphan[t] = false
+}
+
+inline drop_second(t) {
+	tried[t] = true;
+	second[t] = NOBODY;
+	second_epoch[t] = 0;
+	second_orphan[t] = false
+}
+
+/* An attempt of one of two leases counts as none: the other goes on. */
+inline drop_failed(t) {
+	drop(t);
+	if
+	:: holder[t] == NOBODY -> attempt(t)
+	:: else
+	fi
+}
+
 #define EPOCH_BITS 4
 #define EPOCH_OF(epochs, t) (((epochs) >> ((t) * EPOCH_BITS)) & ((1 << EPOCH_BITS) - 1))
 
@@ -131,7 +166,12 @@ inline reconcile(w, t, held, newest, epochs, same_connection) {
 	:: holder[t] == w && !orphan[t] && !(same_connection && leased_epoch[t] > newest) ->
 		if
 		:: held & (1 << t) -> leased_epoch[t] = EPOCH_OF(epochs, t)
-		:: else -> holder[t] = NOBODY
+		:: else -> drop(t)
+		fi
+	:: second[t] == w && !second_orphan[t] && !(same_connection && second_epoch[t] > newest) ->
+		if
+		:: held & (1 << t) -> second_epoch[t] = EPOCH_OF(epochs, t)
+		:: else -> drop_second(t)
 		fi
 	:: holder[t] == NOBODY && !OVER(t) && (held & (1 << t)) ->
 		holder[t] = w;
@@ -166,7 +206,18 @@ inline on_result(w, t, e) {
 	:: else ->
 		alive[w] = true;
 		if
-		:: holder[t] == w && !orphan[t] -> holder[t] = NOBODY
+		:: holder[t] == w && !orphan[t] -> /* the first result ends both leases: the twin is revoked */
+			if
+			:: !done[t] && second[t] != NOBODY -> drop_second(t)
+			:: else
+			fi;
+			drop(t)
+		:: second[t] == w && !second_orphan[t] ->
+			drop_second(t);
+			if
+			:: !done[t] -> drop(t)
+			:: else
+			fi
 		:: else
 		fi;
 		if
@@ -191,7 +242,8 @@ inline on_failed(w, t, e) {
 	:: else ->
 		alive[w] = true;
 		if
-		:: holder[t] == w && !orphan[t] && leased_epoch[t] == e -> holder[t] = NOBODY; attempt(t)
+		:: holder[t] == w && !orphan[t] && leased_epoch[t] == e -> drop_failed(t)
+		:: second[t] == w && !second_orphan[t] && second_epoch[t] == e -> drop_second(t)
 		:: else
 		fi;
 		reply_type = accepted
@@ -205,6 +257,26 @@ inline on_beat(w) {
 	fi
 }
 
+/* Who has nothing may be lent what another has; when that is slow enough for it is time's to say. */
+inline lend_again(w, held_by) {
+	t_ = 0;
+	do
+	:: t_ < TASKS && known[w] && alive[w] && held_by == 0 && len(down[w]) < QUEUE ->
+		if
+		:: holder[t_] != NOBODY && holder[t_] != w && second[t_] == NOBODY && !tried[t_] && !OVER(t_) ->
+			epoch++;
+			second[t_] = w;
+			second_orphan[t_] = false;
+			second_epoch[t_] = epoch;
+			held_by++;
+			down[w]!lease(t_, epoch, 0)
+		:: true
+		fi;
+		t_++
+	:: else -> break
+	od
+}
+
 /* A task for a worker with credit; none: the step does nothing. */
 inline lease_out(w) {
 	byte held_by = 0;
@@ -212,7 +284,7 @@ inline lease_out(w) {
 	do
 	:: t_ < TASKS ->
 		if
-		:: holder[t_] == w && !orphan[t_] -> held_by++
+		:: (holder[t_] == w && !orphan[t_]) || (second[t_] == w && !second_orphan[t_]) -> held_by++
 		:: else
 		fi;
 		t_++
@@ -227,6 +299,7 @@ inline lease_out(w) {
 			holder[t_] = w;
 			orphan[t_] = false;
 			leased_epoch[t_] = epoch;
+			tried[t_] = false;
 			held_by++;
 			down[w]!lease(t_, epoch, 0)
 		:: else
@@ -234,15 +307,16 @@ inline lease_out(w) {
 		t_++
 	:: else -> break
 	od;
+#ifdef SECOND
+	lend_again(w, held_by);
+#endif
 	held_by = 0;
 	t_ = 0
 }
 
 /* Takes back what a silent worker holds: its leases count as attempts. */
 inline expire(t) {
-	holder[t] = NOBODY;
-	orphan[t] = false;
-	attempt(t)
+	drop_failed(t)
 }
 
 proctype Broker() {
@@ -283,6 +357,12 @@ proctype Clock() {
 	:: atomic { broker_up && orphan[0] && holder[0] != NOBODY -> expire(0) }
 #if TASKS > 1
 	:: atomic { broker_up && orphan[1] && holder[1] != NOBODY -> expire(1) }
+#endif
+#ifdef SECOND
+	:: atomic { broker_up && second_orphan[0] && second[0] != NOBODY -> drop_second(0) }
+#if TASKS > 1
+	:: atomic { broker_up && second_orphan[1] && second[1] != NOBODY -> drop_second(1) }
+#endif
 #endif
 	od
 }
@@ -418,7 +498,11 @@ inline kill_broker() {
 	broker_up = false;
 	t_ = 0;
 	do
-	:: t_ < TASKS -> holder[t_] = NOBODY; leased_epoch[t_] = 0; orphan[t_] = false; t_++
+	:: t_ < TASKS ->
+		holder[t_] = NOBODY; leased_epoch[t_] = 0; orphan[t_] = false;
+		second[t_] = NOBODY; second_epoch[t_] = 0; second_orphan[t_] = false;
+		tried[t_] = false;
+		t_++
 	:: else -> break
 	od;
 	t_ = 0;
@@ -443,6 +527,7 @@ inline kill_worker(w) {
 		broken_unsent[HELD(w, t_)] = false;
 		if
 		:: holder[t_] == w -> orphan[t_] = true
+		:: second[t_] == w -> second_orphan[t_] = true
 		:: else
 		fi;
 		t_++
@@ -466,6 +551,7 @@ inline false_silence(w) {
 	:: t_ < TASKS ->
 		if
 		:: holder[t_] == w && !orphan[t_] -> expire(t_)
+		:: second[t_] == w && !second_orphan[t_] -> drop_second(t_)
 		:: else
 		fi;
 		t_++
@@ -498,7 +584,7 @@ init {
 	atomic {
 		byte i = 0;
 		do
-		:: i < TASKS -> holder[i] = NOBODY; i++
+		:: i < TASKS -> holder[i] = NOBODY; second[i] = NOBODY; i++
 		:: else -> break
 		od;
 		i = 0;
