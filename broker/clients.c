@@ -216,7 +216,8 @@ int client_submit(struct broker *b, const struct socket_identity *from,
         farm_free_job(&job);
         return rc;
     }
-    log_info("job %lld (%s) of %s: %u stages", (long long)job->id, job->spec->name, owner,
+    log_about(LOG_INFO, &(struct log_ids){.job = job->id}, "%s of %s, %u stages",
+              job->spec->name, owner,
              job->spec->stages_count);
     outbox_put(b,
                &(struct reply){.to = *from,

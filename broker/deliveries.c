@@ -29,9 +29,13 @@ static int compare(struct broker *b, const struct farm_worker *worker,
     rc = result_digest(result, found, err);
     if (rc < 0 || strcmp(expected, found) == 0)
         return rc;
-    log_error("stage %llu, %llu + %llu: worker %s found another result than the first",
-              (unsigned long long)result->stage, (unsigned long long)task->start,
-              (unsigned long long)task->count, worker->name);
+    log_about(LOG_ERROR,
+              &(struct log_ids){.stage_id = (int64_t)result->stage,
+                                .start = task->start,
+                                .count = task->count,
+                                .worker_id = worker->id,
+                                .worker = worker->name},
+              "another result than the first");
     rc = broker_write(b, err);
     if (rc == 0)
         rc = results_insert_fault(b->db, (int64_t)result->stage, task->start, task->count,
@@ -135,7 +139,13 @@ static void reject(struct broker *b, struct farm_stage *stage, struct farm_worke
         lifecycle_attempt(b, stage,
                           &(struct attempt){*task, worker, error_name(why->code), why->text, ""});
     else
-        log_warning("worker %s: a result that nobody asked for: %s", worker->name, why->text);
+        log_about(LOG_WARNING,
+                  &(struct log_ids){.stage_id = stage->id,
+                                    .start = task->start,
+                                    .count = task->count,
+                                    .worker_id = worker->id,
+                                    .worker = worker->name},
+                  "a result that nobody asked for: %s", why->text);
 }
 
 /* Frees the lease of a delivery: true if the worker held it. */
@@ -213,9 +223,13 @@ static int take_result(struct broker *b, struct farm_worker *worker,
     const struct wire_task *task = WIRE_ITEMS(result->task, task);
     struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)result->stage);
     if (!access_held(&b->access, from, result->stage, task)) {
-        log_warning("worker %s: a result of stage %llu, %llu + %llu, that this key was never lent",
-                    worker->name, (unsigned long long)result->stage,
-                    (unsigned long long)task->start, (unsigned long long)task->count);
+        log_about(LOG_WARNING,
+                  &(struct log_ids){.stage_id = (int64_t)result->stage,
+                                    .start = task->start,
+                                    .count = task->count,
+                                    .worker_id = worker->id,
+                                    .worker = worker->name},
+                  "a result that this key was never lent");
         b->refused++;
     } else if (stage)
         deliver(b, stage, worker, result);

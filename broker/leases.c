@@ -118,7 +118,9 @@ static void send_fresh(struct broker *b, struct farm_worker *worker)
         if (!lease->fresh)
             continue;
         if (send_stage(b, worker, lease, end, &err) < 0) {
-            log_warning("worker %s: %s", worker->name, err.text);
+            log_about(LOG_WARNING,
+                      &(struct log_ids){.worker_id = worker->id, .worker = worker->name}, "%s",
+                      err.text);
             take_back(b, worker);
             return;
         }
@@ -146,10 +148,15 @@ static bool lend_again(struct broker *b, struct farm_worker *worker, int64_t *du
     lease->fresh = true;
     lease->stage->job->version++;
     b->metrics.second++;
-    log_info("job %lld stage %s, %llu + %llu: worker %s is lent it, too, worker %s has it",
-             (long long)lease->stage->job->id, lease->stage->spec->name,
-             (unsigned long long)lease->start, (unsigned long long)lease->count, worker->name,
-             lease->twin->worker->name);
+    log_about(LOG_INFO,
+              &(struct log_ids){.job = lease->stage->job->id,
+                                .stage_id = lease->stage->id,
+                                .stage = lease->stage->spec->name,
+                                .start = lease->start,
+                                .count = lease->count,
+                                .worker_id = worker->id,
+                                .worker = worker->name},
+              "lent a second time; worker %s has it", lease->twin->worker->name);
     send_fresh(b, worker);
     return true;
 }

@@ -28,8 +28,9 @@ static int apply_stage(struct broker *b, struct farm_stage *stage, enum states_s
         .now_ms = clock_wall_ms(),
     };
     stage->job->version++;
-    log_info("job %lld stage %s: %s%s%s", (long long)change.job, stage->spec->name,
-             states_stage_event_name(event), text ? ": " : "", text ? text : "");
+    log_about(LOG_INFO,
+              &(struct log_ids){.job = change.job, .stage_id = stage->id, .stage = stage->spec->name},
+              "%s%s%s", states_stage_event_name(event), text ? ": " : "", text ? text : "");
     int rc = states_stage_apply(b->db, &change, &stage->state, err);
     return rc < 0 ? rc : farm_wake(&b->farm, stage->job, err);
 }
@@ -79,7 +80,7 @@ static int end_job(struct broker *b, struct farm_job *job, enum states_job_event
         rc = states_job_apply(b->db, job->id, &job->state, event, b->actor, clock_wall_ms(), err);
     if (rc < 0)
         return rc;
-    log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
+    log_about(LOG_INFO, &(struct log_ids){.job = job->id}, "%s", states_job_name(job->state));
     note_followers(b, job);
     farm_remove_job(&b->farm, job);
     farm_free_job(&job);
@@ -287,7 +288,7 @@ int lifecycle_order(struct broker *b, struct farm_job *job, enum states_job_even
     for (uint32_t i = 0; rc == 0 && event == STATES_JOB_PAUSE && i < job->spec->stages_count; i++)
         rc = recall(b, &job->stages[i], err);
     job->version++;
-    log_info("job %lld: %s", (long long)job->id, states_job_name(job->state));
+    log_about(LOG_INFO, &(struct log_ids){.job = job->id}, "%s", states_job_name(job->state));
     return rc < 0 ? broker_doomed(b, rc, err) : 0;
 }
 
@@ -310,9 +311,13 @@ static int set_aside(struct broker *b, struct farm_stage *stage, const struct wi
     if (rc == 0)
         rc = plan_poison(&stage->plan, task->start, task->count, err);
     if (rc == 0)
-        log_warning("job %lld stage %s: %llu + %llu is set aside", (long long)stage->job->id,
-                    stage->spec->name, (unsigned long long)task->start,
-                    (unsigned long long)task->count);
+        log_about(LOG_WARNING,
+                  &(struct log_ids){.job = stage->job->id,
+                                    .stage_id = stage->id,
+                                    .stage = stage->spec->name,
+                                    .start = task->start,
+                                    .count = task->count},
+                  "set aside");
     return rc;
 }
 
@@ -344,10 +349,15 @@ static int note_attempt(struct broker *b, const struct farm_stage *stage,
         .log = attempt->log,
         .at_ms = clock_wall_ms(),
     };
-    log_warning("job %lld stage %s, %llu + %llu, worker %s: %s: %s", (long long)stage->job->id,
-                stage->spec->name, (unsigned long long)attempt->task.start,
-                (unsigned long long)attempt->task.count, attempt->worker->name, attempt->code,
-                attempt->text);
+    log_about(LOG_WARNING,
+              &(struct log_ids){.job = stage->job->id,
+                                .stage_id = stage->id,
+                                .stage = stage->spec->name,
+                                .start = attempt->task.start,
+                                .count = attempt->task.count,
+                                .worker_id = attempt->worker->id,
+                                .worker = attempt->worker->name},
+              "%s: %s", attempt->code, attempt->text);
     int rc = broker_write(b, err);
     if (rc == 0)
         rc = results_insert_failure(b->db, &row, err);
@@ -423,7 +433,8 @@ bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed)
     }
     if (any) {
         job->version++;
-        log_info("job %lld: what was set aside is tried again", (long long)job->id);
+        log_about(LOG_INFO, &(struct log_ids){.job = job->id},
+                  "what was set aside is tried again");
         lifecycle_advance(b, job);
     }
     return any;

@@ -137,8 +137,8 @@ int peer_hello(struct broker *b, const struct socket_identity *from, const struc
     see(b, worker);
     if (news)
         note_hello(b, worker);
-    log_info("worker %lld (%s on %s, %s) says hello, credit %u", (long long)worker->id,
-             worker->name, worker->host, worker->device, worker->credit);
+    log_about(LOG_INFO, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+              "%s, %s, says hello, credit %u", worker->host, worker->device, worker->credit);
     outbox_put(b, &(struct reply){.to = *from, .type = WIRE_WELCOME, .id = (uint64_t)worker->id},
                NULL);
     rc = reconcile(b, worker, hello, same, err);
@@ -198,7 +198,8 @@ int peer_goodbye(struct broker *b, const struct socket_identity *from,
     peer_seen(b, worker);
     int rc = part(b, worker, "worker_goodbye", err);
     if (rc == 0)
-        log_info("worker %lld (%s) leaves", (long long)worker->id, worker->name);
+        log_about(LOG_INFO, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+                  "leaves");
     return rc;
 }
 
@@ -210,8 +211,8 @@ void peer_dismiss_revoked(struct broker *b)
         const struct key_entry *entry = access_entry(&b->access, &worker->identity);
         if ((!worker->identity.size && !worker->leases) || (entry && entry->role == KEY_WORKER))
             continue;
-        log_warning("worker %lld (%s): its key is not authorized any more", (long long)worker->id,
-                    worker->name);
+        log_about(LOG_WARNING, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+                  "its key is not authorized any more");
         if (worker->identity.size)
             outbox_refuse(b, &worker->identity, 0, E_DENIED, "this key is not authorized any more");
         if (part(b, worker, "worker_dismissed", &err) < 0)
@@ -228,7 +229,8 @@ static void lose(struct broker *b, struct farm_worker *worker)
     char text[LIMIT_TEXT_BYTES];
     snprintf(text, sizeof text, "worker %s on %s was silent for %d ms", worker->name, worker->host,
              b->options.silence_ms);
-    log_warning("%s, its %u tasks go back", text, worker->held);
+    log_about(LOG_WARNING, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+              "%s, its %u tasks go back", text, worker->held);
     worker->state = FARM_LOST;
     transfers_drop_session(b, worker->session);
     farm_stir(&b->farm); /* what was left to it */

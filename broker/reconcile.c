@@ -81,7 +81,8 @@ int reconcile(struct broker *b, struct farm_worker *worker, const struct wire_he
     for (size_t i = 0; rc == 0 && i < hello->held.count; i++)
         rc = adopt(b, worker, &held[i], err);
     if (rc == 0 && (before != kept || worker->held != kept))
-        log_info("worker %s: %u leases went back, %u were adopted", worker->name, before - kept,
+        log_about(LOG_INFO, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+                  "%u leases went back, %u were adopted", before - kept,
                  worker->held - kept);
     return rc;
 }

@@ -136,7 +136,7 @@ static int take_job(void *context, const struct jobs_open *row, struct error *er
         farm_free_job(&job);
         return error_prefix(err, rc, "job %lld cannot be taken up", (long long)row->id);
     }
-    log_info("job %lld (%s) is taken up", (long long)job->id, job->spec->name);
+    log_about(LOG_INFO, &(struct log_ids){.job = job->id}, "%s is taken up", job->spec->name);
     return 0;
 }
 

@@ -55,7 +55,8 @@ static void set_aside(struct broker *b, struct farm_worker *worker, const struct
     snprintf(text, sizeof text, "%u tasks failed here in a row, last: %s: %.2000s", worker->streak,
              last->code, last->text);
     text_scrub(text);
-    log_warning("worker %s on %s is set aside: %s", worker->name, worker->host, text);
+    log_about(LOG_WARNING, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+              "set aside: %s", text);
     worker->aside = strdup(text);
     farm_stir(&b->farm);
     int rc = worker->aside ? take_everything(b, worker, &err)
@@ -112,7 +113,7 @@ void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage)
 
 static int drain(struct broker *b, struct farm_worker *worker, struct error *err)
 {
-    log_info("worker %s on %s drains", worker->name, worker->host);
+    log_about(LOG_INFO, &(struct log_ids){.worker_id = worker->id, .worker = worker->name}, "drains");
     worker->draining = true;
     farm_stir(&b->farm);
     outbox_put(b,
@@ -131,7 +132,8 @@ static int restore(struct broker *b, struct farm_worker *worker, struct error *e
     worker->streak = 0;
     farm_hungry(worker);
     farm_stir(&b->farm);
-    log_info("worker %s on %s is taken back", worker->name, worker->host);
+    log_about(LOG_INFO, &(struct log_ids){.worker_id = worker->id, .worker = worker->name},
+              "taken back");
     return write_aside(b, worker, err);
 }
 

@@ -1,22 +1,28 @@
-/* One log line a call. The settings are written once at start, before threads; the lines kept are guarded. */
+/* One log line a call. The settings are written once at start, before threads; the lines kept are
+ * guarded. */
 #include "common/log.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#define LINE_BYTES 2048
+
 static struct {
     const char *program;
     enum log_level level;
+    bool kv;              /* for programs */
     pthread_mutex_t lock; /* of what follows */
     size_t kept;
     uint64_t count;
     char lines[LOG_KEPT_BYTES]; /* the last ones, whole */
-} settings = {"facefarm", LOG_INFO, PTHREAD_MUTEX_INITIALIZER, 0, 0, ""};
+} settings = {"facefarm", LOG_INFO, false, PTHREAD_MUTEX_INITIALIZER, 0, 0, ""};
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
 
@@ -28,6 +34,8 @@ void log_open(const char *program, enum log_level level)
     for (int i = LOG_ERROR; wanted && i <= LOG_DEBUG; i++)
         if (strcmp(wanted, level_names[i]) == 0)
             settings.level = (enum log_level)i;
+    const char *format = getenv("FACEFARM_LOG_FORMAT");
+    settings.kv = format && strcmp(format, "kv") == 0;
 }
 
 static size_t print_time(char *line, size_t size)
@@ -37,8 +45,8 @@ static size_t print_time(char *line, size_t size)
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     size_t length = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    return length + (size_t)snprintf(line + length, size - length, ".%03ldZ",
-                                     now.tv_nsec / 1000000);
+    return length +
+           (size_t)snprintf(line + length, size - length, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
 /* Drops the oldest lines until `size` more bytes fit. */
@@ -48,7 +56,8 @@ static void keep(const char *line, size_t size)
         return;
     pthread_mutex_lock(&settings.lock);
     while (settings.kept + size > sizeof settings.lines) {
-        size_t first = (size_t)((char *)memchr(settings.lines, '\n', settings.kept) + 1 - settings.lines);
+        size_t first =
+            (size_t)((char *)memchr(settings.lines, '\n', settings.kept) + 1 - settings.lines);
         memmove(settings.lines, settings.lines + first, settings.kept -= first);
     }
     memcpy(settings.lines + settings.kept, line, size);
@@ -76,24 +85,145 @@ void log_tail(char *text, size_t size)
     pthread_mutex_unlock(&settings.lock);
 }
 
-void log_write(enum log_level level, const char *format, ...)
+/* ---- a line ---- */
+
+struct line {
+    char text[LINE_BYTES];
+    size_t size; /* may be cut, but for the newline */
+};
+
+static void put(struct line *line, const char *text, size_t size)
 {
-    if (level > settings.level)
-        return;
-    char line[2048];
-    size_t length = print_time(line, sizeof line);
-    length += (size_t)snprintf(line + length, sizeof line - length, " %s %s: ", level_names[level],
-                               settings.program);
+    size_t room = sizeof line->text - 2 - line->size;
+    if (size > room)
+        size = room;
+    memcpy(line->text + line->size, text, size);
+    line->size += size;
+}
+
+static void put_format(struct line *line, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void put_format(struct line *line, const char *format, ...)
+{
+    char text[256];
     va_list args;
     va_start(args, format);
-    int text = vsnprintf(line + length, sizeof line - length - 1, format, args);
+    int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    length += text < 0 ? 0 : (size_t)text;
-    if (length > sizeof line - 2)
-        length = sizeof line - 2;
-    line[length++] = '\n';
-    keep(line, length);
+    if (size > 0)
+        put(line, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+}
+
+/* In quotation marks, whole characters only where the room ends. */
+static void put_quoted(struct line *line, const char *text)
+{
+    put(line, "\"", 1);
+    for (; *text && line->size + 8 < sizeof line->text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            put_format(line, "\\%c", c);
+        else if (c == '\n' || c == '\t')
+            put(line, c == '\n' ? "\\n" : "\\t", 2);
+        else if (c < 0x20 || c == 0x7f)
+            put_format(line, "\\x%02x", c);
+        else
+            put(line, text, 1);
+    }
+    put(line, "\"", 1);
+}
+
+static void put_value(struct line *line, const char *key, const char *value)
+{
+    size_t plain =
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/+-@");
+    put_format(line, " %s=", key);
+    if (plain > 0 && value[plain] == '\0')
+        put(line, value, plain);
+    else
+        put_quoted(line, value);
+}
+
+static void put_number(struct line *line, const char *key, int64_t value)
+{
+    if (value)
+        put_format(line, " %s=%" PRId64, key, value);
+}
+
+static void put_keys(struct line *line, const struct log_ids *ids)
+{
+    put_number(line, "job", ids->job);
+    if (ids->stage)
+        put_value(line, "stage", ids->stage);
+    put_number(line, "stage_id", ids->stage_id);
+    if (ids->count)
+        put_format(line, " task=%" PRIu64 "+%" PRIu64, ids->start, ids->count);
+    if (ids->worker)
+        put_value(line, "worker", ids->worker);
+    put_number(line, "worker_id", ids->worker_id);
+}
+
+/* For people: "job 3 stage labels, 0 + 512, worker gpu-7: ". */
+static void put_prefix(struct line *line, const struct log_ids *ids)
+{
+    size_t before = line->size;
+    if (ids->job)
+        put_format(line, "job %" PRId64, ids->job);
+    if (ids->stage)
+        put_format(line, " stage %s", ids->stage);
+    else if (ids->stage_id)
+        put_format(line, "%sstage %" PRId64, ids->job ? " " : "", ids->stage_id);
+    if (ids->count)
+        put_format(line, ", %" PRIu64 " + %" PRIu64, ids->start, ids->count);
+    if (ids->worker)
+        put_format(line, "%sworker %s", line->size > before ? ", " : "", ids->worker);
+    if (line->size > before)
+        put(line, ": ", 2);
+}
+
+static void write_line(enum log_level level, const struct log_ids *ids, const char *format,
+                       va_list args)
+{
+    struct line line = {.size = 0};
+    char time[32], text[LINE_BYTES];
+    size_t time_size = print_time(time, sizeof time);
+    if (vsnprintf(text, sizeof text, format, args) < 0)
+        text[0] = '\0';
+    if (settings.kv) {
+        put_format(&line, "time=%.*s level=%s program=%s", (int)time_size, time, level_names[level],
+                   settings.program);
+        put_keys(&line, ids);
+        put(&line, " msg=", 5);
+        put_quoted(&line, text);
+    } else {
+        put_format(&line, "%.*s %s %s: ", (int)time_size, time, level_names[level],
+                   settings.program);
+        put_prefix(&line, ids);
+        put(&line, text, strlen(text));
+    }
+    line.text[line.size++] = '\n';
+    keep(line.text, line.size);
     /* A log that cannot be written must not stop the work. */
-    ssize_t ignored = write(STDERR_FILENO, line, length);
+    ssize_t ignored = write(STDERR_FILENO, line.text, line.size);
     (void)ignored;
+}
+
+void log_write(enum log_level level, const char *format, ...)
+{
+    static const struct log_ids nothing;
+    va_list args;
+    if (level > settings.level)
+        return;
+    va_start(args, format);
+    write_line(level, &nothing, format, args);
+    va_end(args);
+}
+
+void log_about(enum log_level level, const struct log_ids *ids, const char *format, ...)
+{
+    va_list args;
+    if (level > settings.level)
+        return;
+    va_start(args, format);
+    write_line(level, ids, format, args);
+    va_end(args);
 }

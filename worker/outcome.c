@@ -139,18 +139,17 @@ void outcome_finish(struct outcome *outcome)
 void outcome_log(struct outcome *outcome)
 {
     const struct assignment *assignment = outcome->assignment;
+    const struct log_ids ids = {.job = (int64_t)assignment->job,
+                                .stage_id = (int64_t)assignment->stage,
+                                .start = assignment->task.start,
+                                .count = assignment->task.count};
     if (outcome->code) {
-        log_warning("stage %llu %llu+%llu failed: %s: %s", (unsigned long long)assignment->stage,
-                    (unsigned long long)assignment->task.start,
-                    (unsigned long long)assignment->task.count, error_name(outcome->code),
-                    outcome->text);
+        log_about(LOG_WARNING, &ids, "%s: %s", error_name(outcome->code), outcome->text);
         log_tail(outcome->log, sizeof outcome->log);
         text_scrub(outcome->log);
         text_scrub(outcome->text);
     } else {
-        log_debug("stage %llu %llu+%llu done in %.1f ms", (unsigned long long)assignment->stage,
-                  (unsigned long long)assignment->task.start,
-                  (unsigned long long)assignment->task.count, outcome->metrics.total_ms);
+        log_about(LOG_DEBUG, &ids, "done in %.1f ms", outcome->metrics.total_ms);
     }
 }
 
