@@ -204,6 +204,21 @@ static void the_failing_round_is_refused(void **state)
     assert_int_equal(support_submit(&b->client, small), 2);
 }
 
+static void a_stop_while_paused_is_in_order(void **state)
+{
+    struct bench *b = *state;
+    if (!b->shim)
+        skip();
+    watch(b);
+    b->shim->write_error = ENOSPC;
+    send_submit(b);
+    await_notice(b, true);
+    support_kill(&b->s, SIGTERM); /* expects exit code 0 */
+    b->shim->write_error = 0;
+    start_broker(b);
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) FROM job"), "1");
+}
+
 static void a_database_that_is_held_pauses(void **state)
 {
     struct bench *b = *state;
@@ -232,6 +247,7 @@ int main(void)
         TEST(a_full_disk_pauses),
         TEST(a_disk_that_fails_pauses),
         TEST(the_failing_round_is_refused),
+        TEST(a_stop_while_paused_is_in_order),
         TEST(a_database_that_is_held_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
