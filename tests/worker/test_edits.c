@@ -261,18 +261,18 @@ struct fixture {
     struct ways *ways;
 };
 
-static struct fixture open_ways(const char *stage, const struct spec_variant *variants, size_t count)
+static void open_ways(struct fixture *f, const char *stage, const struct spec_variant *variants,
+                      size_t count)
 {
     char text[2000];
-    struct fixture f = {0};
+    *f = (struct fixture){0};
     snprintf(text, sizeof text, "%s%s", HEAD, stage);
-    if (spec_parse(text, strlen(text), &f.spec, &err))
+    if (spec_parse(text, strlen(text), &f->spec, &err))
         fail_msg("%s", err.text);
-    f.task = (struct task){.pipeline = pipeline, .spec = f.spec, .stage = &f.spec->stages[2]};
-    assert_ok(give_directions(NULL, 0, DIMENSION, &f.task.directions, &err));
-    if (ways_open(&f.task, variants, count, &f.ways, &err))
+    f->task = (struct task){.pipeline = pipeline, .spec = f->spec, .stage = &f->spec->stages[2]};
+    assert_ok(give_directions(NULL, 0, DIMENSION, &f->task.directions, &err));
+    if (ways_open(&f->task, variants, count, &f->ways, &err))
         fail_msg("%s", err.text);
-    return f;
 }
 
 static void close_ways(struct fixture *f)
@@ -292,8 +292,9 @@ static void several_scores_are_met_on_the_sphere(void **state)
         {.target = 0, .distance = 1, .second = 0.75},
         {.target = 0, .distance = 1, .second = 0.75, .projected = true},
     };
-    struct fixture f = open_ways(
-        "  - {kind: edit, targets: [Smiling, Young], reach: score, limit: 100, conditions: [Male, Bald],\n"
+    struct fixture f;
+    open_ways(
+        &f, "  - {kind: edit, targets: [Smiling, Young], reach: score, limit: 100, conditions: [Male, Bald],\n"
         "     discount: 1, rows: {from: -1, to: 1, steps: 2}}\n",
         variants, 2);
     for (uint64_t i = 0; i < 50; i++) {
@@ -319,10 +320,11 @@ static void what_is_reprojected_keeps_its_scores(void **state)
     float z[DIMENSION], moved[DIMENSION];
     double alpha;
     const struct spec_variant variant = {.target = 0, .distance = 4, .projected = true};
-    struct fixture plain = open_ways("  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male]}\n",
-                                     &variant, 1);
-    struct fixture held = open_ways("  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male],\n"
-                                    "     reproject: true}\n", &variant, 1);
+    struct fixture plain, held;
+    open_ways(&plain, "  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male]}\n",
+              &variant, 1);
+    open_ways(&held, "  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male],\n"
+                     "     reproject: true}\n", &variant, 1);
     const float *u;
     double worst = 0;
     assert_ok(directions_find(held.task.directions, 0, true, &u, NULL, &err));

@@ -18,7 +18,7 @@
 
 struct ways; /* of a list of variants; belongs to the compute thread */
 
-/* The variants are copied. E_INVALID where boundaries of scores depend on each other. */
+/* The variants are copied, the task is borrowed. E_INVALID where boundaries of scores depend on each other. */
 MUST_CHECK int ways_open(const struct task *task, const struct spec_variant *variants, size_t count,
                          struct ways **ways, struct error *err);
 void ways_close(struct ways **ways);
