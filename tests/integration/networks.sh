@@ -41,8 +41,8 @@ done
 # shellcheck disable=SC2059 # the format is ours
 query "$(printf "$values" 1)" >whole
 # shellcheck disable=SC2059
-query "$(printf "$values" 2)" >cut
-expect_same whole cut
+query "$(printf "$values" 2)" >in_parts
+expect_same whole in_parts
 
 expect_equal "the networks" 'ageing features looks 5
 ageing identity person 6
@@ -90,7 +90,7 @@ grep -q 'expected kind identity' bad.log || fail "$(cat bad.log)"
 printf '%s\n' 'format: facefarm-job/1' 'bundle: broken' 'seed: 5' 'stages: [{kind: label, count: 100, task_size: 50}]' >odd.yaml
 job=$(submit odd.yaml)
 if "$facefarm" job wait "$job" >/dev/null 2>&1; then fail "a job with a face that has no score is done"; fi
-"$facefarm" job failures "$job" >failures 2>&1
-grep -qE 'sample [0-9]+: odd \(o.onnx\) output y makes Odd -?nan, expected a finite number' failures || fail "$(cat failures)"
+"$facefarm" job failures "$job" >told 2>&1
+grep -qE 'sample [0-9]+: odd \(o.onnx\) output y makes Odd -?nan, expected a finite number' told || fail "$(cat told)"
 has "SELECT count(*) BETWEEN 1 AND 20 AND max(count) = 1 FROM poison p JOIN stage s ON s.id = p.stage_id WHERE s.job_id = $job" ||
     fail "what was set aside is more than the faces without a score"

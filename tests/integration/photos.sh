@@ -64,8 +64,8 @@ rows()
 }
 # Stages 3 to 8 are the first album's, 9 to 14 the second's.
 rows 2 | sed -E 's/^[0-9]+,/S,/' >whole
-rows 8 | sed -E 's/^[0-9]+,/S,/' >cut
-expect_same whole cut
+rows 8 | sed -E 's/^[0-9]+,/S,/' >in_parts
+expect_same whole in_parts
 # A worker that shares no store has the list, and each photo, over the wire.
 stop "$worker_pid"
 with_us "$worker_program" --broker "$FACEFARM_BROKER" --cache cache --name remote --device 0 --threads 1 >remote.log 2>&1 &
