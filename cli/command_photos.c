@@ -1,4 +1,5 @@
-/* photos import: a folder of photos into a store, under the hash of their list (common/photo_list.h). */
+/* photos import: a folder of photos into a store, under the hash of their list
+ * (common/photo_list.h). */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,8 +43,8 @@ static int write_file(const char *path, const struct buffer *file, struct error 
     return written ? 0 : error_set(err, E_IO, "%s: %s", path, strerror(errno));
 }
 
-/* What cannot be read at all, or is larger than any photo may be, is left out and said; what is no picture shows
- * when it is encoded. */
+/* What cannot be read at all, or is larger than any photo may be, is left out and said; what is no
+ * picture shows when it is encoded. */
 static int take(struct importing *i, const char *name, struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES], sha256[DIGEST_HEX_BYTES];
@@ -109,7 +110,8 @@ static void remove_folder(const char *folder)
     rmdir(folder);
 }
 
-/* Everything is on the disk before the folder gets its name; one that is there already has the same files. */
+/* Everything is on the disk before the folder gets its name; one that is there already has the same
+ * files. */
 static int finish(struct importing *i, const char *parent, char hash[DIGEST_HEX_BYTES],
                   struct error *err)
 {
@@ -162,9 +164,9 @@ int command_photos_import(struct cli *cli)
     if (rc)
         return cli_fail(cli, &err);
     if (cli_json(cli))
-        return jobs_print_json(cli, json_pack("{s:s,s:I,s:I}", "images", hash, "count",
-                                              (json_int_t)i.count, "left_out",
-                                              (json_int_t)i.left_out));
+        return jobs_print_json(cli,
+                               json_pack("{s:s,s:I,s:I}", "images", hash, "count",
+                                         (json_int_t)i.count, "left_out", (json_int_t)i.left_out));
     fprintf(cli->talk, "%zu photos\n", i.count);
     fprintf(cli->out, "%s\n", hash);
     return 0;

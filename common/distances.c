@@ -1,4 +1,5 @@
-/* Distances of distributions. Everything is in one order, so that the same rows give the same bits. */
+/* Distances of distributions. Everything is in one order, so that the same rows give the same bits.
+ */
 #include "common/distances.h"
 
 #include <math.h>
@@ -11,8 +12,9 @@
 /* ---- eigenvalues of a symmetric matrix ---- */
 
 /*
- * Householder's reduction to tridiagonal form, values only: m[n][n] (of which the lower half is read, and spent)
- * becomes its diagonal and, from [1] on, the numbers beside it. Golub and Van Loan, Matrix Computations, 8.3.
+ * Householder's reduction to tridiagonal form, values only: m[n][n] (of which the lower half is
+ * read, and spent) becomes its diagonal and, from [1] on, the numbers beside it. Golub and Van
+ * Loan, Matrix Computations, 8.3.
  */
 static void tridiagonalise(double *m, size_t n, double *diagonal, double *beside, double *p)
 {
@@ -129,7 +131,8 @@ static void covariance(const double *x, size_t count, size_t n, double *c)
                 c[i * n + k] += x[r * n + i] * x[r * n + k];
 }
 
-/* c := L, lower, c = L Lᵀ, of a positive semidefinite c: a pivot that is rounding's rest of 0 makes a column of 0. */
+/* c := L, lower, c = L Lᵀ, of a positive semidefinite c: a pivot that is rounding's rest of 0 makes
+ * a column of 0. */
 static void factor(double *c, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -175,11 +178,12 @@ static void transpose(double *m, size_t n)
 }
 
 /*
- * tr (Ca Cb)^½ = the sum of the singular values of Fa Fbᵀ for any factors, C = Fᵀ F: of x itself where there are
- * fewer rows than numbers, else of the Cholesky factors. space: 3 size² + 3 size with size = min(count, n),
- * and 2 n² more where count > n.
+ * tr (Ca Cb)^½ = the sum of the singular values of Fa Fbᵀ for any factors, C = Fᵀ F: of x itself
+ * where there are fewer rows than numbers, else of the Cholesky factors. space: 3 size² + 3 size
+ * with size = min(count, n), and 2 n² more where count > n.
  */
-static double common_trace(const double *xa, const double *xb, size_t count, size_t n, double *space)
+static double common_trace(const double *xa, const double *xb, size_t count, size_t n,
+                           double *space)
 {
     size_t size = count < n ? count : n;
     double *product = space, *square = product + size * size, *values = square + size * size,

@@ -1,7 +1,7 @@
 /*
  * How far two sets of feature rows lie apart, a[count][dimension] and b[count][dimension], in
- * double. Row i of b is what became of row i of a. All are 0 in expectation for equal distributions but
- * for what the text says.
+ * double. Row i of b is what became of row i of a. All are 0 in expectation for equal distributions
+ * but for what the text says.
  */
 #ifndef COMMON_DISTANCES_H
 #define COMMON_DISTANCES_H
@@ -25,9 +25,9 @@ MUST_CHECK int distances_frechet(const double *a, const double *b, size_t count,
 MUST_CHECK int distances_frechet_unbiased(const double *a, const double *b, size_t count,
                                           size_t dimension, double *distance, struct error *err);
 
-/* KID (Bińkowski et al. 2018): the unbiased estimate of MMD² with the kernel (x·y/dimension + 1)³; it
- * may be below 0. Row i is not compared with its own partner, which would be nearer than chance (the
- * U-statistic of Gretton et al. 2012, lemma 6). Time count² · dimension. */
+/* KID (Bińkowski et al. 2018): the unbiased estimate of MMD² with the kernel (x·y/dimension + 1)³;
+ * it may be below 0. Row i is not compared with its own partner, which would be nearer than chance
+ * (the U-statistic of Gretton et al. 2012, lemma 6). Time count² · dimension. */
 double distances_kernel(const double *a, const double *b, size_t count, size_t dimension);
 
 /* Sliced Wasserstein-1 distance: the mean over `slices` directions, normal numbers of `seed`

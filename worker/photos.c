@@ -73,7 +73,8 @@ const struct photo_list *photos_list(const struct photos *photos)
 
 /* ---- sizes ---- */
 
-/* The mean of the photo's rows from `top` to `bottom`, columns `left` to `right`, all in its pixels. */
+/* The mean of the photo's rows from `top` to `bottom`, columns `left` to `right`, all in its
+ * pixels. */
 static uint8_t mean_of(const struct photo *photo, const double rows[2], const double columns[2],
                        size_t channel)
 {
@@ -93,7 +94,8 @@ static uint8_t mean_of(const struct photo *photo, const double rows[2], const do
 
 void photos_fit(const struct photo *photo, size_t height, size_t width, uint8_t *pixels)
 {
-    double down = (double)photo->height / (double)height, across = (double)photo->width / (double)width;
+    double down = (double)photo->height / (double)height,
+           across = (double)photo->width / (double)width;
     if (photo->height == height && photo->width == width) {
         memcpy(pixels, photo->pixels, height * width * 3);
         return;
@@ -132,9 +134,9 @@ static int read_photo(const struct photos *photos, size_t i, struct photo *photo
     struct buffer file;
     const char *name = photos->list.names[i], *sha256 = photos->list.sha256[i];
     buffer_init(&file, LIMIT_PHOTO_BYTES + 1);
-    int rc = photos->transfer
-                 ? transfer_read(photos->transfer, "photos", photos->hash, sha256, sha256, &file, err)
-                 : read_stored(photos->folder, sha256, &file, err);
+    int rc = photos->transfer ? transfer_read(photos->transfer, "photos", photos->hash, sha256,
+                                              sha256, &file, err)
+                              : read_stored(photos->folder, sha256, &file, err);
     if (!rc)
         rc = photo_decode(name, file.data, file.size, photo, err);
     buffer_free(&file);
@@ -187,8 +189,9 @@ static int begin(struct run *run, const struct photo *photo, struct error *err)
     run->width = photo->width;
     run->most = fit < 1 ? 1 : fit < batch ? fit : batch;
     run->pixels = malloc(run->most * bytes);
-    return run->pixels ? 0 : error_set(err, E_MEMORY, "no memory for photos of %zux%zu",
-                                       photo->width, photo->height);
+    return run->pixels ? 0
+                       : error_set(err, E_MEMORY, "no memory for photos of %zux%zu", photo->width,
+                                   photo->height);
 }
 
 static int add(struct run *run, const struct photo *photo, size_t row, struct error *err)

@@ -10,7 +10,7 @@
 #define LETTER 5.6 /* of a label, on average, and a little more */
 #define LABELS_MOST 132.0
 #define LARGEST 1.7 /* of a few cells: no larger than so many pixels a unit */
-#define FAINT 0.03 /* of `most`: not drawn */
+#define FAINT 0.03  /* of `most`: not drawn */
 
 static void print_label(struct html *html, const char *attribute, double x, double y, int upright)
 {
@@ -47,22 +47,22 @@ static void print_square(struct html *html, const struct chart_matrix *m, struct
     report_name(m->row_names[row], names[0], sizeof names[0]);
     report_name(m->column_names[column], names[1], sizeof names[1]);
     html_print(html, "<rect class=\"s%d\" x=\"%g\" y=\"%g\" fill-opacity=\"%.2f\">",
-               value < 0 ? 2 : 1, at.x + CELL * (double)column, at.y + CELL * (double)row,
-               share);
+               value < 0 ? 2 : 1, at.x + CELL * (double)column, at.y + CELL * (double)row, share);
     html_print(html, "<title>%s, %s: %s%.2f</title></rect>", names[0], names[1],
                value < 0 ? "−" : "+", fabs(value));
 }
 
 void chart_matrix(struct html *html, const struct chart_matrix *m)
 {
-    const struct corner at = {room_for(m->row_names, m->rows), room_for(m->column_names, m->columns)};
+    const struct corner at = {room_for(m->row_names, m->rows),
+                              room_for(m->column_names, m->columns)};
     double width = at.x + CELL * (double)m->columns + 2;
     double height = at.y + CELL * (double)m->rows + 2;
     html_print(html, "<svg class=\"matrix\" viewBox=\"0 0 %g %g\" style=\"max-width:%gpx\" ", width,
                height, LARGEST * width);
     html_print(html, "role=\"img\" aria-label=\"%s\">", m->title);
-    html_print(html, "<rect class=\"track\" x=\"%g\" y=\"%g\" style=\"width:%gpx;height:%gpx\"/>", at.x,
-               at.y, CELL * (double)m->columns, CELL * (double)m->rows);
+    html_print(html, "<rect class=\"track\" x=\"%g\" y=\"%g\" style=\"width:%gpx;height:%gpx\"/>",
+               at.x, at.y, CELL * (double)m->columns, CELL * (double)m->rows);
     for (size_t i = 0; i < m->rows; i++)
         print_label(html, m->row_names[i], at.x - 5, at.y + CELL * ((double)i + 0.75), 0);
     for (size_t k = 0; k < m->columns; k++)

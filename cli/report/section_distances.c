@@ -1,6 +1,7 @@
 /*
- * How far the edited faces' distribution lies from the sampled faces': in the features of the network that the stage
- * measured with, where there is one, else in the classifier's logits. Computed once, for the page and for report.json.
+ * How far the edited faces' distribution lies from the sampled faces': in the features of the
+ * network that the stage measured with, where there is one, else in the classifier's logits.
+ * Computed once, for the page and for report.json.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 #define SLICES 128
 #define VARIANTS 3 /* as sampled, edited, edited and projected */
 
-/* Rows of the first faces, [faces][width] by variant; those of an edit that is not there are NULL. */
+/* Rows of the first faces, [faces][width] by variant; those of an edit that is not there are NULL.
+ */
 struct features {
     size_t faces, width, variants;
     double *rows[VARIANTS];
@@ -37,7 +39,8 @@ static void close_features(struct features *f)
 /* ---- a network's features ---- */
 
 /* Rows come by face and variant; a face that lacks a variant is the last. */
-static int read_features(struct report *report, int64_t stage, struct features *f, struct error *err)
+static int read_features(struct report *report, int64_t stage, struct features *f,
+                         struct error *err)
 {
     struct statement *q;
     size_t counts[VARIANTS] = {0}, size;
@@ -214,15 +217,17 @@ int report_make_distances(struct report *report, struct error *err)
 
 static void print_lead(struct html *html, const struct report_distance *d)
 {
-    html_raw(html, "<h3>How far the faces as a whole moved</h3>\n<p class=\"lead\">Distances between "
-                   "the first ");
+    html_raw(html,
+             "<h3>How far the faces as a whole moved</h3>\n<p class=\"lead\">Distances between "
+             "the first ");
     html_count(html, (long long)d->faces);
     html_raw(html, " faces before and after, in the ");
     if (d->network[0])
-        html_print(html,
-                   "%zu features of network <b>%s</b>. They compare with FID and KID of other papers "
-                   "only where those used the same network.",
-                   d->width, d->network);
+        html_print(
+            html,
+            "%zu features of network <b>%s</b>. They compare with FID and KID of other papers "
+            "only where those used the same network.",
+            d->width, d->network);
     else
         html_print(html,
                    "space of the <b>classifier’s %zu logits</b>, each in its standard deviations "

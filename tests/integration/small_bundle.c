@@ -1,12 +1,12 @@
 /*
- * Writes a bundle of linear networks whose answers can be computed by hand, with everything that a bundle can
- * have: a generator, two labellers' worth of attributes, two age estimators, embedders of both kinds, an
- * encoder that is the generator's exact inverse.
+ * Writes a bundle of linear networks whose answers can be computed by hand, with everything that a
+ * bundle can have: a generator, two labellers' worth of attributes, two age estimators, embedders
+ * of both kinds, an encoder that is the generator's exact inverse.
  *
  *     small_bundle FOLDER [nan]
  *
- * The latent has 8 numbers, a picture 8×8 pixels. With `nan` the labeller's attribute Odd is the root of a score,
- * so that it is no number for a few faces in a hundred.
+ * The latent has 8 numbers, a picture 8×8 pixels. With `nan` the labeller's attribute Odd is the
+ * root of a score, so that it is no number for a few faces in a hundred.
  */
 #include "tests/engine/harness.h"
 
@@ -109,8 +109,7 @@ int main(int argc, char **argv)
     /* What is read of a face is a sum of two of its latent's numbers: scores s0 + s1/2, … */
     for (int k = 0; k < 4; k++)
         for (int i = 0; i < PICTURE; i++)
-            reads[k * PICTURE + i] =
-                encoder[k * PICTURE + i] + encoder[(k + 1) * PICTURE + i] / 2;
+            reads[k * PICTURE + i] = encoder[k * PICTURE + i] + encoder[(k + 1) * PICTURE + i] / 2;
     harness_random(identity, 6 * PICTURE, 2);
     harness_random(features, 5 * PICTURE, 3);
     write_layer(&(struct layer){"g.onnx", false, true, false, LATENT, PICTURE, generator}, hash[0]);

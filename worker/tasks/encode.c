@@ -1,7 +1,8 @@
 /*
- * encode: photos to latents by the bundle's encoder, and how well the generator gives them back: scores of the photo
- * (variant 0) and of its reconstruction (variant 1), identity between them, the error of their pixels. The
- * first photos and their reconstructions lie in the store side by side. Label with images: the photo's scores only.
+ * encode: photos to latents by the bundle's encoder, and how well the generator gives them back:
+ * scores of the photo (variant 0) and of its reconstruction (variant 1), identity between them, the
+ * error of their pixels. The first photos and their reconstructions lie in the store side by side.
+ * Label with images: the photo's scores only.
  */
 #include <math.h>
 #include <stdio.h>
@@ -107,8 +108,8 @@ static int take_photo(const struct encode *encode, size_t i, size_t at, struct e
     for (size_t k = 0; !failed && size > 0 && k < 2; k++) {
         failed = measured_check_embedding(bundle, encode->task->networks.identity,
                                           encode->embedded[k] + i * size, err);
-        outcome->identity[2 * at + k] = measured_cosine(
-            encode->embedded[0] + i * size, encode->embedded[k] + i * size, size);
+        outcome->identity[2 * at + k] =
+            measured_cosine(encode->embedded[0] + i * size, encode->embedded[k] + i * size, size);
     }
     outcome->photos[at].error =
         pixel_error(encode->photos + i * bytes, encode->made + i * bytes, bytes);
@@ -148,8 +149,8 @@ int task_encode(struct task *task, struct error *err)
     size_t batch = pipeline_batch(task->pipeline);
     int failed = task_rows(task, 2, err);
     if (!failed)
-        failed = outcome_photos(task->outcome, bundle_latent_size(pipeline_bundle(task->pipeline)),
-                                err);
+        failed =
+            outcome_photos(task->outcome, bundle_latent_size(pipeline_bundle(task->pipeline)), err);
     if (!failed)
         failed = open_encode(&encode, batch, err);
     if (!failed)
@@ -157,8 +158,8 @@ int task_encode(struct task *task, struct error *err)
     for (size_t done = 0; !failed && done < range->count; done += batch) {
         failed = task_check(task, err);
         if (!failed)
-            failed = encode_batch(&encode, done, range->count - done < batch ? range->count - done : batch,
-                                  err);
+            failed = encode_batch(&encode, done,
+                                  range->count - done < batch ? range->count - done : batch, err);
     }
     close_encode(&encode);
     return failed;
@@ -176,8 +177,9 @@ int task_label_photos(struct task *task, struct error *err)
         const struct pipeline_wanted wanted = {.scores = outcome->scores + done * columns};
         failed = task_check(task, err);
         if (!failed)
-            failed = task_photos(task, done, range->count - done < batch ? range->count - done : batch,
-                                 &wanted, err);
+            failed =
+                task_photos(task, done, range->count - done < batch ? range->count - done : batch,
+                            &wanted, err);
     }
     for (size_t i = 0; !failed && i < range->count; i++) {
         failed = measured_check_scores(pipeline_bundle(task->pipeline),

@@ -10,12 +10,11 @@ int measured_check_scores(const struct bundle *bundle, const float *scores, stru
         if (isfinite(scores[c]))
             continue;
         const struct bundle_labeller *from = &bundle->labellers[bundle->scores[c].labeller];
-        return error_set(err, E_INVALID,
-                         "%s (%s) output %s makes %s %g, expected a finite number", from->name,
-                         from->file.file, from->outputs[bundle->scores[c].output].tensor,
-                         c < attributes ? bundle->attributes[c]
-                                        : bundle->age_estimators[c - attributes].name,
-                         (double)scores[c]);
+        return error_set(
+            err, E_INVALID, "%s (%s) output %s makes %s %g, expected a finite number", from->name,
+            from->file.file, from->outputs[bundle->scores[c].output].tensor,
+            c < attributes ? bundle->attributes[c] : bundle->age_estimators[c - attributes].name,
+            (double)scores[c]);
     }
     return 0;
 }
