@@ -24,6 +24,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "POCL_CACHE_DIR": str(CACHE / "pocl"), "FACEFARM_CACHE": str(CACHE / "cache"), **more}
 
 
+def processor_seconds(process: subprocess.Popen) -> float:
+    """Of all threads of a process so far."""
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Farm:
     """Starts a broker; `with Farm(bundle) as farm` ends whatever it started. The bundle is a folder."""
 

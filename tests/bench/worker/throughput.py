@@ -24,7 +24,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "farm"))
 import farm  # noqa: E402
 
 BATCH = {"default": 64, "progressive1024": 4}
-TICK = os.sysconf("SC_CLK_TCK")
 
 PROGRESSIVE = """format: facefarm-bundle/1
 name: progressive1024
@@ -68,19 +67,14 @@ def bare(generator: pathlib.Path, batch: int, threads: int, seconds: float) -> f
 rounds_of: dict[pathlib.Path, int] = {}
 
 
-def cpu_seconds(process: subprocess.Popen) -> float:
-    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
 def job(running: farm.Farm, worker: subprocess.Popen, count: int, output: str, seed: int) -> tuple[float, float]:
     """Seconds and processor seconds of a sample job."""
-    spent, started = cpu_seconds(worker), time.monotonic()
+    spent, started = farm.processor_seconds(worker), time.monotonic()
     number = running.submit(f"  - {{kind: sample, name: faces, count: {count}, output: {output}}}\n", seed)
     running.finish(number)
     seconds = time.monotonic() - started
     subprocess.run(["rm", "-rf", running.store / f"jobs/{number}"], check=True)
-    return seconds, cpu_seconds(worker) - spent
+    return seconds, farm.processor_seconds(worker) - spent
 
 
 def compare(name: str, device: str, arguments: argparse.Namespace) -> None:
