@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import shutil
 import statistics
 import subprocess
 import sys
@@ -27,6 +28,8 @@ BATCH = {"default": 64, "progressive1024": 4}
 
 PROGRESSIVE = """format: facefarm-bundle/1
 name: progressive1024
+description: random weights, for a bench
+licence: none
 tolerance: 0.001
 generator:
   file: generator.onnx
@@ -34,6 +37,12 @@ generator:
   input: z
   latent: {{space: z, dimension: 512, prior: normal, normalisation: sphere}}
   output: {{tensor: image, channels: rgb, height: 1024, width: 1024, range: [-1, 1]}}
+classifier:
+  file: attributes.onnx
+  sha256: {classifier}
+  input: {{tensor: image, channels: rgb, height: 64, width: 64, range: [-1, 1]}}
+  output: logits
+  attributes: [{attributes}]
 """
 
 
@@ -44,11 +53,14 @@ def make_bundle(name: str) -> pathlib.Path:
     subprocess.run([sys.executable, exporter, farm.CACHE, name], check=True, stdout=subprocess.DEVNULL)
     folder = farm.CACHE / name
     folder.mkdir(exist_ok=True)
-    generator = folder / "generator.onnx"
+    generator, classifier = folder / "generator.onnx", folder / "attributes.onnx"
     generator.unlink(missing_ok=True)
     os.link(farm.CACHE / f"{name}.onnx", generator)
-    (folder / "bundle.yaml").write_text(
-        PROGRESSIVE.format(sha256=hashlib.sha256(generator.read_bytes()).hexdigest()))
+    shutil.copy(farm.ROOT / "models/default/attributes.onnx", classifier)  # a bundle has one; sample jobs do not run it
+    (folder / "bundle.yaml").write_text(PROGRESSIVE.format(
+        sha256=hashlib.sha256(generator.read_bytes()).hexdigest(),
+        classifier=hashlib.sha256(classifier.read_bytes()).hexdigest(),
+        attributes=", ".join(f"a{i}" for i in range(40))))
     return folder
 
 
