@@ -187,17 +187,16 @@ static int by_key(const struct entry *a, const struct entry *b)
     return strcmp(a->key, b->key);
 }
 
-int tuning_save(const struct tuning *tuning, struct error *err)
+int tuning_save(struct tuning *tuning, struct error *err)
 {
     struct buffer text;
-    struct entry *entries = tuning->entries;
     if (!tuning->path[0])
         return error_set(err, E_NOT_FOUND, "no folder for tuning (expected FACEFARM_CACHE, "
                          "XDG_CACHE_HOME or HOME)");
     buffer_init(&text, FILE_BYTES_MAX);
-    HASH_SORT(entries, by_key);
+    HASH_SORT(tuning->entries, by_key);
     int failed = buffer_printf(&text, err, "%s\n", tuning->head);
-    for (const struct entry *entry = entries; !failed && entry; entry = entry->hh.next)
+    for (const struct entry *entry = tuning->entries; !failed && entry; entry = entry->hh.next)
         failed = buffer_printf(&text, err, "%s\t%s %d %d %d\n", entry->key,
                                entry->winograd.staged ? "staged" : "whole", entry->winograd.tiles,
                                entry->winograd.block, entry->winograd.vectors);

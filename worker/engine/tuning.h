@@ -32,7 +32,7 @@ const struct winograd *tuning_find(const struct tuning *tuning, const char *key)
 MUST_CHECK int tuning_set(struct tuning *tuning, const char *key, const struct winograd *winograd,
                           struct error *err);
 /* Writes the file, whole or not at all. */
-MUST_CHECK int tuning_save(const struct tuning *tuning, struct error *err);
+MUST_CHECK int tuning_save(struct tuning *tuning, struct error *err);
 /* The file's path, or "" where nothing is kept. */
 const char *tuning_path(const struct tuning *tuning);
 
