@@ -35,11 +35,12 @@ SELECT avg(f1) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
 -- name: report_headline_auc
 SELECT avg(auc) FROM boundaries WHERE job = ?1 AND attribute <> 'age';
 
+-- `words` is NULL where it is a plain step.
 -- name: report_headline_age_shift
 SELECT projected, distance, faces, mean_before, mean_after, mean_shift, low, high,
   (SELECT name FROM direction d WHERE d.stage_id = age_shift.stage_id AND d.position = 0 AND d.projected = 0) AS target,
   (SELECT description FROM variant v WHERE v.stage_id = age_shift.stage_id AND v.variant = 1
-     AND description NOT GLOB 'moved by [-0-9.e]*') AS words -- NULL where it is a plain step
+     AND description NOT GLOB 'moved by [-0-9.e]*') AS words
 FROM age_shift WHERE job = ?1 ORDER BY stage_id, projected;
 
 -- Faces made and the time from the first lease to the last commit.
