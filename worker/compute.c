@@ -138,7 +138,6 @@ static void run(struct compute *compute, struct outcome *outcome)
         outcome->letter.kind = LETTER_DONE;
         mailbox_put(compute->options.reports, &outcome->letter.mail);
     }
-    runner_keep_programs(compute->runner);
 }
 
 static void reopen(struct compute *compute)
@@ -150,11 +149,20 @@ static void reopen(struct compute *compute)
     mailbox_put(compute->options.reports, &compute->opening.letter.mail);
 }
 
+/* The next order. While there is none, compiled kernels are kept on disk. */
+static struct letter *next_order(struct compute *compute)
+{
+    struct mail *mail = mailbox_take(compute->options.orders);
+    while (!mail && compute->options.keep_programs && runner_keep_program(compute->runner))
+        mail = mailbox_take(compute->options.orders);
+    return (struct letter *)(mail ? mail : mailbox_wait(compute->options.orders));
+}
+
 static void *compute_thread(void *state)
 {
     struct compute *compute = state;
     while (!compute->stop) {
-        struct letter *letter = (struct letter *)mailbox_wait(compute->options.orders);
+        struct letter *letter = next_order(compute);
         switch (letter->kind) {
         case LETTER_RUN:
             run(compute, (struct outcome *)letter);

@@ -16,6 +16,7 @@ struct compute_options {
     const char *endpoint; /* of the broker, to fetch bundles; NULL: they are in a store */
     const struct key_client *keys;
     struct health *health; /* counts here */
+    bool keep_programs;    /* keep compiled kernels: not where other threads run kernels, see program_keeper.c */
 };
 
 /* Opens the device and starts the thread. *info receives what the device is. */

@@ -302,7 +302,6 @@ void device_close(struct device **device)
     if (!closed)
         return;
     *device = NULL;
-    program_keeper_stop(closed);
     if (closed->queue) {
         clFinish(closed->queue);
         clReleaseCommandQueue(closed->queue);

@@ -47,7 +47,7 @@ MUST_CHECK int device_list(struct device_info *list, size_t capacity, size_t *co
 struct device_options {
     unsigned threads;      /* CPU devices: use this many compute units (a sub-device); 0 = all */
     unsigned first_thread; /* where they begin, so that two parts of a CPU do not share cores */
-    bool cached; /* take built programs from the cache on disk, and, with program_keeper.h, keep them there */
+    bool cached; /* take built programs from the cache on disk, and, by program_keeper.h, keep them there */
 };
 
 struct device; /* opaque */

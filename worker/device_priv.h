@@ -6,7 +6,6 @@
 
 #include "worker/device.h"
 #include "worker/program_cache.h"
-#include "worker/program_keeper.h"
 
 /* A built program of the device's cache; a singly linked list, newest first. */
 struct device_program {
@@ -23,7 +22,6 @@ struct device {
     cl_command_queue queue;
     struct device_program *programs;
     bool cached; /* programs come from the cache and go there */
-    struct program_keeper *keeper;
     double operations; /* enqueued since they were taken last */
 };
 

@@ -478,8 +478,7 @@ void runner_run(struct runner *runner, struct outcome *outcome)
     outcome_finish(outcome);
 }
 
-void runner_keep_programs(struct runner *runner)
+bool runner_keep_program(struct runner *runner)
 {
-    if (runner->device)
-        device_keep_programs(runner->device);
+    return runner->device && device_keep_program(runner->device);
 }

@@ -59,8 +59,8 @@ double runner_take_operations(struct runner *runner);
 /* Opens a lost device again, sees whether it answers, and takes the full batch again. */
 MUST_CHECK int runner_reopen(struct runner *runner, struct error *err);
 
-/* After a task: the kernels that were compiled for it are kept on disk, beside the work, where the device's options
- * say so (device.h: cached). */
-void runner_keep_programs(struct runner *runner);
+/* Between tasks: one of the kernels that were compiled is kept on disk, where the device's options say so (device.h:
+ * cached); false where none is left. */
+bool runner_keep_program(struct runner *runner);
 
 #endif

@@ -150,6 +150,7 @@ static int start_compute(struct unit *unit, size_t number, struct error *err)
     compute.endpoint = unit->options->endpoint;
     compute.keys = &unit->options->keys;
     compute.runner.device = unit->options->devices[number];
+    compute.keep_programs = unit->options->device_count == 1;
     compute.orders = unit->orders;
     compute.reports = unit->reports;
     return failed ? failed : compute_start(&compute, &unit->info, &unit->compute, err);

@@ -31,9 +31,8 @@ static unsigned long sources_built(const char *options, bool keep)
     assert_int_equal(device_kernel(device, "layout.cl", options, "copy", &kernel, &err), 0);
     unsigned long built = opencl_faults_calls();
     clReleaseKernel(kernel);
-    if (keep)
-        device_keep_programs(device);
-    device_keep_wait(device);
+    while (keep && device_keep_program(device))
+        continue;
     device_close(&device);
     return built;
 }
