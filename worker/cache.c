@@ -26,20 +26,6 @@ struct cache_hold {
 
 /* ---- names and locks ---- */
 
-int cache_default_folder(char *folder, size_t size, struct error *err)
-{
-    const char *own = getenv("FACEFARM_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    int length = own && *own     ? snprintf(folder, size, "%s", own)
-                 : xdg && *xdg   ? snprintf(folder, size, "%s/facefarm", xdg)
-                 : home && *home ? snprintf(folder, size, "%s/.cache/facefarm", home)
-                                 : -1;
-    if (length < 0)
-        return error_set(err, E_NOT_FOUND,
-                         "no folder for a cache (--cache, FACEFARM_CACHE, XDG_CACHE_HOME or HOME)");
-    return (size_t)length < size ? 0 : error_set(err, E_LIMIT, "the cache's path is too long");
-}
-
 int cache_join(const struct cache *cache, const char *a, const char *b,
                char path[CACHE_PATH_BYTES], struct error *err)
 {

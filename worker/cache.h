@@ -22,9 +22,6 @@
 struct cache;      /* opaque */
 struct cache_hold; /* opaque: of one folder; a thread's */
 
-/* FACEFARM_CACHE, or XDG_CACHE_HOME/facefarm, or HOME/.cache/facefarm: E_NOT_FOUND without any. */
-MUST_CHECK int cache_default_folder(char *folder, size_t size, struct error *err);
-
 /* Makes the folder where it is missing. `most`: bytes of files that it may hold. */
 MUST_CHECK int cache_open(const char *folder, uint64_t most, struct cache **cache,
                           struct error *err);

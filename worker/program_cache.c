@@ -10,26 +10,11 @@
 #include <unistd.h>
 
 #include "common/digest.h"
+#include "common/folder.h"
 #include "worker/device_priv.h"
 
 #define FORMAT "facefarm-program/1 "
 #define HEAD_BYTES (sizeof FORMAT - 1 + DIGEST_HEX_BYTES) /* with the newline in the NUL's place */
-
-static bool find_folder(char *folder, size_t size)
-{
-    const char *own = getenv("FACEFARM_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    int length;
-    if (own && *own)
-        length = snprintf(folder, size, "%s/programs", own);
-    else if (xdg && *xdg)
-        length = snprintf(folder, size, "%s/facefarm/programs", xdg);
-    else if (home && *home)
-        length = snprintf(folder, size, "%s/.cache/facefarm/programs", home);
-    else
-        return false;
-    return length >= 0 && (size_t)length < size;
-}
 
 /* What binaries depend on beside their source: device, driver, and the version of the platform. */
 static void name_device(const struct device *device, char hex[DIGEST_HEX_BYTES])
@@ -48,7 +33,8 @@ void program_cache_path(const struct device *device, const char *options, const 
     char folder[1024], machine[DIGEST_HEX_BYTES], key[DIGEST_HEX_BYTES];
     char *all = NULL;
     path[0] = '\0';
-    if (!find_folder(folder, sizeof folder) || asprintf(&all, "%s\n%s", options, text) < 0)
+    if (folder_cache("/programs", folder, sizeof folder, NULL) != 0 ||
+        asprintf(&all, "%s\n%s", options, text) < 0)
         return;
     name_device(device, machine);
     digest_bytes(all, strlen(all), key);

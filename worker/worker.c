@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "common/folder.h"
 #include "common/log.h"
 #include "worker/compute.h"
 #include "worker/network.h"
@@ -120,7 +121,7 @@ static int open_cache(struct unit *unit, struct error *err)
     if (options->cache)
         snprintf(folder, sizeof folder, "%s", options->cache);
     else
-        failed = cache_default_folder(folder, sizeof folder, err);
+        failed = folder_cache("", folder, sizeof folder, err);
     if (!failed)
         failed = cache_open(folder, options->cache_size ? options->cache_size : CACHE_BYTES,
                             &unit->cache, err);

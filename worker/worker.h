@@ -17,7 +17,7 @@ struct worker_options {
     const struct device_choice *devices;
     size_t device_count;
     struct runner_options runner; /* of each device, but for `device`, `cache` and `outbox` */
-    const char *cache;   /* folder for what is not in the store; NULL: cache_default_folder */
+    const char *cache;   /* folder for what is not in the store; NULL: folder_cache() */
     uint64_t cache_size; /* bytes of bundles that it may hold; 0: CACHE_BYTES */
     struct recovery_options recovery;
     int64_t time_limit; /* drain so long after the start, in nanoseconds; 0: never */

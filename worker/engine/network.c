@@ -281,20 +281,26 @@ static int prepare_network(struct device *device, struct graph **graph, size_t b
     return 0;
 }
 
+/* What has been prepared is committed and given to the caller, or freed. */
+static int hand_over(int failed, struct engine_network *made, struct engine_network **network,
+                     struct error *err)
+{
+    if (!failed)
+        failed = engine_commit(made, err);
+    if (failed)
+        engine_free(&made);
+    else
+        *network = made;
+    return failed;
+}
+
 int network_build(struct device *device, struct graph **graph, size_t batch,
                   const struct network_options *options, struct engine_network **network,
                   struct error *err)
 {
     struct engine_network *made = NULL;
     int failed = prepare_network(device, graph, batch, options, &made, err);
-    if (!failed)
-        failed = engine_commit(made, err);
-    if (failed) {
-        engine_free(&made);
-        return failed;
-    }
-    *network = made;
-    return 0;
+    return hand_over(failed, made, network, err);
 }
 
 static int prepare(struct device *device, const char *path, const void *data, size_t size, size_t batch,
@@ -323,14 +329,7 @@ int network_load(struct device *device, const char *path, const void *data, size
     static const struct network_options defaults;
     struct engine_network *made = NULL;
     int failed = prepare(device, path, data, size, batch, options ? options : &defaults, &made, err);
-    if (!failed)
-        failed = engine_commit(made, err);
-    if (failed) {
-        engine_free(&made);
-        return failed;
-    }
-    *network = made;
-    return 0;
+    return hand_over(failed, made, network, err);
 }
 
 int engine_prepare(struct device *device, const char *path, size_t batch,

@@ -12,6 +12,7 @@
 
 #include "common/buffer.h"
 #include "common/digest.h"
+#include "common/folder.h"
 #include "common/log.h"
 
 #define FORMAT "facefarm-tuning/1"
@@ -29,28 +30,12 @@ struct tuning {
     struct entry *entries;
 };
 
-static bool find_folder(char *folder, size_t size)
-{
-    const char *own = getenv("FACEFARM_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    int length;
-    if (own && *own)
-        length = snprintf(folder, size, "%s/tuning", own);
-    else if (xdg && *xdg)
-        length = snprintf(folder, size, "%s/facefarm/tuning", xdg);
-    else if (home && *home)
-        length = snprintf(folder, size, "%s/.cache/facefarm/tuning", home);
-    else
-        return false;
-    return length < (int)size - DIGEST_HEX_BYTES - 8;
-}
-
 static void name_file(struct tuning *tuning, const struct device_info *device)
 {
     char sha256[DIGEST_HEX_BYTES];
     snprintf(tuning->head, sizeof tuning->head, FORMAT " %s; %s; %u units", device->name,
              device->driver, device->compute_units);
-    if (!find_folder(tuning->folder, sizeof tuning->folder))
+    if (folder_cache("/tuning", tuning->folder, sizeof tuning->folder, NULL) != 0)
         return;
     digest_bytes(tuning->head, strlen(tuning->head), sha256);
     if (snprintf(tuning->path, sizeof tuning->path, "%s/%.16s.txt", tuning->folder, sha256) >=
