@@ -17,13 +17,6 @@ bool move_is_judged(enum move_mode mode)
     return mode == MOVE_LOGIT || mode == MOVE_YEARS || mode == MOVE_MORE_YEARS;
 }
 
-const char *move_end_name(enum move_end end)
-{
-    static const char *const names[MOVE_ENDS] = {"reached",    "limit",    "nowhere", "evaluations",
-                                                 "off_target", "identity", "likeness"};
-    return names[end];
-}
-
 static double dot(const float *a, const float *b, size_t d)
 {
     double sum = 0;

@@ -53,7 +53,6 @@ enum move_end {
 #define MOVE_ENDS 7
 
 #define MOVE_NUMBERS 4 /* that a result tells of an edited face: α, reached, enum move_end, evaluations */
-const char *move_end_name(enum move_end end); /* "reached", … */
 
 struct move {
     enum move_mode mode;

@@ -66,11 +66,6 @@ bool photos_are(const struct photos *photos, const char *hash)
     return strcmp(photos->hash, hash) == 0;
 }
 
-const struct photo_list *photos_list(const struct photos *photos)
-{
-    return &photos->list;
-}
-
 /* ---- sizes ---- */
 
 /* The mean of the photo's rows from `top` to `bottom`, columns `left` to `right`, all in its
@@ -92,7 +87,9 @@ static uint8_t mean_of(const struct photo *photo, const double rows[2], const do
     return (uint8_t)(area > 0 ? sum / area + 0.5 : 0);
 }
 
-void photos_fit(const struct photo *photo, size_t height, size_t width, uint8_t *pixels)
+/* The photo's pixels at the size [height][width][3]: each new pixel is the mean of the area that it
+ * covers. */
+static void fit(const struct photo *photo, size_t height, size_t width, uint8_t *pixels)
 {
     double down = (double)photo->height / (double)height,
            across = (double)photo->width / (double)width;
@@ -263,7 +260,7 @@ static int measure_one(const struct photos *photos, struct run *run, size_t numb
         return rc;
     }
     if (!rc && run->wanted->pixels)
-        photos_fit(&photo, made->height, made->width,
+        fit(&photo, made->height, made->width,
                    run->wanted->pixels + row * pipeline_pixel_bytes(run->pipeline));
     if (!rc)
         rc = add(run, &photo, row, err);

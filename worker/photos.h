@@ -24,11 +24,6 @@ MUST_CHECK int photos_fetch(struct transfer *transfer, const char *hash, struct 
 void photos_close(struct photos **photos);
 /* Whether they are those of that hash. */
 bool photos_are(const struct photos *photos, const char *hash);
-const struct photo_list *photos_list(const struct photos *photos);
-
-/* The photo's pixels at the size [height][width][3]: each new pixel is the mean of the area that it
- * covers. */
-void photos_fit(const struct photo *photo, size_t height, size_t width, uint8_t *pixels);
 
 /* Photo by photo; what is NULL is not wanted. */
 struct photos_told {

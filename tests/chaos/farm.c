@@ -142,12 +142,6 @@ void farm_stop(struct farm *farm, struct farm_process *process)
                    (unsigned)status);
 }
 
-int farm_await_client(struct farm *farm)
-{
-    int status = await(farm, &farm->client);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void check_one(struct farm *farm, struct farm_process *process)
 {
     int status;

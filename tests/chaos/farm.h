@@ -70,8 +70,6 @@ void farm_stop(struct farm *farm, struct farm_process *process);
 bool farm_has_ended(struct farm *farm, struct farm_process *process);
 /* Fails the run where a process has ended by itself, but the client. */
 void farm_check_alive(struct farm *farm);
-/* Waits for the client's end: its exit code. */
-int farm_await_client(struct farm *farm);
 
 /* The first column of the first row; 0 where there is none, or no database. */
 int64_t farm_query(struct farm *farm, const char *sql);
