@@ -89,9 +89,20 @@ bool wire_is_text(const char *text, size_t size)
 
 /* ---- encoding ---- */
 
+/* Where a message goes. After the first piece that finds no room nothing more is written: the sizes
+ * before a hole would lie. What a packer returns need not be looked at but for stopping early. */
+struct sink {
+    struct buffer *out;
+    struct error *err;
+    int rc;
+};
+
 static int append(void *context, const char *data, size_t size)
 {
-    return buffer_append(context, data, size, NULL);
+    struct sink *sink = context;
+    if (!sink->rc)
+        sink->rc = buffer_append(sink->out, data, size, sink->err);
+    return sink->rc;
 }
 
 static void pack_key(msgpack_packer *packer, const char *key, size_t length)
@@ -199,17 +210,16 @@ static int pack_fields(msgpack_packer *packer, const struct wire_shape *shape, c
 int wire_encode(enum wire_type type, const void *body, struct buffer *out, struct error *err)
 {
     const struct wire_shape *shape = wire_shape_of(type);
+    struct sink sink = {out, err, 0};
     msgpack_packer packer;
-    msgpack_packer_init(&packer, out, append);
+    msgpack_packer_init(&packer, &sink, append);
     msgpack_pack_map(&packer, shape->count + 2);
     pack_key(&packer, "version", strlen("version"));
     msgpack_pack_uint64(&packer, WIRE_VERSION);
     pack_key(&packer, "type", strlen("type"));
     pack_key(&packer, shape->name, strlen(shape->name));
-    if (err)
-        err->text[0] = '\0';
     int rc = pack_fields(&packer, shape, body, err);
-    if (rc && err && !err->text[0]) /* the buffer's own limit speaks through msgpack's code only */
-        error_set(err, rc, "message does not fit into %zu bytes", out->maximum);
+    if (!rc)
+        rc = sink.rc;
     return rc ? error_prefix(err, rc, "%s", shape->name) : 0;
 }

@@ -78,7 +78,25 @@ static void the_encoder_keeps_the_limits(void **state)
     frame.maximum = 8;
     buffer_clear(&frame);
     failed.code = NULL;
-    assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_LIMIT, "does not fit");
+    assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_LIMIT, "at most 8 are allowed");
+}
+
+/* A long piece without room before short ones with room: no message with a hole comes of it. */
+static void a_message_that_has_no_room_is_none(void **state)
+{
+    (void)state;
+    struct wire_task task = {.count = 1};
+    struct wire_failed failed = {1, WIRE_LIST(&task, 1), "E_IO", "a long text before a short one",
+                                 ""};
+    assert_ok(wire_encode(WIRE_FAILED, &failed, &frame, &err));
+    size_t whole = frame.size;
+    for (frame.maximum = 0; frame.maximum < whole; frame.maximum++) {
+        buffer_clear(&frame);
+        assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_LIMIT, "are allowed");
+    }
+    buffer_clear(&frame);
+    assert_ok(wire_encode(WIRE_FAILED, &failed, &frame, &err));
+    assert_int_equal(frame.size, whole);
 }
 
 /* Bytes written by hand: a map of `count` pairs, then what follows. */
@@ -163,6 +181,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lease_comes_back_equal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_result_keeps_its_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_encoder_keeps_the_limits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_message_that_has_no_room_is_none, set_up, tear_down),
         cmocka_unit_test(the_decoder_refuses_with_a_sentence),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test_setup_teardown(damaged_frames_do_no_harm, set_up, tear_down),
