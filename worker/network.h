@@ -8,8 +8,8 @@
  * go on meanwhile. After each welcome all that was not accepted is sent again. Nothing here takes
  * long, so heartbeats are never late.
  *
- * Draining (the broker's message, or the time limit): what runs is finished and delivered, what waits
- * is given back by a hello that does not list it, and then the worker leaves.
+ * Draining (the broker's message, or the time limit): what runs is finished and delivered, what
+ * waits is given back by a hello that does not list it, and then the worker leaves.
  *
  * While its device is lost the worker stays known but wants nothing: it tells the failure of the
  * task that ran, gives the leases back by goodbye, and says hello with a credit of 0 and "(lost)"
@@ -28,13 +28,13 @@
 struct network_options {
     const char *endpoint;
     const struct key_client *keys; /* or NULL: plain text */
-    struct wire_hello hello; /* what we say; its texts must outlive the call */
-    struct mailbox *orders;  /* letters to the compute thread */
-    struct mailbox *reports; /* letters from it */
-    int stop_fd;             /* readable: leave */
-    atomic_bool *cancelled;  /* set when leaving, and while a task runs that was revoked */
-    const struct health *health;  /* of the device, told in heartbeats; NULL: not */
-    enum device_kind device_kind; /* whose temperature is told */
+    struct wire_hello hello;       /* what we say; its texts must outlive the call */
+    struct mailbox *orders;        /* letters to the compute thread */
+    struct mailbox *reports;       /* letters from it */
+    int stop_fd;                   /* readable: leave */
+    atomic_bool *cancelled;        /* set when leaving, and while a task runs that was revoked */
+    const struct health *health;   /* of the device, told in heartbeats; NULL: not */
+    enum device_kind device_kind;  /* whose temperature is told */
     struct recovery_options recovery;
     const char *store;  /* a folder that may be the broker's store, or NULL */
     int64_t time_limit; /* drains so long after the start, in nanoseconds; 0: never */

@@ -12,7 +12,8 @@
  *           lend_again        broker/leases.c lend_stragglers; stragglers.c; farm_workers.c farm_lend_again
  *           drop, drop_second farm_workers.c farm_release, where a lease may have a twin
  *           restart           broker/resume.c resume
- *   Network                   worker/network.c: on_message, send_outcomes, greet_due; held.c
+ *   Network                   worker/network_messages.c: on_message; network_results.c: network_send_results;
+ *                             network_session.c: network_greet_due; held.c
  *   Compute                   worker/compute.c, and held_begin, held_finish
  *   Clock                     the broker's deadlines: peer_expire, lose
  *   Faults                    kill -9 of the broker and of workers, cut connections, false silences
