@@ -180,8 +180,8 @@ static void put_prefix(struct line *line, const struct log_ids *ids)
         put(line, ": ", 2);
 }
 
-static void write_line(enum log_level level, const struct log_ids *ids, const char *format,
-                       va_list args)
+__attribute__((format(printf, 3, 0))) static void
+write_line(enum log_level level, const struct log_ids *ids, const char *format, va_list args)
 {
     struct line line = {.size = 0};
     char time[32], text[LINE_BYTES];

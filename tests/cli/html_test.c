@@ -108,7 +108,7 @@ static void charts_of_little(void **state)
 {
     (void)state;
     struct page page;
-    struct chart_line line = {.colour = 1, .count = 1, .points = {{3, 40}}};
+    struct chart_line line = {.colour = 1, .count = 1, .points = {{.x = 3, .y = 40}}};
     static const struct chart chart = {.x_title = "x",
                                        .y_title = "y",
                                        .bin = 2,
