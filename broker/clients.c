@@ -74,7 +74,10 @@ static int insert_stage(struct broker *b, struct farm_stage *stage, struct error
         .variants = stage->variants,
         .images = stage->spec->images,
     };
+    const struct seeds *seeds = &stage->spec->seeds;
     int rc = jobs_insert_stage(b->db, &row, &stage->id, err);
+    for (size_t i = 0; rc == 0 && i < seeds->count; i++)
+        rc = jobs_insert_samples(b->db, stage->id, &seeds->runs[i], err);
     if (rc == 0)
         rc = insert_network(b, stage, "identity", stage->networks.identity, err);
     if (rc == 0)

@@ -54,6 +54,9 @@ static const cyaml_schema_value_t condition = {
 static const cyaml_schema_value_t compared = {
     CYAML_VALUE_ENUM(CYAML_FLAG_STRICT, enum spec_method, spec_method_names, SPEC_METHODS)};
 
+static const cyaml_schema_value_t seed_range = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, LIMIT_SPEC_BYTES)};
+
 static const cyaml_schema_value_t number = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
 
 static const cyaml_schema_field_t label_fields[] = {
@@ -82,6 +85,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(from, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(start, raw_stage),
     INT_FIELD(count, raw_stage),
+    CYAML_FIELD_SEQUENCE("seeds", OPTIONAL, struct raw_stage, seeds, &seed_range, 1, LIMIT_RANGES),
     INT_FIELD(task_size, raw_stage),
     INT_FIELD(faces, raw_stage),
     ENUM_FIELD(output, raw_stage, output_names),
@@ -209,6 +213,7 @@ void spec_free(struct spec **spec)
         struct spec_stage *stage = &s->stages[i];
         free(stage->name);
         free(stage->from);
+        seeds_free(&stage->seeds);
         free(stage->costs);
         free(stage->files);
         free(stage->identity);
@@ -254,6 +259,8 @@ static int print_names(struct buffer *out, const char *key, char *const *names, 
 
 static int print_range(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
+    if (stage->seeds.count > 0)
+        return spec_print_seeds(out, stage, err);
     return buffer_printf(out, err, "    start: %llu\n    count: %llu\n",
                          (unsigned long long)stage->start, (unsigned long long)stage->count);
 }
@@ -319,8 +326,9 @@ int spec_print_sweep(struct buffer *out, const char *key, const struct spec_swee
 
 static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    int rc = buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
-                           (unsigned long long)stage->start, stage->faces);
+    int rc = stage->seeds.count > 0 ? spec_print_seeds(out, stage, err)
+                                    : buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
+                                                    (unsigned long long)stage->start, stage->faces);
     if (!rc)
         rc = print_direction(out, stage, err);
     if (!rc && stage->rows.steps > 0)

@@ -20,6 +20,9 @@
  * An encode stage makes latents of photos by the bundle's encoder, and measures how well the generator gives them
  * back; edit and evaluate stages with `photos` work on those instead of samples.
  *
+ * seeds: 0-9999,12000 instead of start and count (of an edit stage: faces) says which samples, one by one or in
+ * ranges; sample 12000 is the same face in every list: see common/seeds.h.
+ *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
@@ -53,6 +56,7 @@
 #include "common/move.h"
 #include "common/needs.h"
 #include "common/projection.h"
+#include "common/seeds.h"
 
 #define SPEC_FORMAT "facefarm-job/1"
 #define SPEC_AGE "age" /* the boundary fitted on ages, beside the attributes */
@@ -124,8 +128,9 @@ struct spec_stage {
     enum spec_kind kind;
     char *name;
     char *from;         /* fit: the label stage; edit, evaluate: the fit stage (default: the last before) */
-    uint64_t start;     /* all but fit: first sample index; of photos, their place in the list */
+    uint64_t start;     /* all but fit: first sample index (of seeds: the lowest); of photos, their place in the list */
     uint64_t count;     /* sample, label, evaluate, encode, probe: how many samples */
+    struct seeds seeds; /* sample, label, edit, evaluate: the samples where they are no single range; else none */
     char *images; /* encode, label: photos in the store (common/photo_list.h) instead of samples, by their hash; edit,
                      evaluate: those of the encode stage */
     char *photos; /* edit, evaluate: the encode stage whose photos are edited, NULL: samples are */
@@ -213,6 +218,12 @@ bool spec_stage_reads_photos(const struct spec_stage *stage);
 /* A number in as few digits as read back as the same double. */
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
+
+/* The samples of the stage's faces from `face` on that follow each other, `most` at most: face i of a stage is a
+ * sample number start + i, or the one that `seeds` says. Of an edit stage faces are counted within a target. */
+struct seeds_run spec_stage_samples(const struct spec_stage *stage, uint64_t face, uint64_t most);
+/* The sample behind the highest of the stage. */
+uint64_t spec_stage_samples_end(const struct spec_stage *stage);
 
 /* How many indices the stage covers: samples; fit: boundaries (attributes + the age, if any); edit:
  * targets × faces. `attributes` and `has_age` describe the bundle. */

@@ -37,6 +37,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"from", OF(SPEC_FIT) | EDITED, raw->from},
         {"start", RANGED | EDITED, raw->start},
         {"count", RANGED, raw->count},
+        {"seeds", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->seeds},
         {"output", OF(SPEC_SAMPLE), raw->output},
         {"train_share", OF(SPEC_FIT), raw->train_share},
         {"cost", OF(SPEC_FIT), raw->cost},
@@ -77,7 +78,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
             return error_set(err, E_INVALID, "%s: a stage of kind %s does not take it", uses[i].key,
                              spec_kind_name(raw->kind));
-    if ((RANGED & OF(raw->kind)) && !raw->count && !raw->photos)
+    if ((RANGED & OF(raw->kind)) && !raw->count && !raw->photos && !raw->seeds)
         return error_set(err, E_INVALID, "count: missing, expected how many samples");
     return 0;
 }
@@ -186,12 +187,14 @@ static uint64_t fresh_start(const struct spec *spec, const struct spec_stage *st
 {
     int fit = spec_find(spec, stage->from);
     int label = spec_find(spec, spec->stages[fit].from);
-    return spec->stages[label].start + spec->stages[label].count;
+    return spec_stage_samples_end(&spec->stages[label]);
 }
 
 static int complete_range(const struct raw_stage *raw, int64_t absent_start,
                           struct spec_stage *stage, struct error *err)
 {
+    if (raw->seeds)
+        return spec_complete_seeds(raw, stage, err);
     int rc = take_integer("start", raw->start, absent_start, 0, (int64_t)LIMIT_SAMPLES,
                           &stage->start, err);
     if (!rc && (RANGED & OF(raw->kind)) && (raw->count || !raw->photos))
@@ -327,7 +330,7 @@ static int complete_edit(const struct spec *spec, uint32_t position, const struc
                          struct spec_stage *stage, struct error *err)
 {
     int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
-    if (!rc)
+    if (!rc && !raw->seeds)
         rc = spec_take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
     if (!rc)
         rc = take_photos(spec, position, raw, stage, err);

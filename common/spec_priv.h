@@ -36,6 +36,8 @@ struct raw_stage {
     enum spec_kind kind;
     char *name, *from, *files, *identity, *features, *images, *photos;
     int64_t *start, *count, *task_size, *faces;
+    char **seeds;
+    uint32_t seeds_count;
     enum spec_output *output;
     enum spec_weights *weights;
     enum spec_method *method;
@@ -71,8 +73,9 @@ struct raw_spec {
 MUST_CHECK int spec_complete(const struct raw_spec *raw, struct spec *spec, struct error *err);
 
 /*
- * `text` with every plain name in a sequence called conditions written out, Male as {name: Male}, and
- * every mapping called labels, {zone: a}, as a sequence, [{key: zone, value: a}]. The caller frees both buffers, made with SPEC_SHORT_MAX; `insertions` is for spec_short_place.
+ * `text` with every plain name in a sequence called conditions written out, Male as {name: Male},
+ * every mapping called labels, {zone: a}, as a sequence, [{key: zone, value: a}], and every scalar called seeds as one
+ * too, [0-9]. The caller frees both buffers, made with SPEC_SHORT_MAX; `insertions` is for spec_short_place.
  */
 #define SPEC_SHORT_MAX ((size_t)64 << 20)
 MUST_CHECK int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
@@ -84,6 +87,14 @@ int spec_short_place(const struct buffer *insertions, int code, struct error *er
 MUST_CHECK int spec_scores_expand(const char *text, size_t size, struct buffer *expanded,
                                   struct buffer *changes, struct error *err);
 int spec_scores_place(const struct buffer *changes, int code, struct error *err);
+
+/* Which samples the stage's faces are: start and count from `start`, or `seeds`, which `start`, and a count or a number
+ * of faces that says another, contradict. Of stages of samples only. */
+MUST_CHECK int spec_complete_seeds(const struct raw_stage *raw, struct spec_stage *stage,
+                                   struct error *err);
+/* Prints them, if they are no single range. */
+MUST_CHECK int spec_print_seeds(struct buffer *out, const struct spec_stage *stage,
+                                struct error *err);
 
 /* Fills what the stage says about its conditions: names, projection and weights. */
 MUST_CHECK int spec_complete_conditions(const struct raw_stage *raw, struct spec_stage *stage,

@@ -1,9 +1,10 @@
 /*
- * Two short forms that libcyaml cannot read, as it knows no value of two types and no mapping with
+ * Short forms that libcyaml cannot read, as it knows no value of two types and no mapping with
  * keys of one's own. They are written out in the text before it is read:
  *
  *     conditions: [Male]          becomes  conditions: [{name: Male}]
  *     labels: {zone: a, rack: 3}  becomes  labels: [{key: zone, "value": a}, {key: rack, "value": 3}]
+ *     seeds: 0-9999,12000         becomes  seeds: [0-9999,12000]
  *
  * Where that moved what stands behind it on its line, the place in an error is moved back.
  */
@@ -16,6 +17,7 @@
 
 #define CONDITIONS "conditions"
 #define LABELS "labels"
+#define SEEDS "seeds"
 #define DEPTH_MOST 64 /* collections in each other that are looked into */
 
 struct insertion {
@@ -42,8 +44,9 @@ static int replace(struct buffer *insertions, const yaml_mark_t *mark, const cha
 
 struct walk { /* through the events */
     size_t depth, conditions, labels; /* open collections; the depths of those written out, 0: none */
-    uint64_t mappings;                /* a bit for each depth: it is one */
-    const char *key;                  /* CONDITIONS or LABELS where the event before was that scalar */
+    uint64_t mappings;                /* a bit for each depth: it is one, */
+    uint64_t values;                  /* and what comes next in it is a value */
+    const char *key;                  /* CONDITIONS, LABELS or SEEDS where the event before was that key */
     /* Of the labels. */
     bool flow, has_key;
     yaml_mark_t last; /* end of the last value */
@@ -53,6 +56,16 @@ struct walk { /* through the events */
 static bool in_mapping(const struct walk *walk)
 {
     return walk->depth > 0 && walk->depth < DEPTH_MOST && walk->mappings >> walk->depth & 1;
+}
+
+/* Whether the node that begins is a key of a mapping. */
+static bool take_node(struct walk *walk)
+{
+    uint64_t bit = (uint64_t)1 << walk->depth % DEPTH_MOST;
+    if (!in_mapping(walk))
+        return false;
+    walk->values ^= bit;
+    return walk->values & bit;
 }
 
 /* What is no mapping of scalars stays as it is, for libcyaml to refuse. */
@@ -103,14 +116,23 @@ static int take_condition(const yaml_event_t *event, struct buffer *insertions, 
     return rc ? rc : note(insertions, &event->end_mark, "}", err);
 }
 
+static int take_seeds(const yaml_event_t *event, struct buffer *insertions, struct error *err)
+{
+    int rc = note(insertions, &event->start_mark, "[", err);
+    return rc ? rc : note(insertions, &event->end_mark, "]", err);
+}
+
 static int take_start(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
                       struct error *err)
 {
     bool mapping = event->type == YAML_MAPPING_START_EVENT, below = in_mapping(walk);
+    (void)take_node(walk);
     walk->depth++;
-    if (walk->depth < DEPTH_MOST)
-        walk->mappings = (walk->mappings & ~((uint64_t)1 << walk->depth)) |
-                         (uint64_t)mapping << walk->depth;
+    if (walk->depth < DEPTH_MOST) {
+        uint64_t bit = (uint64_t)1 << walk->depth;
+        walk->mappings = mapping ? walk->mappings | bit : walk->mappings & ~bit;
+        walk->values &= ~bit;
+    }
     if (walk->labels)
         give_up_labels(walk, insertions);
     else if (mapping && walk->key && strcmp(walk->key, LABELS) == 0 && below)
@@ -142,7 +164,19 @@ static int take_scalar(struct walk *walk, const yaml_event_t *event, struct buff
         return take_label(walk, event, insertions, err);
     else if (walk->conditions && walk->depth == walk->conditions && !block)
         return take_condition(event, insertions, err);
+    else if (walk->key && strcmp(walk->key, SEEDS) == 0 && !block)
+        return take_seeds(event, insertions, err);
     return 0;
+}
+
+/* The name of a key that has a short form, else NULL. */
+static const char *short_key(const char *text)
+{
+    static const char *const keys[] = {CONDITIONS, LABELS, SEEDS};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(text, keys[i]) == 0)
+            return keys[i];
+    return NULL;
 }
 
 static int take_event(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
@@ -160,16 +194,18 @@ static int take_event(struct walk *walk, const yaml_event_t *event, struct buffe
         rc = take_end(walk, event, insertions, err);
         break;
     case YAML_SCALAR_EVENT:
-        key = (const char *)event->data.scalar.value;
-        key = strcmp(key, CONDITIONS) == 0 ? CONDITIONS : strcmp(key, LABELS) == 0 ? LABELS : NULL;
+        if (take_node(walk))
+            key = short_key((const char *)event->data.scalar.value);
         rc = take_scalar(walk, event, insertions, err);
+        break;
+    case YAML_ALIAS_EVENT:
+        (void)take_node(walk);
         break;
     case YAML_NO_EVENT:
     case YAML_STREAM_START_EVENT:
     case YAML_STREAM_END_EVENT:
     case YAML_DOCUMENT_START_EVENT:
     case YAML_DOCUMENT_END_EVENT:
-    case YAML_ALIAS_EVENT:
         break;
     }
     walk->key = key;

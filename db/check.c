@@ -20,7 +20,7 @@
 static const char *const invariants[] = {"integrity", "references", "ends",   "jobs",
                                          "inputs",    "audit",      "ranges", "progress",
                                          "faces",     "boundaries", "files",  "summaries",
-                                         "measures"};
+                                         "measures",  "samples"};
 #define INVARIANTS (sizeof invariants / sizeof *invariants)
 
 struct check {

@@ -51,6 +51,20 @@ int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64
     return rc;
 }
 
+int jobs_insert_samples(struct database *db, int64_t stage, const struct seeds_run *run,
+                        struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "sample_range_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)run->face);
+    statement_bind_int(q, 3, (int64_t)run->sample);
+    statement_bind_int(q, 4, (int64_t)run->count);
+    return statement_run(q, err);
+}
+
 int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
                         const struct spec_variant *shows, const char *description,
                         struct error *err)

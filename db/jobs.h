@@ -36,6 +36,9 @@ struct jobs_stage {
 
 MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64_t *id,
                                  struct error *err);
+/* Says which samples some of a stage's faces are. */
+MUST_CHECK int jobs_insert_samples(struct database *db, int64_t stage, const struct seeds_run *run,
+                                   struct error *err);
 /* What row `variant` of a face shows, see the table. */
 MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
                                    const struct spec_variant *shows, const char *description,

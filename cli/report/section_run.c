@@ -73,7 +73,8 @@ static int print_stages(struct report *report, struct error *err)
     html_raw(
         html,
         "<div class=\"scroll\"><table class=\"run\"><thead><tr><th>stage</th><th class=\"text\">kind</th>"
-        "<th class=\"text\">state</th><th>done</th><th>of</th><th>took, s</th></tr></thead><tbody>\n");
+        "<th class=\"text\">state</th><th>done</th><th>of</th><th>took, s</th><th class=\"text\">samples</th></tr>"
+        "</thead><tbody>\n");
     int rc = report_query(report, "report_stages", report->job, &q, err);
     while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         struct figure took = {!statement_is_null(q, 5) && !statement_is_null(q, 6),
@@ -86,7 +87,7 @@ static int print_stages(struct report *report, struct error *err)
         html_count(html, statement_int(q, 3));
         html_raw(html, "</td><td>");
         report_print(html, took, 1);
-        html_raw(html, "</td></tr>\n");
+        html_print(html, "</td><td class=\"text\">%s</td></tr>\n", statement_text(q, 8));
     }
     html_raw(html, "</tbody></table></div>\n");
     return rc;

@@ -51,7 +51,8 @@ SELECT printf('SELECT f.age_fit, f.age_judge%s FROM face f
 
 -- name: bundle_make_views
 SELECT printf('CREATE VIEW "%w_labels" AS
-  SELECT s.job_id AS job, s.name AS stage, f.idx, s.start + f.idx AS sample, f.age_fit, f.age_judge%s
+  SELECT s.job_id AS job, s.name AS stage, f.idx, coalesce((SELECT r.sample + f.idx - r.idx FROM sample_range r WHERE r.stage_id = s.id AND r.idx <= f.idx
+           ORDER BY r.idx DESC LIMIT 1), s.start + f.idx) AS sample, f.age_fit, f.age_judge%s
   FROM stage s
   JOIN face_attributes_%d a ON a.stage_id = s.id
   JOIN face f ON f.stage_id = a.stage_id AND f.idx = a.idx AND f.variant = a.variant
@@ -62,7 +63,8 @@ FROM bundle b WHERE b.id = ?1
 UNION ALL
 SELECT printf('CREATE VIEW "%w_edits" AS
   SELECT s.job_id AS job, s.name AS stage, f.idx, d.name AS target, f.idx %% s.unit AS face,
-         s.start + f.idx %% s.unit AS sample, f.variant, v.distance, v.projected, f.identity, f.age_fit, f.age_judge%s
+         coalesce((SELECT r.sample + f.idx %% s.unit - r.idx FROM sample_range r WHERE r.stage_id = s.id AND r.idx <= f.idx %% s.unit
+           ORDER BY r.idx DESC LIMIT 1), s.start + f.idx %% s.unit) AS sample, f.variant, v.distance, v.projected, f.identity, f.age_fit, f.age_judge%s
   FROM stage s
   JOIN face_attributes_%d a ON a.stage_id = s.id
   JOIN face f ON f.stage_id = a.stage_id AND f.idx = a.idx AND f.variant = a.variant
@@ -74,7 +76,8 @@ SELECT printf('CREATE VIEW "%w_edits" AS
 FROM bundle b WHERE b.id = ?1
 UNION ALL
 SELECT printf('CREATE VIEW "%w_evaluation" AS
-  SELECT s.job_id AS job, s.name AS stage, f.idx, s.start + f.idx AS sample, f.age_judge AS age_before,
+  SELECT s.job_id AS job, s.name AS stage, f.idx, coalesce((SELECT r.sample + f.idx - r.idx FROM sample_range r WHERE r.stage_id = s.id AND r.idx <= f.idx
+           ORDER BY r.idx DESC LIMIT 1), s.start + f.idx) AS sample, f.age_judge AS age_before,
          g.age_judge AS age_after, p.age_judge AS age_after_projected,
          g.identity, p.identity AS identity_projected%s%s
   FROM stage s

@@ -97,6 +97,21 @@ UNION ALL
 SELECT printf('stage %d: face %d has a variant %d, the stage has %d', f.stage_id, f.idx, f.variant, s.variants)
 FROM face f JOIN stage s ON s.id = f.stage_id WHERE f.variant < 0 OR f.variant >= s.variants;
 
+-- Which samples a stage's faces are is said of each face once, and no sample is two faces of a stage.
+-- name: check_samples
+WITH ranges AS (
+  SELECT r.*, lag(r.idx + r.count, 1, 0) OVER (PARTITION BY r.stage_id ORDER BY r.idx) AS expected,
+         lead(r.sample) OVER (PARTITION BY r.stage_id ORDER BY r.sample) AS next,
+         CASE s.kind WHEN 'edit' THEN s.unit ELSE s.total END AS faces,
+         sum(r.count) OVER (PARTITION BY r.stage_id) AS found
+  FROM sample_range r JOIN stage s ON s.id = r.stage_id
+)
+SELECT printf('stage %d: the samples of face %d are said, expected face %d', stage_id, idx, expected) FROM ranges WHERE idx <> expected
+UNION ALL
+SELECT printf('stage %d: the samples %d + %d and %d overlap', stage_id, sample, count, next) FROM ranges WHERE sample + count > next
+UNION ALL
+SELECT DISTINCT printf('stage %d: the samples of %d of %d faces are said', stage_id, found, faces) FROM ranges WHERE found <> faces;
+
 -- The wide table of each bundle has the rows of face, and no others. SQL that SQL writes, ?1 = bundle.
 -- name: check_make_logits
 SELECT printf('SELECT printf(''stage %%d: face %%d, variant %%d has no logits'', f.stage_id, f.idx, f.variant)

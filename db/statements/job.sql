@@ -8,6 +8,9 @@ VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?8, nullif(?9, 0), nullif(?10, 0)
 INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, images, state)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting');
 
+-- name: sample_range_insert
+INSERT INTO sample_range (stage_id, idx, sample, count) VALUES (?1, ?2, ?3, ?4);
+
 -- name: variant_insert
 INSERT INTO variant (stage_id, variant, distance, projected, target, description, second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);
 

@@ -125,8 +125,9 @@ SELECT name, stage, code || ': ' || text FROM photos WHERE job = ?1 AND code IS 
 -- were not labelled for the fit, and it is judged by another estimator than the boundary was fitted with.
 -- name: report_evaluate
 SELECT s.id, s.start, d.name, d.gain, d.leak, e.gain, e.leak,
-       NOT EXISTS (SELECT 1 FROM stage l WHERE l.job_id = s.job_id AND l.kind = 'label'
-                   AND s.images IS NULL AND l.start < s.start + s.total AND s.start < l.start + l.total) AS unseen,
+       NOT EXISTS (SELECT 1 FROM stage l JOIN sample_ranges a ON a.stage_id = l.id
+                   JOIN sample_ranges b ON b.stage_id = s.id AND a.sample < b.sample + b.count AND b.sample < a.sample + a.count
+                   WHERE l.job_id = s.job_id AND l.kind = 'label') AS unseen,
        EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators,
        s.name
 FROM stage s
@@ -212,7 +213,8 @@ WHERE v.job = ?1 ORDER BY v.stage_id, v.attribute = 'age', v.position;
 -- ---- the run ----
 
 -- name: report_stages
-SELECT name, kind, state, total, done, started_ms, ended_ms, error FROM stage WHERE job_id = ?1 ORDER BY position;
+SELECT s.name, s.kind, s.state, s.total, s.done, s.started_ms, s.ended_ms, s.error, coalesce(p.samples, '')
+FROM stage s LEFT JOIN stage_samples p ON p.stage_id = s.id WHERE s.job_id = ?1 ORDER BY s.position;
 
 -- name: report_throughput
 SELECT stage, kind, worker, host, device, tasks, attempts, faces, bytes, latents_ms, generate_ms, label_ms, solve_ms,
@@ -277,7 +279,9 @@ FROM edit_ends e WHERE e.job = ?1 ORDER BY e.stage_id, e.target, e.variant, e.fa
 
 -- A row a grid of a face.
 -- name: report_grids
-SELECT s.name, f.path, f.projected, d.name, d2.name, s.start + f.start, min(v.distance), max(v.distance),
+SELECT s.name, f.path, f.projected, d.name, d2.name,
+       coalesce((SELECT r.sample + f.start - r.idx FROM sample_range r WHERE r.stage_id = s.id AND r.idx <= f.start
+                 ORDER BY r.idx DESC LIMIT 1), s.start + f.start), min(v.distance), max(v.distance),
        min(v.second), max(v.second),
        (SELECT description FROM variant w WHERE w.stage_id = s.id AND w.projected = f.projected ORDER BY w.variant LIMIT 1)
 FROM stage s

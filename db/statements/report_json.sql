@@ -1,7 +1,8 @@
 -- The lists of a job's report.json, each under what follows report_json_ in its name; ?1 is the job.
 
 -- name: report_json_stages
-SELECT name, kind, state, start, total, variants, done, error, started_ms, ended_ms FROM stage WHERE job_id = ?1 ORDER BY position;
+SELECT s.name, s.kind, s.state, s.start, p.samples, s.total, s.variants, s.done, s.error, s.started_ms, s.ended_ms
+FROM stage s LEFT JOIN stage_samples p ON p.stage_id = s.id WHERE s.job_id = ?1 ORDER BY s.position;
 
 -- name: report_json_class_distribution
 SELECT stage, attribute, positives, faces, share, low, high FROM class_distribution WHERE job = ?1 ORDER BY stage_id, position;

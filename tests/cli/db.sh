@@ -14,9 +14,9 @@ done >digests.sql
 sqlite3 farm.db <digests.sql
 
 "$facefarm" db check farm.db --store store >out 2>err || fail "a sound database: $(cat out err)"
-grep -q '14 invariants checked, 85 files compared: nothing is wrong' err || fail "it says: $(cat err)"
+grep -q '15 invariants checked, 85 files compared: nothing is wrong' err || fail "it says: $(cat err)"
 same "sound with --json" "$("$facefarm" db check farm.db --json 2>/dev/null | tr -d ' \n')" \
-    '{"sound":true,"invariants":14,"files":0,"wrong":0,"findings":[]}'
+    '{"sound":true,"invariants":15,"files":0,"wrong":0,"findings":[]}'
 
 # damage INVARIANT WORDS SQL: the statement, applied to a sound copy, is found out as that.
 damage()
@@ -50,6 +50,9 @@ damage logits 'logits of face 5000, variant 0, which is not measured' "UPDATE fa
 damage boundaries 'stage 3 has 40 boundaries, its tasks have 41' "DELETE FROM boundary WHERE position = 7"
 damage boundaries 'the boundary of Bald has a normal of 8 bytes, others have 16' "UPDATE boundary SET normal = x'0000000000000000' WHERE name = 'Bald'"
 damage files 'which is not done' "UPDATE file SET start = 5000 WHERE stage_id = 1 AND start = 0"
+damage samples 'stage 2: the samples of 1999 of 2000 faces are said' "INSERT INTO sample_range VALUES (2, 0, 5, 1999)"
+damage samples 'stage 2: the samples of face 1001 are said, expected face 1000' "INSERT INTO sample_range VALUES (2, 0, 5, 1000), (2, 1001, 5000, 1000)"
+damage samples 'stage 2: the samples 5 + 1000 and 1004 overlap' "INSERT INTO sample_range VALUES (2, 0, 1004, 1000), (2, 1000, 5, 1000)"
 damage summaries 'is summed up over 998 faces of 999' "UPDATE attribute_summary SET faces = 998 WHERE stage_id = 5 AND position = 3"
 damage summaries 'stage 5 is done and not summed up' "DELETE FROM attribute_summary WHERE stage_id = 5"
 same "what is told of one invariant" "$(cp farm.db bad.db; sqlite3 bad.db "DELETE FROM face WHERE stage_id = 5"

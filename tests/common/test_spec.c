@@ -326,6 +326,50 @@ static void photos_are_those_of_the_encode_stage(void **state)
     buffer_free(&second);
 }
 
+/* As text, as a list, as a block; the name of a stage is no key. */
+static void a_stage_says_which_samples(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse("format: facefarm-job/1\n"
+                              "stages:\n"
+                              "  - {kind: sample, name: seeds, seeds: [0-9999, 12000], count: 10001}\n"
+                              "  - {kind: label, seeds: '0-999999999,5000000000'}\n"
+                              "  - {kind: fit}\n"
+                              "  - kind: edit\n"
+                              "    seeds: 12, 7 # two of them\n"
+                              "    faces: 2\n"
+                              "  - kind: evaluate\n"
+                              "    seeds:\n"
+                              "      - 30-39\n"
+                              "      - 20-29\n"
+                              "  - {kind: evaluate, name: one, seeds: \"70-79\"}\n"
+                              "  - {kind: evaluate, name: behind, count: 1}\n");
+    const struct spec_stage *s = spec->stages;
+    assert_string_equal(s[0].name, "seeds");
+    assert_int_equal(s[0].count, 10001);
+    assert_int_equal(spec_stage_samples(&s[0], 10000, 5).sample, 12000);
+    assert_int_equal(s[1].count, 1000000001);
+    assert_int_equal(spec_stage_samples_end(&s[1]), 5000000001);
+    assert_int_equal(s[3].faces, 2);
+    assert_int_equal(s[3].start, 7);
+    assert_int_equal(spec_stage_samples(&s[3], 0, 1).sample, 12);
+    assert_int_equal(spec_stage_samples(&s[4], 10, 99).sample, 20);
+    assert_int_equal(s[5].seeds.count, 0); /* as if with start and count */
+    assert_int_equal(s[5].start, 70);
+    assert_int_equal(spec_stage_samples(&s[5], 4, 2).sample, 74);
+    assert_int_equal(s[6].start, 5000000001); /* behind the highest that is labelled */
+    buffer_init(&text, 10000);
+    assert_ok(spec_print(spec, &text, &err));
+    assert_non_null(strstr((char *)text.data, "    seeds: [0-9999, 12000]\n"));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    assert_int_equal(spec_stage_samples(&spec->stages[4], 10, 99).sample, 20);
+    assert_int_equal(spec->stages[3].faces, 2);
+    buffer_free(&text);
+    spec_free(&spec);
+}
+
 static const struct {
     const char *yaml;
     int code;
@@ -351,6 +395,21 @@ static const struct {
     {HEAD "  - {kind: label, count: 0}\n", E_LIMIT, "count: is 0"},
     {HEAD "  - {kind: label, count: 9, start: 281474976710656}\n", E_LIMIT, "count: is 9"},
     {HEAD "  - {kind: label, count: 9, distance: 1}\n", E_INVALID, "distance: a stage of kind label"},
+    {HEAD "  - {kind: label, seeds: 0-9999;12000}\n", E_PARSE,
+     "stage 1 (label): seeds: samples \"0-9999;12000\": at character 7: expected a comma"},
+    {HEAD "  - {kind: label, seeds: [9-0]}\n", E_INVALID, "seeds: samples \"9-0\": 9-0 falls"},
+    {HEAD "  - {kind: label, seeds: [0-9, 5-14]}\n", E_INVALID, "seeds: 0-9 and 5-14 overlap"},
+    {HEAD "  - {kind: label, seeds: 281474976710656}\n", E_LIMIT, "LIMIT_SAMPLES"},
+    {HEAD "  - {kind: label, seeds: 0-9, count: 9}\n", E_INVALID, "count: is 9, seeds has 10 samples"},
+    {HEAD "  - {kind: label, seeds: 0-9, start: 3}\n", E_INVALID, "start: stands beside seeds"},
+    {HEAD "  - {kind: label, seeds: 0-9, images: " HASH "}\n", E_INVALID, "seeds: stands beside images"},
+    {HEAD "  - {kind: label, seeds: }\n", E_PARSE, "line 3"},
+    {HEAD "  - {kind: label, seeds: {a: 1}}\n", E_PARSE, "line 3"},
+    {HEAD "  - {kind: label, seeds: 0-9, colour: red}\n", E_PARSE,
+     "line 3, column 31: Unexpected key: colour"},
+    {HEAD "  - {kind: encode, images: " HASH ", seeds: 0-9}\n", E_INVALID, "seeds: a stage of kind encode"},
+    {HEAD LABEL FIT "  - {kind: edit, seeds: 0-64}\n", E_LIMIT, "65 faces on a sheet, LIMIT_STEPS is 64"},
+    {HEAD LABEL FIT "  - {kind: edit, seeds: 0-3, faces: 3}\n", E_INVALID, "faces: is 3, seeds has 4"},
     {HEAD LABEL LABEL, E_EXISTS, "stage 2 (label): name: another stage"},
     {HEAD FIT, E_NOT_FOUND, "stage 1 (fit): from: no label stage"},
     {HEAD LABEL "  - {kind: fit, from: nobody}\n", E_NOT_FOUND, "no label stage \"nobody\""},
@@ -511,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stage_says_what_it_needs),
         cmocka_unit_test(photos_are_those_of_the_encode_stage),
+        cmocka_unit_test(a_stage_says_which_samples),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),

@@ -12,6 +12,8 @@ SELECT stage_id, sum(count) FROM task GROUP BY stage_id ORDER BY stage_id;
 .print tasks that share an index
 SELECT a.stage_id, a.start, b.start FROM task a JOIN task b
 ON b.stage_id = a.stage_id AND b.start > a.start AND b.start < a.start + a.count;
+.print sample_range
+SELECT * FROM sample_range ORDER BY stage_id, idx;
 .print variant
 SELECT * FROM variant ORDER BY stage_id, variant;
 .print face

@@ -93,8 +93,7 @@ static int render(struct edit *edit, size_t first, size_t faces, const struct ta
 {
     size_t variants = cells(edit) * edit->kinds;
     size_t bytes = pipeline_pixel_bytes(edit->task->pipeline);
-    int failed = task_variants(edit->task, edit->ways, edit->task->stage->start + first, faces,
-                               made, err);
+    int failed = task_variants(edit->task, edit->ways, first, faces, made, err);
     for (size_t i = 0; !failed && i < faces * variants; i++)
         if (!made->skipped[i / variants])
             put(edit, first + i / variants, i % variants, made->pixels + i * bytes);
@@ -115,7 +114,7 @@ static void name_sheet(const struct edit *edit, size_t sheet, char *name, size_t
         snprintf(target, sizeof target, "%.400s_by_%.400s", edit->name, stage->targets[1]);
     if (edit->grid)
         snprintf(suffix, sizeof suffix, "_%09llu%s.png",
-                 (unsigned long long)(stage->start + sheet / edit->kinds),
+                 (unsigned long long)spec_stage_samples(stage, sheet / edit->kinds, 1).sample,
                  projected ? "_projected" : "");
     else
         snprintf(suffix, sizeof suffix, "%s", projected ? "_projected.png" : ".png");

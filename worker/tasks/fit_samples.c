@@ -60,13 +60,18 @@ static int hold_out(struct fit_samples *s, struct error *err)
 {
     double share = 1 - s->task->stage->train_share;
     for (size_t i = 0; i < s->rows; i++) {
-        s->held_out[i] = latent_held_out(s->task->spec->seed, s->from->start + i, share);
+        s->held_out[i] = latent_held_out(s->task->spec->seed, fit_samples_number(s, i), share);
         s->held_outs += s->held_out[i];
     }
     if (s->held_outs == s->rows)
         return error_set(err, E_INVALID, "no training samples in %zu faces at train_share %g",
                          s->rows, s->task->stage->train_share);
     return 0;
+}
+
+uint64_t fit_samples_number(const struct fit_samples *samples, size_t row)
+{
+    return spec_stage_samples(samples->from, row, 1).sample;
 }
 
 /* ---- labels ---- */
@@ -132,7 +137,7 @@ static void select_some(struct fit_samples *s, size_t k, uint8_t role, size_t mo
         uint32_t words[4];
         if (!(s->roles[i * s->columns + k] & role))
             continue;
-        latent_choices(s->task->spec->seed, s->from->start + i, words);
+        latent_choices(s->task->spec->seed, fit_samples_number(s, i), words);
         ranked[count++] = (struct ranked){words[2], i};
     }
     qsort(ranked, count, sizeof *ranked, by_key);
@@ -230,7 +235,8 @@ int fit_samples_load(struct task *task, const struct spec_stage *from, struct fi
                      : error_set(err, E_MEMORY, "no memory for %zu samples of %zu columns", s.rows,
                                  s.columns);
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    if (!failed && bundle->generator.latent.space == BUNDLE_Z)
+    bool in_sequence = from->seeds.count == 0; /* as the device draws them */
+    if (!failed && in_sequence && bundle->generator.latent.space == BUNDLE_Z)
         failed = latent_device_open(task->device, bundle_law(bundle), s.dimension, &s.drawer, err);
     if (!failed)
         failed = load_values(&s, err);
@@ -264,17 +270,27 @@ bool fit_samples_selected(const struct fit_samples *samples, size_t row, size_t 
     return samples->roles[row * samples->columns + column] & ROLE_SELECTED;
 }
 
+/* Of z, which the host has many threads for. */
+static void draw_on_host(const struct fit_samples *samples, uint64_t first, size_t count, float *x)
+{
+    unsigned threads = latent_threads(samples->task->device);
+    for (size_t done = 0; done < count;) {
+        struct seeds_run run = spec_stage_samples(samples->from, first + done, count - done);
+        latent_draw_on(threads, bundle_law(bundle_of(samples)), samples->task->spec->seed,
+                       run.sample, run.count, samples->dimension, x + done * samples->dimension);
+        done += run.count;
+    }
+}
+
 int fit_samples_draw(void *state, uint64_t first, size_t count, float *x, struct error *err)
 {
     const struct fit_samples *samples = state;
     int failed = task_check(samples->task, err);
     int64_t since = clock_now();
-    uint64_t seed = samples->task->spec->seed, start = samples->from->start + first;
     if (!failed && bundle_of(samples)->generator.latent.space == BUNDLE_Z)
-        latent_draw_on(latent_threads(samples->task->device), bundle_law(bundle_of(samples)), seed,
-                       start, count, samples->dimension, x);
+        draw_on_host(samples, first, count, x);
     else if (!failed)
-        failed = pipeline_latents(samples->task->pipeline, seed, start, count, x, err);
+        failed = task_latents(samples->task, samples->from, first, count, x, err);
     samples->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     return failed;
 }
@@ -287,7 +303,7 @@ int fit_samples_chunk(void *state, uint64_t first, size_t count, size_t rows, cl
     int64_t since = clock_now();
     if (!failed)
         failed = latent_device_draw(samples->drawer, samples->task->spec->seed,
-                                    samples->from->start + first, count, rows, x, err);
+                                    fit_samples_number(samples, first), count, rows, x, err);
     if (!failed)
         failed = device_finish(samples->task->device, err); /* so that its time is told apart */
     samples->task->outcome->metrics.latents_ms += task_elapsed_ms(&since);

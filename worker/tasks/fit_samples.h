@@ -33,6 +33,8 @@ MUST_CHECK int fit_samples_load(struct task *task, const struct spec_stage *from
                                 struct fit_samples *samples, struct error *err);
 void fit_samples_free(struct fit_samples *samples); /* a zeroed one is free */
 
+/* The sample that a row is. */
+uint64_t fit_samples_number(const struct fit_samples *samples, size_t row);
 /* 1, −1, or 0 where there is none. */
 signed char fit_samples_label(const struct fit_samples *samples, size_t row, size_t column);
 /* Whether the column's set has the sample. */

@@ -47,7 +47,7 @@ static enum fit_part part_of(const struct fit_samples *samples, const struct fit
 
 static void choices_of(const struct fit_samples *samples, size_t row, uint32_t choices[4])
 {
-    latent_choices(samples->task->spec->seed, samples->from->start + row, choices);
+    latent_choices(samples->task->spec->seed, fit_samples_number(samples, row), choices);
 }
 
 /* ---- solving ---- */

@@ -8,20 +8,27 @@
 #include "worker/shard.h"
 #include "worker/tasks/task.h"
 
+#define NAME_SAMPLES 1000000000 /* samples whose names have nine digits */
+
 /* What outlives the handler: the encoder's threads call add_file, one at a time and in order. */
 struct files {
     struct shard *shard;
     struct encoder *encoder;
-    uint64_t first; /* sample index of file 0 */
+    struct seeds_run *runs; /* samples of the task's faces, from face 0 of the task on */
+    size_t run, runs_count; /* run: of the next file */
     bool tar;
+    const char *store;
     char path[LIMIT_PATH_BYTES];
 };
 
 static int add_file(void *state, uint64_t image, const void *file, size_t size, struct error *err)
 {
-    const struct files *files = state;
+    struct files *files = state;
     char name[64];
-    snprintf(name, sizeof name, "%09llu.png", (unsigned long long)(files->first + image));
+    while (files->run + 1 < files->runs_count && image >= files->runs[files->run + 1].face)
+        files->run++;
+    const struct seeds_run *run = &files->runs[files->run];
+    snprintf(name, sizeof name, "%09llu.png", (unsigned long long)(run->sample + image - run->face));
     return shard_add(files->shard, name, file, size, err);
 }
 
@@ -29,7 +36,26 @@ static void close_files(struct files *files)
 {
     encoder_abandon(&files->encoder); /* first: its threads write to the shard */
     shard_abandon(&files->shard);
+    free(files->runs);
     free(files);
+}
+
+/* The spec does not outlive the handler either. */
+static int list_runs(const struct task *task, struct files *files, struct error *err)
+{
+    const struct wire_task *range = &task->outcome->assignment->task;
+    size_t most = task->stage->seeds.count > 0 ? task->stage->seeds.count : 1;
+    files->runs = calloc(most, sizeof *files->runs);
+    if (!files->runs)
+        return error_set(err, E_MEMORY, "no memory for the samples of a task");
+    for (uint64_t done = 0; done < range->count;) {
+        struct seeds_run run =
+            spec_stage_samples(task->stage, range->start + done, range->count - done);
+        run.face = done;
+        done += run.count;
+        files->runs[files->runs_count++] = run;
+    }
+    return 0;
 }
 
 /* Makes faces first … first+faces−1 and gives them to the encoder, which works while the device
@@ -57,9 +83,21 @@ static int fill(struct task *task, struct files *files, struct error *err)
     int failed = encoder_begin(encoder_threads(device_describe(task->device)), form->height,
                                form->width, add_file, files, &files->encoder, err);
     for (size_t done = 0; !failed && done < range->count; done += chunk)
-        failed = make_faces(task, files->encoder, files->first + done,
+        failed = make_faces(task, files->encoder, range->start + done,
                             range->count - done < chunk ? range->count - done : chunk, err);
     return failed;
+}
+
+/* A folder's digest is over its files in the order of their names (common/digest.h), the shard's over them as they
+ * came: the same, unless samples do not rise, or have names of several lengths. */
+static int digest_by_name(const struct files *files, struct shard_summary *summary, struct error *err)
+{
+    char full[2 * LIMIT_PATH_BYTES];
+    const struct seeds_run *last = &files->runs[files->runs_count - 1];
+    if (files->tar || (files->runs_count == 1 && last->sample + last->count <= NAME_SAMPLES))
+        return 0;
+    snprintf(full, sizeof full, "%s/%s", files->store, files->path);
+    return digest_folder(full, summary->sha256, &summary->bytes, err);
 }
 
 /* The last images, and the shard for good. */
@@ -71,6 +109,8 @@ static int finish(struct outcome *outcome, void *state, struct error *err)
     int failed = encoder_end(&files->encoder, err);
     if (!failed)
         failed = shard_commit(&files->shard, &summary, err);
+    if (!failed)
+        failed = digest_by_name(files, &summary, err);
     if (!failed) {
         const struct wire_file file = {
             .path = files->path,
@@ -96,9 +136,11 @@ int task_sample(struct task *task, struct error *err)
     if (!files)
         return error_set(err, E_MEMORY, "no memory for a task's files");
     files->tar = task->stage->output == SPEC_TAR;
-    files->first = task->stage->start + start;
+    files->store = task->store;
     snprintf(tail, sizeof tail, "%05llu%s", (unsigned long long)start, files->tar ? ".tar" : "");
     int failed = task_path(task, tail, files->path, err);
+    if (!failed)
+        failed = list_runs(task, files, err);
     if (!failed)
         failed = shard_begin(task->store, files->path, files->tar ? SHARD_TAR : SHARD_FOLDER,
                              &files->shard, err);

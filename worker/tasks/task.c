@@ -95,6 +95,20 @@ int task_photos(struct task *task, size_t done, size_t count, const struct pipel
                           &told, &outcome->metrics, err);
 }
 
+int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
+                 float *latents, struct error *err)
+{
+    size_t size = bundle_latent_size(pipeline_bundle(task->pipeline));
+    int failed = 0;
+    for (size_t done = 0; !failed && done < count;) {
+        struct seeds_run run = spec_stage_samples(stage, first + done, count - done);
+        failed = pipeline_latents(task->pipeline, task->spec->seed, run.sample, run.count,
+                                  latents + done * size, err);
+        done += run.count;
+    }
+    return failed;
+}
+
 float *task_moves(const struct task *task, size_t row)
 {
     return task->outcome->moves ? task->outcome->moves + MOVE_NUMBERS * row : NULL;
@@ -148,8 +162,7 @@ int task_measure(struct task *task, const struct ways *ways, struct error *err)
         uint64_t some = stage_networks_faces(&task->networks, range->start + done, faces);
         faces = some > 0 ? some : faces;
         const struct task_made made = made_of(task, done);
-        failed = task_variants(task, ways, task->stage->start + range->start + done, faces, &made,
-                               err);
+        failed = task_variants(task, ways, range->start + done, faces, &made, err);
     }
     return failed;
 }

@@ -87,6 +87,13 @@ struct ways; /* edits, worker/tasks/ways.h */
 /* How many faces of `variants` each fill a batch; at least one. */
 size_t task_chunk(const struct task *task, size_t variants);
 
+/*
+ * The latents of the faces first … first+count−1 of a stage of the task's job (its own, or the label stage of a fit):
+ * latents[count][bundle_latent_size], as pipeline_latents gives those of their samples.
+ */
+MUST_CHECK int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first,
+                            size_t count, float *latents, struct error *err);
+
 /* What is wanted of variants; NULL: not. */
 struct task_made {
     float *scores;   /* [faces][variants][columns] */
@@ -99,7 +106,7 @@ struct task_made {
 };
 
 /*
- * Makes the variants of samples first … first+faces−1, with `ways` NULL the faces as sampled. A network that
+ * Makes the variants of the stage's faces first … first+faces−1, with `ways` NULL the faces as sampled. A network that
  * answers with what is no finite number is E_INVALID: the error names sample, edit, network and output.
  */
 MUST_CHECK int task_variants(struct task *task, const struct ways *ways, uint64_t first,

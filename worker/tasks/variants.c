@@ -16,7 +16,7 @@
 struct making {
     struct task *task;
     const struct ways *ways; /* NULL: the faces as sampled */
-    uint64_t first;          /* sample */
+    uint64_t first;          /* face of the stage */
     size_t faces, count;     /* count: variants */
     const struct task_made *made;
     const float *drawn;  /* [faces][latent] */
@@ -104,11 +104,17 @@ static bool is_skipped(const struct making *making, size_t face)
     return making->task->photos && making->made->skipped[face];
 }
 
+/* The sample that a face is; of photos its place in their list. */
+static uint64_t number_of(const struct making *making, size_t face)
+{
+    return spec_stage_samples(making->task->stage, making->first + face, 1).sample;
+}
+
 /* Names a face and edit in front of an error. */
 static int name_row(const struct making *making, size_t face, size_t variant, int failed,
                     struct error *err)
 {
-    unsigned long long sample = (unsigned long long)(making->first + face);
+    unsigned long long sample = (unsigned long long)number_of(making, face);
     struct buffer text;
     buffer_init(&text, LIMIT_TEXT_BYTES);
     bool described = !is_still(making, variant) &&
@@ -225,7 +231,7 @@ static int stand_in(const struct making *making, float *latents, struct error *e
     int failed = 0;
     for (size_t face = 0; !failed && face < making->faces; face++)
         if (is_skipped(making, face))
-            failed = pipeline_latents(task->pipeline, task->spec->seed, making->first + face, 1,
+            failed = pipeline_latents(task->pipeline, task->spec->seed, number_of(making, face), 1,
                                       latents + face * d, err);
     return failed;
 }
@@ -233,15 +239,14 @@ static int stand_in(const struct making *making, float *latents, struct error *e
 /* The faces' latents: drawn, or those of photos, with what else is wanted of these. */
 static int find_latents(const struct making *making, float *latents, struct error *err)
 {
-    const struct task *task = making->task;
+    struct task *task = making->task;
     const struct task_made *made = making->made;
     if (!task->photos)
-        return pipeline_latents(task->pipeline, task->spec->seed, making->first, making->faces,
-                                latents, err);
+        return task_latents(task, task->stage, making->first, making->faces, latents, err);
     struct pipeline_wanted wanted = {.latents = latents, .pixels = made->photos};
     if (made->identity)
         wanted.embeddings[task->networks.identity] = making->sources;
-    int failed = photos_measure(task->photos, task->pipeline, making->first, making->faces, &wanted,
+    int failed = photos_measure(task->photos, task->pipeline, number_of(making, 0), making->faces, &wanted,
                                 &(struct photos_told){.skipped = made->skipped},
                                 &making->task->outcome->metrics, err);
     if (!failed)

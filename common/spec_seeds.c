@@ -1,0 +1,74 @@
+/* Which samples a stage's faces are: checked, completed, printed, found. */
+#include "common/limits.h"
+#include "common/spec_priv.h"
+
+/* What counts the stage's samples. */
+static const char *count_key(const struct raw_stage *raw)
+{
+    return raw->kind == SPEC_EDIT ? "faces" : "count";
+}
+
+static int check_seeds(const struct raw_stage *raw, uint64_t total, struct error *err)
+{
+    const int64_t *count = raw->kind == SPEC_EDIT ? raw->faces : raw->count;
+    const char *key = count_key(raw);
+    if (raw->images || raw->photos)
+        return error_set(err, E_INVALID, "seeds: stands beside %s, which has no samples",
+                         raw->images ? "images" : "photos");
+    if (raw->start)
+        return error_set(err, E_INVALID, "start: stands beside seeds, expected one of them");
+    if (count && (*count < 0 || (uint64_t)*count != total))
+        return error_set(err, E_INVALID, "%s: is %lld, seeds has %llu samples", key,
+                         (long long)*count, (unsigned long long)total);
+    if (raw->kind == SPEC_EDIT && total > LIMIT_STEPS)
+        return error_set(err, E_LIMIT, "seeds: %llu faces on a sheet, LIMIT_STEPS is %d",
+                         (unsigned long long)total, LIMIT_STEPS);
+    return 0;
+}
+
+/* A single range is what start and count say as well. */
+static void simplify(struct spec_stage *stage)
+{
+    uint64_t end;
+    seeds_span(&stage->seeds, &stage->start, &end);
+    if (stage->kind == SPEC_EDIT)
+        stage->faces = (uint32_t)stage->seeds.total;
+    else
+        stage->count = stage->seeds.total;
+    if (stage->seeds.count == 1)
+        seeds_free(&stage->seeds);
+}
+
+int spec_complete_seeds(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    int rc = seeds_parse((const char *const *)raw->seeds, raw->seeds_count, &stage->seeds, err);
+    if (rc)
+        return error_prefix(err, rc, "seeds");
+    rc = check_seeds(raw, stage->seeds.total, err);
+    if (!rc)
+        simplify(stage);
+    return rc;
+}
+
+int spec_print_seeds(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    int rc = buffer_printf(out, err, "    seeds: [");
+    if (!rc)
+        rc = seeds_print(&stage->seeds, out, err);
+    return rc ? rc : buffer_printf(out, err, "]\n");
+}
+
+struct seeds_run spec_stage_samples(const struct spec_stage *stage, uint64_t face, uint64_t most)
+{
+    if (stage->seeds.count > 0)
+        return seeds_find(&stage->seeds, face, most);
+    return (struct seeds_run){face, stage->start + face, most};
+}
+
+uint64_t spec_stage_samples_end(const struct spec_stage *stage)
+{
+    uint64_t lowest, end = stage->start + (stage->kind == SPEC_EDIT ? stage->faces : stage->count);
+    if (stage->seeds.count > 0)
+        seeds_span(&stage->seeds, &lowest, &end);
+    return end;
+}
