@@ -9,6 +9,9 @@
 
 #define DIGEST_HEX_BYTES 65 /* with the NUL */
 
+/* Of no bytes. */
+#define DIGEST_OF_NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
 void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES]);
 MUST_CHECK int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err);
 

@@ -118,7 +118,7 @@ int wire_too_much(const struct wire_field *field, uint64_t found, struct error *
                      field->kind == KIND_UINT ? "is allowed" : "are allowed");
 }
 
-static int pack_fields(msgpack_packer *packer, const struct wire_shape *shape, const void *body,
+static int pack_record(msgpack_packer *packer, const struct wire_shape *shape, const void *body,
                        struct error *err);
 
 static int pack_uint(msgpack_packer *packer, const struct wire_field *field, uint64_t value,
@@ -167,8 +167,7 @@ static int pack_list(msgpack_packer *packer, const struct wire_field *field,
     msgpack_pack_array(packer, list->count);
     int rc = 0;
     for (size_t i = 0; !rc && i < list->count; i++) {
-        msgpack_pack_map(packer, shape->count);
-        rc = pack_fields(packer, shape, (const char *)list->items + i * shape->size, err);
+        rc = pack_record(packer, shape, (const char *)list->items + i * shape->size, err);
         if (rc)
             error_prefix(err, rc, "%s[%zu]", field->name, i);
     }
@@ -193,6 +192,19 @@ static int pack_field(msgpack_packer *packer, const struct wire_field *field, co
         return pack_list(packer, field, value, err);
     }
     return error_set(err, E_INVALID, "%s: kind %d", field->name, (int)field->kind);
+}
+
+/* Without names: there may be hundreds of them in a message. */
+static int pack_record(msgpack_packer *packer, const struct wire_shape *shape, const void *body,
+                       struct error *err)
+{
+    int rc = 0;
+    msgpack_pack_array(packer, shape->count);
+    for (size_t i = 0; !rc && i < shape->count; i++) {
+        const struct wire_field *field = &shape->fields[i];
+        rc = pack_field(packer, field, (const char *)body + field->offset, err);
+    }
+    return rc;
 }
 
 static int pack_fields(msgpack_packer *packer, const struct wire_shape *shape, const void *body,

@@ -15,7 +15,7 @@
 #include "common/error.h"
 #include "common/limits.h"
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2 /* 1: records were maps */
 
 struct wire_bytes {
     const uint8_t *data;

@@ -153,8 +153,8 @@ static int take_bytes(const struct wire_field *field, const msgpack_object *o,
     return 0;
 }
 
-static int take_map(const msgpack_object *o, const struct wire_shape *shape, size_t skip,
-                    msgpack_zone *zone, void *body, struct error *err);
+static int take_record(const msgpack_object *o, const struct wire_shape *shape,
+                       msgpack_zone *zone, void *body, struct error *err);
 
 static int take_list(const struct wire_field *field, const msgpack_object *o, msgpack_zone *zone,
                      struct wire_list *value, struct error *err)
@@ -169,7 +169,7 @@ static int take_list(const struct wire_field *field, const msgpack_object *o, ms
     if (!items)
         return error_set(err, E_MEMORY, "%s: no memory", field->name);
     for (size_t i = 0; i < count; i++) {
-        int rc = take_map(&o->via.array.ptr[i], shape, 0, zone, items + i * shape->size, err);
+        int rc = take_record(&o->via.array.ptr[i], shape, zone, items + i * shape->size, err);
         if (rc)
             return error_prefix(err, rc, "%s[%zu]", field->name, i);
     }
@@ -195,6 +195,23 @@ static int take_field(const struct wire_field *field, const msgpack_object *o, m
         return take_list(field, o, zone, value, err);
     }
     return error_set(err, E_INVALID, "%s: kind %d", field->name, (int)field->kind);
+}
+
+/* A record has its fields in the table's order, all of them. */
+static int take_record(const msgpack_object *o, const struct wire_shape *shape,
+                       msgpack_zone *zone, void *body, struct error *err)
+{
+    int rc = 0;
+    if (o->type != MSGPACK_OBJECT_ARRAY)
+        return error_set(err, E_INVALID, "expected an array");
+    if (o->via.array.size != shape->count)
+        return error_set(err, E_INVALID, "has %u fields, expected %zu", o->via.array.size,
+                         shape->count);
+    memset(body, 0, shape->size);
+    for (size_t i = 0; rc == 0 && i < shape->count; i++)
+        rc = take_field(&shape->fields[i], &o->via.array.ptr[i], zone,
+                        (char *)body + shape->fields[i].offset, err);
+    return rc;
 }
 
 static bool is_key(const msgpack_object *o, const char *key, size_t length)
@@ -230,21 +247,20 @@ static int find_field(const msgpack_object *map, const struct wire_field *field,
                                   times ? "stands twice" : "missing");
 }
 
-/* `skip` keys (version and type) belong to the caller. As every field is found and the count fits,
- * there is no key left that is unknown or stands twice. */
-static int take_map(const msgpack_object *o, const struct wire_shape *shape, size_t skip,
-                    msgpack_zone *zone, void *body, struct error *err)
+#define ENVELOPE 2 /* keys of every message: version and type */
+
+/* As every field is found and the count fits, there is no key left that is unknown or stands twice. */
+static int take_map(const msgpack_object *o, const struct wire_shape *shape, msgpack_zone *zone,
+                    void *body, struct error *err)
 {
-    if (o->type != MSGPACK_OBJECT_MAP)
-        return error_set(err, E_INVALID, "expected a map");
-    if (o->via.map.size != shape->count + skip)
+    if (o->via.map.size != shape->count + ENVELOPE)
         return error_set(err, E_INVALID, "has %u keys, expected %zu", o->via.map.size,
-                         shape->count + skip);
+                         shape->count + ENVELOPE);
     memset(body, 0, shape->size);
     for (size_t i = 0; i < shape->count; i++) {
         const struct wire_field *field = &shape->fields[i];
         const msgpack_object *value;
-        int rc = find_field(o, field, skip + i, &value, err);
+        int rc = find_field(o, field, ENVELOPE + i, &value, err);
         if (rc == 0)
             rc = take_field(field, value, zone, (char *)body + field->offset, err);
         if (rc)
@@ -294,7 +310,7 @@ static int decode_into(const void *data, size_t size, msgpack_zone *zone,
     void *body = msgpack_zone_malloc(zone, shape->size);
     if (!body)
         return error_set(err, E_MEMORY, "no memory for a message");
-    rc = take_map(&object, shape, 2, zone, body, err);
+    rc = take_map(&object, shape, zone, body, err);
     if (rc)
         return error_prefix(err, rc, "%s", shape->name);
     *message = (struct wire_message){type, body, zone};
