@@ -1,7 +1,11 @@
 /*
- * A block of tokens is collected, then written with codes of its own. A token is a byte, or a match
- * as MATCH | length << 16 | distance − 1. Costs are in sixteenths of a bit and integers, so that
- * decisions are the same everywhere.
+ * The data are cut into blocks of their own codes. A block is parsed into sequences: so many
+ * literal bytes, then a match. Costs are in sixteenths of a bit and integers, so that decisions are
+ * the same everywhere.
+ *
+ * All that is looked at for every byte stays in the first-level cache: the hash table (16 KiB) and
+ * a block. The table needs no mark for "none": whatever stands in it is a distance, and what lies
+ * at that distance is compared.
  */
 #include "worker/deflate.h"
 
@@ -15,32 +19,35 @@
 #include "worker/huffman.h"
 
 #define WINDOW 32768
-#define HASH_BITS 15
+#define HASH_BITS 13
 #define LOAD 8 /* bytes that are read at once; nearer to the end no match is looked for */
-#define MATCH_LEAST 6
+#define MATCH_LEAST LOAD
 #define MATCH_MOST 258
-#define CHAIN 2          /* candidates looked at for a position */
-#define LENGTH_ENOUGH 32 /* a match of this length is taken without a look at the next position */
-#define BLOCK_TOKENS 16384
-#define MATCH 0x80000000u
+#define BLOCK_BYTES 32768
+#define BLOCK_MOST (BLOCK_BYTES + BLOCK_BYTES / 4) /* of the last block */
 
 #define END 256 /* the symbol that ends a block */
 #define LITERALS 286
 #define DISTANCES 30
 #define LENGTHS 19
 #define HEADER_BYTES 512 /* more than a block's codes can take */
+#define CODE_MOST 14     /* bits: four literals' codes are held at once */
 
 #define BIT 16                /* a bit's cost */
-#define MATCH_COST (10 * BIT) /* of a match's two symbols, about */
+#define MATCH_COST (12 * BIT) /* of a match's two symbols, about */
+
+/* `literals` bytes as they are, then a match; the last one of a block has none, and length 0. */
+struct sequence {
+    uint32_t literals;
+    uint16_t length, distance; /* minus one */
+};
 
 struct deflate {
-    int32_t head[1 << HASH_BITS]; /* newest position of a hash; -1: none */
-    int32_t previous[WINDOW];     /* the one before it with the same hash */
-    uint32_t tokens[BLOCK_TOKENS];
-    size_t token_count;
+    uint16_t newest[1 << HASH_BITS]; /* position of a hash, modulo 2^16 */
+    struct sequence sequences[BLOCK_MOST / MATCH_LEAST + 1];
+    size_t sequence_count;
     uint32_t literals[LITERALS], distances[DISTANCES]; /* frequencies in the block */
-    uint32_t *costs; /* [i]: of the bytes before position i, were they literals; wraps around */
-    size_t costs_room;
+    uint32_t costs[256];                               /* of a byte as a literal */
 };
 
 struct bits {
@@ -50,33 +57,33 @@ struct bits {
 };
 
 struct match {
-    size_t length, distance;
-    int64_t gain;
+    size_t length, distance; /* length 0: no match */
 };
 
 /* ---- bits ---- */
 
-static void put(struct bits *bits, uint64_t value, unsigned count)
+/* At most 63 bits are held; flush leaves 7 at most. */
+static inline void put(struct bits *bits, uint64_t value, unsigned count)
 {
     bits->held |= value << bits->count;
     bits->count += count;
-    while (bits->count >= 32) {
-        uint32_t word = (uint32_t)bits->held;
-        const uint8_t bytes[4] = {(uint8_t)word, (uint8_t)(word >> 8), (uint8_t)(word >> 16),
-                                  (uint8_t)(word >> 24)};
-        memcpy(bits->next, bytes, 4);
-        bits->next += 4;
-        bits->held >>= 32;
-        bits->count -= 32;
-    }
+}
+
+/* Writes eight bytes, of which some are to be written over. */
+static inline void flush(struct bits *bits)
+{
+    uint64_t word = htole64(bits->held);
+    memcpy(bits->next, &word, sizeof word);
+    bits->next += bits->count / 8;
+    bits->held >>= bits->count & ~7u;
+    bits->count &= 7;
 }
 
 static void align(struct bits *bits)
 {
-    for (; bits->count > 0; bits->count -= bits->count < 8 ? bits->count : 8) {
+    flush(bits);
+    if (bits->count > 0)
         *bits->next++ = (uint8_t)bits->held;
-        bits->held >>= 8;
-    }
 }
 
 /* ---- symbols (RFC 1951, section 3.2.5) ---- */
@@ -174,46 +181,67 @@ static void put_codes(struct bits *bits, const struct huffman *literals,
     put(bits, l - 257, 5);
     put(bits, d - 1, 5);
     put(bits, c - 4, 4);
-    for (size_t i = 0; i < c; i++)
+    flush(bits);
+    for (size_t i = 0; i < c; i++) {
         put(bits, code.lengths[order[i]], 3);
+        flush(bits);
+    }
     for (size_t i = 0; i < count; i++) {
         put(bits, code.codes[symbols[i]], code.lengths[symbols[i]]);
         if (symbols[i] >= 16)
             put(bits, rests[i], symbols[i] == 16 ? 2 : symbols[i] == 17 ? 3 : 7);
+        flush(bits);
     }
 }
 
-static void put_symbol(struct bits *bits, const struct huffman *code, struct symbol symbol)
+static inline void put_symbol(struct bits *bits, const struct huffman *code, struct symbol symbol)
 {
     put(bits, code->codes[symbol.number], code->lengths[symbol.number]);
     put(bits, symbol.rest, symbol.extra);
 }
 
-static void put_block(struct deflate *deflate, bool last, struct bits *bits)
+static void put_literals(struct bits *bits, const struct huffman *code, const uint8_t *data,
+                         size_t count)
 {
-    struct huffman literals, distances;
-    deflate->literals[END] = 1;
-    huffman_make(deflate->literals, LITERALS, HUFFMAN_LENGTH_MAX, &literals);
-    huffman_make(deflate->distances, DISTANCES, HUFFMAN_LENGTH_MAX, &distances);
-    put(bits, last, 1);
-    put(bits, 2, 2); /* codes of its own */
-    put_codes(bits, &literals, &distances);
-    for (size_t i = 0; i < deflate->token_count; i++) {
-        uint32_t token = deflate->tokens[i];
-        if (token & MATCH) {
-            put_symbol(bits, &literals, length_symbol(token >> 16 & 0x1ff));
-            put_symbol(bits, &distances, distance_symbol((token & 0xffff) + 1));
-        } else {
-            put(bits, literals.codes[token], literals.lengths[token]);
-        }
+    for (; count >= 4; count -= 4, data += 4) {
+        for (int i = 0; i < 4; i++)
+            put(bits, code->codes[data[i]], code->lengths[data[i]]);
+        flush(bits);
     }
-    put(bits, literals.codes[END], literals.lengths[END]);
-    memset(deflate->literals, 0, sizeof deflate->literals);
-    memset(deflate->distances, 0, sizeof deflate->distances);
-    deflate->token_count = 0;
+    for (; count > 0; count--, data++)
+        put(bits, code->codes[*data], code->lengths[*data]);
+    flush(bits);
 }
 
-/* ---- matches ---- */
+/* The sequences of the block of `data`, with codes for them. */
+static void put_block(struct deflate *deflate, const uint8_t *data, bool last, struct bits *to)
+{
+    struct huffman literals, distances;
+    struct bits bits = *to;
+    deflate->literals[END] = 1;
+    huffman_smooth(deflate->literals, LITERALS);
+    huffman_smooth(deflate->distances, DISTANCES);
+    huffman_make(deflate->literals, LITERALS, CODE_MOST, &literals);
+    huffman_make(deflate->distances, DISTANCES, CODE_MOST, &distances);
+    put(&bits, last, 1);
+    put(&bits, 2, 2); /* codes of its own */
+    put_codes(&bits, &literals, &distances);
+    for (size_t i = 0; i < deflate->sequence_count; i++) {
+        const struct sequence *sequence = &deflate->sequences[i];
+        put_literals(&bits, &literals, data, sequence->literals);
+        data += sequence->literals + sequence->length;
+        if (sequence->length > 0) {
+            put_symbol(&bits, &literals, length_symbol(sequence->length));
+            put_symbol(&bits, &distances, distance_symbol(sequence->distance + 1u));
+            flush(&bits);
+        }
+    }
+    put(&bits, literals.codes[END], literals.lengths[END]);
+    flush(&bits);
+    *to = bits;
+}
+
+/* ---- what a block's bytes cost ---- */
 
 /* 16 · log2(x) for x > 0, rounded down: the logarithm's bits by squaring. */
 static uint32_t log2_sixteenths(uint64_t x)
@@ -229,164 +257,152 @@ static uint32_t log2_sixteenths(uint64_t x)
     return (uint32_t)result;
 }
 
-static int find_costs(struct deflate *deflate, const uint8_t *data, size_t size, struct error *err)
+/* Frequencies of bytes, in turn in four tables: a value that repeats would wait for itself. */
+static void count_bytes(const uint8_t *data, size_t size, uint32_t counts[256])
 {
-    if (size + 1 > deflate->costs_room) {
-        uint32_t *grown = realloc(deflate->costs, (size + 1) * sizeof *grown);
-        if (!grown)
-            return error_set(err, E_MEMORY, "no memory to compress %zu bytes", size);
-        deflate->costs = grown;
-        deflate->costs_room = size + 1;
-    }
-    uint32_t counts[256] = {0}, costs[256];
-    for (size_t i = 0; i < size; i++)
-        counts[data[i]]++;
-    for (size_t value = 0; value < 256; value++) {
-        uint32_t cost = counts[value] ? log2_sixteenths(size) - log2_sixteenths(counts[value]) : 0;
-        costs[value] = cost < BIT ? BIT : cost;
-    }
-    deflate->costs[0] = 0;
-    for (size_t i = 0; i < size; i++)
-        deflate->costs[i + 1] = deflate->costs[i] + costs[data[i]];
-    return 0;
+    uint32_t turns[4][256] = {{0}};
+    size_t i = 0;
+    for (; i + 4 <= size; i += 4)
+        for (size_t turn = 0; turn < 4; turn++)
+            turns[turn][data[i + turn]]++;
+    for (; i < size; i++)
+        turns[0][data[i]]++;
+    for (size_t value = 0; value < 256; value++)
+        counts[value] = turns[0][value] + turns[1][value] + turns[2][value] + turns[3][value];
 }
 
-static uint64_t load(const uint8_t *from)
+/* Literals are counted as if there were no match; costs are what such a code would ask. */
+static void begin_block(struct deflate *deflate, const uint8_t *data, size_t size)
+{
+    memset(deflate->literals, 0, sizeof deflate->literals);
+    memset(deflate->distances, 0, sizeof deflate->distances);
+    deflate->sequence_count = 0;
+    count_bytes(data, size, deflate->literals);
+    uint32_t all = log2_sixteenths(size);
+    for (size_t value = 0; value < 256; value++) {
+        uint32_t count = deflate->literals[value];
+        uint32_t cost = count ? all - log2_sixteenths(count) : 0;
+        deflate->costs[value] = cost < BIT ? BIT : cost;
+    }
+}
+
+/* ---- matches ---- */
+
+static inline uint64_t load(const uint8_t *from)
 {
     uint64_t word;
     memcpy(&word, from, sizeof word);
     return word;
 }
 
-/* Remembers position i and returns the newest one before with the same hash, or -1. */
-static int32_t remember(struct deflate *deflate, const uint8_t *data, size_t i)
+/* Remembers position i, whose bytes are `word`, and tells the one before it with the same hash. */
+static inline uint16_t remember(struct deflate *deflate, uint64_t word, size_t i)
 {
-    uint64_t six = le64toh(load(data + i)) << 8 * (LOAD - MATCH_LEAST);
-    int32_t *head = &deflate->head[six * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS)];
-    int32_t candidate = *head;
-    deflate->previous[i % WINDOW] = candidate;
-    *head = (int32_t)i;
-    return candidate;
-}
-
-/* Whether the first MATCH_LEAST bytes of two words in memory are the same. */
-static bool same_six(uint64_t a, uint64_t b)
-{
-    return le64toh(a ^ b) << 8 * (LOAD - MATCH_LEAST) == 0;
+    uint16_t *newest = &deflate->newest[le64toh(word) * 0x9e3779b97f4a7c15u >> (64 - HASH_BITS)];
+    uint16_t before = *newest;
+    *newest = (uint16_t)i;
+    return before;
 }
 
 static size_t common_length(const uint8_t *a, const uint8_t *b, size_t most)
 {
     size_t length = 0;
-    while (length + LOAD <= most && load(a + length) == load(b + length))
-        length += LOAD;
+    for (; length + LOAD <= most; length += LOAD) {
+        uint64_t differ = le64toh(load(a + length) ^ load(b + length));
+        if (differ)
+            return length + (size_t)__builtin_ctzll(differ) / 8;
+    }
     while (length < most && a[length] == b[length])
         length++;
     return length;
 }
 
-/* What is saved, in sixteenths of a bit, by a match instead of literals. */
-static int64_t gain_of(const struct deflate *deflate, size_t i, size_t length, size_t distance)
+/* Whether a match takes fewer bits than literals. */
+static bool saves_bits(const struct deflate *deflate, const uint8_t *data, size_t length,
+                       size_t distance)
 {
+    uint32_t cost = 0;
+    for (size_t k = 0; k < MATCH_LEAST; k++) /* most matches are little longer */
+        cost += deflate->costs[data[k]];
+    for (size_t k = MATCH_LEAST; k < length; k++)
+        cost += deflate->costs[data[k]];
     unsigned extra = length_symbol(length).extra + distance_symbol(distance).extra;
-    return (int64_t)(uint32_t)(deflate->costs[i + length] - deflate->costs[i]) - MATCH_COST -
-           (int64_t)extra * BIT;
+    return cost > MATCH_COST + extra * BIT;
 }
 
-/* The match at position i that saves most; its gain is 0 where none saves anything. */
-static struct match find_match(struct deflate *deflate, const uint8_t *data, size_t size, size_t i)
+/* Takes data[at … at+length−1] out of the literals and into a sequence with those since `since`. */
+static void add_match(struct deflate *deflate, const uint8_t *data, size_t since, size_t at,
+                      const struct match *match)
 {
-    struct match best = {0};
-    if (size - i < LOAD)
-        return best;
-    size_t most = size - i < MATCH_MOST ? size - i : MATCH_MOST;
-    int32_t candidate = remember(deflate, data, i);
-    uint64_t here = load(data + i);
-    for (int tries = 0; tries < CHAIN && candidate >= 0 && i - (size_t)candidate <= WINDOW;
-         tries++) {
-        const uint8_t *there = data + candidate;
-        if (same_six(load(there), here) &&
-            (best.length < most && there[best.length] == data[i + best.length])) {
-            size_t length = common_length(there, data + i, most);
-            int64_t gain = gain_of(deflate, i, length, i - (size_t)candidate);
-            if (gain > best.gain)
-                best = (struct match){length, i - (size_t)candidate, gain};
-        }
-        if (best.length >= LENGTH_ENOUGH)
-            break;
-        candidate = deflate->previous[(size_t)candidate % WINDOW];
-    }
-    return best;
-}
-
-static void add_literal(struct deflate *deflate, uint8_t value)
-{
-    deflate->tokens[deflate->token_count++] = value;
-    deflate->literals[value]++;
-}
-
-static void add_match(struct deflate *deflate, const struct match *match)
-{
-    deflate->tokens[deflate->token_count++] =
-        MATCH | (uint32_t)match->length << 16 | (uint32_t)(match->distance - 1);
+    deflate->sequences[deflate->sequence_count++] = (struct sequence){
+        (uint32_t)(at - since), (uint16_t)match->length, (uint16_t)(match->distance - 1)};
     deflate->literals[length_symbol(match->length).number]++;
     deflate->distances[distance_symbol(match->distance).number]++;
+    for (size_t k = 0; k < MATCH_LEAST; k++)
+        deflate->literals[data[at + k]]--;
+    for (size_t k = MATCH_LEAST; k < match->length; k++)
+        deflate->literals[data[at + k]]--;
 }
 
-/* Takes a match unless the one at the next position saves more. */
-static void put_blocks(struct deflate *deflate, const uint8_t *data, size_t size, struct bits *bits)
+/* The match at position i, whose bytes are `word`, where it saves anything. */
+static inline struct match find_match(struct deflate *deflate, const uint8_t *data, uint64_t word,
+                                      size_t i, size_t end)
 {
-    struct match match = {0};
-    bool known = false; /* `match` is the one at i already */
-    for (size_t i = 0; i < size;) {
-        if (deflate->token_count == BLOCK_TOKENS)
-            put_block(deflate, false, bits);
-        if (!known)
-            match = find_match(deflate, data, size, i);
-        known = false;
-        struct match next = {0};
-        bool look = match.gain > 0 && match.length < LENGTH_ENOUGH && i + 1 < size;
-        if (look)
-            next = find_match(deflate, data, size, i + 1);
-        if (match.gain == 0 || next.gain > match.gain) {
-            add_literal(deflate, data[i++]);
-            match = next;
-            known = look;
+    size_t distance = (uint16_t)(i - remember(deflate, word, i));
+    if (distance - 1 >= WINDOW || distance > i || load(data + i - distance) != word)
+        return (struct match){0};
+    size_t most = end - i < MATCH_MOST ? end - i : MATCH_MOST;
+    size_t length = common_length(data + i - distance, data + i, most);
+    bool saves = saves_bits(deflate, data + i, length, distance);
+    return (struct match){saves ? length : 0, distance};
+}
+
+/* Sequences of data[from … end−1], whose matches may lie before. */
+static void parse_block(struct deflate *deflate, const uint8_t *data, size_t from, size_t end)
+{
+    size_t since = from, i = from;
+    while (i + LOAD <= end) {
+        struct match match = find_match(deflate, data, load(data + i), i, end);
+        if (match.length == 0) {
+            i++;
             continue;
         }
-        add_match(deflate, &match);
-        for (size_t j = i + (look ? 2 : 1); j < i + match.length && size - j >= LOAD; j++)
-            remember(deflate, data, j);
-        i += match.length;
+        add_match(deflate, data, since, i, &match);
+        since = i + match.length;
+        for (i++; i < since && i + LOAD <= end; i++)
+            (void)remember(deflate, load(data + i), i);
+        i = since;
     }
-    put_block(deflate, true, bits);
+    deflate->sequences[deflate->sequence_count++] =
+        (struct sequence){(uint32_t)(end - since), 0, 0};
 }
 
 /* ---- streams ---- */
 
 size_t deflate_bound(size_t size)
 {
-    /* A literal has at most 15 bits, a match of six bytes or more at most 48. */
-    return 2 * size + (size / BLOCK_TOKENS + 1) * HEADER_BYTES + 16;
+    /* A literal has at most 14 bits, a match of eight bytes or more at most 46. */
+    return 2 * size + (size / BLOCK_BYTES + 1) * HEADER_BYTES + 16;
 }
 
-int deflate_stream(struct deflate *deflate, const uint8_t *data, size_t size, uint8_t *out,
-                   size_t *length, struct error *err)
+void deflate_stream(struct deflate *deflate, const uint8_t *data, size_t size, uint8_t *out,
+                    size_t *length)
 {
     assert(size > 0 && size <= INT32_MAX);
-    int failed = find_costs(deflate, data, size, err);
-    if (failed)
-        return failed;
-    memset(deflate->head, 0xff, sizeof deflate->head);
+    memset(deflate->newest, 0, sizeof deflate->newest);
     struct bits bits = {.next = out};
     put(&bits, 0x9c78, 16); /* method 8, window 32 KiB, default level */
-    put_blocks(deflate, data, size, &bits);
+    for (size_t from = 0, end; from < size; from = end) {
+        end = size - from <= BLOCK_MOST ? size : from + BLOCK_BYTES;
+        begin_block(deflate, data + from, end - from);
+        parse_block(deflate, data, from, end);
+        put_block(deflate, data + from, end == size, &bits);
+    }
     align(&bits);
     uint32_t sum = (uint32_t)adler32_z(adler32_z(0, NULL, 0), data, size);
     for (int shift = 24; shift >= 0; shift -= 8)
         *bits.next++ = (uint8_t)(sum >> shift);
     *length = (size_t)(bits.next - out);
-    return 0;
 }
 
 int deflate_open(struct deflate **deflate, struct error *err)
@@ -400,8 +416,6 @@ int deflate_open(struct deflate **deflate, struct error *err)
 
 void deflate_close(struct deflate **deflate)
 {
-    if (*deflate)
-        free((*deflate)->costs);
     free(*deflate);
     *deflate = NULL;
 }

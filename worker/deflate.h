@@ -2,9 +2,9 @@
  * A zlib stream (RFC 1950, 1951) of filtered pictures.
  *
  * Differences of neighbours are mostly small and mostly noise: nearly all of the gain is in the
- * prefix codes, and short matches cost more than they save. So only matches of at least six bytes
- * are looked for, with a hash of exactly six, whose chains are short; and one is taken only where
- * it costs less than the bytes it stands for, by their frequencies in the picture.
+ * prefix codes, and short matches cost more than they save. So only matches of at least eight bytes
+ * are looked for, at the newest place with the same hash of as many; and one is taken only where it
+ * costs less than the bytes it stands for, by their frequencies in the block.
  */
 #ifndef WORKER_DEFLATE_H
 #define WORKER_DEFLATE_H
@@ -24,7 +24,7 @@ size_t deflate_bound(size_t size);
 
 /* Writes the stream of data[size] (size 1 to 2^31 − 1) into out[deflate_bound(size)] and tells its
  * length. The stream is a pure function of the data, on every machine. */
-MUST_CHECK int deflate_stream(struct deflate *deflate, const uint8_t *data, size_t size,
-                              uint8_t *out, size_t *length, struct error *err);
+void deflate_stream(struct deflate *deflate, const uint8_t *data, size_t size, uint8_t *out,
+                    size_t *length);
 
 #endif

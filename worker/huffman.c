@@ -5,29 +5,49 @@
  */
 #include "worker/huffman.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#define DIGIT 256
+#define SMOOTH 4
+#define SMOOTH_LEAST 4 /* the fewest that a header writes as a repetition */
+#define SMOOTH_ZEROS 3 /* the same of zeros */
 
 struct leaf {
     uint32_t frequency;
     uint16_t symbol;
 };
 
-static int rarer(const void *a, const void *b)
+/* By the frequencies' bytes, the lowest first, as far as the most frequent one has any: symbols
+ * stay in their order where frequencies are the same. */
+static void sort_leaves(struct leaf *leaves, size_t count, uint32_t most)
 {
-    const struct leaf *x = a, *y = b;
-    if (x->frequency != y->frequency)
-        return x->frequency < y->frequency ? -1 : 1;
-    return x->symbol < y->symbol ? -1 : 1;
+    struct leaf sorted[HUFFMAN_SYMBOLS_MAX];
+    for (unsigned shift = 0; shift < 32 && most >> shift > 0; shift += 8) {
+        uint16_t ends[DIGIT] = {0}; /* of a digit; first its count, then where its next one goes */
+        for (size_t i = 0; i < count; i++)
+            ends[leaves[i].frequency >> shift & (DIGIT - 1)]++;
+        for (size_t digit = 0, sum = 0; digit < DIGIT; digit++) {
+            size_t here = ends[digit];
+            ends[digit] = (uint16_t)sum;
+            sum += here;
+        }
+        for (size_t i = 0; i < count; i++)
+            sorted[ends[leaves[i].frequency >> shift & (DIGIT - 1)]++] = leaves[i];
+        memcpy(leaves, sorted, count * sizeof *leaves);
+    }
 }
 
-static size_t sort_leaves(const uint32_t *frequencies, size_t symbols, struct leaf *leaves)
+/* The symbols that occur, the rarest first. */
+static size_t list_leaves(const uint32_t *frequencies, size_t symbols, struct leaf *leaves)
 {
     size_t count = 0;
-    for (size_t s = 0; s < symbols; s++)
+    uint32_t most = 0;
+    for (size_t s = 0; s < symbols; s++) {
         if (frequencies[s] > 0)
             leaves[count++] = (struct leaf){frequencies[s], (uint16_t)s};
-    qsort(leaves, count, sizeof *leaves, rarer);
+        most = frequencies[s] > most ? frequencies[s] : most;
+    }
+    sort_leaves(leaves, count, most);
     return count;
 }
 
@@ -103,7 +123,7 @@ void huffman_make(const uint32_t *frequencies, size_t symbols, unsigned longest,
 {
     struct leaf leaves[HUFFMAN_SYMBOLS_MAX];
     unsigned counts[33] = {0};
-    size_t count = sort_leaves(frequencies, symbols, leaves);
+    size_t count = list_leaves(frequencies, symbols, leaves);
     memset(huffman, 0, sizeof *huffman);
     if (count > 1) {
         count_lengths(leaves, count, counts);
@@ -116,4 +136,45 @@ void huffman_make(const uint32_t *frequencies, size_t symbols, unsigned longest,
         for (unsigned i = 0; i < counts[l]; i++)
             huffman->lengths[leaves[--leaf].symbol] = (uint8_t)l;
     assign_codes(symbols, counts, huffman);
+}
+
+/* How many of the frequencies from the first on are zero. */
+static size_t zeros(const uint32_t *frequencies, size_t count)
+{
+    size_t length = 0;
+    while (length < count && frequencies[length] == 0)
+        length++;
+    return length;
+}
+
+/* How many frequencies from the first on stay near the first four's mean, before zeros that are
+ * worth a repetition; their sum. */
+static size_t similar(const uint32_t *frequencies, size_t count, uint64_t *sum)
+{
+    int64_t mean = 0;
+    size_t length = 0;
+    for (size_t i = 0; i < 4 && count >= 4; i++)
+        mean += frequencies[i];
+    mean = count >= 4 ? (mean + 2) / 4 : frequencies[0];
+    for (*sum = 0; length < count; length++) {
+        int64_t apart = (int64_t)frequencies[length] - mean;
+        if ((length > 0 && (apart >= SMOOTH || apart <= -SMOOTH)) ||
+            (frequencies[length] == 0 &&
+             zeros(frequencies + length, count - length) >= SMOOTH_ZEROS))
+            break;
+        *sum += frequencies[length];
+    }
+    return length;
+}
+
+void huffman_smooth(uint32_t *frequencies, size_t symbols)
+{
+    for (size_t i = 0; i < symbols;) {
+        uint64_t sum = 0;
+        size_t length = similar(frequencies + i, symbols - i, &sum);
+        uint64_t mean = length ? (sum + length / 2) / length : 0;
+        for (size_t k = 0; k < length && length >= SMOOTH_LEAST && sum > 0; k++)
+            frequencies[i + k] = mean > 0 ? (uint32_t)mean : 1;
+        i += length > 0 ? length : zeros(frequencies + i, symbols - i);
+    }
 }

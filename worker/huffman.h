@@ -19,4 +19,8 @@ struct huffman {
 void huffman_make(const uint32_t *frequencies, size_t symbols, unsigned longest,
                   struct huffman *huffman);
 
+/* Makes neighbours with similar frequencies equal, so that their code lengths are, which a header
+ * tells in fewer bits than the codes lose. No frequency becomes 0. */
+void huffman_smooth(uint32_t *frequencies, size_t symbols);
+
 #endif

@@ -142,10 +142,9 @@ int png_encoder_encode(struct png_encoder *encoder, const uint8_t *pixels, size_
         return failed;
     png_filter_image(pixels, height, width, encoder->scratch, encoder->filtered);
     size_t size = 0;
-    failed =
-        deflate_stream(encoder->deflate, encoder->filtered, height * (1 + PNG_FILTER_PIXEL * width),
-                       encoder->compressed, &size, err);
-    return failed ? failed : write_file(height, width, encoder->compressed, size, out, err);
+    deflate_stream(encoder->deflate, encoder->filtered, height * (1 + PNG_FILTER_PIXEL * width),
+                   encoder->compressed, &size);
+    return write_file(height, width, encoder->compressed, size, out, err);
 }
 
 int png_encoder_open(struct png_encoder **encoder, struct error *err)
