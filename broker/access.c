@@ -5,11 +5,6 @@
 
 #include "common/log.h"
 
-#define BIT(role) (1u << (role))
-#define NOBODY 0u
-#define CLIENTS (BIT(KEY_CLIENT) | BIT(KEY_ADMIN))
-#define WORKERS BIT(KEY_WORKER)
-
 int access_open(struct access *access, const char *secret, const char *keys, struct error *err)
 {
     *access = (struct access){.path = keys};
@@ -55,106 +50,30 @@ const struct key_entry *access_entry(const struct access *access,
     return access->on ? key_table_find(&access->keys, from->user) : NULL;
 }
 
-/* Who may say it. What the broker says itself is nobody's; its handler tells so. */
-static unsigned speakers(enum wire_type type)
+static const char *expected(unsigned allowed)
 {
-    switch (type) {
-    case WIRE_SUBMIT:
-    case WIRE_BUNDLE_ADD:
-    case WIRE_JOB_LIST:
-    case WIRE_JOB_SHOW:
-    case WIRE_JOB_WATCH:
-    case WIRE_JOB_CANCEL:
-    case WIRE_JOB_RETRY:
-    case WIRE_JOB_FAILURES:
-    case WIRE_JOB_EXPLAIN:
-    case WIRE_EVENT_LIST:
-    case WIRE_JOB_ORDER:
-    case WIRE_WORKER_LIST:
-        return CLIENTS;
-    case WIRE_WORKER_ORDER:
-    case WIRE_BUNDLE_OFFER:
-    case WIRE_USER_LIST:
-    case WIRE_USER_SET:
-        return BIT(KEY_ADMIN);
-    case WIRE_HELLO:
-    case WIRE_HEARTBEAT:
-    case WIRE_RESULT:
-    case WIRE_RESULTS:
-    case WIRE_FAILED:
-    case WIRE_FETCH_SCORES:
-    case WIRE_FETCH_DIRECTIONS:
-    case WIRE_FETCH_FOLDER:
-    case WIRE_FETCH_CHUNK:
-    case WIRE_UPLOAD:
-    case WIRE_GOODBYE:
-        return WORKERS;
-    case WIRE_UPLOAD_CHUNK: /* of an upload that this connection has begun */
-    case WIRE_UPLOAD_END:
-        return WORKERS | BIT(KEY_ADMIN);
-    case WIRE_TASK:
-    case WIRE_FITTED:
-    case WIRE_HELD_TASK:
-    case WIRE_DRAIN:
-    case WIRE_STAGE_METRICS:
-    case WIRE_BOUNDARY:
-    case WIRE_PHOTO:
-    case WIRE_FILE:
-    case WIRE_DIRECTION:
-    case WIRE_PART:
-    case WIRE_PIECE:
-    case WIRE_UPLOAD_READY:
-    case WIRE_UPLOADED:
-    case WIRE_FOLDER:
-    case WIRE_CHUNK:
-    case WIRE_NORMAL:
-    case WIRE_STAGE_INFO:
-    case WIRE_JOB_INFO:
-    case WIRE_WORKER_INFO:
-    case WIRE_FAILURE_INFO:
-    case WIRE_USER_INFO:
-    case WIRE_SUBMITTED:
-    case WIRE_BUNDLE_ADDED:
-    case WIRE_JOBS:
-    case WIRE_JOB_STATE:
-    case WIRE_FAILURES:
-    case WIRE_REASON:
-    case WIRE_EXPLANATION:
-    case WIRE_WORKER_STATS:
-    case WIRE_EVENT:
-    case WIRE_EVENTS:
-    case WIRE_USERS:
-    case WIRE_WORKERS:
-    case WIRE_REFUSED:
-    case WIRE_WELCOME:
-    case WIRE_LEASE:
-    case WIRE_ACCEPTED:
-    case WIRE_REVOKE:
-    case WIRE_SCORES:
-    case WIRE_DIRECTIONS:
-    case WIRE_TYPES:
-        break;
-    }
-    return NOBODY;
+    if (allowed == ACCESS_ROLE(KEY_ADMIN))
+        return "an admin's";
+    if (allowed == ACCESS_ROLE(KEY_WORKER))
+        return "a worker's";
+    return allowed & ACCESS_ROLE(KEY_WORKER) ? "a worker's or an admin's"
+                                             : "a client's or an admin's";
 }
 
 int access_check(const struct access *access, const struct socket_identity *from,
-                 enum wire_type type, struct error *err)
+                 enum wire_type type, unsigned allowed, struct error *err)
 {
     const struct key_entry *entry = access_entry(access, from);
-    unsigned allowed = speakers(type);
-    if (allowed == NOBODY)
-        return error_set(err, E_UNSUPPORTED, "%s is not a message to a broker", wire_type_name(type));
     if (!access->on)
         return 0;
     if (!entry)
         return error_set(err, E_DENIED, "%s: the key %.12s… is not authorized any more",
                          wire_type_name(type), from->user);
-    if (allowed & BIT(entry->role))
+    if (allowed & ACCESS_ROLE(entry->role))
         return 0;
     return error_set(err, E_DENIED, "%s: the key of %s is a %s's, expected %s",
                      wire_type_name(type), entry->owner, key_role_name(entry->role),
-                     allowed == WORKERS ? "a worker's" : "a client's or an admin's");
+                     expected(allowed));
 }
 
 bool access_sees(const struct access *access, const struct socket_identity *from, const char *owner)
@@ -199,6 +118,5 @@ bool access_held(const struct access *access, const struct socket_identity *from
 bool access_uploads(const struct access *access, const struct socket_identity *from,
                     const struct farm_worker *worker, uint64_t stage, const struct wire_task *task)
 {
-    return strcmp(worker->identity.user, from->user) == 0 &&
-           access_held(access, from, stage, task);
+    return strcmp(worker->identity.user, from->user) == 0 && access_held(access, from, stage, task);
 }

@@ -1,5 +1,6 @@
 /*
- * Who may say what: the keys of the file that --keys names, and the table of roles and messages.
+ * Who may say what: the keys of the file that --keys names. The roles of each message are in
+ * dispatch.c.
  *
  * Without keys (plain text on loopback or ipc) whoever reaches the socket is a user of this machine
  * and may do everything; owners are what messages say. With keys the sender of a message is the key
@@ -36,10 +37,13 @@ MUST_CHECK int access_reload(struct access *access, struct error *err);
 const struct key_entry *access_entry(const struct access *access,
                                      const struct socket_identity *from);
 
-/* Whether the sender may say that: E_DENIED with what it is and what it would have to be, E_UNSUPPORTED for what is
- * nobody's to say to a broker. */
+/* Of a set of roles. */
+#define ACCESS_ROLE(role) (1u << (role))
+
+/* Whether the sender's role is among those allowed to say that: E_DENIED with what it is and what it
+ * would have to be. */
 MUST_CHECK int access_check(const struct access *access, const struct socket_identity *from,
-                            enum wire_type type, struct error *err);
+                            enum wire_type type, unsigned allowed, struct error *err);
 
 /* Whether the sender may see and cancel that owner's jobs. */
 bool access_sees(const struct access *access, const struct socket_identity *from,

@@ -10,6 +10,7 @@
 #include <zmq.h>
 
 #include "broker/broker_priv.h"
+#include "broker/dispatch.h"
 #include "broker/zap.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -37,161 +38,6 @@ int broker_doomed(struct broker *b, int rc, const struct error *err)
 
 /* ---- messages ---- */
 
-/* A reply that is read when it is sent. */
-static int ask(struct broker *b, const struct socket_identity *from, enum wire_type answer,
-               uint64_t request, uint64_t id)
-{
-    outbox_put(b, &(struct reply){.to = *from, .type = answer, .request = request, .id = id}, NULL);
-    return 0;
-}
-
-static int misplaced(enum wire_type type, struct error *err)
-{
-    return error_set(err, E_UNSUPPORTED, "%s is not a message to a broker", wire_type_name(type));
-}
-
-static int handle_client(struct broker *b, const struct socket_identity *from,
-                         const struct wire_message *m, uint64_t *request, struct error *err)
-{
-    /* Every message of a client begins with its request. */
-    *request = *(const uint64_t *)m->body;
-    switch ((int)m->type) {
-    case WIRE_SUBMIT:
-        return client_submit(b, from, WIRE_BODY(m, submit), err);
-    case WIRE_BUNDLE_ADD:
-        return client_bundle_add(b, from, WIRE_BODY(m, bundle_add), err);
-    case WIRE_BUNDLE_OFFER:
-        return transfers_bundle_offer(b, from, WIRE_BODY(m, bundle_offer), err);
-    case WIRE_UPLOAD:
-        return transfers_upload(b, from, WIRE_BODY(m, upload), err);
-    case WIRE_UPLOAD_CHUNK:
-        return transfers_chunk(b, from, WIRE_BODY(m, upload_chunk), err);
-    case WIRE_UPLOAD_END:
-        return transfers_end(b, from, WIRE_BODY(m, upload_end), err);
-    case WIRE_FETCH_FOLDER:
-        return transfers_fetch_folder(b, from, WIRE_BODY(m, fetch_folder), err);
-    case WIRE_FETCH_CHUNK:
-        return transfers_fetch_chunk(b, from, WIRE_BODY(m, fetch_chunk), err);
-    case WIRE_JOB_LIST:
-        return ask(b, from, WIRE_JOBS, *request, 0);
-    case WIRE_JOB_SHOW:
-        return ask(b, from, WIRE_JOB_STATE, *request, WIRE_BODY(m, job_show)->job);
-    case WIRE_JOB_WATCH:
-        return watch_add(b, from, *request, (int64_t)WIRE_BODY(m, job_watch)->job, err);
-    case WIRE_JOB_CANCEL:
-        return client_job_cancel(b, from, WIRE_BODY(m, job_cancel), err);
-    case WIRE_JOB_ORDER:
-        return client_job_order(b, from, WIRE_BODY(m, job_order), err);
-    case WIRE_USER_LIST:
-        return ask(b, from, WIRE_USERS, *request, 0);
-    case WIRE_USER_SET:
-        return client_user_set(b, from, WIRE_BODY(m, user_set), err);
-    case WIRE_JOB_RETRY:
-        return client_job_retry(b, from, WIRE_BODY(m, job_retry), err);
-    case WIRE_JOB_FAILURES:
-        return ask(b, from, WIRE_FAILURES, *request, WIRE_BODY(m, job_failures)->job);
-    case WIRE_JOB_EXPLAIN:
-        return ask(b, from, WIRE_EXPLANATION, *request, WIRE_BODY(m, job_explain)->job);
-    case WIRE_EVENT_LIST:
-        return client_event_list(b, from, WIRE_BODY(m, event_list), err);
-    case WIRE_WORKER_ORDER:
-        return client_worker_order(b, from, WIRE_BODY(m, worker_order), err);
-    case WIRE_WORKER_LIST:
-        return ask(b, from, WIRE_WORKERS, *request, 0);
-    case WIRE_FETCH_SCORES:
-        return peer_fetch_scores(b, from, WIRE_BODY(m, fetch_scores), err);
-    case WIRE_FETCH_DIRECTIONS:
-        return peer_fetch_directions(b, from, WIRE_BODY(m, fetch_directions), err);
-    }
-    return misplaced(m->type, err);
-}
-
-static int handle(struct broker *b, const struct socket_identity *from,
-                  const struct wire_message *m, uint64_t *request, struct error *err)
-{
-    switch (m->type) {
-    case WIRE_SUBMIT:
-    case WIRE_BUNDLE_ADD:
-    case WIRE_BUNDLE_OFFER:
-    case WIRE_UPLOAD:
-    case WIRE_UPLOAD_CHUNK:
-    case WIRE_UPLOAD_END:
-    case WIRE_FETCH_FOLDER:
-    case WIRE_FETCH_CHUNK:
-    case WIRE_JOB_LIST:
-    case WIRE_JOB_SHOW:
-    case WIRE_JOB_WATCH:
-    case WIRE_JOB_CANCEL:
-    case WIRE_JOB_ORDER:
-    case WIRE_USER_LIST:
-    case WIRE_USER_SET:
-    case WIRE_JOB_RETRY:
-    case WIRE_JOB_FAILURES:
-    case WIRE_JOB_EXPLAIN:
-    case WIRE_EVENT_LIST:
-    case WIRE_WORKER_LIST:
-    case WIRE_WORKER_ORDER:
-    case WIRE_FETCH_SCORES:
-    case WIRE_FETCH_DIRECTIONS:
-        return handle_client(b, from, m, request, err);
-    case WIRE_HELLO:
-        return peer_hello(b, from, WIRE_BODY(m, hello), err);
-    case WIRE_HEARTBEAT:
-        return peer_heartbeat(b, from, WIRE_BODY(m, heartbeat), err);
-    case WIRE_RESULT:
-        return peer_result(b, from, WIRE_BODY(m, result), err);
-    case WIRE_RESULTS:
-        return peer_results(b, from, WIRE_BODY(m, results), err);
-    case WIRE_FAILED:
-        return peer_failed(b, from, WIRE_BODY(m, failed), err);
-    case WIRE_GOODBYE:
-        return peer_goodbye(b, from, WIRE_BODY(m, goodbye), err);
-    case WIRE_TASK:
-    case WIRE_HELD_TASK:
-    case WIRE_STAGE_METRICS:
-    case WIRE_BOUNDARY:
-    case WIRE_FITTED:
-    case WIRE_PHOTO:
-    case WIRE_FILE:
-    case WIRE_DIRECTION:
-    case WIRE_PART:
-    case WIRE_PIECE:
-    case WIRE_UPLOAD_READY:
-    case WIRE_UPLOADED:
-    case WIRE_FOLDER:
-    case WIRE_CHUNK:
-    case WIRE_NORMAL:
-    case WIRE_STAGE_INFO:
-    case WIRE_JOB_INFO:
-    case WIRE_WORKER_INFO:
-    case WIRE_FAILURE_INFO:
-    case WIRE_USER_INFO:
-    case WIRE_SUBMITTED:
-    case WIRE_BUNDLE_ADDED:
-    case WIRE_JOBS:
-    case WIRE_JOB_STATE:
-    case WIRE_FAILURES:
-    case WIRE_REASON:
-    case WIRE_EXPLANATION:
-    case WIRE_WORKER_STATS:
-    case WIRE_EVENT:
-    case WIRE_EVENTS:
-    case WIRE_USERS:
-    case WIRE_WORKERS:
-    case WIRE_REFUSED:
-    case WIRE_WELCOME:
-    case WIRE_LEASE:
-    case WIRE_ACCEPTED:
-    case WIRE_REVOKE:
-    case WIRE_DRAIN:
-    case WIRE_SCORES:
-    case WIRE_DIRECTIONS:
-    case WIRE_TYPES:
-        break;
-    }
-    return misplaced(m->type, err);
-}
-
 /* E_NOT_FOUND where the message is about a job that its sender may not see: as if there were none,
  * so that numbers tell nothing. */
 static int check_job(struct broker *b, const struct socket_identity *from,
@@ -217,9 +63,7 @@ static int check_job(struct broker *b, const struct socket_identity *from,
 static int admit(struct broker *b, const struct socket_identity *from, const struct wire_message *m,
                  uint64_t *request, struct error *err)
 {
-    int rc = access_check(&b->access, from, m->type, err);
-    if (rc == 0)
-        rc = pause_check(b, m->type, err);
+    int rc = dispatch_admit(b, from, m->type, err);
     if (rc == 0)
         rc = check_job(b, from, m, "job", err);
     if (rc == 0)
@@ -233,34 +77,6 @@ static int limited(struct error *err)
 {
     return error_set(err, E_LIMIT, "more than %d messages a second of one connection (LIMIT_RATE)",
                      LIMIT_RATE);
-}
-
-/* What a message costs its connection, see rate.h. */
-static unsigned price(const struct wire_message *m, int rc)
-{
-    switch ((int)m->type) {
-    case WIRE_JOB_LIST:
-    case WIRE_JOB_FAILURES:
-    case WIRE_JOB_EXPLAIN:
-    case WIRE_EVENT_LIST:
-    case WIRE_WORKER_LIST:
-        return 20;
-    case WIRE_HELLO:
-    case WIRE_HEARTBEAT:
-    case WIRE_RESULT:
-    case WIRE_RESULTS:
-    case WIRE_FAILED:
-    case WIRE_FETCH_SCORES:
-    case WIRE_FETCH_DIRECTIONS:
-    case WIRE_FETCH_FOLDER: /* and other files: the window bounds them */
-    case WIRE_FETCH_CHUNK:
-    case WIRE_UPLOAD:
-    case WIRE_UPLOAD_CHUNK:
-    case WIRE_UPLOAD_END:
-    case WIRE_GOODBYE:
-        return rc < 0;
-    }
-    return 1;
 }
 
 /* Handles what was received, or refuses it for the sender's rate. */
@@ -277,10 +93,10 @@ static int take(struct broker *b, const struct socket_identity *from, const stru
         b->actor = entry ? entry->owner : NULL;
         rc = admit(b, from, m, request, err);
         if (rc == 0)
-            rc = handle(b, from, m, request, err);
+            rc = dispatch(b, from, m, request, err);
         b->actor = NULL;
     }
-    rate_take(&b->rates, from, price(m, rc), clock_now());
+    rate_take(&b->rates, from, dispatch_cost(m->type, rc), clock_now());
     return rc;
 }
 

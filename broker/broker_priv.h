@@ -102,8 +102,6 @@ bool pause_begin(struct broker *b);
 void pause_tend(struct broker *b, int64_t now);
 /* When that is, INT64_MAX where it is not paused. */
 int64_t pause_deadline(const struct broker *b);
-/* While paused, what would write is refused with the reason. */
-MUST_CHECK int pause_check(const struct broker *b, enum wire_type type, struct error *err);
 /* What is told of it, "" where it is not paused. */
 const char *pause_notice(const struct broker *b);
 

@@ -97,30 +97,6 @@ int64_t pause_deadline(const struct broker *b)
     return b->pause.on ? b->pause.retry_at : INT64_MAX;
 }
 
-int pause_check(const struct broker *b, enum wire_type type, struct error *err)
-{
-    if (!b->pause.on)
-        return 0;
-    switch ((int)type) { /* what only reads, or is about files that are under way */
-    case WIRE_FETCH_FOLDER:
-    case WIRE_FETCH_CHUNK:
-    case WIRE_UPLOAD_CHUNK:
-    case WIRE_UPLOAD_END:
-    case WIRE_JOB_LIST:
-    case WIRE_JOB_SHOW:
-    case WIRE_JOB_WATCH:
-    case WIRE_JOB_FAILURES:
-    case WIRE_JOB_EXPLAIN:
-    case WIRE_EVENT_LIST:
-    case WIRE_USER_LIST:
-    case WIRE_WORKER_LIST:
-    case WIRE_FETCH_SCORES:
-    case WIRE_FETCH_DIRECTIONS:
-        return 0;
-    }
-    return error_set(err, b->pause.code, "%s", b->pause.text);
-}
-
 const char *pause_notice(const struct broker *b)
 {
     return b->pause.on ? b->pause.text : "";
