@@ -63,21 +63,44 @@ static bool is_text(const struct frame *frame, const char *text)
     return frame->size == strlen(text) && memcmp(frame->bytes, text, frame->size) == 0;
 }
 
-static void answer(void *zap, const struct frame *request, const char *code, const char *text,
-                   const char *user)
+#define PARTS 6
+
+static bool make_parts(zmq_msg_t made[PARTS], const struct frame *request, const char *code,
+                       const char *text, const char *user)
 {
     const struct {
         const void *data;
         size_t size;
-    } parts[] = {{"1.0", 3},           {request->bytes, request->size},
-                 {code, strlen(code)}, {text, strlen(text)},
-                 {user, strlen(user)}, {"", 0}};
-    size_t count = sizeof parts / sizeof *parts;
-    for (size_t i = 0; i < count; i++)
-        if (zmq_send(zap, parts[i].data, parts[i].size, i + 1 < count ? ZMQ_SNDMORE : 0) < 0) {
-            log_warning("ZAP: cannot answer: %s", zmq_strerror(zmq_errno()));
-            return;
+    } parts[PARTS] = {{"1.0", 3},           {request->bytes, request->size},
+                      {code, strlen(code)}, {text, strlen(text)},
+                      {user, strlen(user)}, {"", 0}};
+    for (size_t i = 0; i < PARTS; i++) {
+        if (zmq_msg_init_size(&made[i], parts[i].size)) {
+            while (i > 0)
+                zmq_msg_close(&made[--i]);
+            return false;
         }
+        memcpy(zmq_msg_data(&made[i]), parts[i].data, parts[i].size);
+    }
+    return true;
+}
+
+/* All parts are made before the first goes: an answer that broke off would be the end of the
+ * handler, and of every handshake. Without memory it is "try again", whose parts need none. */
+static void answer(void *zap, const struct frame *request, const char *code, const char *text,
+                   const char *user)
+{
+    zmq_msg_t parts[PARTS];
+    if (!make_parts(parts, request, code, text, user) &&
+        !make_parts(parts, request, "300", "no memory", "")) {
+        log_error("ZAP: no memory for an answer");
+        return;
+    }
+    for (size_t i = 0; i < PARTS; i++) {
+        if (zmq_msg_send(&parts[i], zap, i + 1 < PARTS ? ZMQ_SNDMORE : 0) < 0)
+            log_warning("ZAP: cannot answer: %s", zmq_strerror(zmq_errno()));
+        zmq_msg_close(&parts[i]);
+    }
 }
 
 /* True if it was let in. */

@@ -154,15 +154,30 @@ void socket_close(void **socket)
     *socket = NULL;
 }
 
+/* The frame is made before the identity goes: between the two parts nothing may fail, or the next
+ * message would go on where this one broke off. */
+static int send_parts(void *socket, const struct socket_identity *to, const struct buffer *data)
+{
+    zmq_msg_t frame;
+    if (zmq_msg_init_size(&frame, data->size))
+        return -1;
+    memcpy(zmq_msg_data(&frame), data->data, data->size);
+    int rc = to ? zmq_send(socket, to->bytes, to->size, ZMQ_SNDMORE | ZMQ_DONTWAIT) : 0;
+    if (rc >= 0)
+        rc = zmq_msg_send(&frame, socket, ZMQ_DONTWAIT);
+    int why = errno;
+    zmq_msg_close(&frame); /* empty, where it was sent */
+    errno = why;
+    return rc < 0 ? -1 : 0;
+}
+
 int socket_send(void *socket, const struct socket_identity *to, enum wire_type type,
                 const void *body, struct error *err)
 {
     struct buffer frame;
     buffer_init(&frame, LIMIT_MESSAGE_BYTES);
     int rc = wire_encode(type, body, &frame, err);
-    if (!rc && to && zmq_send(socket, to->bytes, to->size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        rc = zmq_failed("cannot send", wire_type_name(type), err);
-    if (!rc && zmq_send(socket, frame.data, frame.size, ZMQ_DONTWAIT) < 0)
+    if (!rc && send_parts(socket, to, &frame) < 0)
         rc = zmq_failed("cannot send", wire_type_name(type), err);
     buffer_free(&frame);
     return rc;
