@@ -12,6 +12,7 @@
 struct cell { /* of a variant and attribute */
     uint64_t positives, flipped;
     double sum, squares, change, changes; /* of the change: sum and squares */
+    double along;                         /* Σ sign(α) change, α the way of the face */
     double difference, differences;       /* of the change against the plain partner's */
 };
 
@@ -19,6 +20,7 @@ struct summary {
     size_t variants, attributes;
     struct cell *cells; /* [variants][attributes] */
     uint64_t *faces;    /* [variants] */
+    double *way;        /* [variants]: Σ |α|; NAN where faces have none */
     double *first;      /* [attributes]: variant 0 of the present face */
     double *plain;      /* [attributes]: the last row that is not projected */
     bool *projected;    /* [variants]: of an evaluation, whose plain partner stands before it */
@@ -41,10 +43,11 @@ static int summary_open(struct database *db, int64_t stage, int64_t bundle, stru
     statement_reset(q);
     s->cells = calloc(s->variants * s->attributes + 1, sizeof *s->cells);
     s->faces = calloc(s->variants + 1, sizeof *s->faces);
+    s->way = calloc(s->variants + 1, sizeof *s->way);
     s->first = calloc(s->attributes + 1, sizeof *s->first);
     s->plain = calloc(s->attributes + 1, sizeof *s->plain);
     s->projected = calloc(s->variants + 1, sizeof *s->projected);
-    return s->cells && s->faces && s->first && s->plain && s->projected
+    return s->cells && s->faces && s->way && s->first && s->plain && s->projected
                ? 0
                : error_set(err, E_MEMORY, "out of memory");
 }
@@ -66,6 +69,7 @@ static void summary_close(struct summary *s)
 {
     free(s->cells);
     free(s->faces);
+    free(s->way);
     free(s->first);
     free(s->plain);
     free(s->projected);
@@ -74,9 +78,12 @@ static void summary_close(struct summary *s)
 static void add_row(struct summary *s, struct statement *row, size_t variant)
 {
     struct cell *cell = s->cells + variant * s->attributes;
+    double alpha = statement_is_null(row, 1) ? (double)NAN : statement_real(row, 1);
+    double sign = alpha < 0 ? -1 : alpha > 0 ? 1 : 0;
     s->faces[variant]++;
+    s->way[variant] += fabs(alpha);
     for (size_t a = 0; a < s->attributes; a++, cell++) {
-        double value = statement_real(row, (int)a + 1);
+        double value = statement_real(row, (int)a + 2);
         if (variant == 0)
             s->first[a] = value;
         double change = value - s->first[a], difference = value - s->plain[a];
@@ -85,6 +92,7 @@ static void add_row(struct summary *s, struct statement *row, size_t variant)
         cell->squares += value * value;
         cell->change += change;
         cell->changes += change * change;
+        cell->along += sign * change;
         if (s->projected[variant]) {
             cell->difference += difference;
             cell->differences += difference * difference;
@@ -117,9 +125,11 @@ static double deviation(double sum, double squares, uint64_t faces)
     return sqrt(fmax(squares / (double)faces - mean * mean, 0));
 }
 
-static int insert_cell(struct statement *q, const struct cell *cell, size_t variant,
-                       size_t position, uint64_t faces, bool projected, struct error *err)
+static int insert_cell(struct statement *q, const struct summary *s, size_t variant,
+                       size_t position, struct error *err)
 {
+    const struct cell *cell = &s->cells[variant * s->attributes + position];
+    uint64_t faces = s->faces[variant];
     double mean = cell->sum / (double)faces;
     statement_bind_int(q, 2, (int64_t)variant);
     statement_bind_int(q, 3, (int64_t)position);
@@ -127,7 +137,7 @@ static int insert_cell(struct statement *q, const struct cell *cell, size_t vari
     statement_bind_int(q, 5, (int64_t)cell->positives);
     statement_bind_real(q, 6, mean);
     statement_bind_real(q, 7, deviation(cell->sum, cell->squares, faces));
-    for (int i = 8; i <= 13; i++)
+    for (int i = 8; i <= 14; i++)
         if (i != 10)
             statement_bind_null(q, i);
     if (variant > 0) { /* nothing has changed against itself */
@@ -135,7 +145,9 @@ static int insert_cell(struct statement *q, const struct cell *cell, size_t vari
         statement_bind_int(q, 9, (int64_t)cell->flipped);
         statement_bind_real(q, 11, deviation(cell->change, cell->changes, faces));
     }
-    if (projected) {
+    if (s->way[variant] > 0)
+        statement_bind_real(q, 14, cell->along / s->way[variant]);
+    if (s->projected[variant]) {
         statement_bind_real(q, 12, cell->difference / (double)faces);
         statement_bind_real(q, 13, deviation(cell->difference, cell->differences, faces));
     }
@@ -153,8 +165,7 @@ static int insert_cells(struct database *db, int64_t stage, int64_t bundle, cons
     statement_bind_int(q, 10, bundle);
     for (size_t v = 0; v < s->variants; v++)
         for (size_t a = 0; rc == 0 && a < s->attributes && s->faces[v] > 0; a++)
-            rc = insert_cell(q, &s->cells[v * s->attributes + a], v, a, s->faces[v],
-                             s->projected[v], err);
+            rc = insert_cell(q, s, v, a, err);
     return rc;
 }
 

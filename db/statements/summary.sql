@@ -1,9 +1,13 @@
 -- attribute_summary of a stage that has ended; db/summary.c adds up what this selects.
 
--- Rows in the order of the key: the variants of a face follow each other, variant 0 first.
+-- Rows in the order of the key: the variants of a face follow each other, variant 0 first. The second column is how far
+-- the face was moved, NULL where that is no one number.
 -- name: summary_make_rows
-SELECT printf('SELECT variant%s FROM face_attributes_%d WHERE stage_id = ?1 ORDER BY idx, variant',
-  (SELECT group_concat(printf(', "%w"', name), '')
+SELECT printf('SELECT variant, CASE WHEN variant > 0 THEN coalesce(
+    (SELECT distance FROM face f WHERE f.stage_id = a.stage_id AND f.idx = a.idx AND f.variant = a.variant),
+    (SELECT distance FROM variant v WHERE v.stage_id = a.stage_id AND v.variant = a.variant AND v.second = 0)) END%s
+  FROM face_attributes_%d a WHERE stage_id = ?1 ORDER BY idx, variant',
+  (SELECT group_concat(printf(', a."%w"', name), '')
    FROM (SELECT name FROM bundle_attribute WHERE bundle_id = ?1 ORDER BY position)), ?1);
 
 -- name: summary_size
@@ -19,5 +23,5 @@ SELECT mean_logit, sd_logit FROM attribute_summary WHERE stage_id = ?1 AND varia
 
 -- name: summary_insert
 INSERT INTO attribute_summary (stage_id, variant, position, attribute, faces, positives, mean_logit, sd_logit,
-  mean_change, flipped, sd_change, difference, sd_difference)
-SELECT ?1, ?2, ?3, name, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?12, ?13 FROM bundle_attribute WHERE bundle_id = ?10 AND position = ?3;
+  mean_change, flipped, sd_change, difference, sd_difference, per_step)
+SELECT ?1, ?2, ?3, name, ?4, ?5, ?6, ?7, ?8, ?9, ?11, ?12, ?13, ?14 FROM bundle_attribute WHERE bundle_id = ?10 AND position = ?3;

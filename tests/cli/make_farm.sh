@@ -47,10 +47,11 @@ sqlite3 -newline ';
   SELECT a.stage_id, a.variant, %d, %Q, count(*), sum(a.\"%w\" > 0), avg(a.\"%w\"),
     sqrt(max(avg(a.\"%w\" * a.\"%w\") - avg(a.\"%w\") * avg(a.\"%w\"), 0)),
     CASE WHEN a.variant > 0 THEN avg(a.\"%w\" - b.\"%w\") END,
-    CASE WHEN a.variant > 0 THEN sum((a.\"%w\" > 0) <> (b.\"%w\" > 0)) END, 0.5, NULL, NULL
+    CASE WHEN a.variant > 0 THEN sum((a.\"%w\" > 0) <> (b.\"%w\" > 0)) END, 0.5, NULL, NULL,
+    avg(a.\"%w\" - b.\"%w\") / nullif((SELECT distance FROM variant v WHERE v.stage_id = a.stage_id AND v.variant = a.variant), 0)
   FROM face_attributes_1 a
   JOIN face_attributes_1 b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
-  GROUP BY a.stage_id, a.variant', position, name, name, name, name, name, name, name, name, name, name, name)
+  GROUP BY a.stage_id, a.variant', position, name, name, name, name, name, name, name, name, name, name, name, name, name)
   FROM bundle_attribute" >"$scratch" && sqlite3 "$db" <"$scratch"
 rm "$scratch"
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/move.h"
 #include "db/jobs.h"
 #include "db/measures.h"
 #include "db/results.h"
@@ -17,11 +18,17 @@
 static const char *const attributes[] = {"Male", "Young"};
 static const double distances[] = {0, 3, 3, 1, 1, 2, 2};
 
+/* How far a face went: as asked, or each its own way, some back and some nowhere. */
+static float way(int face, int v, bool moved)
+{
+    return moved && v > 0 ? 0.5f * (float)(face % 5 - 1) * (float)v : (float)distances[v];
+}
+
 /* Face i is i years past 20, male where i is odd. The edit adds 4 years a step (the projected one
  * 3), takes 1 from Young's logit and, plain, 0.5 from Male's. */
-static float score(int face, int v, int column)
+static float score(int face, int v, int column, float d)
 {
-    float d = (float)distances[v], projected = (float)(v > 0 && v % 2 == 0);
+    float projected = (float)(v > 0 && v % 2 == 0);
     switch (column) {
     case 0:
         return (face % 2 ? 2.0f : -2.0f) - 0.5f * d * (1 - projected);
@@ -32,7 +39,7 @@ static float score(int face, int v, int column)
     }
 }
 
-static int64_t make_stage(struct database *db, int64_t bundle, const char *target)
+static int64_t make_stage(struct database *db, int64_t bundle, const char *target, bool moved)
 {
     int64_t job = 0, id = 0;
     struct jobs_row row = {
@@ -47,7 +54,8 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
     CHECK(jobs_insert_stage(db, &stage, &id, err));
     for (uint32_t v = 0; v < VARIANTS; v++)
         CHECK(jobs_insert_variant(
-            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0, 0}, "", err));
+            db, id, v, &(struct spec_variant){v ? 0 : -1, distances[v], v && v % 2 == 0, 0}, "",
+            err));
     float unit[8] = {1};
     for (uint64_t projected = 0; projected < 2; projected++)
         CHECK(results_insert_direction(
@@ -58,9 +66,17 @@ static int64_t make_stage(struct database *db, int64_t bundle, const char *targe
     for (int i = 0; i < FACES; i++)
         for (int v = 0; v < VARIANTS; v++)
             for (int c = 0; c < 4; c++)
-                *at++ = score(i, v, c);
+                *at++ = score(i, v, c, way(i, v, moved));
     struct results_layout layout = {bundle, 2, 4, 2, 3};
-    CHECK(results_insert_scores(db, id, &layout, 0, FACES, VARIANTS, (uint8_t *)scores, NULL, NULL, err));
+    CHECK(results_insert_scores(db, id, &layout, 0, FACES, VARIANTS, (uint8_t *)scores, NULL, NULL,
+                                err));
+    float *moves = at = scores; /* as long */
+    for (int i = 0; moved && i < FACES; i++)
+        for (int v = 0; v < VARIANTS; v++, at += MOVE_NUMBERS)
+            memcpy(at, (float[MOVE_NUMBERS]){way(i, v, moved), 1, MOVE_REACHED, 5},
+                   MOVE_NUMBERS * sizeof *at);
+    if (moved)
+        CHECK(results_insert_moves(db, id, 0, FACES, VARIANTS, (uint8_t *)moves, err));
     free(scores);
     CHECK(results_summarise(db, id, bundle, err));
     return id;
@@ -76,7 +92,7 @@ static const char *measure(const char *path, const char *name, int variant, cons
 }
 
 /* A farm with one done evaluation towards `target`, measured. */
-static void measured(struct folder *f, const char *target)
+static void measured(struct folder *f, const char *target, bool moved)
 {
     struct database *db;
     struct bundle bundle;
@@ -85,7 +101,7 @@ static void measured(struct folder *f, const char *target)
     bundle_of(&bundle, "b", attributes, 2);
     CHECK(database_begin(db, err));
     CHECK(bundles_insert(db, &bundle, "h", "yaml", 1, &id, err));
-    int64_t stage = make_stage(db, id, target);
+    int64_t stage = make_stage(db, id, target, moved);
     struct measures_order order = {stage, id, 9, 20, 71};
     CHECK(measures_make(db, &order, err));
     CHECK(database_commit(db, err));
@@ -95,7 +111,7 @@ static void measured(struct folder *f, const char *target)
 static void a_sweep_of_the_age(void **state)
 {
     struct folder *f = *state;
-    measured(f, "age");
+    measured(f, "age", false);
     const char *p = f->db;
     assert_string_equal(measure(p, "age_shift", 1, "value || ' ' || low || ' ' || high"),
                         "12.0 12.0 12.0");
@@ -142,7 +158,7 @@ static double sigmoid(double x)
 static void the_curve_of_an_attribute(void **state)
 {
     struct folder *f = *state;
-    measured(f, "-Young");
+    measured(f, "-Young", false);
     double area = 0, t = 0, kept = 1;
     for (int d = 1; d <= 3; d++) {
         double moved = sigmoid(1) - sigmoid(1 - d);
@@ -165,10 +181,27 @@ static void the_curve_of_an_attribute(void **state)
     assert_string_equal(measure(f->db, "dependency_ratio_difference", 2, "high < 0"), "1");
 }
 
+/* Whatever was asked: a step takes 1 of Young's deviation √1.25 and, plain, 0.5 of Male's 2. */
+static void steps_are_those_that_were_made(void **state)
+{
+    struct folder *f = *state;
+    measured(f, "age", true);
+    assert_string_equal(
+        ask(f->db,
+            "SELECT group_concat(DISTINCT attribute || projected || ' ' || round(per_step, 6)) "
+            "FROM (SELECT * FROM rescoring ORDER BY attribute, projected)"),
+        "Male0 -0.25,Male1 0.0,Young0 -0.894427,Young1 -0.894427");
+    /* half of (0 − 1 + 1 + 2 + 3) / 5 steps on the average */
+    assert_string_equal(ask(f->db, "SELECT round(change * sqrt(1.25), 6) FROM rescoring WHERE "
+                                   "variant = 1 AND attribute = 'Young'"),
+                        "-0.5");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sweep_of_the_age, folder_open, folder_close),
+        cmocka_unit_test_setup_teardown(steps_are_those_that_were_made, folder_open, folder_close),
         cmocka_unit_test_setup_teardown(the_curve_of_an_attribute, folder_open, folder_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
