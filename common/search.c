@@ -25,12 +25,21 @@ static void note(struct search *s, double alpha, double f)
         finish(s, MOVE_EVALUATIONS);
 }
 
+/* The next α on the side that is followed. */
+static double step_from(const struct search *s)
+{
+    double from = fabs(s->edge[s->side]);
+    double to = from > 0 ? fmin(2 * from, s->limit) : s->limit / FIRST_STEP;
+    return s->side == 0 ? to : -to;
+}
+
 void search_begin(struct search *s, double start, int side)
 {
     *s = (struct search){.limit = s->limit, .tolerance = s->tolerance, .most = s->most};
     note(s, 0, start);
-    s->f_near = s->f_far = start;
-    s->next = s->limit / FIRST_STEP * ((start < 0) == (side > 0) ? 1 : -1);
+    s->f_far = s->f_edge[0] = s->f_edge[1] = start;
+    s->side = (start < 0) == (side > 0) ? 0 : 1;
+    s->next = step_from(s);
 }
 
 bool search_next(const struct search *s, double *alpha)
@@ -79,33 +88,28 @@ static void shrink(struct search *s, double f)
     narrow(s);
 }
 
-/* The first step on the side where the root was not expected: the better side is kept. */
-static void choose_side(struct search *s, double f)
+/* The side that the next step is made on: the other one if the first step on this led away, the
+ * better one once both have theirs, and the other one again from the limit on. */
+static int choose_side(const struct search *s, bool first)
 {
-    if (fabs(f) <= fabs(s->f_near)) {
-        s->near = s->next;
-        s->f_near = f;
-    }
+    int here = s->side, there = 1 - here;
+    if (first && s->edge[there] == 0)
+        return fabs(s->f_edge[here]) > fabs(s->f_far) ? there : here;
+    if (first && fabs(s->edge[there]) < s->limit && fabs(s->f_edge[there]) < fabs(s->f_edge[here]))
+        return there;
+    return fabs(s->edge[here]) >= s->limit ? there : here;
 }
 
-/* Further out on the same side, or, after a first step that led away, on the other one. */
 static void step_on(struct search *s, double f)
 {
-    bool first = fabs(s->next) == s->limit / FIRST_STEP;
-    if (first && s->turned) {
-        choose_side(s, f);
-    } else {
-        s->near = s->next;
-        s->f_near = f;
-    }
-    if (first && !s->turned && fabs(f) > fabs(s->f_far)) {
-        s->turned = true;
-        s->next = -s->next;
-    } else if (fabs(s->near) >= s->limit) {
+    bool first = s->edge[s->side] == 0;
+    s->edge[s->side] = s->next;
+    s->f_edge[s->side] = f;
+    s->side = choose_side(s, first);
+    if (fabs(s->edge[s->side]) >= s->limit)
         finish(s, MOVE_LIMIT);
-    } else {
-        s->next = fmin(2 * fabs(s->near), s->limit) * (s->near < 0 ? -1 : 1);
-    }
+    else
+        s->next = step_from(s);
 }
 
 void search_take(struct search *s, double f)
@@ -123,11 +127,9 @@ void search_take(struct search *s, double f)
         step_on(s, f);
         return;
     }
-    /* The step before lies on the same side, unless this is the first one there. */
-    bool first = fabs(s->next) == s->limit / FIRST_STEP;
     s->bracketed = true;
-    s->far = first ? 0 : s->near;
-    s->f_far = first ? s->f_far : s->f_near;
+    s->far = s->edge[s->side];
+    s->f_far = s->f_edge[s->side];
     s->near = s->next;
     s->f_near = f;
     s->width = fabs(s->far - s->near);

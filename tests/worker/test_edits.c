@@ -1,6 +1,7 @@
 /*
- * Edits that are told where to end: by the bundle's networks, by several scores, re-projected, stopped on
- * their way, as grids. On the default bundle, with boundaries fitted here on its own labels.
+ * Edits that are told where to end: by the bundle's networks, by several scores, re-projected,
+ * stopped on their way, as grids. On the default bundle, with boundaries fitted here on its own
+ * labels.
  */
 #include "worker_test.h"
 
@@ -125,7 +126,8 @@ static void expect_same(const struct outcome *whole, const char *stage, uint64_t
 
 #define EVALUATED 24
 
-/* Every edit but the one as sampled: either it has what was asked within the tolerance, or it says why not. */
+/* Every edit but the one as sampled: either it has what was asked within the tolerance, or it says
+ * why not. */
 static void check_reached(const struct outcome *outcome, double tolerance, double limit,
                           double (*miss)(const float *before, const float *row, size_t variant))
 {
@@ -180,9 +182,9 @@ static double miss_years(const float *before, const float *row, size_t variant)
 static void years_are_reached(void **state)
 {
     (void)state;
-    static const char stage[] =
-        "  - {kind: evaluate, count: 24, targets: [Smiling, -Young], reach: more_years, distance: 4,\n"
-        "     estimator: judge, conditions: [Male]}\n";
+    static const char stage[] = "  - {kind: evaluate, count: 24, targets: [Smiling, -Young], "
+                                "reach: more_years, distance: 4,\n"
+                                "     estimator: judge, conditions: [Male]}\n";
     struct outcome *outcome = succeed(wide, stage, 0, EVALUATED);
     /* Along Smiling ages hardly change; those are said not to be reached. */
     size_t aged = 0;
@@ -199,9 +201,33 @@ static void years_are_reached(void **state)
         }
     expect_same(outcome, stage, 3, 4);
     outcome_free(&outcome);
-    outcome = run(wide, "  - {kind: evaluate, count: 24, targets: [age], reach: years, distance: 4,\n"
-                        "     estimator: nobody}\n", 2, 0, 1);
+    outcome = run(wide,
+                  "  - {kind: evaluate, count: 24, targets: [age], reach: years, distance: 4,\n"
+                  "     estimator: nobody}\n",
+                  2, 0, 1);
     assert_int_equal(outcome->code, E_NOT_FOUND);
+    outcome_free(&outcome);
+}
+
+static void younger_than_now_lies_behind(void **state)
+{
+    (void)state;
+    struct outcome *outcome = succeed(wide,
+                                      "  - {kind: evaluate, count: 24, targets: [Smiling, -Young], "
+                                      "reach: more_years, distance: -3,\n"
+                                      "     estimator: judge}\n",
+                                      0, EVALUATED);
+    size_t reached = 0;
+    for (size_t face = 0; face < EVALUATED; face++) {
+        const float *before = outcome->scores + face * 3 * COLUMNS, *row = before + 2 * COLUMNS;
+        const float *move = outcome->moves + (face * 3 + 2) * MOVE_NUMBERS;
+        bool there = fabs((double)row[JUDGE] - (double)before[JUDGE] + 3) <= 0.5;
+        assert_true((move[1] == 1) == there);
+        assert_true(!there || move[0] != 0);
+        reached += there && move[0] < 0;
+    }
+    print_message("%zu of %d are three years younger behind\n", reached, EVALUATED);
+    assert_true(reached > EVALUATED / 4);
     outcome_free(&outcome);
 }
 
@@ -210,8 +236,8 @@ static void what_a_network_cannot_judge_is_refused(void **state)
 {
     (void)state;
     struct outcome *outcome = run(
-        wide, "  - {kind: evaluate, count: 24, targets: [Smiling], reach: logit, evaluations: 2}\n", 2,
-        0, EVALUATED);
+        wide, "  - {kind: evaluate, count: 24, targets: [Smiling], reach: logit, evaluations: 2}\n",
+        2, 0, EVALUATED);
     assert_int_equal(outcome->code, 0); /* two evaluations are few: what was found is said */
     size_t given_up = 0;
     for (size_t face = 0; face < EVALUATED; face++)
@@ -224,7 +250,8 @@ static void a_face_stops_where_others_move(void **state)
 {
     (void)state;
     static const char stage[] =
-        "  - {kind: evaluate, count: 24, targets: [Smiling, -Young], distance: 6, conditions: [Male],\n"
+        "  - {kind: evaluate, count: 24, targets: [Smiling, -Young], distance: 6, conditions: "
+        "[Male],\n"
         "     stop: {off_target: 0.4, identity: 0.5}, walk: 6, decay: 0.7}\n";
     struct outcome *outcome = succeed(wide, stage, 0, EVALUATED);
     size_t ends[MOVE_ENDS] = {0};
@@ -282,7 +309,8 @@ static void close_ways(struct fixture *f)
     spec_free(&f->spec);
 }
 
-/* The broker's directions have other names than a joint target; only what lies behind them counts. */
+/* The broker's directions have other names than a joint target; only what lies behind them counts.
+ */
 static void several_scores_are_met_on_the_sphere(void **state)
 {
     (void)state;
@@ -293,10 +321,11 @@ static void several_scores_are_met_on_the_sphere(void **state)
         {.target = 0, .distance = 1, .second = 0.75, .projected = true},
     };
     struct fixture f;
-    open_ways(
-        &f, "  - {kind: edit, targets: [Smiling, Young], reach: score, limit: 100, conditions: [Male, Bald],\n"
-        "     discount: 1, rows: {from: -1, to: 1, steps: 2}}\n",
-        variants, 2);
+    open_ways(&f,
+              "  - {kind: edit, targets: [Smiling, Young], reach: score, limit: 100, conditions: "
+              "[Male, Bald],\n"
+              "     discount: 1, rows: {from: -1, to: 1, steps: 2}}\n",
+              variants, 2);
     for (uint64_t i = 0; i < 50; i++) {
         latent_sample(7, i, 1, DIMENSION, LATENT_SPHERE, z);
         for (size_t v = 0; v < 2; v++) {
@@ -323,8 +352,10 @@ static void what_is_reprojected_keeps_its_scores(void **state)
     struct fixture plain, held;
     open_ways(&plain, "  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male]}\n",
               &variant, 1);
-    open_ways(&held, "  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male],\n"
-                     "     reproject: true}\n", &variant, 1);
+    open_ways(&held,
+              "  - {kind: evaluate, count: 1, targets: [Smiling], conditions: [Male],\n"
+              "     reproject: true}\n",
+              &variant, 1);
     const float *u;
     double worst = 0;
     assert_ok(directions_find(held.task.directions, 0, true, &u, NULL, &err));
@@ -349,16 +380,18 @@ static void a_grid_is_a_sheet_a_face(void **state)
 {
     (void)state;
     static const char stage[] =
-        "  - {kind: edit, name: grids, start: 400, faces: 2, targets: [Smiling, -Young], conditions: [Male],\n"
+        "  - {kind: edit, name: grids, start: 400, faces: 2, targets: [Smiling, -Young], "
+        "conditions: [Male],\n"
         "     distances: {from: -2, to: 2, steps: 3}, rows: {from: 0, to: 3, steps: 2}}\n";
-    static const char sheets[] =
-        "  - {kind: edit, name: sheets, start: 400, faces: 2, targets: [Smiling, -Young], conditions: [Male],\n"
-        "     distances: {from: -2, to: 2, steps: 3}}\n";
+    static const char sheets[] = "  - {kind: edit, name: sheets, start: 400, faces: 2, targets: "
+                                 "[Smiling, -Young], conditions: [Male],\n"
+                                 "     distances: {from: -2, to: 2, steps: 3}}\n";
     struct outcome *grid = succeed(wide, stage, 0, 2), *sheet = succeed(wide, sheets, 0, 2);
     assert_int_equal(grid->variants, 12);
     assert_int_equal(grid->file_count, 4);
     assert_string_equal(grid->files[0].path, "jobs/3/grids/Smiling_by_-Young_000000400.png");
-    assert_string_equal(grid->files[3].path, "jobs/3/grids/Smiling_by_-Young_000000401_projected.png");
+    assert_string_equal(grid->files[3].path,
+                        "jobs/3/grids/Smiling_by_-Young_000000401_projected.png");
     assert_string_equal(grid->files[3].kind, "grid");
     assert_true(grid->files[3].projected == 1 && grid->files[3].start == 1);
     /* Its first row goes nowhere along the second target: it is the sheet's. */
@@ -374,7 +407,8 @@ static void a_grid_is_a_sheet_a_face(void **state)
 
 /* ---- the farm ---- */
 
-/* Boundaries: the difference of means, weighed by the scores; a score's offset is the negative mean. */
+/* Boundaries: the difference of means, weighed by the scores; a score's offset is the negative
+ * mean. */
 static void fit(const float *scores)
 {
     for (size_t k = 0; k < BOUNDARIES; k++) {
@@ -446,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_logit_is_reached),
         cmocka_unit_test(years_are_reached),
+        cmocka_unit_test(younger_than_now_lies_behind),
         cmocka_unit_test(what_a_network_cannot_judge_is_refused),
         cmocka_unit_test(a_face_stops_where_others_move),
         cmocka_unit_test(several_scores_are_met_on_the_sphere),
