@@ -2,6 +2,7 @@
 #include "broker/check.h"
 
 #include "broker/directions.h"
+#include "common/latent_list.h"
 #include "common/photo_list.h"
 
 static enum spec_kind input_kind(enum spec_kind kind)
@@ -76,12 +77,34 @@ static int check_images(const char *store, const struct spec_stage *stage, struc
     return rc < 0 ? error_prefix(err, rc, "stage %s: images", stage->name) : 0;
 }
 
-int check_photos(const char *store, const struct spec *spec, struct error *err)
+static int check_latents(const char *store, const struct spec_stage *stage,
+                         const struct bundle *bundle, struct error *err)
+{
+    char folder[2 * LIMIT_PATH_BYTES];
+    struct latent_list list = {0};
+    uint64_t end = spec_stage_samples_end(stage);
+    int rc = latent_list_folder(store, stage->latents, folder, err);
+    if (rc == 0)
+        rc = latent_list_read(folder, stage->latents, &list, err);
+    if (rc == 0)
+        rc = latent_list_check(&list, bundle, err);
+    if (rc == 0 && end > list.rows)
+        rc = error_set(err, E_INVALID, "rows up to %llu are wanted of %llu: 0 to %llu",
+                       (unsigned long long)(end - 1), (unsigned long long)list.rows,
+                       (unsigned long long)(list.rows - 1));
+    latent_list_free(&list);
+    return rc < 0 ? error_prefix(err, rc, "stage %s: latents", stage->name) : 0;
+}
+
+int check_sources(const char *store, const struct spec *spec, const struct farm_bundle *bundle,
+                  struct error *err)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < spec->stages_count; i++) {
         const struct spec_stage *stage = &spec->stages[i];
-        if (stage->images && !stage->photos) /* the others take them from these */
+        if (stage->latents)
+            rc = check_latents(store, stage, bundle->bundle, err);
+        if (rc == 0 && stage->images && !stage->photos) /* the others take them from these */
             rc = check_images(store, stage, err);
     }
     return rc;

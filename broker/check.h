@@ -8,7 +8,9 @@
 MUST_CHECK int check_spec(const struct spec *spec, const struct farm_bundle *bundle,
                           struct error *err);
 
-/* Whether the store has the photos that the spec names, and as many. */
-MUST_CHECK int check_photos(const char *store, const struct spec *spec, struct error *err);
+/* Whether the store has the photos and latents that the spec names, and as many, and the bundle can
+ * take these. */
+MUST_CHECK int check_sources(const char *store, const struct spec *spec,
+                             const struct farm_bundle *bundle, struct error *err);
 
 #endif

@@ -73,6 +73,7 @@ static int insert_stage(struct broker *b, struct farm_stage *stage, struct error
         .unit = spec_stage_unit(stage->spec),
         .variants = stage->variants,
         .images = stage->spec->images,
+        .latents = stage->spec->latents,
     };
     const struct seeds *seeds = &stage->spec->seeds;
     int rc = jobs_insert_stage(b->db, &row, &stage->id, err);
@@ -130,7 +131,7 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
     if (rc == 0)
         rc = check_spec(spec, bundle, err);
     if (rc == 0)
-        rc = check_photos(b->options.store, spec, err);
+        rc = check_sources(b->options.store, spec, bundle, err);
     if (rc == 0)
         rc = spec_print(spec, &text, err);
     if (rc == 0)

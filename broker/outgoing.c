@@ -23,13 +23,13 @@ static bool is_hash(const char *text)
 
 int outgoing_check(const char *kind, const char *hash, struct error *err)
 {
-    static const char *const kinds[] = {"bundles", "boundaries", "photos"};
+    static const char *const kinds[] = {"bundles", "boundaries", "photos", "latents"};
     bool known = false;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         known = known || strcmp(kind, kinds[i]) == 0;
     if (!known)
-        return error_set(err, E_INVALID, "kind \"%s\": expected bundles, boundaries or photos",
-                         kind);
+        return error_set(err, E_INVALID,
+                         "kind \"%s\": expected bundles, boundaries, photos or latents", kind);
     if (!is_hash(hash))
         return error_set(err, E_INVALID, "hash \"%s\": expected 64 hexadecimal digits", hash);
     return 0;
@@ -144,9 +144,10 @@ int outgoing_list(const char *store, const char *kind, const char *hash, struct 
                   struct error *err)
 {
     char path[PATH_BYTES];
-    if (strcmp(kind, "photos") == 0)
-        return error_set(err, E_UNSUPPORTED, "photos are fetched by name: their file \"list\" has "
-                                             "the hash, and names the others");
+    if (strcmp(kind, "photos") == 0 || strcmp(kind, "latents") == 0)
+        return error_set(
+            err, E_UNSUPPORTED,
+            "%s are fetched by name: their file \"list\" has the hash, and names the others", kind);
     int folder = open_folder(store, kind, hash, err);
     if (folder < 0)
         return folder;

@@ -2,22 +2,21 @@
  * (common/photo_list.h). */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/importing.h"
 #include "cli/jobs.h"
 #include "common/buffer.h"
 #include "common/photo_list.h"
 
-struct importing {
+struct album {
     struct cli *cli;
     const char *folder;
-    char made[LIMIT_PATH_BYTES + 32]; /* where it is put together */
+    struct importing into;
     struct buffer list;
     size_t count, left_out;
 };
@@ -33,19 +32,9 @@ static int by_name(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Not synced: the whole is, before it gets its name. */
-static int write_file(const char *path, const struct buffer *file, struct error *err)
-{
-    FILE *out = fopen(path, "wb");
-    bool written = out && fwrite(file->data, 1, file->size, out) == file->size;
-    if (out)
-        written = fclose(out) == 0 && written;
-    return written ? 0 : error_set(err, E_IO, "%s: %s", path, strerror(errno));
-}
-
 /* What cannot be read at all, or is larger than any photo may be, is left out and said; what is no
  * picture shows when it is encoded. */
-static int take(struct importing *i, const char *name, struct error *err)
+static int take(struct album *i, const char *name, struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES], sha256[DIGEST_HEX_BYTES];
     struct buffer file;
@@ -68,9 +57,7 @@ static int take(struct importing *i, const char *name, struct error *err)
         buffer_free(&file);
         return 0;
     }
-    digest_bytes(file.data, file.size, sha256);
-    snprintf(path, sizeof path, "%s/%s", i->made, sha256);
-    rc = write_file(path, &file, err);
+    rc = importing_add(&i->into, file.data, file.size, sha256, err);
     if (!rc)
         rc = buffer_printf(&i->list, err, "%s %s\n", sha256, name);
     i->count++;
@@ -78,7 +65,7 @@ static int take(struct importing *i, const char *name, struct error *err)
     return rc;
 }
 
-static int take_all(struct importing *i, struct error *err)
+static int take_all(struct album *i, struct error *err)
 {
     struct dirent **entries = NULL;
     int count = scandir(i->folder, &entries, is_photo, by_name), rc = 0;
@@ -96,70 +83,26 @@ static int take_all(struct importing *i, struct error *err)
     return rc;
 }
 
-static void remove_folder(const char *folder)
-{
-    struct dirent **entries = NULL;
-    char path[2 * LIMIT_PATH_BYTES];
-    int count = scandir(folder, &entries, NULL, NULL);
-    for (int k = 0; k < count; k++) {
-        snprintf(path, sizeof path, "%s/%s", folder, entries[k]->d_name);
-        unlink(path); /* . and .. stay */
-        free(entries[k]);
-    }
-    free(entries);
-    rmdir(folder);
-}
-
-/* Everything is on the disk before the folder gets its name; one that is there already has the same
- * files. */
-static int finish(struct importing *i, const char *parent, char hash[DIGEST_HEX_BYTES],
+static int import(struct album *i, const char *store, char hash[DIGEST_HEX_BYTES],
                   struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES];
-    digest_bytes(i->list.data, i->list.size, hash);
-    snprintf(path, sizeof path, "%s/" PHOTO_LIST_FILE, i->made);
-    int rc = buffer_write_file(path, i->list.data, i->list.size, err);
-    int folder = rc ? -1 : open(i->made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (!rc && (folder < 0 || syncfs(folder) != 0))
-        rc = error_set(err, E_IO, "%s: %s", i->made, strerror(errno));
-    if (folder >= 0)
-        close(folder);
-    snprintf(path, sizeof path, "%s/%s", parent, hash);
-    if (!rc && rename(i->made, path) != 0) {
-        if (errno != EEXIST && errno != ENOTEMPTY)
-            rc = error_set(err, E_IO, "%s: %s", path, strerror(errno));
-        remove_folder(i->made);
-    }
-    return rc;
-}
-
-static int import(struct importing *i, const char *parent, char hash[DIGEST_HEX_BYTES],
-                  struct error *err)
-{
-    int rc = buffer_make_folders(parent, err);
-    snprintf(i->made, sizeof i->made, "%s/.new-XXXXXX", parent);
-    if (!rc && !mkdtemp(i->made))
-        return error_set(err, E_IO, "%s: %s", i->made, strerror(errno));
+    int rc = importing_begin(&i->into, store, "photos", err);
     if (rc)
         return rc;
     rc = take_all(i, err);
-    if (rc) {
-        remove_folder(i->made);
-        return rc;
-    }
-    return finish(i, parent, hash, err);
+    if (!rc)
+        return importing_end(&i->into, &i->list, hash, err);
+    importing_abandon(&i->into);
+    return rc;
 }
 
 int command_photos_import(struct cli *cli)
 {
     struct error err;
-    char parent[LIMIT_PATH_BYTES], hash[DIGEST_HEX_BYTES] = "";
-    struct importing i = {.cli = cli, .folder = cli->operands[0]};
+    char hash[DIGEST_HEX_BYTES] = "";
+    struct album i = {.cli = cli, .folder = cli->operands[0]};
     buffer_init(&i.list, LIMIT_PHOTO_LIST_BYTES);
-    int rc = (size_t)snprintf(parent, sizeof parent, "%s/photos", cli_text(cli, "store")) >=
-                     sizeof parent
-                 ? error_set(&err, E_LIMIT, "%s: the path is too long", cli_text(cli, "store"))
-                 : import(&i, parent, hash, &err);
+    int rc = import(&i, cli_text(cli, "store"), hash, &err);
     buffer_free(&i.list);
     if (rc)
         return cli_fail(cli, &err);

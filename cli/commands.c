@@ -132,6 +132,14 @@ static const struct cli_option latents_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option latents_import_options[] = {
+    {"store", CLI_FILE, "DIR", 0, "store", "the farm's store"},
+    {"space", CLI_TEXT, "SPACE", 0, NULL,
+     "what the numbers are: z, w or w+ [w+ where every row has several vectors, else z]"},
+    {"array", CLI_TEXT, "NAME", 0, NULL, "which array of a .npz file [the only one]"},
+    OPTION_END,
+};
+
 static const struct cli_option label_options[] = {
     {"images", CLI_FILE, "DIR", 0, NULL, "folder of PNG and JPEG files"},
     {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle whose labellers score them [the one installed beside facefarm]"},
@@ -281,7 +289,14 @@ const struct cli_command cli_commands[] = {
      "strange is a line that begins with \"warning:\". Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
-    {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file",
+    {"latents import", "FILE", 1, 1, "brings latents into a store",
+     "Takes a .npy file, or an array of a .npz file (stored or deflated): float32 or float64 in C order, "
+     "[rows, dimension], or [rows, vectors, dimension] in w+. Rows are copied to STORE/latents in blocks, under the "
+     "hash of the list of their contents, which is printed. A stage with latents: HASH makes its faces of them "
+     "instead of samples: start, count and seeds are rows. The same numbers give the same hash. Numbers that are not finite are "
+     "refused.",
+     latents_import_options, 0, command_latents_import},
+    {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file (.npy or .npz)",
      "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the farm's workers draw, "
      "and map, for the same seed and samples of the bundle. In w they are not truncated (the generator's input "
      "is). Runs on this machine, without a broker.",

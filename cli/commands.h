@@ -26,6 +26,7 @@ int command_worker_restore(struct cli *cli);
 int command_bundle_check(struct cli *cli);
 int command_bundle_plan(struct cli *cli);
 int command_latents(struct cli *cli);
+int command_latents_import(struct cli *cli);
 int command_label(struct cli *cli);
 int command_bundle_add(struct cli *cli);
 int command_boundary_export(struct cli *cli);

@@ -7,7 +7,7 @@
 
 #include "common/buffer.h"
 
-#define NPY_FILE_MAX ((size_t)1 << 30)
+#define NPY_FILE_MAX NPY_BYTES_MOST
 #define NPY_MAGIC "\x93NUMPY\x01\x00"
 #define NPY_PREFIX 10 /* magic, version, header length */
 
@@ -89,14 +89,14 @@ static int copy_values(const uint8_t *from, size_t width, bool wide, struct npy 
     return 0;
 }
 
-static int parse(const struct buffer *file, bool wide, struct npy *npy, struct error *err)
+static int parse(const uint8_t *data, size_t bytes, bool wide, struct npy *npy, struct error *err)
 {
-    if (file->size < NPY_PREFIX || memcmp(file->data, NPY_MAGIC, 8) != 0)
+    if (bytes < NPY_PREFIX || memcmp(data, NPY_MAGIC, 8) != 0)
         return error_set(err, E_PARSE, "not an .npy file of version 1.0");
-    size_t length = file->data[8] | (size_t)file->data[9] << 8;
-    if (length > file->size - NPY_PREFIX)
+    size_t length = data[8] | (size_t)data[9] << 8;
+    if (length > bytes - NPY_PREFIX)
         return error_set(err, E_PARSE, "npy header of %zu bytes is cut off", length);
-    char *header = strndup((const char *)file->data + NPY_PREFIX, length);
+    char *header = strndup((const char *)data + NPY_PREFIX, length);
     if (!header)
         return error_set(err, E_MEMORY, "no memory for an npy header");
     size_t width = 0;
@@ -104,11 +104,20 @@ static int parse(const struct buffer *file, bool wide, struct npy *npy, struct e
     free(header);
     if (rc)
         return rc;
-    size_t body = file->size - NPY_PREFIX - length;
+    size_t body = bytes - NPY_PREFIX - length;
     if (body != npy->elements * width)
         return error_set(err, E_PARSE, "npy body has %zu bytes, its shape needs %zu", body,
                          npy->elements * width);
-    return copy_values(file->data + NPY_PREFIX + length, width, wide, npy, err);
+    return copy_values(data + NPY_PREFIX + length, width, wide, npy, err);
+}
+
+int npy_parse(const void *data, size_t size, struct npy *npy, struct error *err)
+{
+    struct npy result = {0};
+    int rc = parse(data, size, false, &result, err);
+    if (!rc)
+        *npy = result;
+    return rc;
 }
 
 static int read_file(const char *path, bool wide, struct npy *npy, struct error *err)
@@ -118,7 +127,7 @@ static int read_file(const char *path, bool wide, struct npy *npy, struct error 
     buffer_init(&file, NPY_FILE_MAX);
     int rc = buffer_read_file(&file, path, NPY_FILE_MAX, err);
     if (!rc) {
-        rc = parse(&file, wide, &result, err);
+        rc = parse(file.data, file.size, wide, &result, err);
         if (rc)
             error_prefix(err, rc, "%s", path);
     }
@@ -171,17 +180,22 @@ static int write_header(struct buffer *out, size_t rank, const uint64_t *dims, s
     return rc;
 }
 
+int npy_print(struct buffer *out, const float *data, size_t rank, const uint64_t *dims,
+              struct error *err)
+{
+    size_t elements = 1;
+    for (size_t i = 0; i < rank; i++)
+        elements *= dims[i];
+    int rc = write_header(out, rank, dims, err);
+    return rc ? rc : buffer_append(out, data, elements * sizeof *data, err);
+}
+
 int npy_write(const char *path, const float *data, size_t rank, const uint64_t *dims,
               struct error *err)
 {
     struct buffer out;
     buffer_init(&out, NPY_FILE_MAX);
-    size_t elements = 1;
-    for (size_t i = 0; i < rank; i++)
-        elements *= dims[i];
-    int rc = write_header(&out, rank, dims, err);
-    if (!rc)
-        rc = buffer_append(&out, data, elements * sizeof *data, err);
+    int rc = npy_print(&out, data, rank, dims, err);
     if (!rc)
         rc = buffer_write_file(path, out.data, out.size, err);
     buffer_free(&out);

@@ -98,6 +98,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(images, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(photos, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(latents, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(identity, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
@@ -219,6 +220,7 @@ void spec_free(struct spec **spec)
         free(stage->identity);
         free(stage->images);
         free(stage->photos);
+        free(stage->latents);
         free(stage->features);
         free(stage->estimator);
         free(stage->layers);
@@ -259,8 +261,9 @@ static int print_names(struct buffer *out, const char *key, char *const *names, 
 
 static int print_range(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    if (stage->seeds.count > 0)
-        return spec_print_seeds(out, stage, err);
+    int rc = spec_print_latents(out, stage, err);
+    if (rc || stage->seeds.count > 0)
+        return rc ? rc : spec_print_seeds(out, stage, err);
     return buffer_printf(out, err, "    start: %llu\n    count: %llu\n",
                          (unsigned long long)stage->start, (unsigned long long)stage->count);
 }
@@ -326,7 +329,9 @@ int spec_print_sweep(struct buffer *out, const char *key, const struct spec_swee
 
 static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    int rc = stage->seeds.count > 0 ? spec_print_seeds(out, stage, err)
+    int rc = spec_print_latents(out, stage, err);
+    if (!rc)
+        rc = stage->seeds.count > 0 ? spec_print_seeds(out, stage, err)
                                     : buffer_printf(out, err, "    start: %llu\n    faces: %u\n",
                                                     (unsigned long long)stage->start, stage->faces);
     if (!rc)

@@ -23,6 +23,8 @@
  * seeds: 0-9999,12000 instead of start and count (of an edit stage: faces) says which samples, one by one or in
  * ranges; sample 12000 is the same face in every list: see common/seeds.h.
  *
+ * latents: 1f0c… takes rows of imported latents (common/latent_list.h) where else samples are drawn.
+ *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
  * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
  * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
@@ -133,6 +135,8 @@ struct spec_stage {
     struct seeds seeds; /* sample, label, edit, evaluate: the samples where they are no single range; else none */
     char *images; /* encode, label: photos in the store (common/photo_list.h) instead of samples, by their hash; edit,
                      evaluate: those of the encode stage */
+    char *latents; /* sample, label, edit, evaluate: latents in the store (common/latent_list.h) instead of samples, by
+                      their hash: start, count and seeds are rows of them; NULL: samples */
     char *photos; /* edit, evaluate: the encode stage whose photos are edited, NULL: samples are */
     uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
     struct needs needs; /* of a worker; its labels are the stage's own */
@@ -219,6 +223,8 @@ bool spec_stage_reads_photos(const struct spec_stage *stage);
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
 
+/* Whether two stages number the same faces alike: both samples, or rows of the same latents. */
+bool spec_stage_same_faces(const struct spec_stage *a, const struct spec_stage *b);
 /* The samples of the stage's faces from `face` on that follow each other, `most` at most: face i of a stage is a
  * sample number start + i, or the one that `seeds` says. Of an edit stage faces are counted within a target. */
 struct seeds_run spec_stage_samples(const struct spec_stage *stage, uint64_t face, uint64_t most);

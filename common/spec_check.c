@@ -38,6 +38,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"start", RANGED | EDITED, raw->start},
         {"count", RANGED, raw->count},
         {"seeds", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->seeds},
+        {"latents", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->latents},
         {"output", OF(SPEC_SAMPLE), raw->output},
         {"train_share", OF(SPEC_FIT), raw->train_share},
         {"cost", OF(SPEC_FIT), raw->cost},
@@ -182,12 +183,15 @@ static int take_from(const struct spec *spec, uint32_t position, const char *raw
     return take_text(spec->stages[found].name, "", from, err);
 }
 
-/* Faces that the boundaries were not fitted on: behind the label stage that the fit took. */
+/* Faces that the boundaries were not fitted on: behind the label stage that the fit took, if it
+ * took those. */
 static uint64_t fresh_start(const struct spec *spec, const struct spec_stage *stage)
 {
     int fit = spec_find(spec, stage->from);
     int label = spec_find(spec, spec->stages[fit].from);
-    return spec_stage_samples_end(&spec->stages[label]);
+    return spec_stage_same_faces(stage, &spec->stages[label])
+               ? spec_stage_samples_end(&spec->stages[label])
+               : 0;
 }
 
 static int complete_range(const struct raw_stage *raw, int64_t absent_start,
@@ -396,6 +400,8 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
                         err);
     if (!rc)
         rc = spec_complete_needs(raw->needs, stage, err);
+    if (!rc)
+        rc = spec_complete_latents(raw, stage, err);
     if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
     return rc ? error_prefix(err, rc, "stage %u (%s)", position + 1, stage_name(raw)) : 0;

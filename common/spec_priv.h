@@ -34,7 +34,7 @@ struct raw_needs {
 
 struct raw_stage {
     enum spec_kind kind;
-    char *name, *from, *files, *identity, *features, *images, *photos;
+    char *name, *from, *files, *identity, *features, *images, *photos, *latents;
     int64_t *start, *count, *task_size, *faces;
     char **seeds;
     uint32_t seeds_count;
@@ -92,6 +92,11 @@ int spec_scores_place(const struct buffer *changes, int code, struct error *err)
  * of faces that says another, contradict. Of stages of samples only. */
 MUST_CHECK int spec_complete_seeds(const struct raw_stage *raw, struct spec_stage *stage,
                                    struct error *err);
+/* Whose rows they are, where not samples. */
+MUST_CHECK int spec_complete_latents(const struct raw_stage *raw, struct spec_stage *stage,
+                                     struct error *err);
+MUST_CHECK int spec_print_latents(struct buffer *out, const struct spec_stage *stage,
+                                  struct error *err);
 /* Prints them, if they are no single range. */
 MUST_CHECK int spec_print_seeds(struct buffer *out, const struct spec_stage *stage,
                                 struct error *err);

@@ -1,6 +1,36 @@
 /* Which samples a stage's faces are: checked, completed, printed, found. */
+#include <string.h>
+
 #include "common/limits.h"
+#include "common/photo_list.h"
 #include "common/spec_priv.h"
+
+int spec_complete_latents(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    if (!raw->latents)
+        return 0;
+    if (!photo_list_is_hash(raw->latents))
+        return error_set(err, E_INVALID,
+                         "latents: is \"%s\", expected the 64 hexadecimal digits that facefarm "
+                         "latents import printed",
+                         raw->latents);
+    if (raw->images || raw->photos)
+        return error_set(err, E_INVALID, "latents: stands beside %s, expected one of them",
+                         raw->images ? "images" : "photos");
+    stage->latents = strdup(raw->latents);
+    return stage->latents ? 0 : error_set(err, E_MEMORY, "no memory for a hash");
+}
+
+int spec_print_latents(struct buffer *out, const struct spec_stage *stage, struct error *err)
+{
+    return stage->latents ? buffer_printf(out, err, "    latents: %s\n", stage->latents) : 0;
+}
+
+bool spec_stage_same_faces(const struct spec_stage *a, const struct spec_stage *b)
+{
+    bool latents = a->latents && b->latents && strcmp(a->latents, b->latents) == 0;
+    return latents || (!a->latents && !b->latents);
+}
 
 /* What counts the stage's samples. */
 static const char *count_key(const struct raw_stage *raw)

@@ -45,6 +45,8 @@ int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64
     statement_bind_int(q, 9, stage->variants);
     if (stage->images)
         statement_bind_text(q, 10, stage->images);
+    if (stage->latents)
+        statement_bind_text(q, 11, stage->latents);
     rc = statement_run(q, err);
     if (rc == 0)
         *id = database_last_id(db);

@@ -31,7 +31,7 @@ struct jobs_stage {
     int64_t input; /* stage id, 0: none */
     uint64_t start, total, unit;
     uint32_t variants;
-    const char *images; /* NULL: samples */
+    const char *images, *latents; /* NULL: samples */
 };
 
 MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *stage, int64_t *id,

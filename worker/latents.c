@@ -2,9 +2,10 @@
 #include "worker/latents.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/limits.h"
-#include "common/npy.h"
+#include "common/npz.h"
 #include "common/ranges.h"
 #include "worker/device_select.h"
 #include "worker/pipeline.h"
@@ -54,12 +55,13 @@ static int draw(struct drawing *drawing, uint64_t seed, struct error *err)
 static int write_rows(const struct drawing *drawing, const char *path, struct error *err)
 {
     const struct bundle_latent *latent = &drawing->bundle->generator.latent;
-    if (latent->space == BUNDLE_W_PLUS) {
-        const uint64_t dims[3] = {drawing->total, latent->layers, latent->dimension};
-        return npy_write(path, drawing->rows, 3, dims, err);
-    }
-    const uint64_t dims[2] = {drawing->total, latent->dimension};
-    return npy_write(path, drawing->rows, 2, dims, err);
+    bool plus = latent->space == BUNDLE_W_PLUS;
+    const uint64_t dims[3] = {drawing->total, plus ? latent->layers : latent->dimension,
+                              latent->dimension};
+    size_t rank = plus ? 3 : 2, length = strlen(path);
+    bool zip = length > 4 && strcmp(path + length - 4, ".npz") == 0;
+    return zip ? npz_write(path, drawing->rows, rank, dims, err)
+               : npy_write(path, drawing->rows, rank, dims, err);
 }
 
 int latents_write(const struct latents_options *options, struct error *err)

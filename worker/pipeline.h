@@ -58,6 +58,14 @@ size_t pipeline_pixel_bytes(const struct pipeline *pipeline); /* of one face: he
 MUST_CHECK int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start,
                                 size_t count, float *latents, struct error *err);
 
+/*
+ * The latents that given rows stand for, in the generator's space: latents[count][bundle_latent_size]. Rows in z go the
+ * way of drawn ones (those that are off their sphere by more than 1e-5 are put onto it); those in w are taken as the
+ * mapping network's, in w+ as they are. latent_list_check has said that the bundle takes rows of that space and width.
+ */
+MUST_CHECK int pipeline_take(struct pipeline *pipeline, enum bundle_space space, const float *rows,
+                             size_t count, float *latents, struct error *err);
+
 /* What is wanted of faces; NULL: not. */
 struct pipeline_wanted {
     float *scores;                      /* [count][pipeline_columns] */

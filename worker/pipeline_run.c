@@ -7,6 +7,7 @@
 #include "worker/pipeline_priv.h"
 
 #define OUTPUTS_MOST 64 /* of a network */
+#define SPHERE_TOLERANCE 1e-5 /* of a given latent's norm, which has been rounded */
 
 static double elapsed_ms(int64_t *since)
 {
@@ -70,26 +71,32 @@ static void take_mapped(const struct pipeline *pipeline, const float *mapped, si
         memcpy(latents + i * dimension, mapped + i * pipeline->mapped, dimension * sizeof *latents);
 }
 
+/* mapped[rows][pipeline->mapped] of drawn[rows][mapping's dimension], at most a batch */
+static int map_drawn(struct pipeline *pipeline, const float *drawn, size_t rows, float *mapped,
+                     struct error *err)
+{
+    const struct bundle_mapping *mapping = pipeline->bundle->mapping;
+    const struct pipeline_tensor output = {mapping->output, {0}};
+    int failed = device_write(pipeline->device, pipeline->drawn, 0, drawn,
+                              rows * mapping->dimension * sizeof *drawn, err);
+    if (!failed)
+        failed =
+            run_network(pipeline->mapping, &output, 1, rows, pipeline->drawn, &pipeline->w, err);
+    return failed ? failed
+                  : device_read(pipeline->device, pipeline->w, 0, mapped,
+                                rows * pipeline->mapped * sizeof *mapped, err);
+}
+
 /* mapped[rows][pipeline->mapped] of samples `start` … */
 static int map_samples(struct pipeline *pipeline, uint64_t seed, uint64_t start, size_t rows,
                        float *mapped, struct error *err)
 {
     const struct bundle_mapping *mapping = pipeline->bundle->mapping;
-    const struct pipeline_tensor output = {mapping->output, {0}};
-    size_t drawn_size = rows * mapping->dimension, mapped_size = rows * pipeline->mapped;
-    float *drawn = malloc(drawn_size * sizeof *drawn);
-    int failed = drawn ? 0 : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
-    if (!failed) {
-        latent_draw(&mapping->law, seed, start, rows, mapping->dimension, drawn);
-        failed = device_write(pipeline->device, pipeline->drawn, 0, drawn,
-                              drawn_size * sizeof *drawn, err);
-    }
-    if (!failed)
-        failed =
-            run_network(pipeline->mapping, &output, 1, rows, pipeline->drawn, &pipeline->w, err);
-    if (!failed)
-        failed = device_read(pipeline->device, pipeline->w, 0, mapped, mapped_size * sizeof *mapped,
-                             err);
+    float *drawn = malloc(rows * mapping->dimension * sizeof *drawn);
+    if (!drawn)
+        return error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    latent_draw(&mapping->law, seed, start, rows, mapping->dimension, drawn);
+    int failed = map_drawn(pipeline, drawn, rows, mapped, err);
     free(drawn);
     return failed;
 }
@@ -103,6 +110,69 @@ static int map_batch(struct pipeline *pipeline, uint64_t seed, uint64_t start, s
     if (!failed)
         take_mapped(pipeline, mapped, rows, latents);
     free(mapped);
+    return failed;
+}
+
+/* ---- latents that are given ---- */
+
+/* Puts rows onto the law's sphere that are not on it; those that are keep their bits. */
+static void settle(const struct latent_law *law, size_t count, size_t dimension, float *z)
+{
+    double squared = law->radius > 0 ? law->radius * law->radius : (double)dimension;
+    for (size_t i = 0; i < count; i++, z += dimension) {
+        double sum = 0;
+        for (size_t k = 0; k < dimension; k++)
+            sum += (double)z[k] * (double)z[k];
+        if (sum > 0 && fabs(sqrt(sum / squared) - 1) > SPHERE_TOLERANCE)
+            latent_normalise(law, 1, dimension, z);
+    }
+}
+
+static int take_batch(struct pipeline *pipeline, enum bundle_space space, const float *given,
+                      size_t rows, float *latents, struct error *err)
+{
+    const struct bundle_latent *latent = &pipeline->bundle->generator.latent;
+    const struct bundle_mapping *mapping = pipeline->bundle->mapping;
+    size_t size = bundle_latent_size(pipeline->bundle);
+    if (space == BUNDLE_W && latent->space == BUNDLE_W_PLUS) {
+        spread(pipeline, given, latent->dimension, rows, latents);
+        return 0;
+    }
+    if (space == latent->space) {
+        memcpy(latents, given, rows * size * sizeof *latents);
+        if (space == BUNDLE_Z)
+            settle(&latent->law, rows, size, latents);
+        return 0;
+    }
+    float *drawn = malloc(rows * mapping->dimension * sizeof *drawn);
+    float *mapped = malloc(rows * pipeline->mapped * sizeof *mapped);
+    int failed = drawn && mapped ? 0 : error_set(err, E_MEMORY, "no memory for %zu latents", rows);
+    if (!failed) {
+        memcpy(drawn, given, rows * mapping->dimension * sizeof *drawn);
+        settle(&mapping->law, rows, mapping->dimension, drawn);
+        failed = map_drawn(pipeline, drawn, rows, mapped, err);
+    }
+    if (!failed)
+        take_mapped(pipeline, mapped, rows, latents);
+    free(drawn);
+    free(mapped);
+    return failed;
+}
+
+int pipeline_take(struct pipeline *pipeline, enum bundle_space space, const float *rows,
+                  size_t count, float *latents, struct error *err)
+{
+    const struct bundle *bundle = pipeline->bundle;
+    size_t size = bundle_latent_size(bundle), width = bundle->generator.latent.dimension;
+    if (space == BUNDLE_W_PLUS)
+        width = size;
+    else if (space != bundle->generator.latent.space && space == BUNDLE_Z)
+        width = bundle->mapping->dimension;
+    int failed = 0;
+    for (size_t done = 0; !failed && done < count; done += pipeline->batch) {
+        size_t some = count - done < pipeline->batch ? count - done : pipeline->batch;
+        failed = take_batch(pipeline, space, rows + done * width, some, latents + done * size, err);
+    }
     return failed;
 }
 

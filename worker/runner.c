@@ -43,6 +43,7 @@ struct runner {
     uint64_t directions_position;
     struct directions *directions;
     struct photos *photos; /* of the stage that read some last */
+    struct latent_rows *latents; /* likewise */
 };
 
 /* ---- device ---- */
@@ -135,6 +136,7 @@ void runner_close(struct runner **runner)
     close_device(*runner);
     directions_free(&(*runner)->directions);
     photos_close(&(*runner)->photos);
+    latent_rows_close(&(*runner)->latents);
     free(*runner);
     *runner = NULL;
 }
@@ -336,6 +338,33 @@ static int find_photos(struct runner *runner, struct task *task, struct error *e
     return failed;
 }
 
+/* The imported latents that the stage's faces are made of; of a fit, those of the stage that it
+ * reads. */
+static const char *latents_of(const struct task *task)
+{
+    int from = task->stage->kind == SPEC_FIT ? spec_find(task->spec, task->stage->from) : -1;
+    return from < 0 ? task->stage->latents : task->spec->stages[from].latents;
+}
+
+static int find_latents(struct runner *runner, struct task *task, struct error *err)
+{
+    const char *hash = latents_of(task);
+    bool travels = task->outcome->assignment->travels && runner->inputs->transfer;
+    int failed = 0;
+    if (!hash)
+        return 0;
+    if (!runner->latents || !latent_rows_are(runner->latents, hash)) {
+        latent_rows_close(&runner->latents);
+        failed = travels ? latent_rows_fetch(runner->inputs->transfer, hash, &runner->latents, err)
+                         : latent_rows_open(task->library, hash, &runner->latents, err);
+    }
+    if (!failed)
+        failed = latent_list_check(latent_rows_list(runner->latents),
+                                   pipeline_bundle(task->pipeline), err);
+    task->latents = runner->latents;
+    return failed ? error_prefix(err, failed, "latents") : 0;
+}
+
 static int check_range(const struct task *task, struct error *err)
 {
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
@@ -404,6 +433,8 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
         failed = stage_networks(task.stage, pipeline_bundle(task.pipeline), &task.networks, err);
     if (!failed)
         failed = find_photos(runner, &task, err);
+    if (!failed)
+        failed = find_latents(runner, &task, err);
     bool directed = task.stage->kind == SPEC_EDIT || task.stage->kind == SPEC_EVALUATE;
     if (!failed && directed)
         failed = find_directions(runner, &task, err);

@@ -5,8 +5,8 @@ INSERT INTO job (name, owner, bundle_id, spec, seed, state, submitted_ms, priori
 VALUES (?1, ?2, ?3, ?4, ?5, 'running', ?6, ?7, ?8, nullif(?9, 0), nullif(?10, 0));
 
 -- name: stage_insert
-INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, images, state)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'waiting');
+INSERT INTO stage (job_id, position, name, kind, input_id, start, total, unit, variants, images, latents, state)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'waiting');
 
 -- name: sample_range_insert
 INSERT INTO sample_range (stage_id, idx, sample, count) VALUES (?1, ?2, ?3, ?4);

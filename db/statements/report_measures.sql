@@ -193,7 +193,7 @@ UNION ALL
 SELECT 'seen', printf('Stage %s measures faces that the boundaries were fitted on.', name)
 FROM e WHERE EXISTS (
   SELECT 1 FROM stage l JOIN sample_ranges a ON a.stage_id = l.id
-  JOIN sample_ranges b ON b.stage_id = e.id AND a.sample < b.sample + b.count AND b.sample < a.sample + a.count
+  JOIN sample_ranges b ON b.stage_id = e.id AND a.latents IS b.latents AND a.sample < b.sample + b.count AND b.sample < a.sample + a.count
   WHERE l.job_id = ?1 AND l.kind = 'label')
 UNION ALL
 SELECT 'photos', printf('Stage %s: %d of %d photos could not be read and are left out; the table of photos says why.', s.name, count(p.code), count(*))

@@ -370,6 +370,31 @@ static void a_stage_says_which_samples(void **state)
     spec_free(&spec);
 }
 
+/* Rows begin at 0; behind those that were labelled where they are the same latents. */
+static void a_stage_takes_imported_latents(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse(HEAD "  - {kind: sample, latents: " HASH ", count: 4}\n"
+                                   "  - {kind: label, latents: " HASH ", count: 100}\n" FIT
+                                   "  - {kind: edit, latents: " HASH ", seeds: [3, 1]}\n"
+                                   "  - {kind: evaluate, latents: " HASH ", count: 5}\n"
+                                   "  - {kind: evaluate, name: drawn, count: 5}\n");
+    buffer_init(&text, 10000);
+    assert_ok(spec_print(spec, &text, &err));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    const struct spec_stage *s = spec->stages;
+    assert_string_equal(s[0].latents, HASH);
+    assert_string_equal(s[3].latents, HASH);
+    assert_int_equal(spec_stage_samples(&s[3], 1, 1).sample, 1);
+    assert_int_equal(s[4].start, 100);
+    assert_int_equal(s[5].start, 0);
+    assert_null(s[5].latents);
+    buffer_free(&text);
+    spec_free(&spec);
+}
+
 static const struct {
     const char *yaml;
     int code;
@@ -410,6 +435,12 @@ static const struct {
     {HEAD "  - {kind: encode, images: " HASH ", seeds: 0-9}\n", E_INVALID, "seeds: a stage of kind encode"},
     {HEAD LABEL FIT "  - {kind: edit, seeds: 0-64}\n", E_LIMIT, "65 faces on a sheet, LIMIT_STEPS is 64"},
     {HEAD LABEL FIT "  - {kind: edit, seeds: 0-3, faces: 3}\n", E_INVALID, "faces: is 3, seeds has 4"},
+    {HEAD "  - {kind: label, count: 9, latents: ../x}\n", E_INVALID,
+     "latents: is \"../x\", expected the 64 hexadecimal digits that facefarm latents import"},
+    {HEAD "  - {kind: label, count: 9, latents: " HASH ", images: " HASH "}\n", E_INVALID,
+     "latents: stands beside images"},
+    {HEAD "  - {kind: label, latents: " HASH "}\n", E_INVALID, "count: missing"},
+    {HEAD LABEL "  - {kind: fit, latents: " HASH "}\n", E_INVALID, "latents: a stage of kind fit"},
     {HEAD LABEL LABEL, E_EXISTS, "stage 2 (label): name: another stage"},
     {HEAD FIT, E_NOT_FOUND, "stage 1 (fit): from: no label stage"},
     {HEAD LABEL "  - {kind: fit, from: nobody}\n", E_NOT_FOUND, "no label stage \"nobody\""},
@@ -571,6 +602,7 @@ int main(void)
         cmocka_unit_test(a_stage_says_what_it_needs),
         cmocka_unit_test(photos_are_those_of_the_encode_stage),
         cmocka_unit_test(a_stage_says_which_samples),
+        cmocka_unit_test(a_stage_takes_imported_latents),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),

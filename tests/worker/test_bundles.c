@@ -327,6 +327,51 @@ static void latents_are_written(void **state)
     npy_free(&npy);
 }
 
+/* Rows that are given are the samples that they were taken of, in every space that leads there. */
+static void latents_may_be_given(void **state)
+{
+    (void)state;
+    const struct setup w = {"{space: w, dimension: 5, layers: 3}", truncated, 2, {LAYERS, DIMENSION}, 1};
+    const struct setup plus = {"{space: w+, dimension: 5, layers: 3}", truncated, 2, {LAYERS, DIMENSION}, 1};
+    float drawn[FACES * DRAWN], in_w[FACES * DIMENSION], in_plus[FACES * LAYERS * DIMENSION];
+    float taken[FACES * LAYERS * DIMENSION];
+    latent_sample(4, 9, FACES, DRAWN, LATENT_AS_DRAWN, drawn);
+    struct pipeline *pipeline = open_bundle(&w, 4);
+    assert_ok(pipeline_latents(pipeline, 4, 9, FACES, in_w, &err));
+    assert_ok(pipeline_take(pipeline, BUNDLE_Z, drawn, FACES, taken, &err));
+    assert_memory_equal(taken, in_w, sizeof in_w);
+    assert_ok(pipeline_take(pipeline, BUNDLE_W, in_w, FACES, taken, &err));
+    assert_memory_equal(taken, in_w, sizeof in_w);
+    pipeline_close(&pipeline);
+    pipeline = open_bundle(&plus, 4);
+    assert_ok(pipeline_latents(pipeline, 4, 9, FACES, in_plus, &err));
+    assert_ok(pipeline_take(pipeline, BUNDLE_Z, drawn, FACES, taken, &err));
+    assert_memory_equal(taken, in_plus, sizeof in_plus);
+    assert_ok(pipeline_take(pipeline, BUNDLE_W, in_w, FACES, taken, &err)); /* truncated on the way */
+    assert_memory_equal(taken, in_plus, sizeof in_plus);
+    assert_ok(pipeline_take(pipeline, BUNDLE_W_PLUS, in_plus, FACES, taken, &err));
+    assert_memory_equal(taken, in_plus, sizeof in_plus);
+    pipeline_close(&pipeline);
+}
+
+/* On a sphere, rows keep their bits where they lie on it, and get there where not. */
+static void given_latents_are_on_their_sphere(void **state)
+{
+    (void)state;
+    const struct setup sphere = {"{space: z, dimension: 6, prior: hypersphere}", NULL, 1, {DRAWN}, 1};
+    float drawn[2 * DRAWN], far[2 * DRAWN], taken[2 * DRAWN];
+    struct pipeline *pipeline = open_bundle(&sphere, 4);
+    assert_ok(pipeline_latents(pipeline, 4, 9, 2, drawn, &err));
+    assert_ok(pipeline_take(pipeline, BUNDLE_Z, drawn, 2, taken, &err));
+    assert_memory_equal(taken, drawn, sizeof drawn);
+    for (size_t i = 0; i < 2 * DRAWN; i++)
+        far[i] = 3 * drawn[i];
+    assert_ok(pipeline_take(pipeline, BUNDLE_Z, far, 2, taken, &err));
+    for (size_t i = 0; i < 2 * DRAWN; i++)
+        near("number", (double)taken[i], (double)drawn[i]);
+    pipeline_close(&pipeline);
+}
+
 /* ---- boundaries in w+ ---- */
 
 #define FITTED 400
@@ -561,6 +606,8 @@ int main(void)
         cmocka_unit_test(w_is_one_vector),
         cmocka_unit_test(w_plus_is_one_a_layer),
         cmocka_unit_test(latents_are_written),
+        cmocka_unit_test(latents_may_be_given),
+        cmocka_unit_test(given_latents_are_on_their_sphere),
         cmocka_unit_test(a_boundary_in_w_plus_spans_the_layers),
         cmocka_unit_test(layers_move_alone),
         cmocka_unit_test(scores_in_w_are_met_by_the_least_unusual_step),

@@ -235,7 +235,7 @@ int fit_samples_load(struct task *task, const struct spec_stage *from, struct fi
                      : error_set(err, E_MEMORY, "no memory for %zu samples of %zu columns", s.rows,
                                  s.columns);
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    bool in_sequence = from->seeds.count == 0; /* as the device draws them */
+    bool in_sequence = from->seeds.count == 0 && !from->latents; /* as the device draws them */
     if (!failed && in_sequence && bundle->generator.latent.space == BUNDLE_Z)
         failed = latent_device_open(task->device, bundle_law(bundle), s.dimension, &s.drawer, err);
     if (!failed)
@@ -287,7 +287,8 @@ int fit_samples_draw(void *state, uint64_t first, size_t count, float *x, struct
     const struct fit_samples *samples = state;
     int failed = task_check(samples->task, err);
     int64_t since = clock_now();
-    if (!failed && bundle_of(samples)->generator.latent.space == BUNDLE_Z)
+    if (!failed && bundle_of(samples)->generator.latent.space == BUNDLE_Z &&
+        !samples->from->latents)
         draw_on_host(samples, first, count, x);
     else if (!failed)
         failed = task_latents(samples->task, samples->from, first, count, x, err);

@@ -3,6 +3,7 @@
 #include "worker/tasks/ways.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/buffer.h"
 #include "common/clock.h"
@@ -95,6 +96,20 @@ int task_photos(struct task *task, size_t done, size_t count, const struct pipel
                           &told, &outcome->metrics, err);
 }
 
+/* Rows of imported latents, in the generator's space. */
+static int take_rows(struct task *task, uint64_t first, size_t count, float *latents,
+                     struct error *err)
+{
+    const struct latent_list *list = latent_rows_list(task->latents);
+    float *rows = malloc(count * latent_list_width(list) * sizeof *rows);
+    int failed = rows ? latent_rows_read(task->latents, first, count, rows, err)
+                      : error_set(err, E_MEMORY, "no memory for %zu latents", count);
+    if (!failed)
+        failed = pipeline_take(task->pipeline, list->space, rows, count, latents, err);
+    free(rows);
+    return failed;
+}
+
 int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
                  float *latents, struct error *err)
 {
@@ -102,8 +117,11 @@ int task_latents(struct task *task, const struct spec_stage *stage, uint64_t fir
     int failed = 0;
     for (size_t done = 0; !failed && done < count;) {
         struct seeds_run run = spec_stage_samples(stage, first + done, count - done);
-        failed = pipeline_latents(task->pipeline, task->spec->seed, run.sample, run.count,
-                                  latents + done * size, err);
+        if (stage->latents)
+            failed = take_rows(task, run.sample, run.count, latents + done * size, err);
+        else
+            failed = pipeline_latents(task->pipeline, task->spec->seed, run.sample, run.count,
+                                      latents + done * size, err);
         done += run.count;
     }
     return failed;

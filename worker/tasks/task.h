@@ -13,6 +13,7 @@
 #include "common/spec.h"
 #include "common/stage_networks.h"
 #include "worker/directions.h"
+#include "worker/latent_rows.h"
 #include "worker/outcome.h"
 #include "worker/photos.h"
 #include "worker/pipeline.h"
@@ -42,6 +43,7 @@ struct task {
     const struct inputs *inputs;
     struct stage_networks networks;      /* that the stage measures with */
     const struct photos *photos; /* of a stage that reads photos, else NULL */
+    struct latent_rows *latents; /* of a stage that takes imported latents, or a fit on one, else NULL */
     struct directions *directions;       /* edit, evaluate: of the stage */
     const atomic_bool *cancelled;        /* the worker is leaving: stop at the next batch */
     struct outcome *outcome;             /* assignment in, everything else out */
@@ -89,7 +91,8 @@ size_t task_chunk(const struct task *task, size_t variants);
 
 /*
  * The latents of the faces first … first+count−1 of a stage of the task's job (its own, or the label stage of a fit):
- * latents[count][bundle_latent_size], as pipeline_latents gives those of their samples.
+ * latents[count][bundle_latent_size], as pipeline_latents gives those of their samples, and pipeline_take those of
+ * imported rows.
  */
 MUST_CHECK int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first,
                             size_t count, float *latents, struct error *err);

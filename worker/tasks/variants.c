@@ -120,8 +120,11 @@ static int name_row(const struct making *making, size_t face, size_t variant, in
     bool described = !is_still(making, variant) &&
                      spec_describe_variant(making->task->stage,
                                            ways_variant(making->ways, variant), &text, NULL) == 0;
-    error_prefix(err, failed, "%s %llu%s%s", making->task->photos ? "photo" : "sample", sample, described ? " " : "",
-                 described ? (const char *)text.data : "");
+    error_prefix(err, failed, "%s %llu%s%s",
+                 making->task->photos           ? "photo"
+                 : making->task->stage->latents ? "row"
+                                                : "sample",
+                 sample, described ? " " : "", described ? (const char *)text.data : "");
     buffer_free(&text);
     return failed;
 }
