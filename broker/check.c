@@ -4,6 +4,7 @@
 #include "broker/directions.h"
 #include "common/latent_list.h"
 #include "common/photo_list.h"
+#include "common/stage_generator.h"
 
 static enum spec_kind input_kind(enum spec_kind kind)
 {
@@ -46,7 +47,10 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
 {
     const struct spec_stage *stage = &spec->stages[position];
     bool edits = stage->kind == SPEC_EDIT || stage->kind == SPEC_EVALUATE;
+    struct stage_generator generator;
     int rc = check_from(spec, position, err);
+    if (rc == 0)
+        rc = stage_generator(spec, position, bundle->bundle, &generator, err);
     if (rc == 0 && stage->kind == SPEC_EVALUATE && bundle->bundle->age_estimators_count == 0)
         rc = error_set(err, E_INVALID,
                        "stage %s: kind: evaluate needs an age estimator, bundle %s has "

@@ -68,9 +68,21 @@ struct bundle_latent {
     struct latent_law law; /* space z: how z is drawn */
 };
 
+/* What a generator's noise is. */
+enum bundle_noise {
+    BUNDLE_NOISE_CONSTANT, /* the network's own, the same for every face */
+    BUNDLE_NOISE_NONE,     /* zeros */
+    BUNDLE_NOISE_SEEDED,   /* each face's own: latent_noise() of the job's seed and the sample */
+};
+#define BUNDLE_NOISES 3
+
 struct bundle_generator {
     struct bundle_file file;
     const char *input;
+    bool noisy; /* there is noise in the network, in these tensors and in what random nodes draw */
+    const char *const *noise;
+    uint32_t noise_count;
+    enum bundle_noise noise_mode; /* where a stage says nothing */
     struct bundle_latent latent;
     struct bundle_image output;
 };
@@ -203,6 +215,7 @@ size_t bundle_latent_size(const struct bundle *bundle);
 size_t bundle_drawn_size(const struct bundle *bundle);
 const struct latent_law *bundle_law(const struct bundle *bundle);
 const char *bundle_space_name(enum bundle_space space);
+const char *bundle_noise_name(enum bundle_noise noise); /* "constant", … */
 
 /* The scores of a face are one row of float32: attribute scores, then an age per estimator. An
  * attribute is there where its score is above 0: the score is its logit (log-odds) less its threshold. */

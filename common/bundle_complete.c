@@ -268,6 +268,32 @@ static int take_latent(struct bundle_check *check, const struct raw_latent *raw,
     return rc;
 }
 
+/* Each tensor once, and none that is the latent or the picture. */
+static int take_noise(struct bundle_check *check, const struct raw_generator *raw,
+                      struct bundle_generator *generator)
+{
+    const struct raw_noise *noise = raw->noise;
+    if (!noise)
+        return 0;
+    size_t mark = bundle_enter(check, "noise", -1);
+    generator->noisy = true;
+    generator->noise = (const char *const *)noise->inputs;
+    generator->noise_count = noise->inputs_count;
+    generator->noise_mode = noise->mode ? *noise->mode : BUNDLE_NOISE_CONSTANT;
+    int rc = 0;
+    for (uint32_t i = 0; !rc && i < noise->inputs_count; i++) {
+        const char *name = noise->inputs[i];
+        if (strcmp(name, raw->input) == 0 || strcmp(name, raw->output.tensor) == 0)
+            rc = bundle_wrong(check, E_INVALID, "inputs", "names %s, which is no noise", name);
+        for (uint32_t k = 0; !rc && k < i; k++)
+            if (strcmp(name, noise->inputs[k]) == 0)
+                rc = bundle_wrong(check, E_EXISTS, "inputs", "names %s twice", name);
+    }
+    if (!rc)
+        bundle_leave(check, mark);
+    return rc;
+}
+
 static int take_generator(struct bundle_check *check, const struct bundle_source *source,
                           struct bundle_generator *generator)
 {
@@ -279,6 +305,8 @@ static int take_generator(struct bundle_check *check, const struct bundle_source
         rc = take_latent(check, &raw->latent, source->mapping != NULL, &generator->latent);
     if (!rc)
         rc = bundle_take_image(check, "output", &raw->output, NULL, &generator->output);
+    if (!rc)
+        rc = take_noise(check, raw, generator);
     if (!rc)
         bundle_leave(check, mark);
     return rc;

@@ -31,8 +31,15 @@ struct raw_latent {
     uint32_t range_count;
 };
 
+struct raw_noise {
+    char **inputs;
+    uint32_t inputs_count;
+    enum bundle_noise *mode;
+};
+
 struct raw_generator {
     char *file, *sha256, *input;
+    struct raw_noise *noise;
     struct raw_latent latent;
     struct raw_image output;
 };
@@ -134,6 +141,7 @@ struct bundle_source {
 };
 
 extern const cyaml_schema_value_t bundle_schema;
+extern const cyaml_strval_t bundle_noise_names[BUNDLE_NOISES];
 
 /* Fills `bundle` (zeroed but for its source; freed by the caller also on failure) from its source, whose
  * text is `yaml`. */

@@ -10,6 +10,9 @@ static const cyaml_strval_t prior_names[] = {{"normal", LATENT_NORMAL},
                                              {"hypersphere", LATENT_HYPERSPHERE}};
 static const cyaml_strval_t normalisation_names[] = {{"none", LATENT_AS_DRAWN},
                                                      {"sphere", LATENT_SPHERE}};
+const cyaml_strval_t bundle_noise_names[BUNDLE_NOISES] = {{"constant", BUNDLE_NOISE_CONSTANT},
+                                                          {"none", BUNDLE_NOISE_NONE},
+                                                          {"seeded", BUNDLE_NOISE_SEEDED}};
 static const cyaml_strval_t role_names[] = {{"fit", BUNDLE_FIT}, {"judge", BUNDLE_JUDGE}};
 static const cyaml_strval_t embedding_names[] = {{"identity", BUNDLE_IDENTITY},
                                                  {"features", BUNDLE_FEATURES}};
@@ -23,6 +26,11 @@ static const cyaml_strval_t values_names[] = {
     {"year_probabilities", BUNDLE_YEAR_PROBABILITIES},
     {"year_logits", BUNDLE_YEAR_LOGITS},
 };
+
+const char *bundle_noise_name(enum bundle_noise noise)
+{
+    return bundle_noise_names[noise].str;
+}
 
 const char *bundle_values_name(enum bundle_values values)
 {
@@ -83,10 +91,22 @@ static const cyaml_schema_field_t latent_fields[] = {
     LIST_FIELD(range, raw_latent, OPTIONAL, number, 2, 2),
     CYAML_FIELD_END};
 
+static const cyaml_schema_value_t tensor = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, LIMIT_TENSOR_BYTES)};
+
+static const cyaml_schema_field_t noise_fields[] = {
+    LIST_FIELD(inputs, raw_noise, OPTIONAL, tensor, 1, LIMIT_NOISES),
+    CYAML_FIELD_ENUM_PTR("default", OPTIONAL | CYAML_FLAG_STRICT, struct raw_noise, mode,
+                         bundle_noise_names, BUNDLE_NOISES),
+    CYAML_FIELD_END};
+
 static const cyaml_schema_field_t generator_fields[] = {
-    FILE_FIELDS(raw_generator), TENSOR_FIELD(input, raw_generator),
+    FILE_FIELDS(raw_generator),
+    TENSOR_FIELD(input, raw_generator),
+    MAY_MAP_FIELD(noise, raw_generator, noise_fields),
     MAP_FIELD(latent, raw_generator, latent_fields),
-    MAP_FIELD(output, raw_generator, image_fields), CYAML_FIELD_END};
+    MAP_FIELD(output, raw_generator, image_fields),
+    CYAML_FIELD_END};
 
 static const cyaml_schema_field_t truncation_fields[] = {
     CYAML_FIELD_FLOAT("psi", CYAML_FLAG_DEFAULT, struct raw_truncation, psi),

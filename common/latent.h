@@ -55,6 +55,10 @@ void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension
  * fold, [2] the place in a selection, [3] in a learning curve. */
 void latent_choices(uint64_t seed, uint64_t index, uint32_t words[4]);
 
+/* Noise `which` of sample i: out[count] = mean + scale · normal numbers, independent of its latent. */
+void latent_noise(uint64_t seed, uint64_t index, uint32_t which, size_t count, double mean,
+                  double scale, float *out);
+
 /* Whether sample i belongs to the held-out share (0..1) of a fit; independent of the latents. */
 bool latent_held_out(uint64_t seed, uint64_t index, double share);
 

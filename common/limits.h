@@ -24,6 +24,7 @@
 #define LIMIT_FEATURE_FACES 2048      /* faces of an evaluation whose features are kept */
 #define LIMIT_FEATURE_BYTES (64u << 20) /* of those features */
 #define LIMIT_LAYERS 64               /* vectors of a latent in w+ */
+#define LIMIT_NOISES 256              /* tensors of noise of a generator */
 #define LIMIT_TENSOR_BYTES 127        /* names of tensors */
 #define LIMIT_TARGETS 1024            /* targets or conditions of an edit */
 #define LIMIT_STEPS 64                /* distances of a sweep */

@@ -76,6 +76,14 @@ static const cyaml_schema_field_t sweep_fields[] = {REAL_FIELD(from, raw_sweep),
                                                     REAL_FIELD(to, raw_sweep),
                                                     INT_FIELD(steps, raw_sweep), CYAML_FIELD_END};
 
+static const cyaml_strval_t noise_names[BUNDLE_NOISES] = {{"constant", BUNDLE_NOISE_CONSTANT},
+                                                          {"none", BUNDLE_NOISE_NONE},
+                                                          {"seeded", BUNDLE_NOISE_SEEDED}};
+
+static const cyaml_schema_field_t truncation_fields[] = {REAL_FIELD(psi, raw_truncation_of_stage),
+                                                         INT_FIELD(layers, raw_truncation_of_stage),
+                                                         CYAML_FIELD_END};
+
 static const cyaml_schema_field_t stop_fields[] = {REAL_FIELD(off_target, raw_stop),
                                                    REAL_FIELD(identity, raw_stop), CYAML_FIELD_END};
 
@@ -92,7 +100,8 @@ static const cyaml_schema_field_t stage_fields[] = {
     ENUM_FIELD(weights, raw_stage, spec_weight_names),
     ENUM_FIELD(method, raw_stage, spec_method_names),
     ENUM_FIELD(set, raw_stage, spec_set_names),
-    CYAML_FIELD_SEQUENCE("compare", OPTIONAL, struct raw_stage, compare, &compared, 0, SPEC_METHODS),
+    CYAML_FIELD_SEQUENCE("compare", OPTIONAL, struct raw_stage, compare, &compared, 0,
+                         SPEC_METHODS),
     CYAML_FIELD_SEQUENCE("costs", OPTIONAL, struct raw_stage, costs, &number, 0, SPEC_COSTS_MOST),
     REAL_FIELD(extremes, raw_stage),
     TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
@@ -126,6 +135,9 @@ static const cyaml_schema_field_t stage_fields[] = {
                          LIMIT_TARGETS),
     CYAML_FIELD_MAPPING_PTR("distances", OPTIONAL, struct raw_stage, distances, sweep_fields),
     CYAML_FIELD_MAPPING_PTR("needs", OPTIONAL, struct raw_stage, needs, needs_fields),
+    ENUM_FIELD(noise, raw_stage, noise_names),
+    CYAML_FIELD_MAPPING_PTR("truncation", OPTIONAL, struct raw_stage, truncation,
+                            truncation_fields),
     CYAML_FIELD_END};
 
 static const cyaml_schema_value_t stage_schema = {
@@ -375,6 +387,8 @@ static int print_stage(struct buffer *out, const struct spec_stage *stage, struc
                            spec_kind_name(stage->kind), stage->name, stage->task_size);
     if (!rc)
         rc = spec_print_needs(out, stage, err);
+    if (!rc)
+        rc = spec_print_generator(out, stage, err);
     if (rc)
         return rc;
     switch (stage->kind) {

@@ -43,6 +43,9 @@
  * `decay` times as long as the one before, and stops where the other attributes' logits have moved by more than
  * 0.5 standard deviations in the mean, or the cosine of the identity network's embeddings is below 0.6.
  * reproject: true lets the scores of target and conditions go exactly as without the sphere, on the sphere.
+ * In stages that make faces, noise: constant, none or seeded says what the generator's noise is (bundle.h),
+ * truncation: {psi: 0.5, layers: 4} how far its w is drawn to the mean: common/stage_generator.h.
+ *
  * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
  * grid a face: columns are the distances of the first target, rows those of the second.
  */
@@ -54,6 +57,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/bundle.h"
 #include "common/error.h"
 #include "common/move.h"
 #include "common/needs.h"
@@ -141,6 +145,11 @@ struct spec_stage {
     uint32_t task_size; /* samples (fit: boundaries) in one task; 0: the planner's choice */
     struct needs needs; /* of a worker; its labels are the stage's own */
     enum spec_output output; /* sample */
+    bool noise_given;        /* all that make faces: else the bundle's */
+    enum bundle_noise noise;
+    bool truncation_given;   /* all that make faces of samples: else the bundle's */
+    double psi;
+    uint32_t truncated;      /* layers; 0: as many as the bundle says */
     double train_share;      /* fit, in (0, 1) */
     double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */
     enum spec_weights weights; /* fit */

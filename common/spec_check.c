@@ -24,6 +24,7 @@
 #define RANGED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | OF(SPEC_EVALUATE) | OF(SPEC_PROBE) | \
                 OF(SPEC_ENCODE))
 #define EDITED (OF(SPEC_EDIT) | OF(SPEC_EVALUATE))
+#define SAMPLED (OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED)
 
 struct key_use {
     const char *key;
@@ -74,6 +75,8 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"faces", OF(SPEC_EDIT), raw->faces},
         {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
+        {"noise", SAMPLED | OF(SPEC_ENCODE), raw->noise},
+        {"truncation", SAMPLED, raw->truncation},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
@@ -404,6 +407,8 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
         rc = spec_complete_latents(raw, stage, err);
     if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
+    if (!rc)
+        rc = spec_complete_generator(raw, stage, err);
     return rc ? error_prefix(err, rc, "stage %u (%s)", position + 1, stage_name(raw)) : 0;
 }
 

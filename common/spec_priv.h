@@ -11,6 +11,11 @@ struct raw_sweep {
     int64_t *steps;
 };
 
+struct raw_truncation_of_stage {
+    double *psi;
+    int64_t *layers;
+};
+
 struct raw_stop {
     double *off_target, *identity;
 };
@@ -60,6 +65,8 @@ struct raw_stage {
     uint32_t targets_count, conditions_count;
     struct raw_sweep *distances;
     struct raw_needs *needs;
+    enum bundle_noise *noise;
+    struct raw_truncation_of_stage *truncation;
 };
 
 struct raw_spec {
@@ -111,6 +118,13 @@ MUST_CHECK int spec_complete_fit(const struct raw_stage *raw, struct spec_stage 
 /* Prints it. */
 MUST_CHECK int spec_print_fit(struct buffer *out, const struct spec_stage *stage,
                               struct error *err);
+
+/* Fills what the stage says of the generator, of a stage whose `images` are known. */
+MUST_CHECK int spec_complete_generator(const struct raw_stage *raw, struct spec_stage *stage,
+                                       struct error *err);
+/* Prints it, if it is anything. */
+MUST_CHECK int spec_print_generator(struct buffer *out, const struct spec_stage *stage,
+                                    struct error *err);
 
 /* Fills what the stage needs of a worker; what no worker can have is E_INVALID. */
 MUST_CHECK int spec_complete_needs(const struct raw_needs *raw, struct spec_stage *stage,

@@ -134,6 +134,7 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
     for (size_t i = 0; !failed && i < pipeline_network_count(bundle); i++) {
         struct pipeline_network described;
         pipeline_network(bundle, i, &described);
+        described.noise.vary = described.noisy; /* as a stage may ask for it */
         failed = check_network(device, folder, &described, out, err);
     }
     if (!failed && device)

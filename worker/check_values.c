@@ -182,11 +182,13 @@ static int check_faces(struct pipeline *pipeline, FILE *out, struct error *err)
     float *scores = calloc(FACES * pipeline->columns, sizeof *scores);
     float *picture = calloc(pixels, sizeof *picture);
     struct wire_stage_metrics metrics = {0};
+    static const uint64_t samples[FACES] = {0, 1, 2, 3, 4, 5, 6, 7};
+    const struct pipeline_wanted wanted = {.scores = scores, .samples = samples};
     int failed = latents && scores && picture ? 0 : error_set(err, E_MEMORY, "no memory for faces");
     if (!failed)
         failed = pipeline_latents(pipeline, SEED, 0, FACES, latents, err);
     if (!failed)
-        failed = pipeline_faces(pipeline, latents, FACES, scores, NULL, &metrics, err);
+        failed = pipeline_make(pipeline, latents, FACES, &wanted, &metrics, err);
     if (!failed)
         failed = device_read(pipeline->device, pipeline->image, 0, picture,
                              pixels * sizeof *picture, err);

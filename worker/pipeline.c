@@ -66,7 +66,12 @@ static int prepare_networks(struct pipeline *pipeline, const char *folder, struc
     const struct bundle_latent *latent = &pipeline->bundle->generator.latent;
     pipeline->form = pipeline_form(&pipeline->bundle->generator.output);
     pipeline->taken = (size_t)latent->layers * latent->dimension;
-    int failed = prepare(pipeline, folder, 0, &described, &pipeline->generator, err);
+    pipeline_network(pipeline->bundle, 0, &described);
+    described.noise.vary = pipeline->noise_given;
+    int failed = pipeline_prepare_network(pipeline->device, folder, &described, pipeline->batch,
+                                          &pipeline->generator, err);
+    if (!failed)
+        failed = pipeline_noise_find(pipeline, err);
     if (!failed)
         failed = prepare_mapping(pipeline, folder, err);
     return failed ? failed : prepare_readers(pipeline, folder, err);
@@ -123,6 +128,8 @@ static int make_buffers(struct pipeline *pipeline, struct error *err)
     if (!failed)
         failed =
             device_buffer(device, batch * pipeline_pixel_bytes(pipeline), &pipeline->pixels, err);
+    if (!failed)
+        failed = pipeline_noise_make(pipeline, err);
     return failed ? failed : make_mapping(pipeline, err);
 }
 
@@ -144,7 +151,7 @@ static int commit_networks(struct pipeline *pipeline, struct error *err)
 }
 
 int pipeline_prepare(struct device *device, const char *folder, size_t batch,
-                     struct pipeline **pipeline, struct error *err)
+                     enum pipeline_noise noise, struct pipeline **pipeline, struct error *err)
 {
     struct pipeline *prepared = calloc(1, sizeof *prepared);
     if (!prepared)
@@ -152,8 +159,14 @@ int pipeline_prepare(struct device *device, const char *folder, size_t batch,
     prepared->device = device;
     prepared->batch = batch;
     int failed = bundle_load(folder, &prepared->bundle, NULL, err);
-    if (!failed)
+    if (!failed) {
+        enum bundle_noise usual = prepared->bundle->generator.noise_mode;
+        prepared->set = stage_generator_default(prepared->bundle);
+        prepared->noise_given = prepared->bundle->generator.noisy &&
+                                (noise == PIPELINE_NOISE_DEFAULT ? pipeline_noise_of(usual)
+                                                                 : noise) == PIPELINE_NOISE_GIVEN;
         failed = prepare_networks(prepared, folder, err);
+    }
     if (failed) {
         pipeline_close(&prepared);
         return failed;
@@ -168,16 +181,30 @@ int pipeline_commit(struct pipeline *pipeline, struct error *err)
     int failed = commit_networks(pipeline, err);
     if (!failed)
         failed = make_buffers(pipeline, err);
-    if (!failed && pipeline->mapping && pipeline->bundle->mapping->psi != 1)
-        failed = pipeline_find_average(pipeline, err);
-    return failed;
+    return failed || pipeline->set.psi == 1 ? failed : pipeline_find_average(pipeline, err);
+}
+
+int pipeline_set(struct pipeline *pipeline, const struct stage_generator *generator,
+                 struct error *err)
+{
+    bool given = pipeline_noise_of(generator->noise) == PIPELINE_NOISE_GIVEN;
+    if (pipeline->bundle->generator.noisy && given != pipeline->noise_given)
+        return error_set(err, E_STATE, "bundle %s was not loaded for noise: %s",
+                         pipeline->bundle->name, bundle_noise_name(generator->noise));
+    if (generator->psi != 1 && !pipeline->average) {
+        int failed = pipeline_find_average(pipeline, err);
+        if (failed)
+            return failed;
+    }
+    pipeline->set = *generator;
+    return 0;
 }
 
 int pipeline_open(struct device *device, const char *folder, size_t batch,
                   struct pipeline **pipeline, struct error *err)
 {
     struct pipeline *opened = NULL;
-    int failed = pipeline_prepare(device, folder, batch, &opened, err);
+    int failed = pipeline_prepare(device, folder, batch, PIPELINE_NOISE_DEFAULT, &opened, err);
     if (!failed)
         failed = pipeline_commit(opened, err);
     if (failed) {
@@ -216,6 +243,8 @@ static void add_faces(const struct pipeline *pipeline, struct pipeline_need *nee
         add_buffer(need, floats * bundle->mapping->dimension);
         add_buffer(need, floats * pipeline->mapped);
     }
+    for (size_t i = 0; i < pipeline->noise_count; i++)
+        add_buffer(need, floats * pipeline->noise[i].row);
     add_buffer(need, floats * pipeline_form_elements(made));
     add_buffer(need, floats * converted);
     add_buffer(need, pipeline->batch * made->height * made->width * 3); /* 8-bit pixels */
@@ -259,6 +288,7 @@ void pipeline_close(struct pipeline **pipeline)
     release(closed->pixels);
     release(closed->drawn);
     release(closed->w);
+    pipeline_noise_release(closed);
     free(closed->readers);
     free(closed->rows);
     free(closed->average);

@@ -6,6 +6,10 @@
  *
  * A row of scores is bundle_score_columns() float32: attribute scores in bundle order, then one age per
  * estimator in bundle order. A face's row and pixels do not depend on the batch it travels in.
+ *
+ * Noise of the generator is constant (the network's own; an input that has none of its own gets noise of sample 0 of seed
+ * 0), none (zeros), or each sample's own: latent_noise() of seed, sample and the noise's number, in the order of the
+ * network's inputs and then its nodes.
  */
 #ifndef WORKER_PIPELINE_H
 #define WORKER_PIPELINE_H
@@ -15,10 +19,20 @@
 
 #include "common/bundle.h"
 #include "common/limits.h"
+#include "common/stage_generator.h"
 #include "common/wire.h"
 #include "worker/device.h"
 
 struct pipeline; /* opaque; belongs to the device's thread */
+
+/* The generator is compiled with its own noise, or with noise that it is given; only as bundle.yaml has it by default. */
+enum pipeline_noise {
+    PIPELINE_NOISE_DEFAULT,
+    PIPELINE_NOISE_OWN,
+    PIPELINE_NOISE_GIVEN,
+};
+/* What a stage's noise asks for. */
+enum pipeline_noise pipeline_noise_of(enum bundle_noise noise);
 
 /*
  * Reads and plans the networks of the bundle in `folder` for batches of at most `batch` faces; takes nothing on the
@@ -26,7 +40,8 @@ struct pipeline; /* opaque; belongs to the device's thread */
  * pipeline_bundle, pipeline_batch, pipeline_need and pipeline_close may be called before pipeline_commit.
  */
 MUST_CHECK int pipeline_prepare(struct device *device, const char *folder, size_t batch,
-                                struct pipeline **pipeline, struct error *err);
+                                enum pipeline_noise noise, struct pipeline **pipeline,
+                                struct error *err);
 
 /* What pipeline_commit takes on the device, or took. */
 struct pipeline_need {
@@ -38,6 +53,11 @@ void pipeline_need(const struct pipeline *pipeline, struct pipeline_need *need);
 /* Takes kernels, weights and buffers, once. Where the device refuses the memory the error is E_MEMORY, and the
  * pipeline is good for nothing but pipeline_close: the caller tries a smaller batch (pipeline_fit.h). */
 MUST_CHECK int pipeline_commit(struct pipeline *pipeline, struct error *err);
+
+/* How the generator is asked from now on; until then, as bundle.yaml says, with seed 0. E_STATE where the noise is not the
+ * one that it was prepared for. */
+MUST_CHECK int pipeline_set(struct pipeline *pipeline, const struct stage_generator *generator,
+                            struct error *err);
 
 /* Both. */
 MUST_CHECK int pipeline_open(struct device *device, const char *folder, size_t batch,
@@ -72,6 +92,7 @@ struct pipeline_wanted {
     uint8_t *pixels;                    /* [count][height][width][3] */
     float *embeddings[LIMIT_EMBEDDERS]; /* of embedder i: [count][its dimension] */
     float *latents; /* of photos only: by the bundle's encoder, [count][bundle_latent_size] */
+    const uint64_t *samples; /* [count]: whose noise each face has; needed where noise is seeded */
 };
 
 /*
@@ -100,7 +121,7 @@ MUST_CHECK int pipeline_photos(struct pipeline *pipeline, const uint8_t *pixels,
 
 /* pipeline_make of rows[count][dimension] of embedder `which` (bundle_embedder finds one). */
 MUST_CHECK int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents,
-                              size_t count, float *rows, struct wire_stage_metrics *metrics,
-                              struct error *err);
+                              const uint64_t *samples, size_t count, float *rows,
+                              struct wire_stage_metrics *metrics, struct error *err);
 
 #endif

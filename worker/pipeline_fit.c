@@ -30,14 +30,14 @@ static int too_large(const struct pipeline *pipeline, const struct pipeline_need
 }
 
 int pipeline_fit(struct device *device, const char *folder, size_t batch, uint64_t memory,
-                 struct pipeline **pipeline, struct error *err)
+                 enum pipeline_noise noise, struct pipeline **pipeline, struct error *err)
 {
     const struct device_info *info = device_describe(device);
     uint64_t buffer = info->buffer_bytes > 0 ? info->buffer_bytes : UINT64_MAX;
     for (;;) {
         struct pipeline *prepared = NULL;
         struct pipeline_need need;
-        int failed = pipeline_prepare(device, folder, batch, &prepared, err);
+        int failed = pipeline_prepare(device, folder, batch, noise, &prepared, err);
         if (failed == E_LIMIT && batch > 1) { /* beyond what the engine counts to */
             batch /= 2;
             continue;

@@ -11,7 +11,8 @@
  * E_LIMIT where one face at a time does not fit either: the text says what it needs. Other errors are those
  * of pipeline_prepare.
  */
-MUST_CHECK int pipeline_fit(struct device *device, const char *folder, size_t batch, uint64_t memory,
-                            struct pipeline **pipeline, struct error *err);
+MUST_CHECK int pipeline_fit(struct device *device, const char *folder, size_t batch,
+                            uint64_t memory, enum pipeline_noise noise, struct pipeline **pipeline,
+                            struct error *err);
 
 #endif

@@ -32,6 +32,9 @@ static void describe_generator(const struct bundle *bundle, struct pipeline_netw
     network->file = bundle->generator.file.file;
     network->input = vector(bundle->generator.input, generator_input(bundle));
     network->outputs[network->output_count++] = picture(&bundle->generator.output);
+    network->noise =
+        (struct engine_noise){bundle->generator.noise, bundle->generator.noise_count, false};
+    network->noisy = bundle->generator.noisy;
 }
 
 /* The mapping's output may have one vector or the generator's layers; its shape is checked where it is
@@ -259,19 +262,41 @@ static int no_tensor(const struct pipeline_network *described, const struct engi
                      described->file, output ? "output" : "input", name, names);
 }
 
+/* One input, and beside it noise that bundle.yaml names. */
+static int check_inputs(const struct pipeline_network *described,
+                        const struct engine_network *network, struct error *err)
+{
+    size_t noise = 0, count = engine_input_count(network);
+    char names[256];
+    for (size_t i = 0; i < count; i++)
+        noise += engine_input(network, i)->noise;
+    list_names(network, false, names);
+    if (count - noise != 1)
+        return error_set(err, E_UNSUPPORTED, "%s: %zu inputs (%s), expected one%s", described->file,
+                         count - noise, names,
+                         described->use == PIPELINE_GENERATOR ? ", and noise that " BUNDLE_FILE
+                                                                " names (generator: noise: inputs)"
+                                                              : "");
+    if (described->noisy && described->noise.vary && noise == 0)
+        return error_set(err, E_INVALID,
+                         "%s: " BUNDLE_FILE
+                         " says that there is noise, but names no tensor of it and no node "
+                         "is a RandomNormal",
+                         described->file);
+    return noise <= LIMIT_NOISES ? 0
+                                 : error_set(err, E_LIMIT, "%s: %zu tensors of noise, at most %d",
+                                             described->file, noise, LIMIT_NOISES);
+}
+
 static int check_network(const struct pipeline_network *described,
                          const struct engine_network *network, struct error *err)
 {
     int input = engine_find_input(network, described->input.name);
     if (input < 0)
         return no_tensor(described, network, false, described->input.name, err);
-    if (engine_input_count(network) != 1) {
-        char names[256];
-        list_names(network, false, names);
-        return error_set(err, E_UNSUPPORTED, "%s: %zu inputs (%s), expected one", described->file,
-                         engine_input_count(network), names);
-    }
-    int failed = check_tensor(described, "input", engine_input(network, (size_t)input),
+    int failed = check_inputs(described, network, err);
+    if (!failed)
+        failed = check_tensor(described, "input", engine_input(network, (size_t)input),
                               &described->input, err);
     for (size_t i = 0; !failed && i < described->output_count; i++) {
         int output = engine_find_output(network, described->outputs[i].name);
@@ -298,7 +323,8 @@ int pipeline_prepare_network(struct device *device, const char *folder,
 {
     char path[2 * LIMIT_PATH_BYTES];
     struct engine_network *prepared = NULL;
-    const struct engine_options options = {.tolerance = described->tolerance};
+    const struct engine_options options = {.tolerance = described->tolerance,
+                                           .noise = described->noise};
     int failed = pipeline_network_path(folder, described, path, err);
     if (!failed)
         failed = engine_prepare(device, path, batch, &options, &prepared, err);

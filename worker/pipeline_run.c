@@ -17,9 +17,10 @@ static double elapsed_ms(int64_t *since)
     return ms;
 }
 
-/* Runs a network on one input and the outputs called `names`; what else it has is not wanted. */
-static int run_network(struct engine_network *network, const struct pipeline_tensor *wanted,
-                       size_t count, size_t rows, cl_mem from, const cl_mem *to, struct error *err)
+/* Runs a network on its inputs and the outputs called `names`; what else it has is not wanted. */
+static int run_inputs(struct engine_network *network, const struct pipeline_tensor *wanted,
+                      size_t count, size_t rows, const cl_mem *from, const cl_mem *to,
+                      struct error *err)
 {
     cl_mem outputs[OUTPUTS_MOST] = {0};
     if (engine_output_count(network) > OUTPUTS_MOST)
@@ -27,7 +28,25 @@ static int run_network(struct engine_network *network, const struct pipeline_ten
                          engine_output_count(network), OUTPUTS_MOST);
     for (size_t i = 0; i < count; i++)
         outputs[engine_find_output(network, wanted[i].name)] = to[i];
-    return engine_run(network, rows, &from, outputs, err);
+    return engine_run(network, rows, from, outputs, err);
+}
+
+static int run_network(struct engine_network *network, const struct pipeline_tensor *wanted,
+                       size_t count, size_t rows, cl_mem from, const cl_mem *to, struct error *err)
+{
+    return run_inputs(network, wanted, count, rows, &from, to, err);
+}
+
+/* On pipeline->latents and the noise. */
+static int run_generator(struct pipeline *pipeline, size_t rows, struct error *err)
+{
+    const struct pipeline_tensor picture = {pipeline->bundle->generator.output.tensor, {0}};
+    cl_mem inputs[LIMIT_NOISES + 1] = {0};
+    int latents = engine_find_input(pipeline->generator, pipeline->bundle->generator.input);
+    inputs[latents] = pipeline->latents;
+    for (size_t i = 0; i < pipeline->noise_count; i++)
+        inputs[pipeline->noise[i].input] = pipeline->noise[i].rows;
+    return run_inputs(pipeline->generator, &picture, 1, rows, inputs, &pipeline->image, err);
 }
 
 /* ---- latents ---- */
@@ -35,13 +54,12 @@ static int run_network(struct engine_network *network, const struct pipeline_ten
 /* Vector `layer` of a generator's input from w. */
 static void truncate(const struct pipeline *pipeline, size_t layer, const float *w, float *to)
 {
-    const struct bundle_mapping *mapping = pipeline->bundle->mapping;
     size_t dimension = pipeline->bundle->generator.latent.dimension;
-    if (!pipeline->average || layer >= mapping->truncated) {
+    if (pipeline->set.psi == 1 || layer >= pipeline->set.truncated) {
         memcpy(to, w, dimension * sizeof *to);
         return;
     }
-    float psi = (float)mapping->psi;
+    float psi = (float)pipeline->set.psi;
     for (size_t i = 0; i < dimension; i++)
         to[i] = pipeline->average[i] + psi * (w[i] - pipeline->average[i]);
 }
@@ -327,14 +345,14 @@ static int make_batch(struct pipeline *pipeline, const float *latents, size_t co
                       const struct pipeline_wanted *wanted, struct wire_stage_metrics *metrics,
                       struct error *err)
 {
-    const struct pipeline_tensor picture = {pipeline->bundle->generator.output.tensor, {0}};
     int64_t since = clock_now();
     int failed = write_latents(pipeline, latents, count, err);
+    if (!failed)
+        failed = pipeline_noise_fill(pipeline, wanted->samples, count, err);
     if (failed)
         return failed;
     metrics->latents_ms += elapsed_ms(&since);
-    failed = run_network(pipeline->generator, &picture, 1, count, pipeline->latents,
-                         &pipeline->image, err);
+    failed = run_generator(pipeline, count, err);
     if (!failed && wanted->pixels)
         failed = read_pixels(pipeline, count, wanted->pixels, err);
     if (!failed)
@@ -352,6 +370,8 @@ static struct pipeline_wanted behind(const struct pipeline *pipeline,
                                      const struct pipeline_wanted *wanted, size_t done)
 {
     struct pipeline_wanted rest = *wanted;
+    if (rest.samples)
+        rest.samples += done;
     if (rest.scores)
         rest.scores += done * pipeline->columns;
     if (rest.pixels)
@@ -383,10 +403,11 @@ int pipeline_faces(struct pipeline *pipeline, const float *latents, size_t count
     return pipeline_make(pipeline, latents, count, &wanted, metrics, err);
 }
 
-int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents, size_t count,
-                   float *rows, struct wire_stage_metrics *metrics, struct error *err)
+int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *latents,
+                   const uint64_t *samples, size_t count, float *rows,
+                   struct wire_stage_metrics *metrics, struct error *err)
 {
-    struct pipeline_wanted wanted = {0};
+    struct pipeline_wanted wanted = {.samples = samples};
     if (which >= pipeline->bundle->embedders_count)
         return error_set(err, E_INVALID, "embedder %u of %u", which,
                          pipeline->bundle->embedders_count);

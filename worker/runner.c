@@ -26,6 +26,7 @@ struct kept_pipeline {
     char bundle[DIGEST_HEX_BYTES];
     struct pipeline *pipeline;
     struct cache_hold *hold; /* of the bundle's folder, or NULL: it is in the store */
+    enum pipeline_noise noise;
     uint64_t bytes;          /* on the device */
 };
 
@@ -218,12 +219,13 @@ static int commit_fitting(struct runner *runner, struct pipeline **pipeline, str
 
 /* Opens the bundle where the device has the memory, at the expense of other pipelines first, and then of
  * the batch. */
-static int open_fitting(struct runner *runner, const char *folder, struct pipeline_need *need,
-                        struct pipeline **pipeline, struct error *err)
+static int open_fitting(struct runner *runner, const char *folder, enum pipeline_noise noise,
+                        struct pipeline_need *need, struct pipeline **pipeline, struct error *err)
 {
     size_t batch = runner->batch;
     for (;;) {
-        int failed = pipeline_fit(runner->device, folder, batch, runner->memory, pipeline, err);
+        int failed =
+            pipeline_fit(runner->device, folder, batch, runner->memory, noise, pipeline, err);
         if (failed)
             return failed;
         batch = pipeline_batch(*pipeline);
@@ -247,7 +249,7 @@ static int load_from(struct runner *runner, const char *hash, const char *folder
 {
     struct pipeline_need need = {0};
     int64_t since = clock_now();
-    int failed = open_fitting(runner, folder, &need, &loaded->pipeline, err);
+    int failed = open_fitting(runner, folder, loaded->noise, &need, &loaded->pipeline, err);
     if (failed)
         return failed;
     loaded->bytes = need.bytes;
@@ -277,16 +279,21 @@ static int load_pipeline(struct runner *runner, const struct assignment *assignm
     return failed;
 }
 
+static bool is_kept(const struct kept_pipeline *kept, const char *hash, enum pipeline_noise noise)
+{
+    return kept->pipeline && kept->noise == noise && strcmp(kept->bundle, hash) == 0;
+}
+
 /* The pipeline of a bundle, from the ones kept or loaded in place of the one used longest ago. */
 static int find_pipeline(struct runner *runner, const struct assignment *assignment,
-                         struct pipeline **pipeline, struct error *err)
+                         enum pipeline_noise noise, struct pipeline **pipeline, struct error *err)
 {
     const char *hash = assignment->bundle;
-    struct kept_pipeline *kept = runner->pipelines, found = {0};
+    struct kept_pipeline *kept = runner->pipelines, found = {.noise = noise};
     size_t i = 0;
-    while (i < PIPELINES_KEPT - 1 && !(kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0))
+    while (i < PIPELINES_KEPT - 1 && !is_kept(&kept[i], hash, noise))
         i++;
-    if (kept[i].pipeline && strcmp(kept[i].bundle, hash) == 0) {
+    if (is_kept(&kept[i], hash, noise)) {
         found = kept[i];
     } else {
         drop_pipeline(&kept[i]); /* first, so that its memory is free for the new one */
@@ -298,6 +305,22 @@ static int find_pipeline(struct runner *runner, const struct assignment *assignm
     kept[0] = found;
     *pipeline = found.pipeline;
     return 0;
+}
+
+/* Finds it for a stage, and sets what the stage says of its generator. */
+static int take_pipeline(struct runner *runner, const struct assignment *assignment,
+                         const struct spec *spec, struct pipeline **pipeline, struct error *err)
+{
+    uint32_t position = (uint32_t)assignment->position;
+    enum bundle_noise given;
+    enum pipeline_noise noise = stage_generator_noise(spec, position, &given)
+                                    ? pipeline_noise_of(given)
+                                    : PIPELINE_NOISE_DEFAULT;
+    struct stage_generator generator;
+    int failed = find_pipeline(runner, assignment, noise, pipeline, err);
+    if (!failed)
+        failed = stage_generator(spec, position, pipeline_bundle(*pipeline), &generator, err);
+    return failed ? failed : pipeline_set(*pipeline, &generator, err);
 }
 
 /* ---- tasks ---- */
@@ -424,7 +447,7 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
     int failed = open_device(runner, err);
     if (failed)
         return lost(failed, err);
-    failed = find_pipeline(runner, assignment, &task.pipeline, err);
+    failed = take_pipeline(runner, assignment, spec, &task.pipeline, err);
     task.device = runner->device;
     task.memory = runner->memory - kept_bytes(runner);
     if (!failed)

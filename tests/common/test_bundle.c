@@ -117,6 +117,26 @@ static void all_that_a_bundle_may_have(void **state)
     HEAD "generator:\n  file: g.onnx\n  sha256: " HEX "\n  input: z\n  latent: " latent         \
          "\n  output: " IMAGE "\n" CLASSIFIER("[a]")
 
+#define NOISY(noise)                                                                               \
+    HEAD "generator:\n  file: g.onnx\n  sha256: " HEX "\n  input: z\n  latent: {space: z, dimension: 8}\n" \
+         "  noise: " noise "\n  output: " IMAGE "\n" CLASSIFIER("[a]")
+
+static void a_generator_may_have_noise(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {NOISY("{}"), NOISY("{inputs: [n, m], default: seeded}")};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct bundle *bundle = NULL;
+        assert_ok(bundle_parse(texts[i], strlen(texts[i]), &bundle, &err));
+        const struct bundle_generator *generator = &bundle->generator;
+        assert_true(generator->noisy && generator->noise_count == 2 * i);
+        assert_int_equal(generator->noise_mode, i ? BUNDLE_NOISE_SEEDED : BUNDLE_NOISE_CONSTANT);
+        if (i)
+            assert_string_equal(generator->noise[1], "m");
+        bundle_free(&bundle);
+    }
+}
+
 static const struct {
     const char *yaml;
     int code;
@@ -165,6 +185,12 @@ static const struct {
     {DRAWN("{space: w, dimension: 8, prior: normal}") "mapping: {" FILE_("m.onnx")
          ", input: z, output: w, latent: {space: z, dimension: 8}}\n",
      E_INVALID, "generator: latent: prior: says how z is drawn"},
+    {NOISY("{default: loud}"), E_PARSE, "line 10"},
+    {NOISY("{inputs: []}"), E_PARSE, "line 10"},
+    {NOISY("{inputs: [n, m, n]}"), E_EXISTS, "line 10, column 19: generator: noise: inputs: names n twice"},
+    {NOISY("{inputs: [image]}"), E_INVALID, "generator: noise: inputs: names image, which is no noise"},
+    {NOISY("{inputs: [n, z]}"), E_INVALID, "inputs: names z, which is no noise"},
+    {NOISY("seeded"), E_PARSE, "line 10"},
     {LABELLED(IMAGE, "[]"), E_PARSE, "line 11"},
     {LABELLED(IMAGE, "[{tensor: o}]"), E_INVALID,
      "line 11, column 13: labellers[0]: outputs[0]: columns: missing, values: logits needs it"},
@@ -252,6 +278,7 @@ int main(void)
         cmocka_unit_test(the_default_bundle_loads),
         cmocka_unit_test(a_bundle_needs_no_estimator),
         cmocka_unit_test(all_that_a_bundle_may_have),
+        cmocka_unit_test(a_generator_may_have_noise),
         cmocka_unit_test(what_is_wrong_is_said),
         cmocka_unit_test(a_missing_folder_is_named),
     };

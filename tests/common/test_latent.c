@@ -188,6 +188,33 @@ static void the_hold_out_has_its_share(void **state)
     assert_false(latent_held_out(3, 5, 0.0));
 }
 
+/* Each sample, each noise and each seed has numbers of its own, and they are normal. */
+static void noise_is_independent_of_the_latent(void **state)
+{
+    (void)state;
+    enum { COUNT = 20000 };
+    static float noise[3][COUNT], z[COUNT];
+    double sum = 0, square = 0, both[3] = {0};
+    latent_noise(7, 3, 0, COUNT, 0.5, 2, noise[0]);
+    latent_noise(7, 3, 1, COUNT, 0, 1, noise[1]);
+    latent_noise(7, 4, 0, COUNT, 0, 1, noise[2]);
+    latent_sample(7, 3, 1, COUNT, LATENT_AS_DRAWN, z);
+    for (int i = 0; i < COUNT; i++) {
+        double x = ((double)noise[0][i] - 0.5) / 2;
+        sum += x;
+        square += x * x;
+        both[0] += x * (double)z[i];
+        both[1] += x * (double)noise[1][i];
+        both[2] += x * (double)noise[2][i];
+    }
+    assert_true(fabs(sum / COUNT) < 0.03 && fabs(square / COUNT - 1) < 0.04);
+    for (int i = 0; i < 3; i++)
+        assert_true(fabs(both[i] / COUNT) < 0.03);
+    float part[10];
+    latent_noise(7, 3, 0, 10, 0.5, 2, part);
+    assert_memory_equal(part, noise[0], sizeof part);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +227,7 @@ int main(void)
         cmocka_unit_test(uniform_numbers_fill_their_range),
         cmocka_unit_test(the_hypersphere_has_its_radius),
         cmocka_unit_test(logarithm_and_exponential_are_exact),
+        cmocka_unit_test(noise_is_independent_of_the_latent),
         cmocka_unit_test(the_hold_out_has_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

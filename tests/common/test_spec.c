@@ -212,6 +212,33 @@ static void a_fit_says_how(void **state)
     buffer_free(&second);
 }
 
+static void a_stage_says_how_its_generator_is_asked(void **state)
+{
+    (void)state;
+    struct spec *spec = parse("format: facefarm-job/1\nstages:\n"
+                              "  - {kind: label, count: 9, noise: seeded, truncation: {psi: 0.5}}\n"
+                              "  - {kind: fit}\n"
+                              "  - {kind: edit, noise: none}\n"
+                              "  - {kind: sample, count: 9, truncation: {psi: 0, layers: 4}, noise: constant}\n");
+    struct buffer text;
+    buffer_init(&text, 10000);
+    for (int i = 0; i < 2; i++) {
+        const struct spec_stage *s = spec->stages;
+        assert_true(s[0].noise_given && s[0].noise == BUNDLE_NOISE_SEEDED);
+        assert_true(s[0].truncation_given && s[0].psi == 0.5 && s[0].truncated == 0);
+        assert_true(!s[1].noise_given && !s[1].truncation_given);
+        assert_true(s[2].noise_given && s[2].noise == BUNDLE_NOISE_NONE && !s[2].truncation_given);
+        assert_true(s[3].truncation_given && s[3].psi == 0 && s[3].truncated == 4);
+        assert_true(s[3].noise_given && s[3].noise == BUNDLE_NOISE_CONSTANT);
+        buffer_clear(&text);
+        assert_ok(spec_print(spec, &text, &err));
+        spec_free(&spec);
+        spec = parse((char *)text.data);
+    }
+    spec_free(&spec);
+    buffer_free(&text);
+}
+
 static void totals_follow_from_the_bundle(void **state)
 {
     (void)state;
@@ -526,6 +553,18 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, reach: score}\n", E_INVALID, "reach: a stage of kind fit"},
     {HEAD LABEL FIT "  - {kind: edit, projection: oblique}\n", E_PARSE, "line 5"},
     {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
+    {HEAD "  - {kind: label, count: 9, noise: loud}\n", E_PARSE, "line 3"},
+    {HEAD LABEL "  - {kind: fit, noise: none}\n", E_INVALID, "noise: a stage of kind fit"},
+    {HEAD "  - {kind: label, count: 9, images: " HASH ", noise: none}\n", E_INVALID,
+     "noise: the stage labels photos"},
+    {HEAD "  - {kind: label, count: 9, truncation: {layers: 2}}\n", E_INVALID, "truncation: psi: missing"},
+    {HEAD "  - {kind: label, count: 9, truncation: {psi: 2.5}}\n", E_LIMIT, "truncation: psi: is 2.5"},
+    {HEAD "  - {kind: label, count: 9, truncation: {psi: .5, layers: 0}}\n", E_LIMIT, "truncation: layers: is 0"},
+    {HEAD "  - {kind: label, count: 9, truncation: 0.5}\n", E_PARSE, "line 3"},
+    {HEAD ENCODE LABEL FIT "  - {kind: edit, photos: encode, truncation: {psi: 1}}\n", E_INVALID,
+     "truncation: the stage's latents are those of photos"},
+    {HEAD "  - {kind: encode, images: " HASH ", count: 8, truncation: {psi: 1}}\n", E_INVALID,
+     "truncation: a stage of kind encode"},
     {"a: &x 1\nb: *x\n", E_PARSE, "line 1"},
     {HEAD NEEDS("memory: lots"), E_INVALID, "stage 1 (label): needs: memory: is \"lots\", expected bytes"},
     {HEAD NEEDS("memory: 0"), E_INVALID, "needs: memory: is \"0\""},
@@ -607,6 +646,7 @@ int main(void)
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),
         cmocka_unit_test(a_fit_says_how),
+        cmocka_unit_test(a_stage_says_how_its_generator_is_asked),
         cmocka_unit_test(totals_follow_from_the_bundle),
         cmocka_unit_test(an_evaluation_has_a_row_an_edit),
         cmocka_unit_test(a_printed_spec_reads_back_equal),

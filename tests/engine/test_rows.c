@@ -369,6 +369,25 @@ static void expect_noise(const float *x, float *y)
     }
 }
 
+/* torch.randn(x.shape) + x. */
+static void build_sized_noise(struct model *model)
+{
+    model_node(model, "Shape", "x", "shape");
+    model_node(model, "ConstantOfShape", "shape", "like");
+    Onnx__NodeProto *node = model_node(model, "RandomNormalLike", "like", "noise");
+    node_float(model, node, "seed", 7);
+    node_float(model, node, "mean", 3);
+    node_float(model, node, "scale", 0.5f);
+    model_node(model, "Add", "noise x", "y");
+}
+
+static void expect_sized_noise(const float *x, float *y)
+{
+    expect_noise(x, y);
+    for (int i = 0; i < 10; i++)
+        y[i] += x[i];
+}
+
 static const struct example examples[] = {
     {"Einsum", 12, 3, {-1, 4, 2}, build_einsum, expect_einsum, 12, 1e-6},
     {"Einsum of two", 13, 3, {-1, 4, 2}, build_einsum_pair, expect_einsum_pair, 16, 1e-6},
@@ -391,6 +410,14 @@ static const struct example examples[] = {
     {"Upsample-7", 7, 4, {-1, 1, 2, 3}, build_upsample, expect_upsample, 12, 0},
     {"Resize", 18, 3, {-1, 2, 6}, build_antialias, expect_antialias, 6, 1e-6},
     {"RandomNormalLike", 9, 2, {-1, 10}, build_noise, expect_noise, 10, 0},
+    {"RandomNormalLike of a shape",
+     13,
+     2,
+     {-1, 10},
+     build_sized_noise,
+     expect_sized_noise,
+     10,
+     1e-6},
 };
 
 static size_t row_elements(const struct example *example)

@@ -91,7 +91,8 @@ static void the_need_is_known_before(void **state)
     for (size_t batch = 1; batch <= 64; batch *= 8) {
         struct pipeline_need need;
         struct pipeline *pipeline = NULL;
-        assert_ok(pipeline_fit(device, "models/default", batch, UINT64_MAX, &pipeline, &err));
+        assert_ok(pipeline_fit(device, "models/default", batch, UINT64_MAX, PIPELINE_NOISE_DEFAULT,
+                               &pipeline, &err));
         pipeline_need(pipeline, &need);
         assert_int_equal(pipeline_batch(pipeline), batch);
         assert_int_equal(opencl_faults_bytes(), 0);
@@ -106,7 +107,8 @@ static void the_need_is_known_before(void **state)
 static size_t fit(struct device *device, uint64_t memory, struct pipeline_need *need)
 {
     struct pipeline *pipeline = NULL;
-    assert_ok(pipeline_fit(device, "models/default", 64, memory, &pipeline, &err));
+    assert_ok(pipeline_fit(device, "models/default", 64, memory, PIPELINE_NOISE_DEFAULT, &pipeline,
+                           &err));
     size_t batch = pipeline_batch(pipeline);
     pipeline_need(pipeline, need);
     pipeline_close(&pipeline);
@@ -119,7 +121,8 @@ static void a_batch_fits_the_memory(void **state)
     struct device *device = open_device();
     struct pipeline *pipeline = NULL;
     struct pipeline_need whole, one, half, again;
-    assert_ok(pipeline_prepare(device, "models/default", 1, &pipeline, &err));
+    assert_ok(
+        pipeline_prepare(device, "models/default", 1, PIPELINE_NOISE_DEFAULT, &pipeline, &err));
     pipeline_need(pipeline, &one);
     pipeline_close(&pipeline);
     assert_int_equal(fit(device, UINT64_MAX, &whole), 64);
@@ -127,8 +130,9 @@ static void a_batch_fits_the_memory(void **state)
     assert_int_equal(fit(device, whole.bytes - 1, &half), 32);
     assert_true(half.bytes < whole.bytes && half.bytes > one.bytes);
     assert_int_equal(fit(device, one.bytes, &again), 1);
-    assert_error(pipeline_fit(device, "models/default", 64, one.bytes - 1, &pipeline, &err), E_LIMIT,
-                 "bundle default needs");
+    assert_error(pipeline_fit(device, "models/default", 64, one.bytes - 1, PIPELINE_NOISE_DEFAULT,
+                              &pipeline, &err),
+                 E_LIMIT, "bundle default needs");
     assert_null(pipeline);
     device_close(&device);
 }

@@ -28,12 +28,25 @@ struct engine_tensor_info {
     /* dims[0] is the batch the network was compiled for. */
     int64_t dims[ENGINE_RANK_MAX];
     size_t row_elements; /* product of dims[1..] */
+    bool noise;          /* an input that takes mean + scale · normal numbers */
+    float mean, scale;   /* of noise */
+};
+
+/* Tensors of a network that are noise. */
+struct engine_noise {
+    const char *const
+        *names; /* inputs, initializers, what RandomNormal and RandomNormalLike give */
+    size_t count;
+    /* The initializers of these, and all that random nodes draw, become inputs as well, one row a sample; else they stay what
+     * the file has: the same in every row. */
+    bool vary;
 };
 
 struct engine_options {
     /* What the outputs may be off by, as a share of their range. From 1e-3 on, 3×3 convolutions may run as
      * Winograd's F(4×4,3×3), also behind an upsampling. 0: ENGINE_TOLERANCE. */
     double tolerance;
+    struct engine_noise noise;
 };
 
 struct engine_network; /* opaque; belongs to the device it was compiled for */

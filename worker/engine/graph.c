@@ -234,6 +234,7 @@ void graph_free(struct graph **graph)
     free(freed->values);
     free(freed->nodes);
     free(freed->inputs);
+    free(freed->noise);
     free(freed->outputs);
     free(freed->problems);
     free(freed);

@@ -81,6 +81,12 @@ struct problem {
     struct error error; /* E_UNSUPPORTED or E_PARSE; the text names the node */
 };
 
+/* An input that is noise: it stands for mean + scale · a normal number. */
+struct graph_noise {
+    int value;
+    float mean, scale;
+};
+
 struct graph {
     void *model; /* the unpacked file; nodes borrow their attributes from it */
     int opset;
@@ -95,6 +101,9 @@ struct graph {
     size_t input_count, output_count;
     struct problem *problems;
     size_t problem_count;
+    struct graph_noise *noise; /* noise.h */
+    size_t noise_count;
+    bool noise_varies; /* what random nodes draw becomes inputs */
 };
 
 /* The graph of the file at `path` (or of `size` bytes at `data`) without any shape but those of its

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/engine/noise.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
@@ -42,12 +43,21 @@ static const struct lowering_target cpu_256 = {.blocked = true,
                                                .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 
-static int prepare_graph(struct graph *graph, bool fuse, struct error *err)
+/* How a file is read. */
+struct reading {
+    int64_t batch;
+    bool fuse;
+    const struct engine_noise *noise;
+};
+
+static int prepare_graph(struct graph *graph, const struct reading *how, struct error *err)
 {
-    int failed = pass_infer(graph, err);
+    int failed = noise_mark(graph, how->noise, err);
+    if (!failed)
+        failed = pass_infer(graph, err);
     if (!failed)
         failed = pass_check_outputs(graph, err);
-    return failed || !fuse ? failed : pass_fuse(graph, err);
+    return failed || !how->fuse ? failed : pass_fuse(graph, err);
 }
 
 /* True if the file's own dimensions are those of `batch` rows. */
@@ -59,23 +69,23 @@ static bool is_sized(const struct graph *graph, int64_t batch)
 
 /* Reads the graph for `batch` rows. A graph that mixes rows runs only if that is the size that it
  * gives itself: there is no batch then, and `fixed` says so. */
-static int read_graph(const char *path, const void *data, size_t size, int64_t batch, bool fuse,
+static int read_graph(const char *path, const void *data, size_t size, const struct reading *how,
                       struct graph **graph, struct error *err)
 {
     struct error second = {0};
     struct graph *read = NULL;
-    int failed = data ? graph_parse(data, size, batch, false, &read, err)
-                      : graph_read(path, batch, false, &read, err);
+    int failed = data ? graph_parse(data, size, how->batch, false, &read, err)
+                      : graph_read(path, how->batch, false, &read, err);
     if (failed)
         return failed;
-    failed = prepare_graph(read, fuse, err);
+    failed = prepare_graph(read, how, err);
     if (failed == E_UNSUPPORTED || failed == E_PARSE) {
         struct graph *fixed = NULL;
-        int again = data ? graph_parse(data, size, batch, true, &fixed, &second)
-                         : graph_read(path, batch, true, &fixed, &second);
+        int again = data ? graph_parse(data, size, how->batch, true, &fixed, &second)
+                         : graph_read(path, how->batch, true, &fixed, &second);
         if (!again)
-            again = prepare_graph(fixed, fuse, &second);
-        if (!again && is_sized(fixed, batch)) {
+            again = prepare_graph(fixed, how, &second);
+        if (!again && is_sized(fixed, how->batch)) {
             graph_free(&read);
             *graph = fixed;
             return 0;
@@ -174,13 +184,18 @@ static int place_tensors(struct engine_network *network, struct error *err)
     return failed;
 }
 
-static void describe_value(const struct value *value, struct engine_tensor_info *info)
+static void describe_value(const struct graph *graph, int at, struct engine_tensor_info *info)
 {
+    const struct value *value = &graph->values[at];
+    const struct graph_noise *noise = noise_find(graph, at);
     size_t rows = value->batched ? (size_t)value->dims[0] : 1;
     snprintf(info->name, sizeof info->name, "%.*s", ENGINE_NAME_MAX - 1, value->name);
     info->rank = value->rank;
     memcpy(info->dims, value->dims, sizeof info->dims);
     info->row_elements = (size_t)value_elements(value) / rows;
+    info->noise = noise != NULL;
+    info->mean = noise ? noise->mean : 0;
+    info->scale = noise ? noise->scale : 1;
 }
 
 static int describe_network(struct engine_network *network, struct error *err)
@@ -191,9 +206,9 @@ static int describe_network(struct engine_network *network, struct error *err)
     if (!network->inputs || !network->outputs)
         return error_set(err, E_MEMORY, "no memory for a network");
     for (size_t i = 0; i < graph->input_count; i++)
-        describe_value(&graph->values[graph->inputs[i]], &network->inputs[i]);
+        describe_value(graph, graph->inputs[i], &network->inputs[i]);
     for (size_t i = 0; i < graph->output_count; i++)
-        describe_value(&graph->values[graph->outputs[i]], &network->outputs[i]);
+        describe_value(graph, graph->outputs[i], &network->outputs[i]);
     return 0;
 }
 
@@ -255,7 +270,8 @@ int engine_commit(struct engine_network *network, struct error *err)
 
 int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
 {
-    return read_graph(path, NULL, 0, rows, true, graph, err);
+    static const struct engine_noise none;
+    return read_graph(path, NULL, 0, &(struct reading){rows, true, &none}, graph, err);
 }
 
 /* Takes the graph, success or not. */
@@ -311,7 +327,8 @@ static int prepare(struct device *device, const char *path, const void *data, si
     int64_t since = clock_now();
     if (batch < 1 || batch > 1 << 20)
         return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
-    int failed = read_graph(path, data, size, (int64_t)batch, !options->unfused, &graph, err);
+    const struct reading how = {(int64_t)batch, !options->unfused, &options->engine.noise};
+    int failed = read_graph(path, data, size, &how, &graph, err);
     double read = elapsed_ms(&since);
     if (!failed)
         failed = prepare_network(device, &graph, batch, options, network, err);
@@ -369,7 +386,9 @@ static int check(const char *path, const void *data, size_t size, struct error *
 {
     struct graph *graph = NULL;
     struct lowering lowering = {0};
-    int failed = read_graph(path, data, size, CHECK_BATCH, true, &graph, err);
+    static const struct engine_noise none;
+    int failed =
+        read_graph(path, data, size, &(struct reading){CHECK_BATCH, true, &none}, &graph, err);
     if (!failed)
         failed = lowering_run(&lowering, graph, &cpu_512, err);
     lowering_free(&lowering);

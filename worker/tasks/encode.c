@@ -22,6 +22,7 @@ struct encode {
     struct task *task;
     float *before, *after; /* scores */
     uint8_t *photos, *made;
+    uint64_t *samples;  /* photos by their place in the list, whose noise reconstructions have */
     float *embedded[2]; /* of photos, of reconstructions; NULL without a network for identity */
 };
 
@@ -41,10 +42,11 @@ static int open_encode(struct encode *encode, size_t batch, struct error *err)
     encode->after = malloc(columns);
     encode->photos = malloc(pixels);
     encode->made = malloc(pixels);
+    encode->samples = malloc(batch * sizeof *encode->samples);
     for (size_t i = 0; i < 2 && size > 0; i++)
         encode->embedded[i] = malloc(size);
     bool all = encode->before && encode->after && encode->photos && encode->made &&
-               (size == 0 || (encode->embedded[0] && encode->embedded[1]));
+               encode->samples && (size == 0 || (encode->embedded[0] && encode->embedded[1]));
     return all ? 0 : error_set(err, E_MEMORY, "no memory for %zu photos", batch);
 }
 
@@ -54,6 +56,7 @@ static void close_encode(struct encode *encode)
     free(encode->after);
     free(encode->photos);
     free(encode->made);
+    free(encode->samples);
     free(encode->embedded[0]);
     free(encode->embedded[1]);
 }
@@ -129,7 +132,10 @@ static int encode_batch(struct encode *encode, size_t done, size_t count, struct
     if (which >= 0)
         wanted.embeddings[which] = encode->embedded[0];
     int failed = task_photos(task, done, count, &wanted, err);
-    struct pipeline_wanted made = {.scores = encode->after, .pixels = encode->made};
+    struct pipeline_wanted made = {
+        .scores = encode->after, .pixels = encode->made, .samples = encode->samples};
+    for (size_t i = 0; i < count; i++)
+        encode->samples[i] = task->stage->start + outcome->assignment->task.start + done + i;
     if (which >= 0)
         made.embeddings[which] = encode->embedded[1];
     if (!failed)

@@ -22,6 +22,7 @@ struct reach {
     struct task *task;
     const struct ways *ways;
     const float *drawn;
+    const uint64_t *samples; /* [faces] */
     size_t faces, variants, columns, attributes, d;
     struct row *rows;       /* [faces][variants] */
     float *before;          /* [faces][columns]: scores as sampled */
@@ -33,6 +34,7 @@ struct reach {
     size_t *asked;   /* [faces × variants]: rows that have a question, or faces */
     double *where;   /* [the same]: α */
     float *latents;  /* [block][d] */
+    uint64_t *noise; /* [block]: samples whose noise they have */
     float *scores;   /* [block][columns] */
     float *embedded; /* [block][embedding] */
     size_t block;
@@ -54,7 +56,7 @@ static const float *drawn_of(const struct reach *r, size_t row)
 static int judge(struct reach *r, size_t count, bool embed, struct error *err)
 {
     struct wire_stage_metrics *metrics = &r->task->outcome->metrics;
-    struct pipeline_wanted wanted = {.scores = r->scores};
+    struct pipeline_wanted wanted = {.scores = r->scores, .samples = r->noise};
     if (embed)
         wanted.embeddings[r->embedder] = r->embedded;
     int failed = task_check(r->task, err);
@@ -72,6 +74,7 @@ static int judge_before(struct reach *r, struct error *err)
     for (size_t done = 0; !failed && done < r->faces; done += r->block) {
         size_t count = r->faces - done < r->block ? r->faces - done : r->block;
         memcpy(r->latents, r->drawn + done * r->d, count * r->d * sizeof *r->latents);
+        memcpy(r->noise, r->samples + done, count * sizeof *r->noise);
         failed = judge(r, count, embed, err);
         if (failed)
             break;
@@ -93,6 +96,7 @@ static int ask(struct reach *r, size_t count, bool embed, take_answer take, stru
         size_t n = count - done < r->block ? count - done : r->block;
         for (size_t i = 0; i < n; i++) {
             size_t row = r->asked[done + i];
+            r->noise[i] = r->samples[row / r->variants];
             ways_point(r->ways, row % r->variants, drawn_of(r, row), r->where[done + i],
                        r->latents + i * r->d);
         }
@@ -266,8 +270,9 @@ static int open_reach(struct reach *r, struct error *err)
     r->where = calloc(total, sizeof *r->where);
     r->before = calloc(r->faces * r->columns, sizeof *r->before);
     r->latents = calloc(r->block * r->d, sizeof *r->latents);
+    r->noise = calloc(r->block, sizeof *r->noise);
     r->scores = calloc(r->block * r->columns, sizeof *r->scores);
-    bool room = r->asked && r->where && r->before && r->latents && r->scores;
+    bool room = r->asked && r->where && r->before && r->latents && r->noise && r->scores;
     if (r->embedding) {
         r->before_embedded = calloc(r->faces * r->embedding, sizeof *r->before_embedded);
         r->embedded = calloc(r->block * r->embedding, sizeof *r->embedded);
@@ -286,6 +291,7 @@ static void close_reach(struct reach *r)
     free(r->asked);
     free(r->where);
     free(r->latents);
+    free(r->noise);
     free(r->scores);
     free(r->embedded);
 }
@@ -306,14 +312,15 @@ static void place(const struct reach *r, size_t row, float *z, float *move)
     move[3] = (float)at->evaluations;
 }
 
-int reach_place(struct task *task, const struct ways *ways, const float *drawn, size_t faces,
-                float *z, float *moves, struct error *err)
+int reach_place(struct task *task, const struct ways *ways, const float *drawn,
+                const uint64_t *samples, size_t faces, float *z, float *moves, struct error *err)
 {
     const struct bundle *bundle = pipeline_bundle(task->pipeline);
     struct reach r = {
         .task = task,
         .ways = ways,
         .drawn = drawn,
+        .samples = samples,
         .faces = faces,
         .variants = ways_count(ways),
         .columns = pipeline_columns(task->pipeline),

@@ -19,10 +19,12 @@
 #include "worker/tasks/ways.h"
 
 /*
- * z[faces][variants][dimension] receives the edited latents of drawn[faces][dimension], moves[faces][variants]
+ * z[faces][variants][dimension] receives the edited latents of drawn[faces][dimension], which have the noise of
+ * samples[faces], moves[faces][variants]
  * [MOVE_NUMBERS] (may be NULL) how they got there. Times and evaluations are added to the outcome's metrics.
  */
 MUST_CHECK int reach_place(struct task *task, const struct ways *ways, const float *drawn,
-                           size_t faces, float *z, float *moves, struct error *err);
+                           const uint64_t *samples, size_t faces, float *z, float *moves,
+                           struct error *err);
 
 #endif

@@ -17,6 +17,7 @@ struct making {
     struct task *task;
     const struct ways *ways; /* NULL: the faces as sampled */
     uint64_t first;          /* face of the stage */
+    const uint64_t *samples; /* [faces]: whose noise each has */
     size_t faces, count;     /* count: variants */
     const struct task_made *made;
     const float *drawn;  /* [faces][latent] */
@@ -29,6 +30,7 @@ struct group {
     size_t first, count;
     float *z, *scores, *embeddings, *features;
     uint8_t *pixels;
+    uint64_t *samples;
 };
 
 static size_t identity_size(const struct task *task)
@@ -50,6 +52,7 @@ static int open_group(const struct making *making, struct group *group, struct e
     bool features = has_features(making, group), identity = made->identity;
     bool same = features && task->networks.features == task->networks.identity;
     group->z = malloc(rows * bundle_latent_size(pipeline_bundle(task->pipeline)) * sizeof(float));
+    group->samples = malloc(rows * sizeof *group->samples);
     if (made->scores)
         group->scores = malloc(rows * pipeline_columns(task->pipeline) * sizeof(float));
     if (made->pixels)
@@ -58,14 +61,16 @@ static int open_group(const struct making *making, struct group *group, struct e
         group->features = malloc(rows * task->networks.dimension * sizeof(float));
     if (identity && !same)
         group->embeddings = malloc(rows * identity_size(task) * sizeof(float));
-    bool all = group->z && (!made->scores || group->scores) && (!made->pixels || group->pixels) &&
-               (!features || group->features) && (!identity || same || group->embeddings);
+    bool all = group->z && group->samples && (!made->scores || group->scores) &&
+               (!made->pixels || group->pixels) && (!features || group->features) &&
+               (!identity || same || group->embeddings);
     return all ? 0 : error_set(err, E_MEMORY, "no memory for %zu faces", rows);
 }
 
 static void close_group(struct group *group)
 {
     free(group->z);
+    free(group->samples);
     free(group->scores);
     free(group->pixels);
     free(group->features);
@@ -75,10 +80,13 @@ static void close_group(struct group *group)
 static void place_group(const struct making *making, const struct group *group)
 {
     size_t d = bundle_latent_size(pipeline_bundle(making->task->pipeline));
-    for (size_t face = 0; face < making->faces; face++)
+    for (size_t face = 0; face < making->faces; face++) {
         memcpy(group->z + face * group->count * d,
                making->placed + (face * making->count + group->first) * d,
                group->count * d * sizeof *group->z);
+        for (size_t k = 0; k < group->count; k++)
+            group->samples[face * group->count + k] = making->samples[face];
+    }
 }
 
 /* Whether the variant is the face as sampled. */
@@ -90,7 +98,8 @@ static bool is_still(const struct making *making, size_t variant)
 static int run_group(const struct making *making, const struct group *group, struct error *err)
 {
     const struct task *task = making->task;
-    struct pipeline_wanted wanted = {.scores = group->scores, .pixels = group->pixels};
+    struct pipeline_wanted wanted = {
+        .scores = group->scores, .pixels = group->pixels, .samples = group->samples};
     if (group->embeddings)
         wanted.embeddings[task->networks.identity] = group->embeddings;
     if (group->features)
@@ -193,7 +202,8 @@ static int embed_sources(const struct making *making, struct error *err)
     if (!making->made->identity || is_still(making, 0) || task->photos)
         return 0;
     return pipeline_embed(task->pipeline, (uint32_t)task->networks.identity, making->drawn,
-                          making->faces, making->sources, &task->outcome->metrics, err);
+                          making->samples, making->faces, making->sources, &task->outcome->metrics,
+                          err);
 }
 
 static int make_all(const struct making *making, struct error *err)
@@ -213,13 +223,13 @@ static double network_ms(const struct wire_stage_metrics *metrics)
 }
 
 /* Where the variants lie. The networks' time on the way is in the metrics already. */
-static int place(struct task *task, const struct ways *ways, const float *drawn, size_t faces,
-                 float *z, float *moves, struct error *err)
+static int place(struct task *task, const struct ways *ways, const float *drawn,
+                 const uint64_t *samples, size_t faces, float *z, float *moves, struct error *err)
 {
     struct wire_stage_metrics *metrics = &task->outcome->metrics;
     int64_t since = clock_now();
     double before = metrics->latents_ms, judged = network_ms(metrics);
-    int failed = reach_place(task, ways, drawn, faces, z, moves, err);
+    int failed = reach_place(task, ways, drawn, samples, faces, z, moves, err);
     metrics->latents_ms = before + task_elapsed_ms(&since) - (network_ms(metrics) - judged);
     return failed;
 }
@@ -278,13 +288,17 @@ int task_variants(struct task *task, const struct ways *ways, uint64_t first, si
     float *drawn = malloc(faces * d * sizeof *drawn);
     float *placed = ways ? malloc(faces * count * d * sizeof *placed) : drawn;
     float *sources = malloc((faces * identity_size(task) + 1) * sizeof *sources);
-    const struct making making = {task, ways, first, faces, count, made, drawn, placed, sources};
-    failed = drawn && placed && sources
+    uint64_t *samples = malloc(faces * sizeof *samples);
+    for (size_t face = 0; samples && face < faces; face++)
+        samples[face] = spec_stage_samples(task->stage, first + face, 1).sample;
+    const struct making making = {task,  ways, first, samples, faces,
+                                  count, made, drawn, placed,  sources};
+    failed = drawn && placed && sources && samples
                  ? find_latents(&making, drawn, err)
                  : error_set(err, E_MEMORY, "no memory for %zu latents", faces * count);
     task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     if (!failed && ways)
-        failed = place(task, ways, drawn, faces, placed, made->moves, err);
+        failed = place(task, ways, drawn, samples, faces, placed, made->moves, err);
     clear_moves(&making);
     if (!failed)
         failed = make_all(&making, err);
@@ -292,5 +306,6 @@ int task_variants(struct task *task, const struct ways *ways, uint64_t first, si
         free(placed);
     free(drawn);
     free(sources);
+    free(samples);
     return failed;
 }

@@ -5,13 +5,15 @@
  * counter: it depends neither on the sample nor on the batch it travels in, so that a latent
  * gives one image (StyleGAN calls this noise_mode 'const'). The key is the attribute `seed`, or the node's
  * place in the file where there is none, so that two nodes differ. Of known shape it is a constant;
- * for a batch, one row is computed at load and copied to all.
+ * for a batch, one row is computed at load and copied to all. A caller that wants other noise gets the nodes' outputs as
+ * inputs of the network instead (noise.h).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/latent.h"
 #include "worker/engine/lower.h"
+#include "worker/engine/noise.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/move.h"
 
@@ -43,6 +45,15 @@ static void draw(const struct graph *graph, const struct node *node, float *out,
     }
 }
 
+/* Whether the shape was made for the batch: exporters write torch.randn([x.shape[0], …]) as noise like a constant that
+ * has the batch's size, and that does not count as rows of samples by itself. */
+static bool is_sized_for_batch(const struct graph *graph, const struct value *like)
+{
+    const struct node *maker = like && like->producer >= 0 ? &graph->nodes[like->producer] : NULL;
+    return maker && strcmp(maker->op->type, "ConstantOfShape") == 0 && !graph->fixed &&
+           like->rank > 1 && like->dims[0] == graph->batch;
+}
+
 static int infer_random(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *like = node_input(graph, node, 0);
@@ -55,7 +66,11 @@ static int infer_random(struct graph *graph, struct node *node, struct error *er
                          (long long)type);
     if (!like && rank == 0)
         return error_set(err, E_PARSE, "shape is missing");
-    int failed = value_set_shape(graph, out, rank, dims, like && like->batched, err);
+    bool batched = like && (like->batched || is_sized_for_batch(graph, like));
+    if (noise_varies(graph, batched, rank, dims))
+        return noise_take(graph, node, rank, dims, attribute_float(node, "mean", 0.0f),
+                          attribute_float(node, "scale", 1.0f), err);
+    int failed = value_set_shape(graph, out, rank, dims, batched, err);
     if (failed || out->batched)
         return failed;
     failed = value_allocate(out, err);
