@@ -78,12 +78,13 @@ static void summary_close(struct summary *s)
 static void add_row(struct summary *s, struct statement *row, size_t variant)
 {
     struct cell *cell = s->cells + variant * s->attributes;
-    double alpha = statement_is_null(row, 1) ? (double)NAN : statement_real(row, 1);
+    int last = (int)s->attributes + 1;
+    double alpha = statement_is_null(row, last) ? (double)NAN : statement_real(row, last);
     double sign = alpha < 0 ? -1 : alpha > 0 ? 1 : 0;
     s->faces[variant]++;
     s->way[variant] += fabs(alpha);
     for (size_t a = 0; a < s->attributes; a++, cell++) {
-        double value = statement_real(row, (int)a + 2);
+        double value = statement_real(row, (int)a + 1);
         if (variant == 0)
             s->first[a] = value;
         double change = value - s->first[a], difference = value - s->plain[a];

@@ -1,11 +1,11 @@
 -- attribute_summary of a stage that has ended; db/summary.c adds up what this selects.
 
--- Rows in the order of the key: the variants of a face follow each other, variant 0 first. The second column is how far
+-- Rows in the order of the key: the variants of a face follow each other, variant 0 first. The last column is how far
 -- the face was moved, NULL where that is no one number.
 -- name: summary_make_rows
-SELECT printf('SELECT variant, CASE WHEN variant > 0 THEN coalesce(
+SELECT printf('SELECT variant%s, CASE WHEN variant > 0 THEN coalesce(
     (SELECT distance FROM face f WHERE f.stage_id = a.stage_id AND f.idx = a.idx AND f.variant = a.variant),
-    (SELECT distance FROM variant v WHERE v.stage_id = a.stage_id AND v.variant = a.variant AND v.second = 0)) END%s
+    (SELECT distance FROM variant v WHERE v.stage_id = a.stage_id AND v.variant = a.variant AND v.second = 0)) END
   FROM face_attributes_%d a WHERE stage_id = ?1 ORDER BY idx, variant',
   (SELECT group_concat(printf(', a."%w"', name), '')
    FROM (SELECT name FROM bundle_attribute WHERE bundle_id = ?1 ORDER BY position)), ?1);
