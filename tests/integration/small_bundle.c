@@ -1,7 +1,8 @@
 /*
  * Writes a bundle of linear networks whose answers can be computed by hand, with everything that a
  * bundle can have: a generator, two labellers' worth of attributes, two age estimators, embedders
- * of both kinds, an encoder that is the generator's exact inverse.
+ * of both kinds (one of them a convolutional network), an encoder that is the generator's exact
+ * inverse.
  *
  *     small_bundle FOLDER [nan]
  *
@@ -33,11 +34,56 @@ struct layer {
     const float *weights; /* [outputs][inputs] */
 };
 
+/* The model as a file of the folder; frees it. */
+static void write_model(struct model *model, const char *file, char hash[DIGEST_HEX_BYTES])
+{
+    struct error err = {0};
+    char path[512];
+    size_t size = 0;
+    uint8_t *data = model_pack(model, &size);
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    if (buffer_write_file(path, data, size, &err) != 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+    digest_bytes(data, size, hash);
+    free(data);
+    model_free(model);
+}
+
+/* The one that is not linear: two strided convolutions with rectifiers and a layer on top, of
+ * random weights. */
+static void write_portrait(const char *file, char hash[DIGEST_HEX_BYTES])
+{
+    static float first[8 * 3 * 9], second[16 * 8 * 9], last[8 * 64];
+    struct model model;
+    harness_random(first, 8 * 3 * 9, 4);
+    harness_random(second, 16 * 8 * 9, 5);
+    harness_random(last, 8 * 64, 6);
+    model_init(&model, 13);
+    model_input(&model, "x", 4, (int64_t[]){-1, 3, SIDE, SIDE});
+    model_floats(&model, "first", 4, (int64_t[]){8, 3, 3, 3}, first);
+    model_floats(&model, "second", 4, (int64_t[]){16, 8, 3, 3}, second);
+    model_floats(&model, "last", 2, (int64_t[]){8, 64}, last);
+    Onnx__NodeProto *convolve = model_node(&model, "Conv", "x first", "c1");
+    node_ints(&model, convolve, "strides", 2, (int64_t[]){2, 2});
+    node_ints(&model, convolve, "pads", 4, (int64_t[]){1, 1, 1, 1});
+    model_node(&model, "Relu", "c1", "r1");
+    convolve = model_node(&model, "Conv", "r1 second", "c2");
+    node_ints(&model, convolve, "strides", 2, (int64_t[]){2, 2});
+    node_ints(&model, convolve, "pads", 4, (int64_t[]){1, 1, 1, 1});
+    model_node(&model, "Relu", "c2", "r2");
+    Onnx__NodeProto *flatten = model_node(&model, "Flatten", "r2", "flat");
+    node_int(&model, flatten, "axis", 1);
+    Onnx__NodeProto *gemm = model_node(&model, "Gemm", "flat last", "y");
+    node_int(&model, gemm, "transB", 1);
+    model_output(&model, "y");
+    write_model(&model, file, hash);
+}
+
 static void write_layer(const struct layer *layer, char hash[DIGEST_HEX_BYTES])
 {
     struct model model;
-    struct error err = {0};
-    char path[512];
     model_init(&model, 13);
     model_input(&model, "x", layer->reads_picture ? 4 : 2,
                 layer->reads_picture ? (int64_t[]){-1, 3, SIDE, SIDE}
@@ -57,16 +103,7 @@ static void write_layer(const struct layer *layer, char hash[DIGEST_HEX_BYTES])
         model_node(&model, "Sqrt", "moved", "y");
     }
     model_output(&model, "y");
-    size_t size = 0;
-    uint8_t *data = model_pack(&model, &size);
-    snprintf(path, sizeof path, "%s/%s", folder, layer->file);
-    if (buffer_write_file(path, data, size, &err) != 0) {
-        fprintf(stderr, "%s\n", err.text);
-        exit(1);
-    }
-    digest_bytes(data, size, hash);
-    free(data);
-    model_free(&model);
+    write_model(&model, layer->file, hash);
 }
 
 /* Columns of g[PICTURE][LATENT] orthogonal and as long as SCALE, by Gram and Schmidt. */
@@ -94,7 +131,7 @@ int main(int argc, char **argv)
 {
     static float generator[PICTURE * LATENT], encoder[LATENT * PICTURE], reads[4 * PICTURE],
         identity[6 * PICTURE], features[5 * PICTURE];
-    char hash[7][DIGEST_HEX_BYTES], yaml[4096], path[512];
+    char hash[8][DIGEST_HEX_BYTES], yaml[4096], path[512];
     bool broken = argc > 2 && strcmp(argv[2], "nan") == 0;
     struct error err = {0};
     if (argc < 2)
@@ -121,6 +158,7 @@ int main(int argc, char **argv)
                 hash[4]);
     write_layer(&(struct layer){"i.onnx", true, false, false, PICTURE, 6, identity}, hash[5]);
     write_layer(&(struct layer){"f.onnx", true, false, false, PICTURE, 5, features}, hash[6]);
+    write_portrait("p.onnx", hash[7]);
     int length = snprintf(
         yaml, sizeof yaml,
         "format: facefarm-bundle/1\nname: small\ndescription: linear networks\nlicence: none\n"
@@ -141,8 +179,10 @@ int main(int argc, char **argv)
         "- {name: person, kind: identity, file: i.onnx, sha256: %s, input: " PICTURE_FORM ",\n"
         "   output: y, dimension: 6}\n"
         "- {name: looks, kind: features, file: f.onnx, sha256: %s, input: " PICTURE_FORM ",\n"
-        "   output: y, dimension: 5}\n",
-        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6]);
+        "   output: y, dimension: 5}\n"
+        "- {name: portrait, kind: identity, file: p.onnx, sha256: %s, input: " PICTURE_FORM ",\n"
+        "   output: y, dimension: 8}\n",
+        hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
     write_layer(&(struct layer){"e.onnx", true, false, false, PICTURE, LATENT, encoder}, hash[0]);
     snprintf(yaml + length, sizeof yaml - (size_t)length,
              "encoder: {file: e.onnx, sha256: %s, input: " PICTURE_FORM ", output: y}\n", hash[0]);
