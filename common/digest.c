@@ -1,4 +1,4 @@
-/* SHA-256 by libsodium, which needs no initialisation for hashing. */
+/* Digests of bytes, files and folders; sha256.h makes them. */
 #include "common/digest.h"
 
 #include <dirent.h>
@@ -13,17 +13,26 @@
 #include <unistd.h>
 
 #include "common/limits.h"
+#include "common/sha256.h"
+
+static void finish(struct sha256 *hash, char hex[DIGEST_HEX_BYTES])
+{
+    uint8_t sum[SHA256_BYTES];
+    sha256_end(hash, sum);
+    sodium_bin2hex(hex, DIGEST_HEX_BYTES, sum, sizeof sum);
+}
 
 void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES])
 {
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256(hash, data, size);
-    sodium_bin2hex(hex, DIGEST_HEX_BYTES, hash, sizeof hash);
+    struct sha256 hash;
+    sha256_begin(&hash);
+    sha256_add(&hash, data, size);
+    finish(&hash, hex);
 }
 
 /* Adds a regular file's bytes. In a folder no link is followed, and opening waits for no pipe's
  * other end. */
-static int add_file(crypto_hash_sha256_state *state, int folder, const char *name,
+static int add_file(struct sha256 *hash, int folder, const char *name,
                     const char *shown, uint64_t *bytes, struct error *err)
 {
     unsigned char chunk[65536];
@@ -44,7 +53,7 @@ static int add_file(crypto_hash_sha256_state *state, int folder, const char *nam
         if (n < 0 && errno != EINTR)
             failed = error_set(err, E_IO, "%s: cannot read: %s", shown, strerror(errno));
         if (n > 0) {
-            crypto_hash_sha256_update(state, chunk, (size_t)n);
+            sha256_add(hash, chunk, (size_t)n);
             *bytes += (uint64_t)n;
         }
     }
@@ -52,21 +61,14 @@ static int add_file(crypto_hash_sha256_state *state, int folder, const char *nam
     return failed;
 }
 
-static void finish(crypto_hash_sha256_state *state, char hex[DIGEST_HEX_BYTES])
-{
-    unsigned char hash[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_final(state, hash);
-    sodium_bin2hex(hex, DIGEST_HEX_BYTES, hash, sizeof hash);
-}
-
 int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err)
 {
-    crypto_hash_sha256_state state;
+    struct sha256 hash;
     uint64_t bytes = 0;
-    crypto_hash_sha256_init(&state);
-    int failed = add_file(&state, AT_FDCWD, path, path, &bytes, err);
+    sha256_begin(&hash);
+    int failed = add_file(&hash, AT_FDCWD, path, path, &bytes, err);
     if (!failed)
-        finish(&state, hex);
+        finish(&hash, hex);
     return failed;
 }
 
@@ -82,7 +84,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes, struct error *err)
 {
-    crypto_hash_sha256_state state;
+    struct sha256 hash;
     struct dirent **entries = NULL;
     uint64_t sum = 0;
     int failed = 0, count = -1;
@@ -92,12 +94,12 @@ int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes,
     if (count < 0)
         failed = error_set(err, errno == ENOENT ? E_NOT_FOUND : E_IO, "%s: cannot open: %s", path,
                            strerror(errno));
-    crypto_hash_sha256_init(&state);
+    sha256_begin(&hash);
     for (int i = 0; i < count; i++) {
         char shown[LIMIT_PATH_BYTES + NAME_MAX + 2];
         snprintf(shown, sizeof shown, "%s/%s", path, entries[i]->d_name);
         if (!failed)
-            failed = add_file(&state, folder, entries[i]->d_name, shown, &sum, err);
+            failed = add_file(&hash, folder, entries[i]->d_name, shown, &sum, err);
         free(entries[i]);
     }
     free(entries);
@@ -105,7 +107,7 @@ int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes,
         close(folder);
     if (failed)
         return failed;
-    finish(&state, hex);
+    finish(&hash, hex);
     *bytes = sum;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* SHA-256 (FIPS 180-4, by libsodium) as 64 lower-case hexadecimal characters. */
+/* SHA-256 (sha256.h) as 64 lower-case hexadecimal characters. */
 #ifndef COMMON_DIGEST_H
 #define COMMON_DIGEST_H
 

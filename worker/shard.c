@@ -19,6 +19,7 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/limits.h"
+#include "common/sha256.h"
 
 #define PATH_BYTES (2 * LIMIT_PATH_BYTES)
 #define TAR_BLOCK 512
@@ -29,7 +30,7 @@ struct shard {
     char final[PATH_BYTES + 256]; /* where it appears */
     char temporary[PATH_BYTES + 256];
     int fd; /* the temporary folder, or the tar */
-    crypto_hash_sha256_state hash;
+    struct sha256 hash;
     uint64_t bytes;
 };
 
@@ -99,7 +100,7 @@ int shard_begin(const char *store, const char *path, enum shard_kind kind, struc
         return error_set(err, E_MEMORY, "no memory for a shard");
     begun->kind = kind;
     begun->fd = -1;
-    crypto_hash_sha256_init(&begun->hash);
+    sha256_begin(&begun->hash);
     int failed = set_paths(begun, store, path, err);
     if (!failed)
         failed = open_temporary(begun, err);
@@ -113,7 +114,7 @@ int shard_begin(const char *store, const char *path, enum shard_kind kind, struc
 
 static void count_bytes(struct shard *shard, const void *data, size_t size)
 {
-    crypto_hash_sha256_update(&shard->hash, data, size);
+    sha256_add(&shard->hash, data, size);
     shard->bytes += size;
 }
 
@@ -239,8 +240,8 @@ int shard_commit(struct shard **shard, struct shard_summary *summary, struct err
         shard_abandon(shard);
         return failed;
     }
-    unsigned char digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_final(&done->hash, digest);
+    uint8_t digest[SHA256_BYTES];
+    sha256_end(&done->hash, digest);
     sodium_bin2hex(summary->sha256, sizeof summary->sha256, digest, sizeof digest);
     summary->bytes = done->bytes;
     close(done->fd);
