@@ -1,6 +1,7 @@
 """The study through the farm beside the time that PyTorch needs for its labelling alone.
 
     python3 tests/bench/study/bench.py [--faces 100000] [--evaluate 10000] [--whole] [--threads 2] [--torch-faces 4096]
+                                          [--only farm|torch]
 
 Ours: from submit to the written report, on the default bundle, with one worker whose networks are loaded: --faces made and
 labelled, a boundary for each of the 40 attributes (and for age), --evaluate other faces aged and judged, as they are and
@@ -8,7 +9,7 @@ along the plain and the projected direction, report. --whole is all that `facefa
 PyTorch: generator, classifier and one age estimator in float32, from latents that are there, by models/recipe's networks
 (weights are random, which costs the same), the faster of contiguous and channels-last tensors at batches of 64 and 256; timed
 over --torch-faces before the farm's run and after it, and scaled to --faces. Printed: both, and PyTorch's time over ours,
-which is to be at least 3. Needs torch and numpy.
+which is to be at least 3. --only measures one of both, where a machine is not to be had for all of it at once. Needs torch and numpy.
 """
 import argparse
 import pathlib
@@ -85,12 +86,20 @@ def main() -> None:
     for name, value in (("faces", 100000), ("evaluate", 10000), ("threads", 2), ("torch-faces", 4096)):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--only", choices=["farm", "torch"])
     arguments = parser.parse_args()
-    torch = [torch_seconds(arguments.torch_faces, arguments.threads)]
+    torch = [] if arguments.only == "farm" else [torch_seconds(arguments.torch_faces, arguments.threads)]
+    if arguments.only == "torch":
+        print(f"PyTorch's labelling of {arguments.faces} faces, from {arguments.torch_faces}: "
+              f"{torch[0] * arguments.faces:.1f} s, a third of it {torch[0] * arguments.faces / 3:.1f} s")
+        return
     with farm.Farm(farm.ROOT / "models/default") as running:
         running.worker("w", f"cpu:{arguments.threads}")
         running.finish(running.submit("  - {kind: label, name: labels, count: 64}\n", seed=99))
         ours = study(running, arguments)
+    if arguments.only == "farm":
+        print(f"study of {arguments.faces} faces, {arguments.evaluate} aged: {ours:.1f} s")
+        return
     torch.append(torch_seconds(arguments.torch_faces, arguments.threads))
     theirs = statistics.mean(torch) * arguments.faces
     print(f"study of {arguments.faces} faces, {arguments.evaluate} aged: {ours:.1f} s; PyTorch's labelling alone, from "
