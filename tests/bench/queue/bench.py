@@ -195,6 +195,11 @@ class Bench:
                                             for what in ("submit_us", "show_us", "cancel_us", "rss_kib"))
             print(f"  1e{power}  submit {submit:7.1f}  show {show:7.1f}  cancel {cancel:7.1f}  memory {memory:9,.0f}")
 
+    def flood(self):
+        print("a job of 20 ms tasks beside a million hostile messages:")
+        for name, value in self.ours("flood", 1000000).items():
+            print(f"  {name:<40} {value:12.2f}")
+
     def idle(self):
         worker = os.path.join(self.options.build, "worker", "facefarm-worker")
         print("processor time of an idle farm, percent of one core, over ten seconds:")
@@ -208,10 +213,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--large", action="store_true", help="ten million tasks, too")
-    parser.add_argument("--only", choices=["throughput", "latency", "connections", "sizes", "idle"])
+    parser.add_argument("--only", choices=["throughput", "latency", "connections", "sizes", "flood", "idle"])
     parser.add_argument("--python", default=sys.executable)
     bench = Bench(parser.parse_args())
-    for part in ("throughput", "latency", "connections", "sizes", "idle"):
+    for part in ("throughput", "latency", "connections", "sizes", "flood", "idle"):
         if bench.options.only in (None, part):
             getattr(bench, part)()
 

@@ -8,9 +8,10 @@
  *     bench_farm latency ROUNDS                    one task when idle, microseconds: percentiles
  *     bench_farm connections COUNT                 the broker's memory with so many workers
  *     bench_farm sizes                             broker time and memory, 10^4 to 10^9 samples
+ *     bench_farm flood MESSAGES                    a job's time alone and while so many hostile messages come
  *     bench_farm idle SECONDS [facefarm-worker]    processor time of an idle farm
  */
-#include "broker/support.h"
+#include "broker/floods.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@
 
 struct bench {
     struct support s;
-    struct key_pair client, worker;
+    struct key_pair client, worker, hostile;
     pid_t workers[WORKERS_MOST];
     size_t worker_count;
     struct peer peer; /* the client's */
@@ -40,7 +41,7 @@ struct bench {
 
 static void open_bench(struct bench *b)
 {
-    char text[512];
+    char text[1024];
     struct error err;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files); /* for a thousand connections, here and in the broker */
@@ -49,10 +50,11 @@ static void open_bench(struct bench *b)
     support_open(&b->s);
     zmq_ctx_set(b->s.context, ZMQ_MAX_SOCKETS, 4096);
     support_secure(&b->s);
-    if (key_pair_make(&b->client, &err) < 0 || key_pair_make(&b->worker, &err) < 0)
+    if (key_pair_make(&b->client, &err) < 0 || key_pair_make(&b->worker, &err) < 0 ||
+        key_pair_make(&b->hostile, &err) < 0)
         fail_msg("%s", err.text);
-    snprintf(text, sizeof text, "admin %s bench\nworker %s bench\n", b->client.public,
-             b->worker.public);
+    snprintf(text, sizeof text, "admin %s bench\nworker %s bench\nclient %s mallory\n",
+             b->client.public, b->worker.public, b->hostile.public);
     support_authorize(&b->s, text);
     support_start(&b->s, 1000, 10000);
 }
@@ -113,8 +115,20 @@ static void answer(void *socket, const struct wire_lease *lease)
     must(socket_send(socket, NULL, WIRE_RESULTS, &body, &err), &err);
 }
 
+/* As a device would that needs so long for a task. */
+static void answer_slowly(void *socket, const struct wire_lease *lease, int64_t task_ns)
+{
+    const struct timespec task = {.tv_nsec = task_ns};
+    for (size_t i = 0; i < lease->tasks.count; i++) {
+        struct wire_lease one = *lease;
+        one.tasks = WIRE_LIST(&WIRE_ITEMS(lease->tasks, task)[i], 1);
+        nanosleep(&task, NULL);
+        answer(socket, &one);
+    }
+}
+
 /* Answers leases for ever. */
-static void serve(void *socket, uint64_t session)
+static void serve(void *socket, uint64_t session, int64_t task_ns)
 {
     struct error err;
     int64_t beat = clock_now();
@@ -123,7 +137,9 @@ static void serve(void *socket, uint64_t session)
         struct socket_frame *frame = NULL;
         zmq_poll(&(zmq_pollitem_t){.socket = socket, .events = ZMQ_POLLIN}, 1, 1000);
         while (socket_receive(socket, NULL, &m, &frame, &err) > 0) {
-            if (m.type == WIRE_LEASE)
+            if (m.type == WIRE_LEASE && task_ns)
+                answer_slowly(socket, WIRE_BODY(&m, lease), task_ns);
+            else if (m.type == WIRE_LEASE)
                 answer(socket, WIRE_BODY(&m, lease));
             socket_frame_free(&frame, &m);
         }
@@ -148,14 +164,14 @@ static void *connect_worker(void *context, const struct bench *b, uint64_t sessi
 }
 
 /* Before the client has a socket, so that no context is forked while it is used. */
-static void start_workers(struct bench *b, size_t count, uint64_t credit)
+static void start_workers(struct bench *b, size_t count, uint64_t credit, int64_t task_ns)
 {
     for (size_t i = 0; i < count; i++) {
         pid_t pid = fork();
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             void *context = zmq_ctx_new();
-            serve(connect_worker(context, b, 100 + i, credit), 100 + i);
+            serve(connect_worker(context, b, 100 + i, credit), 100 + i, task_ns);
         }
         b->workers[b->worker_count++] = pid;
     }
@@ -245,7 +261,7 @@ static void print_percentiles(const char *name, double *us, size_t count)
 
 static void throughput(struct bench *b, uint64_t tasks, size_t workers, uint64_t credit)
 {
-    start_workers(b, workers, credit);
+    start_workers(b, workers, credit, 0);
     open_client(b);
     await_workers(b, workers);
     support_await_job(&b->peer, submit(b, 1000, 1), "done"); /* to warm up */
@@ -265,7 +281,7 @@ static void throughput(struct bench *b, uint64_t tasks, size_t workers, uint64_t
 static void latency(struct bench *b, size_t rounds)
 {
     double *us = calloc(rounds, sizeof *us);
-    start_workers(b, 1, 16);
+    start_workers(b, 1, 16, 0);
     open_client(b);
     await_workers(b, 1);
     for (size_t i = 0; i < rounds; i++) {
@@ -367,13 +383,52 @@ static void sizes(struct bench *b)
     }
 }
 
+#define FLOOD_KINDS 3
+#define FLOOD_TASKS 200
+#define FLOOD_TASK_NS (20 * CLOCK_MILLISECOND)
+#define FLOOD_NICE 19 /* they share our cores here, and only here */
+
+static double job_seconds(struct bench *b)
+{
+    int64_t start = clock_now();
+    support_await_job(&b->peer, submit(b, FLOOD_TASKS, 1), "done");
+    return seconds_since(start);
+}
+
+/* A job on a worker whose device is busy 20 ms a task, alone and then beside the floods, which have to last longer;
+ * and what a hostile message costs the broker, all its threads together. */
+static void flood(struct bench *b, unsigned long messages)
+{
+    struct flood floods[FLOOD_KINDS] = {
+        floods_prepare(&b->s, FLOODS_FRAMES, &b->hostile, messages * 8 / 10),
+        floods_prepare(&b->s, FLOODS_BYTES, NULL, messages * 2 / 10),
+        floods_prepare(&b->s, FLOODS_STRANGERS, NULL, messages / 1000),
+    };
+    start_workers(b, 1, 2, FLOOD_TASK_NS);
+    open_client(b);
+    await_workers(b, 1);
+    double alone = job_seconds(b), before = processor_seconds(b->s.broker);
+    int64_t start = clock_now();
+    for (int i = 0; i < FLOOD_KINDS; i++) {
+        setpriority(PRIO_PROCESS, (id_t)floods[i].process, FLOOD_NICE);
+        floods_begin(&floods[i]);
+    }
+    double beside = job_seconds(b);
+    for (int i = 0; i < FLOOD_KINDS; i++)
+        floods_await(&floods[i]);
+    printf("alone_seconds %.3f\nflooded_seconds %.3f\nflood_lasted_seconds %.3f\n", alone, beside,
+           seconds_since(start));
+    printf("delay_percent %.2f\nbroker_us_per_hostile_message %.2f\n", 100 * (beside / alone - 1),
+           (processor_seconds(b->s.broker) - before) * 1e6 / (double)messages);
+}
+
 /* The real worker where its program is given, else one of ours. */
 static void start_idle_worker(struct bench *b, const char *program)
 {
     char key[192];
     struct error err;
     if (!program) {
-        start_workers(b, 1, 16);
+        start_workers(b, 1, 16, 0);
         return;
     }
     snprintf(key, sizeof key, "%s/worker.key", b->s.folder);
@@ -416,6 +471,8 @@ int main(int argc, char **argv)
         connections(&b, strtoul(argv[2], NULL, 10));
     else if (strcmp(what, "sizes") == 0 && argc == 2)
         sizes(&b);
+    else if (strcmp(what, "flood") == 0 && argc == 3)
+        flood(&b, strtoul(argv[2], NULL, 10));
     else if (strcmp(what, "idle") == 0 && argc >= 3)
         idle(&b, (unsigned)strtoul(argv[2], NULL, 10), argc > 3 ? argv[3] : NULL);
     else
