@@ -72,7 +72,7 @@ static void count_leases(const struct farm *farm, struct queue *queues, int64_t 
     for (const struct farm_worker *w = farm->sessions; w; w = w->by_session.next)
         for (const struct farm_lease *lease = w->leases; lease; lease = lease->next) {
             queues[lease->stage->spec->kind].leased++;
-            if (lease->leased_ms && lease->leased_ms < *oldest_ms)
+            if (lease->leased_ms < *oldest_ms)
                 *oldest_ms = lease->leased_ms;
         }
 }
@@ -162,6 +162,8 @@ static void write_failures(struct exposition *e, const struct metrics *m)
 
 static void write_messages(struct exposition *e, const struct broker *b)
 {
+    exposition_one(e, "facefarm_paused", "gauge",
+                   "1 while the disk takes nothing and the broker waits for it.", b->pause.on);
     exposition_one(e, "facefarm_messages_received_total", "counter", "Messages received.",
                    b->metrics.messages);
     exposition_one(e, "facefarm_messages_refused_total", "counter", "Messages answered by refused.",

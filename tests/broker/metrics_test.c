@@ -100,6 +100,7 @@ static void the_page_follows_the_work(void **state)
     const char *page = await_value(b, "facefarm_queued_tasks{kind=\"label\"}", 4);
     assert_true(exposition_value(page, "facefarm_queued_indices{kind=\"label\"}") == 40);
     assert_true(exposition_value(page, "facefarm_jobs{state=\"running\"}") == 1);
+    assert_true(exposition_value(page, "facefarm_paused") == 0);
     assert_true(exposition_value(page, "facefarm_commit_duration_seconds_count") >= 2);
     peer_open(&b->s, &worker.peer);
     worker_hello(&worker, 1, 1);

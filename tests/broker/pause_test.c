@@ -1,6 +1,7 @@
 /* A real broker whose disk is full, fails, or is held by somebody else, and scripted peers. */
 #include "support.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/chaos/shim.h"
@@ -61,6 +63,7 @@ static int open_bench(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
     support_open(&b->s);
+    b->s.with_metrics = true;
     start_broker(b);
     peer_open(&b->s, &b->client);
     peer_open(&b->s, &b->watcher);
@@ -92,6 +95,33 @@ static const char *await_notice(struct bench *b, bool paused)
         if ((told->notice[0] != '\0') == paused)
             return told->notice;
     }
+}
+
+static void read_metrics(struct bench *b, char *page, size_t room)
+{
+    static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    int port = 0;
+    size_t size = 0;
+    assert_int_equal(sscanf(b->s.metrics, "http://127.0.0.1:%d/metrics", &port), 1);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(write(fd, request, sizeof request - 1), sizeof request - 1);
+    for (ssize_t n; (n = read(fd, page + size, room - 1 - size)) > 0;)
+        size += (size_t)n;
+    page[size] = '\0';
+    close(fd);
+}
+
+/* Until Prometheus would read that line: a page is made anew after a while only. */
+static void await_metric(struct bench *b, const char *line)
+{
+    static char page[1 << 18];
+    do
+        read_metrics(b, page, sizeof page);
+    while (!strstr(page, line));
 }
 
 static void watch(struct bench *b)
@@ -144,6 +174,7 @@ static void pauses_and_goes_on(struct bench *b, int error, const char *code, con
     b->shim->write_error = error;
     worker_result(&worker, &held.lease, &held.task, 0);
     assert_non_null(strstr(await_notice(b, true), reason));
+    await_metric(b, "\nfacefarm_paused 1\n");
     /* Lists are told, with the reason; what would write is refused with it. */
     peer_send(&b->client, WIRE_JOB_LIST, &(struct wire_job_list){1});
     const struct wire_jobs *jobs = peer_expect(&b->client, WIRE_JOBS);
@@ -163,6 +194,7 @@ static void pauses_and_goes_on(struct bench *b, int error, const char *code, con
     expect_refused(&worker.peer, code, reason);
     b->shim->write_error = 0;
     await_notice(b, false);
+    await_metric(b, "\nfacefarm_paused 0\n");
     deliver_and_finish(b, &worker, &held);
     assert_string_equal(
         support_sql(&b->s, "SELECT group_concat(event, ' ') FROM audit WHERE event LIKE 'broker%'"),
