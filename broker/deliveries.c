@@ -86,7 +86,7 @@ static int store(struct broker *b, struct farm_stage *stage, const struct farm_w
         .attempts = plan_attempts(&stage->plan, task->start) + 1,
         .worker = worker->id,
         .digest = digest,
-        .leased_ms = lease && lease->leased_ms ? lease->leased_ms : now,
+        .leased_ms = lease ? lease->leased_ms : now,
         .committed_ms = now,
     };
     bool poisoned =
@@ -120,8 +120,7 @@ static void take(struct broker *b, struct farm_stage *stage, struct farm_worker 
     }
     const struct wire_stage_metrics *said = WIRE_ITEMS(result->metrics, stage_metrics);
     metrics_result(&b->metrics, stage->spec->kind, WIRE_ITEMS(result->task, task)->count, said,
-                   lease && lease->leased_ms ? (double)(clock_wall_ms() - lease->leased_ms) / 1000
-                                             : -1);
+                   lease ? (double)(clock_wall_ms() - lease->leased_ms) / 1000 : -1);
     worker->tasks_done++;
     worker_succeeded(worker, stage);
     const struct wire_stage_metrics *metrics = WIRE_ITEMS(result->metrics, stage_metrics);

@@ -133,7 +133,7 @@ struct farm_lease {
     struct farm_stage *stage;
     uint64_t start; /* with the stage the key of the worker's map */
     uint64_t count, epoch;
-    int64_t leased_ms; /* wall clock; 0: adopted */
+    int64_t leased_ms; /* wall clock; of an adopted one, when it was adopted */
     bool fresh;        /* not sent yet */
     bool urgent;       /* of an interactive job: does not count against the credit for others */
     bool tried;        /* it had a twin that ended without a result: it gets no other */
@@ -320,7 +320,7 @@ MUST_CHECK int farm_lend_again(struct farm *farm, struct farm_worker *worker,
                                struct error *err);
 /* Lends a worker a range that it holds already: 1, or 0 where it is not free, or is none. */
 MUST_CHECK int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
-                          const struct wire_held_task *held, struct error *err);
+                          const struct wire_held_task *held, int64_t now_ms, struct error *err);
 /* idle, busy, draining, aside, lost, gone */
 const char *farm_worker_state(const struct farm_worker *worker);
 /* Whether it may have tasks at all. */

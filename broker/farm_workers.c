@@ -287,7 +287,7 @@ int farm_lend_again(struct farm *farm, struct farm_worker *worker, struct farm_l
 }
 
 int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage *stage,
-               const struct wire_held_task *held, struct error *err)
+               const struct wire_held_task *held, int64_t now_ms, struct error *err)
 {
     if (stage->state != STATES_STAGE_RUNNING || stage->job->state != STATES_JOB_RUNNING ||
         worker->aside)
@@ -301,6 +301,7 @@ int farm_adopt(struct farm *farm, struct farm_worker *worker, struct farm_stage 
                                      .start = held->start,
                                      .count = held->count,
                                      .epoch = held->epoch,
+                                     .leased_ms = now_ms,
                                      .urgent = stage->job->interactive};
     return add_lease(worker, &lease, err) ? 1 : E_MEMORY;
 }

@@ -8,6 +8,7 @@
  * - a range that it lists and that is done, lent to somebody else, or was never lent to its key, is revoked.
  */
 #include "broker/broker_priv.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 static const struct wire_held_task *find_held(const struct wire_hello *hello,
@@ -63,7 +64,7 @@ static int adopt(struct broker *b, struct farm_worker *worker, const struct wire
     if (stage && farm_find_lease(worker, stage, held->start, held->count))
         return 0;
     bool ours = access_held(&b->access, &worker->identity, held->stage, &task);
-    int rc = stage && ours ? farm_adopt(&b->farm, worker, stage, held, err) : 0;
+    int rc = stage && ours ? farm_adopt(&b->farm, worker, stage, held, clock_wall_ms(), err) : 0;
     if (rc == 0)
         revoke_task(b, worker, held);
     else if (rc > 0)

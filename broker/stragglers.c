@@ -11,7 +11,7 @@ struct choice {
 static bool may_be_lent_again(const struct farm_worker *to, const struct farm_lease *lease)
 {
     const struct farm_stage *stage = lease->stage;
-    return !lease->twin && !lease->tried && !lease->urgent && lease->leased_ms > 0 &&
+    return !lease->twin && !lease->tried && !lease->urgent &&
            stage->state == STATES_STAGE_RUNNING && stage->job->state == STATES_JOB_RUNNING &&
            !plan_has_work(&stage->plan) && farm_matches(to, stage) &&
            plan_attempts(&stage->plan, lease->start) == 0 &&
