@@ -33,13 +33,16 @@ uint64_t health_busy_us(const struct health *health)
 static const char *const cpu_drivers[] = {"coretemp", "k10temp", "zenpower", "cpu_thermal", NULL};
 static const char *const gpu_drivers[] = {"amdgpu", "nouveau", "i915", "xe", "radeon", NULL};
 
-static bool read_line(const char *root, const char *device, const char *file, char *line,
-                      size_t size)
+/* "" where the path is too long. */
+static void join(char *path, size_t size, const char *root, const char *device, const char *file)
 {
-    char path[600];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s/%s", root, device, file) >= sizeof path)
-        return false;
-    FILE *in = fopen(path, "re");
+    if ((size_t)snprintf(path, size, "%s/%s/%s", root, device, file) >= size)
+        path[0] = '\0';
+}
+
+static bool read_line(const char *path, char *line, size_t size)
+{
+    FILE *in = path[0] ? fopen(path, "re") : NULL;
     bool read = in && fgets(line, (int)size, in) != NULL;
     if (in)
         fclose(in);
@@ -48,8 +51,9 @@ static bool read_line(const char *root, const char *device, const char *file, ch
 
 static bool is_driver(const char *const *drivers, const char *root, const char *device)
 {
-    char name[64];
-    if (!read_line(root, device, "name", name, sizeof name))
+    char name[64], path[600];
+    join(path, sizeof path, root, device, "name");
+    if (!read_line(path, name, sizeof name))
         return false;
     name[strcspn(name, "\n")] = '\0';
     for (; *drivers; drivers++)
@@ -58,19 +62,45 @@ static bool is_driver(const char *const *drivers, const char *root, const char *
     return false;
 }
 
-uint64_t health_millikelvin(const char *root, enum device_kind kind)
+/* Thousandths of a degree Celsius. */
+static bool read_sensor(const char *path, long *value)
+{
+    char line[32];
+    return read_line(path, line, sizeof line) && sscanf(line, "%ld", value) == 1;
+}
+
+static void look(struct health_sensor *sensor, const char *root, enum device_kind kind)
 {
     const char *const *drivers = kind == DEVICE_GPU ? gpu_drivers : cpu_drivers;
-    char line[32];
-    long found = 0, count = 0;
+    char path[600];
+    long value, count = 0;
+    *sensor = (struct health_sensor){.looked = true};
     DIR *folder = kind == DEVICE_OTHER ? NULL : opendir(root);
     if (!folder)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (entry->d_name[0] != '.' && is_driver(drivers, root, entry->d_name) &&
-            read_line(root, entry->d_name, "temp1_input", line, sizeof line) &&
-            sscanf(line, "%ld", &found) == 1) /* thousandths of a degree Celsius */
-            count++;
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        join(path, sizeof path, root, entry->d_name, "temp1_input");
+        if (entry->d_name[0] == '.' || !is_driver(drivers, root, entry->d_name) ||
+            !read_sensor(path, &value))
+            continue;
+        memcpy(sensor->path, path, sizeof path);
+        count++;
+    }
     closedir(folder);
-    return count == 1 && found > -273150 && found < 1000000 ? (uint64_t)(found + 273150) : 0;
+    if (count != 1)
+        sensor->path[0] = '\0';
+}
+
+uint64_t health_millikelvin(struct health_sensor *sensor, const char *root, enum device_kind kind)
+{
+    long value = 0;
+    if (!sensor->looked)
+        look(sensor, root, kind);
+    if (!sensor->path[0])
+        return 0;
+    if (!read_sensor(sensor->path, &value)) {
+        sensor->looked = false; /* for the next time */
+        return 0;
+    }
+    return value > -273150 && value < 1000000 ? (uint64_t)(value + 273150) : 0;
 }

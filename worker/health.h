@@ -22,13 +22,18 @@ void health_end(struct health *health, double operations);
 /* Microseconds busy until now. */
 uint64_t health_busy_us(const struct health *health);
 
+struct health_sensor { /* zeroed at the start */
+    char path[600];    /* "": none was found */
+    bool looked;
+};
+
 /*
  * The temperature that Linux's hwmon tells (`root`: /sys/class/hwmon) of the only CPU, or GPU, that
  * it knows: the first input of its driver (coretemp, k10temp, amdgpu, …). 0 where there is none or
  * more than one, since nothing says which of them OpenCL means. OpenCL itself does not tell
- * temperatures.
+ * temperatures. The sensor is looked for once, and again where it cannot be read any more.
  */
 #define HEALTH_HWMON "/sys/class/hwmon"
-uint64_t health_millikelvin(const char *root, enum device_kind kind);
+uint64_t health_millikelvin(struct health_sensor *sensor, const char *root, enum device_kind kind);
 
 #endif

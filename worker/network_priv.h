@@ -54,6 +54,7 @@ struct network {
     int64_t leave_at;       /* when stopping: not later than this */
     uint64_t bad_frames;
     uint64_t log_told; /* lines that a heartbeat has told */
+    struct health_sensor sensor;
 };
 
 /* ---- network_session.c ---- */

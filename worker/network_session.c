@@ -79,7 +79,7 @@ void network_beat(struct network *network)
     const struct wire_worker_stats stats = {
         .busy_us = options->health ? health_busy_us(options->health) : 0,
         .mflop = options->health ? (uint64_t)atomic_load(&options->health->mflop) : 0,
-        .millikelvin = health_millikelvin(HEALTH_HWMON, options->device_kind),
+        .millikelvin = health_millikelvin(&network->sensor, HEALTH_HWMON, options->device_kind),
         .log = log,
     };
     const struct wire_heartbeat heartbeat = {options->hello.session,
