@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ struct incoming {
     uint64_t offset;                /* in it */
     uint64_t announced, bytes;
     char sha256[DIGEST_HEX_BYTES]; /* "": whoever finishes looks itself */
-    crypto_hash_sha256_state sum;
+    struct digest digest;
     size_t files;
     int parent;                 /* folder that it is to appear in, or -1 */
     char final[NAME_MAX + 1];   /* its name there */
@@ -67,7 +67,7 @@ int incoming_begin(const char *store, uint64_t number, enum incoming_form form, 
     begun->folder = begun->file = begun->parent = -1;
     snprintf(begun->sha256, sizeof begun->sha256, "%s", sha256);
     snprintf(tail, sizeof tail, INCOMING_FOLDER "/%llu", (unsigned long long)number);
-    crypto_hash_sha256_init(&begun->sum);
+    digest_begin(&begun->digest);
     int rc = path_of(store, tail, begun->path, err);
     if (rc == 0 && form == INCOMING_FILE &&
         (begun->file = open(begun->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644)) < 0)
@@ -142,7 +142,7 @@ int incoming_write(struct incoming *in, const char *name, uint64_t offset, const
         rc = failed("write", in->path, err);
     if (rc < 0)
         return rc;
-    crypto_hash_sha256_update(&in->sum, data, size);
+    digest_add(&in->digest, data, size);
     in->offset += size;
     in->bytes += size;
     return 0;
@@ -151,13 +151,11 @@ int incoming_write(struct incoming *in, const char *name, uint64_t offset, const
 /* One sync for all files of a folder: syncfs writes what the file system holds of them. */
 int incoming_finish(struct incoming *in, struct error *err)
 {
-    unsigned char sum[crypto_hash_sha256_BYTES];
     char found[DIGEST_HEX_BYTES];
     if (in->bytes != in->announced)
         return error_set(err, E_INVALID, "%llu bytes came, expected %llu",
                          (unsigned long long)in->bytes, (unsigned long long)in->announced);
-    crypto_hash_sha256_final(&in->sum, sum);
-    sodium_bin2hex(found, sizeof found, sum, sizeof sum);
+    digest_end(&in->digest, found);
     if (in->sha256[0] && strcmp(found, in->sha256) != 0)
         return error_set(err, E_DIGEST, "the bytes have the digest %s, expected %s", found,
                          in->sha256);

@@ -1,11 +1,11 @@
-/* Digests of bytes, files and folders; sha256.h makes them. */
+/* Digests of bytes, files and folders. No shared state. */
 #include "common/digest.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sodium.h>
+#include <nettle/base16.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,26 +13,36 @@
 #include <unistd.h>
 
 #include "common/limits.h"
-#include "common/sha256.h"
 
-static void finish(struct sha256 *hash, char hex[DIGEST_HEX_BYTES])
+void digest_begin(struct digest *digest)
 {
-    uint8_t sum[SHA256_BYTES];
-    sha256_end(hash, sum);
-    sodium_bin2hex(hex, DIGEST_HEX_BYTES, sum, sizeof sum);
+    sha256_init(&digest->state);
+}
+
+void digest_add(struct digest *digest, const void *data, size_t size)
+{
+    sha256_update(&digest->state, size, data);
+}
+
+void digest_end(struct digest *digest, char hex[DIGEST_HEX_BYTES])
+{
+    uint8_t sum[SHA256_DIGEST_SIZE];
+    sha256_digest(&digest->state, sizeof sum, sum);
+    base16_encode_update(hex, sizeof sum, sum);
+    hex[DIGEST_HEX_BYTES - 1] = '\0';
 }
 
 void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES])
 {
-    struct sha256 hash;
-    sha256_begin(&hash);
-    sha256_add(&hash, data, size);
-    finish(&hash, hex);
+    struct digest digest;
+    digest_begin(&digest);
+    digest_add(&digest, data, size);
+    digest_end(&digest, hex);
 }
 
 /* Adds a regular file's bytes. In a folder no link is followed, and opening waits for no pipe's
  * other end. */
-static int add_file(struct sha256 *hash, int folder, const char *name,
+static int add_file(struct digest *digest, int folder, const char *name,
                     const char *shown, uint64_t *bytes, struct error *err)
 {
     unsigned char chunk[65536];
@@ -53,7 +63,7 @@ static int add_file(struct sha256 *hash, int folder, const char *name,
         if (n < 0 && errno != EINTR)
             failed = error_set(err, E_IO, "%s: cannot read: %s", shown, strerror(errno));
         if (n > 0) {
-            sha256_add(hash, chunk, (size_t)n);
+            digest_add(digest, chunk, (size_t)n);
             *bytes += (uint64_t)n;
         }
     }
@@ -63,12 +73,12 @@ static int add_file(struct sha256 *hash, int folder, const char *name,
 
 int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err)
 {
-    struct sha256 hash;
+    struct digest digest;
     uint64_t bytes = 0;
-    sha256_begin(&hash);
-    int failed = add_file(&hash, AT_FDCWD, path, path, &bytes, err);
+    digest_begin(&digest);
+    int failed = add_file(&digest, AT_FDCWD, path, path, &bytes, err);
     if (!failed)
-        finish(&hash, hex);
+        digest_end(&digest, hex);
     return failed;
 }
 
@@ -84,7 +94,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes, struct error *err)
 {
-    struct sha256 hash;
+    struct digest digest;
     struct dirent **entries = NULL;
     uint64_t sum = 0;
     int failed = 0, count = -1;
@@ -94,12 +104,12 @@ int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes,
     if (count < 0)
         failed = error_set(err, errno == ENOENT ? E_NOT_FOUND : E_IO, "%s: cannot open: %s", path,
                            strerror(errno));
-    sha256_begin(&hash);
+    digest_begin(&digest);
     for (int i = 0; i < count; i++) {
         char shown[LIMIT_PATH_BYTES + NAME_MAX + 2];
         snprintf(shown, sizeof shown, "%s/%s", path, entries[i]->d_name);
         if (!failed)
-            failed = add_file(&hash, folder, entries[i]->d_name, shown, &sum, err);
+            failed = add_file(&digest, folder, entries[i]->d_name, shown, &sum, err);
         free(entries[i]);
     }
     free(entries);
@@ -107,7 +117,7 @@ int digest_folder(const char *path, char hex[DIGEST_HEX_BYTES], uint64_t *bytes,
         close(folder);
     if (failed)
         return failed;
-    finish(&hash, hex);
+    digest_end(&digest, hex);
     *bytes = sum;
     return 0;
 }

@@ -5,7 +5,6 @@
 #include "common/transfer.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -198,7 +197,7 @@ struct fetching {
     const struct wire_part *part;
     int fd;
     uint64_t asked, got;
-    crypto_hash_sha256_state sum;
+    struct digest digest;
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -254,7 +253,7 @@ static int take_chunk(struct transfer *t, struct fetching *f, struct error *err)
         rc = error_set(err, error_of_write(errno), "%s: cannot write: %s", f->part->name,
                        strerror(errno));
     else
-        crypto_hash_sha256_update(&f->sum, chunk->data.data, chunk->data.size);
+        digest_add(&f->digest, chunk->data.data, chunk->data.size);
     f->got += chunk->data.size;
     transfer_answer_free(&answer);
     if (rc < 0)
@@ -266,10 +265,9 @@ int transfer_fetch(struct transfer *t, const char *kind, const char *hash,
                    const struct wire_part *part, int fd, struct error *err)
 {
     struct fetching f = {.kind = kind, .hash = hash, .part = part, .fd = fd};
-    unsigned char sum[crypto_hash_sha256_BYTES];
     char found[DIGEST_HEX_BYTES];
     int rc = 0;
-    crypto_hash_sha256_init(&f.sum);
+    digest_begin(&f.digest);
     while (rc == 0 && f.got < part->bytes) {
         while (rc == 0 && f.asked < part->bytes && t->under_way < LIMIT_WINDOW)
             rc = ask_chunk(t, &f, err);
@@ -278,8 +276,7 @@ int transfer_fetch(struct transfer *t, const char *kind, const char *hash,
     }
     if (rc < 0)
         return rc;
-    crypto_hash_sha256_final(&f.sum, sum);
-    sodium_bin2hex(found, sizeof found, sum, sizeof sum);
+    digest_end(&f.digest, found);
     if (strcmp(found, part->sha256) != 0)
         return error_set(err, E_DIGEST, "%s came with the digest %s, expected %s", part->name,
                          found, part->sha256);

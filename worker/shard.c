@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sodium.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +18,6 @@
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/limits.h"
-#include "common/sha256.h"
 
 #define PATH_BYTES (2 * LIMIT_PATH_BYTES)
 #define TAR_BLOCK 512
@@ -30,7 +28,7 @@ struct shard {
     char final[PATH_BYTES + 256]; /* where it appears */
     char temporary[PATH_BYTES + 256];
     int fd; /* the temporary folder, or the tar */
-    struct sha256 hash;
+    struct digest digest;
     uint64_t bytes;
 };
 
@@ -100,7 +98,7 @@ int shard_begin(const char *store, const char *path, enum shard_kind kind, struc
         return error_set(err, E_MEMORY, "no memory for a shard");
     begun->kind = kind;
     begun->fd = -1;
-    sha256_begin(&begun->hash);
+    digest_begin(&begun->digest);
     int failed = set_paths(begun, store, path, err);
     if (!failed)
         failed = open_temporary(begun, err);
@@ -114,7 +112,7 @@ int shard_begin(const char *store, const char *path, enum shard_kind kind, struc
 
 static void count_bytes(struct shard *shard, const void *data, size_t size)
 {
-    sha256_add(&shard->hash, data, size);
+    digest_add(&shard->digest, data, size);
     shard->bytes += size;
 }
 
@@ -240,9 +238,7 @@ int shard_commit(struct shard **shard, struct shard_summary *summary, struct err
         shard_abandon(shard);
         return failed;
     }
-    uint8_t digest[SHA256_BYTES];
-    sha256_end(&done->hash, digest);
-    sodium_bin2hex(summary->sha256, sizeof summary->sha256, digest, sizeof digest);
+    digest_end(&done->digest, summary->sha256);
     summary->bytes = done->bytes;
     close(done->fd);
     free(done);
