@@ -20,6 +20,7 @@
 /* Counter words 2 and 3: the lane of a latent, and what the numbers are for. */
 #define PURPOSE_LATENT 0u
 #define PURPOSE_HOLDOUT 1u
+#define PURPOSE_MIXING 0x10u
 #define PURPOSE_NOISE 0x100u /* and the number of the noise; 2 is the engine's own (ops/random.c) */
 
 void latent_philox(const uint32_t key[2], const uint32_t counter[4], uint32_t out[4])
@@ -151,6 +152,16 @@ void latent_choices(uint64_t seed, uint64_t index, uint32_t words[4])
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     const uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, PURPOSE_HOLDOUT};
     latent_philox(key, counter, words);
+}
+
+void latent_mixing(uint64_t seed, uint64_t index, uint32_t words[2])
+{
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    const uint32_t counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, PURPOSE_MIXING};
+    uint32_t drawn[4];
+    latent_philox(key, counter, drawn);
+    words[0] = drawn[0];
+    words[1] = drawn[1];
 }
 
 void latent_noise(uint64_t seed, uint64_t index, uint32_t which, size_t count, double mean,

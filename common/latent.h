@@ -55,6 +55,9 @@ void latent_sample(uint64_t seed, uint64_t start, size_t count, size_t dimension
  * fold, [2] the place in a selection, [3] in a learning curve. */
 void latent_choices(uint64_t seed, uint64_t index, uint32_t words[4]);
 
+/* Two words of sample i for its style mixing, independent of everything else: [0] whether it is mixed, [1] the cut-off. */
+void latent_mixing(uint64_t seed, uint64_t index, uint32_t words[2]);
+
 /* Noise `which` of sample i: out[count] = mean + scale · normal numbers, independent of its latent. */
 void latent_noise(uint64_t seed, uint64_t index, uint32_t which, size_t count, double mean,
                   double scale, float *out);

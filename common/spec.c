@@ -84,6 +84,11 @@ static const cyaml_schema_field_t truncation_fields[] = {REAL_FIELD(psi, raw_tru
                                                          INT_FIELD(layers, raw_truncation_of_stage),
                                                          CYAML_FIELD_END};
 
+static const cyaml_schema_field_t mixing_fields[] = {
+    TEXT_FIELD(layers, OPTIONAL, raw_mixing, LIMIT_PATH_BYTES),
+    TEXT_FIELD(with, OPTIONAL, raw_mixing, LIMIT_PATH_BYTES), INT_FIELD(offset, raw_mixing),
+    REAL_FIELD(probability, raw_mixing), CYAML_FIELD_END};
+
 static const cyaml_schema_field_t stop_fields[] = {REAL_FIELD(off_target, raw_stop),
                                                    REAL_FIELD(identity, raw_stop), CYAML_FIELD_END};
 
@@ -136,6 +141,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_MAPPING_PTR("distances", OPTIONAL, struct raw_stage, distances, sweep_fields),
     CYAML_FIELD_MAPPING_PTR("needs", OPTIONAL, struct raw_stage, needs, needs_fields),
     ENUM_FIELD(noise, raw_stage, noise_names),
+    CYAML_FIELD_MAPPING_PTR("mixing", OPTIONAL, struct raw_stage, mixing, mixing_fields),
     CYAML_FIELD_MAPPING_PTR("truncation", OPTIONAL, struct raw_stage, truncation,
                             truncation_fields),
     CYAML_FIELD_END};
@@ -236,6 +242,8 @@ void spec_free(struct spec **spec)
         free(stage->features);
         free(stage->estimator);
         free(stage->layers);
+        free(stage->mixing.layers);
+        seeds_free(&stage->mixing.with);
         free_names(stage->targets, stage->targets_count);
         free_names(stage->conditions, stage->conditions_count);
         free(stage->condition_weights);
@@ -370,8 +378,9 @@ static int print_evaluate(struct buffer *out, const struct spec_stage *stage, st
 static int print_sample(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = print_range(out, stage, err);
-    return rc ? rc
-              : buffer_printf(out, err, "    output: %s\n", output_names[stage->output].str);
+    return rc || spec_stage_is_mixed_sheet(stage)
+               ? rc
+               : buffer_printf(out, err, "    output: %s\n", output_names[stage->output].str);
 }
 
 static int print_photos(struct buffer *out, const struct spec_stage *stage, struct error *err)
@@ -466,6 +475,8 @@ bool spec_stage_reads_photos(const struct spec_stage *stage)
 
 uint64_t spec_stage_unit(const struct spec_stage *stage)
 {
+    if (spec_stage_is_mixed_sheet(stage))
+        return stage->count;
     return stage->kind == SPEC_EDIT ? stage->faces : 1;
 }
 

@@ -44,7 +44,9 @@
  * 0.5 standard deviations in the mean, or the cosine of the identity network's embeddings is below 0.6.
  * reproject: true lets the scores of target and conditions go exactly as without the sphere, on the sphere.
  * In stages that make faces, noise: constant, none or seeded says what the generator's noise is (bundle.h),
- * truncation: {psi: 0.5, layers: 4} how far its w is drawn to the mean: common/stage_generator.h.
+ * truncation: {psi: 0.5, layers: 4} how far its w is drawn to the mean: common/stage_generator.h. Sample and label stages mix
+ * styles by mixing: {layers: 4-7, offset: 1000, probability: 0.5}: these layers of sample i are those of sample i + 1000
+ * (layers: random: from a cut-off on); in a sample stage {layers: 0-3, with: 100-104} makes a sheet of all pairs.
  *
  * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
  * grid a face: columns are the distances of the first target, rows those of the second.
@@ -59,6 +61,7 @@
 #include "common/buffer.h"
 #include "common/bundle.h"
 #include "common/error.h"
+#include "common/mixing.h"
 #include "common/move.h"
 #include "common/needs.h"
 #include "common/projection.h"
@@ -150,6 +153,7 @@ struct spec_stage {
     bool truncation_given;   /* all that make faces of samples: else the bundle's */
     double psi;
     uint32_t truncated;      /* layers; 0: as many as the bundle says */
+    struct mixing mixing;    /* sample, label */
     double train_share;      /* fit, in (0, 1) */
     double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */
     enum spec_weights weights; /* fit */
@@ -237,6 +241,8 @@ bool spec_stage_same_faces(const struct spec_stage *a, const struct spec_stage *
 /* The samples of the stage's faces from `face` on that follow each other, `most` at most: face i of a stage is a
  * sample number start + i, or the one that `seeds` says. Of an edit stage faces are counted within a target. */
 struct seeds_run spec_stage_samples(const struct spec_stage *stage, uint64_t face, uint64_t most);
+/* Whether the stage is one sheet of samples by samples. */
+bool spec_stage_is_mixed_sheet(const struct spec_stage *stage);
 /* The sample behind the highest of the stage. */
 uint64_t spec_stage_samples_end(const struct spec_stage *stage);
 

@@ -77,6 +77,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"distance", OF(SPEC_EVALUATE), raw->distance},
         {"noise", SAMPLED | OF(SPEC_ENCODE), raw->noise},
         {"truncation", SAMPLED, raw->truncation},
+        {"mixing", OF(SPEC_SAMPLE) | OF(SPEC_LABEL), raw->mixing},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))

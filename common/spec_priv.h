@@ -16,6 +16,12 @@ struct raw_truncation_of_stage {
     int64_t *layers;
 };
 
+struct raw_mixing {
+    char *layers, *with;
+    int64_t *offset;
+    double *probability;
+};
+
 struct raw_stop {
     double *off_target, *identity;
 };
@@ -67,6 +73,7 @@ struct raw_stage {
     struct raw_needs *needs;
     enum bundle_noise *noise;
     struct raw_truncation_of_stage *truncation;
+    struct raw_mixing *mixing;
 };
 
 struct raw_spec {

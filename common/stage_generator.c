@@ -45,6 +45,30 @@ static int take_truncation(const struct spec_stage *stage, const struct bundle *
     return 0;
 }
 
+/* Layers that the generator has, of vectors that can differ; a fit needs the latents themselves. */
+static int check_mixing(const struct spec_stage *stage, bool fits, const struct bundle *bundle,
+                        struct error *err)
+{
+    const struct bundle_latent *latent = &bundle->generator.latent;
+    uint64_t layers;
+    if (!bundle->mapping)
+        return error_set(err, E_INVALID,
+                         "mixing: bundle %s has its latents in %s, expected w or w+, of layers",
+                         bundle->name, bundle_space_name(latent->space));
+    if (latent->layers < 2)
+        return error_set(err, E_INVALID,
+                         "mixing: the generator of bundle %s takes one vector a face",
+                         bundle->name);
+    if (fits && latent->space == BUNDLE_W)
+        return error_set(
+            err, E_INVALID,
+            "from: stage %s mixes styles, whose faces have no single w to fit on: bundle %s "
+            "has its latents in w, expected w+",
+            stage->name, bundle->name);
+    int rc = mixing_layers(&stage->mixing, latent->layers, &layers, err);
+    return rc ? error_prefix(err, rc, "mixing") : 0;
+}
+
 int stage_generator(const struct spec *spec, uint32_t position, const struct bundle *bundle,
                     struct stage_generator *generator, struct error *err)
 {
@@ -60,6 +84,8 @@ int stage_generator(const struct spec *spec, uint32_t position, const struct bun
         made.noise = stage->noise;
     if (!rc && stage->truncation_given)
         rc = take_truncation(stage, bundle, &made, err);
+    if (!rc && stage->mixing.given)
+        rc = check_mixing(stage, stage != &spec->stages[position], bundle, err);
     if (rc)
         return error_prefix(err, rc, "stage %s", stage->name);
     *generator = made;

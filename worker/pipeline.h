@@ -92,6 +92,9 @@ struct pipeline_wanted {
     uint8_t *pixels;                    /* [count][height][width][3] */
     float *embeddings[LIMIT_EMBEDDERS]; /* of embedder i: [count][its dimension] */
     float *latents; /* of photos only: by the bundle's encoder, [count][bundle_latent_size] */
+    /* In w, with styles mixed: [count][bundle_latent_size], and a bit for each layer that is taken from them. */
+    const float *others;
+    const uint64_t *layers;
     const uint64_t *samples; /* [count]: whose noise each face has; needed where noise is seeded */
 };
 

@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "worker/pipeline_priv.h"
 
-#define OUTPUTS_MOST 64 /* of a network */
+#define OUTPUTS_MOST 64       /* of a network */
 #define SPHERE_TOLERANCE 1e-5 /* of a given latent's norm, which has been rounded */
 
 static double elapsed_ms(int64_t *since)
@@ -246,11 +246,27 @@ int pipeline_latents(struct pipeline *pipeline, uint64_t seed, uint64_t start, s
     return failed;
 }
 
+/* The same in w, with some layers from other vectors. */
+static void spread_mixed(const struct pipeline *pipeline, const float *from,
+                         const struct pipeline_wanted *wanted, size_t rows, float *to)
+{
+    const struct bundle_latent *latent = &pipeline->bundle->generator.latent;
+    for (size_t i = 0; i < rows; i++)
+        for (size_t layer = 0; layer < latent->layers; layer++, to += latent->dimension)
+            truncate(pipeline, layer,
+                     (wanted->layers[i] >> layer & 1 ? wanted->others : from) +
+                         i * latent->dimension,
+                     to);
+}
+
 /* The generator's input: in w, the latent as often as there are layers, truncated. */
 static int write_latents(struct pipeline *pipeline, const float *latents, size_t rows,
-                         struct error *err)
+                         const struct pipeline_wanted *wanted, struct error *err)
 {
-    if (pipeline->bundle->generator.latent.space == BUNDLE_W) {
+    if (wanted->others) {
+        spread_mixed(pipeline, latents, wanted, rows, pipeline->rows);
+        latents = pipeline->rows;
+    } else if (pipeline->bundle->generator.latent.space == BUNDLE_W) {
         spread(pipeline, latents, pipeline->bundle->generator.latent.dimension, rows,
                pipeline->rows);
         latents = pipeline->rows;
@@ -346,7 +362,7 @@ static int make_batch(struct pipeline *pipeline, const float *latents, size_t co
                       struct error *err)
 {
     int64_t since = clock_now();
-    int failed = write_latents(pipeline, latents, count, err);
+    int failed = write_latents(pipeline, latents, count, wanted, err);
     if (!failed)
         failed = pipeline_noise_fill(pipeline, wanted->samples, count, err);
     if (failed)
@@ -372,6 +388,10 @@ static struct pipeline_wanted behind(const struct pipeline *pipeline,
     struct pipeline_wanted rest = *wanted;
     if (rest.samples)
         rest.samples += done;
+    if (rest.others) {
+        rest.others += done * bundle_latent_size(pipeline->bundle);
+        rest.layers += done;
+    }
     if (rest.scores)
         rest.scores += done * pipeline->columns;
     if (rest.pixels)
@@ -440,9 +460,8 @@ static int read_photos(struct pipeline *pipeline, struct reader *reader, cl_mem 
                        const struct engine_image *form, size_t count, float *rows,
                        struct error *err)
 {
-    const struct engine_window window =
-        pipeline_window(reader->described.picture, &pipeline->bundle->generator.output,
-                        form->height, form->width);
+    const struct engine_window window = pipeline_window(
+        reader->described.picture, &pipeline->bundle->generator.output, form->height, form->width);
     cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
     int failed = engine_image_convert(pipeline->device, count, photos, form, &window, image,
                                       &reader->form, err);

@@ -45,6 +45,10 @@ static int print_samples(struct report *report, int *shown, struct error *err)
             rc = print_folder(report, statement_text(q, 0), shown, err);
         else if (strcmp(statement_text(q, 1), "tar") == 0)
             report_tar(report, statement_text(q, 0), FACES_SHOWN, shown);
+        else if (strcmp(statement_text(q, 1), "mixing") == 0) {
+            rc = report_picture(report, statement_text(q, 0), "styles mixed", 1, NULL, err);
+            ++*shown;
+        }
     }
     if (rc == 0)
         statement_reset(q);

@@ -219,7 +219,9 @@ static void a_stage_says_how_its_generator_is_asked(void **state)
                               "  - {kind: label, count: 9, noise: seeded, truncation: {psi: 0.5}}\n"
                               "  - {kind: fit}\n"
                               "  - {kind: edit, noise: none}\n"
-                              "  - {kind: sample, count: 9, truncation: {psi: 0, layers: 4}, noise: constant}\n");
+                              "  - {kind: sample, count: 9, truncation: {psi: 0, layers: 4}, noise: constant}\n"
+                              "  - {kind: label, name: b, count: 9, mixing: {layers: random, offset: 3, probability: 0.5}}\n"
+                              "  - {kind: sample, name: c, seeds: '5,7', mixing: {layers: '0,2-3', with: '100-101,9'}}\n");
     struct buffer text;
     buffer_init(&text, 10000);
     for (int i = 0; i < 2; i++) {
@@ -230,6 +232,11 @@ static void a_stage_says_how_its_generator_is_asked(void **state)
         assert_true(s[2].noise_given && s[2].noise == BUNDLE_NOISE_NONE && !s[2].truncation_given);
         assert_true(s[3].truncation_given && s[3].psi == 0 && s[3].truncated == 4);
         assert_true(s[3].noise_given && s[3].noise == BUNDLE_NOISE_CONSTANT);
+        assert_true(!s[3].mixing.given && s[4].mixing.given && !s[4].mixing.layers);
+        assert_true(s[4].mixing.offset == 3 && s[4].mixing.probability == 0.5);
+        assert_string_equal(s[5].mixing.layers, "0,2-3");
+        assert_true(s[5].mixing.with.total == 3 && spec_stage_is_mixed_sheet(&s[5]));
+        assert_true(spec_stage_unit(&s[5]) == 2 && spec_stage_unit(&s[4]) == 1);
         buffer_clear(&text);
         assert_ok(spec_print(spec, &text, &err));
         spec_free(&spec);
@@ -313,6 +320,7 @@ static void a_printed_spec_reads_back_equal(void **state)
 #define HEAD "format: facefarm-job/1\nstages:\n"
 #define NEEDS(text) "  - {kind: label, count: 9, needs: {" text "}}\n"
 #define LABEL "  - {kind: label, count: 9}\n"
+#define MIXED(kind, text) HEAD "  - {kind: " kind ", count: 9, mixing: {" text "}}\n"
 #define FIT "  - {kind: fit}\n"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ENCODE "  - {kind: encode, images: " HASH ", start: 2, count: 8}\n"
@@ -554,6 +562,20 @@ static const struct {
     {HEAD LABEL FIT "  - {kind: edit, projection: oblique}\n", E_PARSE, "line 5"},
     {HEAD LABEL FIT "  - {kind: edit, distances: {steps: 1}}\n", E_LIMIT, "steps: is 1"},
     {HEAD "  - {kind: label, count: 9, noise: loud}\n", E_PARSE, "line 3"},
+    {MIXED("label", "offset: 3"), E_INVALID, "mixing: layers: missing, expected layers as 4-7"},
+    {MIXED("label", "layers: 1"), E_INVALID, "mixing: expected offset or with"},
+    {MIXED("sample", "layers: 1, offset: 1, with: 7"), E_INVALID, "offset or with, not both"},
+    {MIXED("label", "layers: 3-1, offset: 1"), E_INVALID, "mixing: layers: "},
+    {MIXED("label", "layers: 1, offset: 0"), E_LIMIT, "mixing: offset: is 0, expected 1 to"},
+    {MIXED("label", "layers: 1, offset: 281474976710656"), E_LIMIT, "mixing: offset: is 281474976710656"},
+    {MIXED("label", "layers: 1, offset: 1, probability: 2"), E_LIMIT, "mixing: probability: is 2"},
+    {MIXED("label", "layers: 1, with: 7"), E_INVALID, "which takes a sample stage"},
+    {MIXED("sample", "layers: random, with: 7"), E_INVALID, "which takes its layers, none at random"},
+    {MIXED("sample", "layers: 1, with: 7, probability: 1"), E_INVALID, "which takes no probability"},
+    {MIXED("sample", "layers: 1, with: 0-64"), E_LIMIT, "9 by 65 samples, LIMIT_STEPS is 64"},
+    {MIXED("sample", "layers: 1, with: 'x'"), E_PARSE, "mixing: with: "},
+    {MIXED("sample", "layers: 1, with: 1, colour: red"), E_PARSE, "line 3"},
+    {HEAD LABEL "  - {kind: fit, mixing: {layers: 1, offset: 1}}\n", E_INVALID, "mixing: a stage of kind fit"},
     {HEAD LABEL "  - {kind: fit, noise: none}\n", E_INVALID, "noise: a stage of kind fit"},
     {HEAD "  - {kind: label, count: 9, images: " HASH ", noise: none}\n", E_INVALID,
      "noise: the stage labels photos"},

@@ -132,6 +132,8 @@ int task_sample(struct task *task, struct error *err)
 {
     uint64_t start = task->outcome->assignment->task.start;
     char tail[64];
+    if (spec_stage_is_mixed_sheet(task->stage))
+        return task_mixed_sheet(task, err);
     struct files *files = calloc(1, sizeof *files);
     if (!files)
         return error_set(err, E_MEMORY, "no memory for a task's files");

@@ -110,8 +110,9 @@ static int take_rows(struct task *task, uint64_t first, size_t count, float *lat
     return failed;
 }
 
-int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
-                 float *latents, struct error *err)
+/* Those of the samples `offset` behind the stage's. */
+static int draw_latents(struct task *task, const struct spec_stage *stage, uint64_t offset,
+                        uint64_t first, size_t count, float *latents, struct error *err)
 {
     size_t size = bundle_latent_size(pipeline_bundle(task->pipeline));
     int failed = 0;
@@ -120,11 +121,61 @@ int task_latents(struct task *task, const struct spec_stage *stage, uint64_t fir
         if (stage->latents)
             failed = take_rows(task, run.sample, run.count, latents + done * size, err);
         else
-            failed = pipeline_latents(task->pipeline, task->spec->seed, run.sample, run.count,
-                                      latents + done * size, err);
+            failed = pipeline_latents(task->pipeline, task->spec->seed, run.sample + offset,
+                                      run.count, latents + done * size, err);
         done += run.count;
     }
     return failed;
+}
+
+int task_others(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
+                float *latents, uint64_t *masks, struct error *err)
+{
+    uint32_t vectors = pipeline_bundle(task->pipeline)->generator.latent.layers;
+    uint64_t layers = 0;
+    int failed = mixing_layers(&stage->mixing, vectors, &layers, err);
+    for (size_t i = 0; !failed && i < count; i++)
+        masks[i] = mixing_of(&stage->mixing, layers, vectors, task->spec->seed,
+                             spec_stage_samples(stage, first + i, 1).sample);
+    return failed ? failed
+                  : draw_latents(task, stage, stage->mixing.offset, first, count, latents, err);
+}
+
+/* In w+, rows[count][…] of the stage's faces become mixed. */
+static int mix(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
+               float *rows, struct error *err)
+{
+    const struct bundle *bundle = pipeline_bundle(task->pipeline);
+    const struct bundle_latent *latent = &bundle->generator.latent;
+    float *others = malloc(count * bundle_latent_size(bundle) * sizeof *others);
+    uint64_t *masks = malloc(count * sizeof *masks);
+    int failed = others && masks ? task_others(task, stage, first, count, others, masks, err)
+                                 : error_set(err, E_MEMORY, "no memory to mix %zu latents", count);
+    if (!failed)
+        mixing_apply(masks, count, latent->layers, latent->dimension, others, rows);
+    free(others);
+    free(masks);
+    return failed;
+}
+
+static bool mixes(const struct task *task, const struct spec_stage *stage, enum bundle_space space)
+{
+    return stage->mixing.offset > 0 &&
+           pipeline_bundle(task->pipeline)->generator.latent.space == space;
+}
+
+bool task_mixes_in_w(const struct task *task)
+{
+    return mixes(task, task->stage, BUNDLE_W);
+}
+
+int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first, size_t count,
+                 float *latents, struct error *err)
+{
+    int failed = draw_latents(task, stage, 0, first, count, latents, err);
+    return failed || !mixes(task, stage, BUNDLE_W_PLUS)
+               ? failed
+               : mix(task, stage, first, count, latents, err);
 }
 
 float *task_moves(const struct task *task, size_t row)

@@ -92,10 +92,20 @@ size_t task_chunk(const struct task *task, size_t variants);
 /*
  * The latents of the faces first … first+count−1 of a stage of the task's job (its own, or the label stage of a fit):
  * latents[count][bundle_latent_size], as pipeline_latents gives those of their samples, and pipeline_take those of
- * imported rows.
+ * imported rows; in w+ mixed where the stage says so.
  */
 MUST_CHECK int task_latents(struct task *task, const struct spec_stage *stage, uint64_t first,
                             size_t count, float *latents, struct error *err);
+
+/* Of a stage that mixes styles by offset: latents[count][bundle_latent_size] of the other samples of its faces, and
+ * masks[count] of the layers that are taken from them. */
+MUST_CHECK int task_others(struct task *task, const struct spec_stage *stage, uint64_t first,
+                           size_t count, float *latents, uint64_t *masks, struct error *err);
+/* Whether the stage mixes so in w, where the generator's input alone shows it. */
+bool task_mixes_in_w(const struct task *task);
+
+/* The sheet of a sample stage that mixes each sample with each of others. */
+MUST_CHECK int task_mixed_sheet(struct task *task, struct error *err);
 
 /* What is wanted of variants; NULL: not. */
 struct task_made {

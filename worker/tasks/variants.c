@@ -18,6 +18,8 @@ struct making {
     const struct ways *ways; /* NULL: the faces as sampled */
     uint64_t first;          /* face of the stage */
     const uint64_t *samples; /* [faces]: whose noise each has */
+    const float *others;     /* [faces][latent] where styles are mixed in w, else NULL, */
+    const uint64_t *masks;   /* [faces] */
     size_t faces, count;     /* count: variants */
     const struct task_made *made;
     const float *drawn;  /* [faces][latent] */
@@ -100,6 +102,10 @@ static int run_group(const struct making *making, const struct group *group, str
     const struct task *task = making->task;
     struct pipeline_wanted wanted = {
         .scores = group->scores, .pixels = group->pixels, .samples = group->samples};
+    if (making->others) { /* the faces as sampled, one row each */
+        wanted.others = making->others;
+        wanted.layers = making->masks;
+    }
     if (group->embeddings)
         wanted.embeddings[task->networks.identity] = group->embeddings;
     if (group->features)
@@ -291,11 +297,16 @@ int task_variants(struct task *task, const struct ways *ways, uint64_t first, si
     uint64_t *samples = malloc(faces * sizeof *samples);
     for (size_t face = 0; samples && face < faces; face++)
         samples[face] = spec_stage_samples(task->stage, first + face, 1).sample;
-    const struct making making = {task,  ways, first, samples, faces,
-                                  count, made, drawn, placed,  sources};
-    failed = drawn && placed && sources && samples
+    bool mixed = task_mixes_in_w(task);
+    float *others = mixed ? malloc(faces * d * sizeof *others) : NULL;
+    uint64_t *masks = mixed ? malloc(faces * sizeof *masks) : NULL;
+    const struct making making = {task,  ways,  first, samples, others, masks,
+                                  faces, count, made,  drawn,   placed, sources};
+    failed = drawn && placed && sources && samples && (!mixed || (others && masks))
                  ? find_latents(&making, drawn, err)
                  : error_set(err, E_MEMORY, "no memory for %zu latents", faces * count);
+    if (!failed && mixed)
+        failed = task_others(task, task->stage, first, faces, others, masks, err);
     task->outcome->metrics.latents_ms += task_elapsed_ms(&since);
     if (!failed && ways)
         failed = place(task, ways, drawn, samples, faces, placed, made->moves, err);
@@ -307,5 +318,7 @@ int task_variants(struct task *task, const struct ways *ways, uint64_t first, si
     free(drawn);
     free(sources);
     free(samples);
+    free(others);
+    free(masks);
     return failed;
 }
