@@ -35,9 +35,9 @@ tolerance: 0.001
 generator:
   file: generator.onnx
   sha256: {sha256}
-  input: z
+  input: input
   latent: {{space: z, dimension: 512, prior: normal, normalisation: sphere}}
-  output: {{tensor: image, channels: rgb, height: 1024, width: 1024, range: [-1, 1]}}
+  output: {{tensor: output, channels: rgb, height: 1024, width: 1024, range: [-1, 1]}}
 classifier:
   file: attributes.onnx
   sha256: {classifier}
