@@ -6,13 +6,24 @@
 #include "cli/commands.h"
 #include "cli/jobs.h"
 
+/* Whether a single word is a command by itself, besides being the first of others. */
+static bool is_whole(const char *word)
+{
+    const struct cli_command *c = cli_commands;
+    while (c->name && strcmp(c->name, word) != 0)
+        c++;
+    return c->name != NULL;
+}
+
 static bool is_named(const struct cli *cli, const char *name)
 {
     size_t first = strlen(cli->operands[0]);
+    if (cli->operands_count == 1 && is_whole(cli->operands[0]))
+        return strcmp(name, cli->operands[0]) == 0;
     if (strncmp(name, cli->operands[0], first) != 0)
         return false;
     if (cli->operands_count == 1)
-        return name[first] == '\0' || name[first] == ' ';
+        return name[first] == ' ';
     return name[first] == ' ' && strcmp(name + first + 1, cli->operands[1]) == 0;
 }
 

@@ -299,7 +299,7 @@ const struct cli_command cli_commands[] = {
     {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file (.npy or .npz)",
      "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the farm's workers draw, "
      "and map, for the same seed and samples of the bundle. In w they are not truncated (the generator's input "
-     "is). Runs on this machine, without a broker.",
+     "is). Runs on this machine, without a broker. facefarm latents import brings such files into a store.",
      latents_options, 0, command_latents},
     {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
      "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints the "
