@@ -42,6 +42,19 @@ static int check_reach(const struct spec_stage *stage, const struct farm_bundle 
     return rc < 0 ? error_prefix(err, rc, "stage %s", stage->name) : 0;
 }
 
+static int check_mix(const struct spec_stage *stage, const struct bundle *bundle, struct error *err)
+{
+    for (uint32_t i = 0; i < stage->mix_count; i++)
+        for (uint32_t k = 0; k < stage->mix[i].of_count; k++) {
+            const char *of = stage->mix[i].of[k], *name = of + (*of == '-');
+            if (bundle_attribute(bundle, name) < 0)
+                return error_set(err, E_NOT_FOUND,
+                                 "stage %s: mix: bundle %s has no attribute \"%s\"", stage->name,
+                                 bundle->name, name);
+        }
+    return 0;
+}
+
 static int check_stage(const struct spec *spec, uint32_t position, const struct farm_bundle *bundle,
                        struct error *err)
 {
@@ -51,6 +64,8 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
     int rc = check_from(spec, position, err);
     if (rc == 0)
         rc = stage_generator(spec, position, bundle->bundle, &generator, err);
+    if (rc == 0)
+        rc = check_mix(stage, bundle->bundle, err);
     if (rc == 0 && stage->kind == SPEC_EVALUATE && bundle->bundle->age_estimators_count == 0)
         rc = error_set(err, E_INVALID,
                        "stage %s: kind: evaluate needs an age estimator, bundle %s has "

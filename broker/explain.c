@@ -95,10 +95,17 @@ static int say_poison(const struct scene *scene)
     return explain_say(scene, "poison", text);
 }
 
+/* The stage that it waits for: what it reads, or whose mix its faces are. */
+static const struct farm_stage *waits_for(const struct farm_stage *stage)
+{
+    bool found = !stage->mix || stage->mix->state == STATES_STAGE_DONE;
+    return found ? stage->input : stage->mix;
+}
+
 static int say_input(const struct scene *scene)
 {
     char text[200];
-    const struct farm_stage *input = scene->stage->input;
+    const struct farm_stage *input = waits_for(scene->stage);
     snprintf(text, sizeof text,
              "it waits for stage %s: %" PRIu64 " of %" PRIu64 " indices are done",
              input->spec->name, input->plan.done_count, input->plan.total);
@@ -114,7 +121,7 @@ static int explain_waiting(const struct scene *scene)
                  job->after);
         return explain_say(scene, "follows", text);
     }
-    return scene->stage->input ? say_input(scene) : 0;
+    return waits_for(scene->stage) ? say_input(scene) : 0;
 }
 
 static int explain_stage(const struct scene *scene)

@@ -83,6 +83,8 @@ static int make_stage(struct farm_job *job, uint32_t position, struct error *err
                              stage->spec->name, stage->spec->from);
         stage->input = &job->stages[input];
     }
+    int mix = stage->spec->samples ? spec_find(job->spec, stage->spec->samples) : -1;
+    stage->mix = mix < 0 ? NULL : &job->stages[mix];
     int rc = stage_networks(stage->spec, job->bundle->bundle, &stage->networks, err);
     return rc < 0 ? rc : plan_init(&stage->plan, stage->spec, job->bundle->bundle, err);
 }

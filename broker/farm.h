@@ -88,6 +88,7 @@ struct farm_stage {
     struct farm_job *job;
     const struct spec_stage *spec;
     struct farm_stage *input; /* what `from` names, or NULL */
+    struct farm_stage *mix;   /* whose mix its faces are, or NULL */
     enum states_stage state;
     uint32_t variants;
     struct stage_networks networks;

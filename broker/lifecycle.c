@@ -8,6 +8,7 @@
 
 #include "broker/broker_priv.h"
 #include "broker/directions.h"
+#include "broker/selection.h"
 #include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -157,10 +158,20 @@ static int measure(struct broker *b, const struct farm_stage *stage, struct erro
     return measures_make(b->db, &order, err);
 }
 
-static int complete_stage(struct broker *b, struct farm_stage *stage, struct error *err)
+static int complete_stage(struct broker *b, struct farm_stage *stage, bool *failed,
+                          struct error *err)
 {
     int rc = 0;
     revoke(b, stage);
+    if (stage->spec->mix_count > 0) {
+        char text[LIMIT_TEXT_BYTES] = "";
+        rc = selection_make(b->db, stage, text, err);
+        *failed = rc == 0 && text[0] != '\0';
+        if (*failed)
+            return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
+    }
+    if (rc < 0)
+        return rc;
     if (stage->variants > 0)
         rc = results_summarise(b->db, stage->id, stage->job->bundle->id, err);
     if (rc == 0 && stage->spec->kind == SPEC_EVALUATE)
@@ -205,12 +216,13 @@ static int advance_stage(struct broker *b, struct farm_stage *stage, bool *faile
         return orphan(b, stage, err);
     }
     if (stage->state == STATES_STAGE_WAITING && stage->job->after_state == FARM_AFTER_NOTHING &&
-        (!stage->input || stage->input->state == STATES_STAGE_DONE))
+        (!stage->input || stage->input->state == STATES_STAGE_DONE) &&
+        (!stage->mix || stage->mix->state == STATES_STAGE_DONE))
         rc = start_stage(b, stage, failed, err);
     if (rc < 0 || stage->state != STATES_STAGE_RUNNING)
         return rc;
     if (plan_is_complete(&stage->plan))
-        return complete_stage(b, stage, err);
+        return complete_stage(b, stage, failed, err);
     if (plan_is_over(&stage->plan) || plan_is_hopeless(&stage->plan)) {
         *failed = true;
         return fail_stage(b, stage, err);

@@ -92,6 +92,22 @@ int seeds_parse(const char *const *texts, size_t count, struct seeds *seeds, str
     return rc;
 }
 
+int seeds_add(struct seeds *seeds, uint64_t sample, struct error *err)
+{
+    struct seeds_run *last = seeds->count > 0 ? &seeds->runs[seeds->count - 1] : NULL;
+    if (last && last->sample + last->count == sample) {
+        last->count++;
+        seeds->total++;
+        return 0;
+    }
+    struct seeds_run *grown = realloc(seeds->runs, (seeds->count + 1) * sizeof *grown);
+    if (!grown)
+        return error_set(err, E_MEMORY, "no memory for samples");
+    grown[seeds->count++] = (struct seeds_run){seeds->total++, sample, 1};
+    seeds->runs = grown;
+    return 0;
+}
+
 void seeds_free(struct seeds *seeds)
 {
     free(seeds->runs);

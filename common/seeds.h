@@ -33,6 +33,8 @@ struct seeds {              /* zeroed: none */
 MUST_CHECK int seeds_parse(const char *const *texts, size_t count, struct seeds *seeds,
                            struct error *err);
 void seeds_free(struct seeds *seeds);
+/* One face more: this sample, which is not there yet. */
+MUST_CHECK int seeds_add(struct seeds *seeds, uint64_t sample, struct error *err);
 
 /* The samples from face `face` (below the total) on that follow each other, `most` at most. */
 struct seeds_run seeds_find(const struct seeds *seeds, uint64_t face, uint64_t most);

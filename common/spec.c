@@ -57,6 +57,14 @@ static const cyaml_schema_value_t compared = {
 static const cyaml_schema_value_t seed_range = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 0, LIMIT_SPEC_BYTES)};
 
+static const cyaml_schema_field_t cell_fields[] = {
+    CYAML_FIELD_SEQUENCE("of", CYAML_FLAG_POINTER, struct raw_cell, of, &expression, 1,
+                         LIMIT_TARGETS),
+    INT_FIELD(faces, raw_cell), CYAML_FIELD_END};
+
+static const cyaml_schema_value_t mix_cell = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_cell, cell_fields)};
+
 static const cyaml_schema_value_t number = {CYAML_VALUE_FLOAT(CYAML_FLAG_DEFAULT, double)};
 
 static const cyaml_schema_field_t label_fields[] = {
@@ -113,6 +121,8 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(images, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(photos, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(latents, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(samples, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    CYAML_FIELD_SEQUENCE("mix", OPTIONAL, struct raw_stage, mix, &mix_cell, 1, LIMIT_TARGETS),
     TEXT_FIELD(identity, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
@@ -233,6 +243,7 @@ void spec_free(struct spec **spec)
         free(stage->name);
         free(stage->from);
         seeds_free(&stage->seeds);
+        spec_free_mix(stage);
         free(stage->costs);
         free(stage->files);
         free(stage->identity);
@@ -281,7 +292,9 @@ static int print_names(struct buffer *out, const char *key, char *const *names, 
 
 static int print_range(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    int rc = spec_print_latents(out, stage, err);
+    int rc = spec_print_mix(out, stage, err);
+    if (!rc)
+        rc = spec_print_latents(out, stage, err);
     if (rc || stage->seeds.count > 0)
         return rc ? rc : spec_print_seeds(out, stage, err);
     return buffer_printf(out, err, "    start: %llu\n    count: %llu\n",
@@ -349,7 +362,9 @@ int spec_print_sweep(struct buffer *out, const char *key, const struct spec_swee
 
 static int print_edit(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    int rc = spec_print_latents(out, stage, err);
+    int rc = spec_print_mix(out, stage, err);
+    if (!rc)
+        rc = spec_print_latents(out, stage, err);
     if (!rc)
         rc = stage->seeds.count > 0 ? spec_print_seeds(out, stage, err)
                                     : buffer_printf(out, err, "    start: %llu\n    faces: %u\n",

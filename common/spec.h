@@ -23,6 +23,10 @@
  * seeds: 0-9999,12000 instead of start and count (of an edit stage: faces) says which samples, one by one or in
  * ranges; sample 12000 is the same face in every list: see common/seeds.h.
  *
+ * mix: [{faces: 50, of: [Male]}, {faces: 50, of: [-Male, Smiling]}] of a label stage looks among its faces, in
+ * their order, for so many of each cell: a face goes to the first cell that it fits and that has room. Where that is
+ * not reached the stage fails and says how far it got. samples: STAGE takes the faces found, in the same order.
+ *
  * latents: 1f0c… takes rows of imported latents (common/latent_list.h) where else samples are drawn.
  *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
@@ -131,6 +135,12 @@ struct spec_stop {
     double decay;      /* step k is decay^k times as long as the first */
 };
 
+/* A part of a mix: so many faces that have, or with - in front have not, each of some attributes by the classifier. */
+struct spec_cell {
+    char **of; /* "Smiling", "-Male" */
+    uint32_t of_count, faces;
+};
+
 /* One stage. A key that its kind does not know is refused; what is absent gets spec_parse's default, so
  * that a parsed spec has every value its kind needs. */
 struct spec_stage {
@@ -142,6 +152,10 @@ struct spec_stage {
     struct seeds seeds; /* sample, label, edit, evaluate: the samples where they are no single range; else none */
     char *images; /* encode, label: photos in the store (common/photo_list.h) instead of samples, by their hash; edit,
                      evaluate: those of the encode stage */
+    struct spec_cell *mix; /* label: the faces that are looked for among the labelled ones, in the samples' order */
+    uint32_t mix_count;
+    char *samples; /* sample, label, edit, evaluate: the label stage whose mix its faces are; NULL: none. Its seeds are
+                      filled in (and printed) when that stage is done */
     char *latents; /* sample, label, edit, evaluate: latents in the store (common/latent_list.h) instead of samples, by
                       their hash: start, count and seeds are rows of them; NULL: samples */
     char *photos; /* edit, evaluate: the encode stage whose photos are edited, NULL: samples are */
@@ -236,6 +250,10 @@ bool spec_stage_reads_photos(const struct spec_stage *stage);
 #define SPEC_NUMBER_BYTES 32
 const char *spec_print_number(double value, char text[SPEC_NUMBER_BYTES]);
 
+/* Faces of a mix. */
+uint64_t spec_mix_faces(const struct spec_stage *stage);
+/* "Smiling, -Male" */
+MUST_CHECK int spec_print_cell(const struct spec_cell *cell, struct buffer *text, struct error *err);
 /* Whether two stages number the same faces alike: both samples, or rows of the same latents. */
 bool spec_stage_same_faces(const struct spec_stage *a, const struct spec_stage *b);
 /* The samples of the stage's faces from `face` on that follow each other, `most` at most: face i of a stage is a

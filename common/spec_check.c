@@ -39,6 +39,8 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"start", RANGED | EDITED, raw->start},
         {"count", RANGED, raw->count},
         {"seeds", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->seeds},
+        {"mix", OF(SPEC_LABEL), raw->mix},
+        {"samples", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->samples},
         {"latents", OF(SPEC_SAMPLE) | OF(SPEC_LABEL) | EDITED, raw->latents},
         {"output", OF(SPEC_SAMPLE), raw->output},
         {"train_share", OF(SPEC_FIT), raw->train_share},
@@ -83,7 +85,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
             return error_set(err, E_INVALID, "%s: a stage of kind %s does not take it", uses[i].key,
                              spec_kind_name(raw->kind));
-    if ((RANGED & OF(raw->kind)) && !raw->count && !raw->photos && !raw->seeds)
+    if ((RANGED & OF(raw->kind)) && !raw->count && !raw->photos && !raw->seeds && !raw->samples)
         return error_set(err, E_INVALID, "count: missing, expected how many samples");
     return 0;
 }
@@ -193,6 +195,8 @@ static uint64_t fresh_start(const struct spec *spec, const struct spec_stage *st
 {
     int fit = spec_find(spec, stage->from);
     int label = spec_find(spec, spec->stages[fit].from);
+    if (spec->stages[label].samples) /* they are somewhere among those that it looked at */
+        label = spec_find(spec, spec->stages[label].samples);
     return spec_stage_same_faces(stage, &spec->stages[label])
                ? spec_stage_samples_end(&spec->stages[label])
                : 0;
@@ -205,7 +209,7 @@ static int complete_range(const struct raw_stage *raw, int64_t absent_start,
         return spec_complete_seeds(raw, stage, err);
     int rc = take_integer("start", raw->start, absent_start, 0, (int64_t)LIMIT_SAMPLES,
                           &stage->start, err);
-    if (!rc && (RANGED & OF(raw->kind)) && (raw->count || !raw->photos))
+    if (!rc && (RANGED & OF(raw->kind)) && (raw->count || !(raw->photos || raw->samples)))
         rc = take_integer("count", raw->count, 0, 1, (int64_t)(LIMIT_SAMPLES - stage->start),
                           &stage->count, err);
     return rc;
@@ -338,7 +342,7 @@ static int complete_edit(const struct spec *spec, uint32_t position, const struc
                          struct spec_stage *stage, struct error *err)
 {
     int rc = complete_edited(spec, position, raw, SPEC_ALL, stage, err);
-    if (!rc && !raw->seeds)
+    if (!rc && !raw->seeds && !raw->samples)
         rc = spec_take_small("faces", raw->faces, DEFAULT_FACES, 1, LIMIT_STEPS, &stage->faces, err);
     if (!rc)
         rc = take_photos(spec, position, raw, stage, err);
@@ -406,6 +410,10 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
         rc = spec_complete_needs(raw->needs, stage, err);
     if (!rc)
         rc = spec_complete_latents(raw, stage, err);
+    if (!rc)
+        rc = spec_complete_mix(raw, stage, err);
+    if (!rc)
+        rc = spec_complete_samples(spec, position, raw, stage, err);
     if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
     if (!rc)

@@ -43,12 +43,20 @@ struct raw_needs {
     uint32_t labels_count;
 };
 
+struct raw_cell {
+    char **of;
+    uint32_t of_count;
+    int64_t *faces;
+};
+
 struct raw_stage {
     enum spec_kind kind;
-    char *name, *from, *files, *identity, *features, *images, *photos, *latents;
+    char *name, *from, *files, *identity, *features, *images, *photos, *latents, *samples;
     int64_t *start, *count, *task_size, *faces;
     char **seeds;
     uint32_t seeds_count;
+    struct raw_cell *mix;
+    uint32_t mix_count;
     enum spec_output *output;
     enum spec_weights *weights;
     enum spec_method *method;
@@ -106,6 +114,16 @@ int spec_scores_place(const struct buffer *changes, int code, struct error *err)
  * of faces that says another, contradict. Of stages of samples only. */
 MUST_CHECK int spec_complete_seeds(const struct raw_stage *raw, struct spec_stage *stage,
                                    struct error *err);
+/* Which mix is looked for, and whose mix the faces are. */
+MUST_CHECK int spec_complete_mix(const struct raw_stage *raw, struct spec_stage *stage,
+                                 struct error *err);
+MUST_CHECK int spec_complete_samples(const struct spec *spec, uint32_t position,
+                                     const struct raw_stage *raw, struct spec_stage *stage,
+                                     struct error *err);
+/* Prints both, if they are anything. */
+MUST_CHECK int spec_print_mix(struct buffer *out, const struct spec_stage *stage,
+                              struct error *err);
+void spec_free_mix(struct spec_stage *stage);
 /* Whose rows they are, where not samples. */
 MUST_CHECK int spec_complete_latents(const struct raw_stage *raw, struct spec_stage *stage,
                                      struct error *err);

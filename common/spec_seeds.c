@@ -23,7 +23,7 @@ int spec_complete_latents(const struct raw_stage *raw, struct spec_stage *stage,
 
 int spec_print_latents(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
-    return stage->latents ? buffer_printf(out, err, "    latents: %s\n", stage->latents) : 0;
+    return stage->latents && !stage->samples ? buffer_printf(out, err, "    latents: %s\n", stage->latents) : 0;
 }
 
 bool spec_stage_same_faces(const struct spec_stage *a, const struct spec_stage *b)

@@ -67,6 +67,42 @@ int jobs_insert_samples(struct database *db, int64_t stage, const struct seeds_r
     return statement_run(q, err);
 }
 
+int jobs_delete_samples(struct database *db, int64_t stage, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "sample_range_delete", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    return statement_run(q, err);
+}
+
+int jobs_insert_cell(struct database *db, const struct jobs_cell *cell, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "mix_cell_insert", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, cell->stage);
+    statement_bind_int(q, 2, cell->cell);
+    statement_bind_text(q, 3, cell->of);
+    statement_bind_int(q, 4, (int64_t)cell->wanted);
+    statement_bind_int(q, 5, (int64_t)cell->found);
+    statement_bind_int(q, 6, (int64_t)cell->draws);
+    return statement_run(q, err);
+}
+
+int jobs_set_spec(struct database *db, int64_t job, const char *spec, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "job_set_spec", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, job);
+    statement_bind_text(q, 2, spec);
+    return statement_run(q, err);
+}
+
 int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
                         const struct spec_variant *shows, const char *description,
                         struct error *err)

@@ -93,6 +93,28 @@ static int print_stages(struct report *report, struct error *err)
     return rc;
 }
 
+/* Nothing without a stage that looks for a mix. */
+static int print_mix(struct report *report, struct error *err)
+{
+    struct statement *q;
+    struct html *html = &report->html;
+    bool any = false;
+    int rc = report_query(report, "report_mix", report->job, &q, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        rc = 0;
+        if (!any)
+            html_raw(html, "<ul class=\"mix\">\n");
+        any = true;
+        html_print(html,
+                   "<li>mix of stage %s, %s: %lld of %lld faces found among the first %lld</li>\n",
+                   statement_text(q, 0), statement_text(q, 1), (long long)statement_int(q, 2),
+                   (long long)statement_int(q, 3), (long long)statement_int(q, 4));
+    }
+    if (any)
+        html_raw(html, "</ul>\n");
+    return rc;
+}
+
 static int print_workers(struct report *report, struct error *err)
 {
     struct statement *q;
@@ -116,6 +138,8 @@ int section_run(struct report *report, struct error *err)
     int rc = print_throughput(report, err);
     if (rc == 0)
         rc = print_stages(report, err);
+    if (rc == 0)
+        rc = print_mix(report, err);
     if (rc == 0)
         rc = print_workers(report, err);
     report_close(&report->html);

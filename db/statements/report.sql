@@ -212,6 +212,11 @@ WHERE v.job = ?1 ORDER BY v.stage_id, v.attribute = 'age', v.position;
 
 -- ---- the run ----
 
+-- What was found of the mixes that stages looked for, cell by cell.
+-- name: report_mix
+SELECT s.name, c.of, c.found, c.wanted, c.draws FROM mix_cell c JOIN stage s ON s.id = c.stage_id
+WHERE s.job_id = ?1 ORDER BY s.position, c.cell;
+
 -- name: report_stages
 SELECT s.name, s.kind, s.state, s.total, s.done, s.started_ms, s.ended_ms, s.error, coalesce(p.samples, '')
 FROM stage s LEFT JOIN stage_samples p ON p.stage_id = s.id WHERE s.job_id = ?1 ORDER BY s.position;

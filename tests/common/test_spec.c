@@ -405,6 +405,33 @@ static void a_stage_says_which_samples(void **state)
     spec_free(&spec);
 }
 
+#define MIX "  - {kind: label, name: pool, count: 50, mix: [{faces: 2, of: [Male, -Smiling]}, {faces: 3, of: [-Male]}]}\n"
+
+/* As many faces as the mix has; their seeds may be there, once they are found. */
+static void a_stage_takes_the_faces_of_a_mix(void **state)
+{
+    (void)state;
+    struct buffer text;
+    struct spec *spec = parse(HEAD MIX "  - {kind: label, name: few, samples: pool, seeds: [3, 9, 7, 20-21]}\n" FIT
+                                       "  - {kind: edit, samples: pool, faces: 5}\n"
+                                       "  - {kind: evaluate, count: 5}\n");
+    buffer_init(&text, 10000);
+    assert_ok(spec_print(spec, &text, &err));
+    spec_free(&spec);
+    spec = parse((char *)text.data);
+    const struct spec_stage *s = spec->stages;
+    assert_int_equal(s[0].mix_count, 2);
+    assert_string_equal(s[0].mix[0].of[1], "-Smiling");
+    assert_int_equal(spec_mix_faces(&s[0]), 5);
+    assert_string_equal(s[1].samples, "pool");
+    assert_int_equal(s[1].count, 5);
+    assert_int_equal(spec_stage_samples(&s[1], 4, 1).sample, 21);
+    assert_int_equal(s[3].faces, 5);
+    assert_int_equal(s[4].start, 50); /* behind all that was looked at */
+    buffer_free(&text);
+    spec_free(&spec);
+}
+
 /* Rows begin at 0; behind those that were labelled where they are the same latents. */
 static void a_stage_takes_imported_latents(void **state)
 {
@@ -476,6 +503,17 @@ static const struct {
      "latents: stands beside images"},
     {HEAD "  - {kind: label, latents: " HASH "}\n", E_INVALID, "count: missing"},
     {HEAD LABEL "  - {kind: fit, latents: " HASH "}\n", E_INVALID, "latents: a stage of kind fit"},
+    {HEAD "  - {kind: sample, count: 9, mix: [{faces: 1, of: [Male]}]}\n", E_INVALID, "mix: a stage of kind sample"},
+    {HEAD "  - {kind: label, count: 9, mix: [{faces: 1}]}\n", E_PARSE, "line 3"},
+    {HEAD "  - {kind: label, count: 9, mix: [{of: [Male]}]}\n", E_LIMIT, "mix: cell 1: faces: is 0, expected 1 to 4096"},
+    {HEAD "  - {kind: label, count: 9, mix: [{faces: 4000, of: [a]}, {faces: 97, of: [-a]}]}\n", E_LIMIT,
+     "mix: 4097 faces, LIMIT_RANGES is 4096"},
+    {HEAD "  - {kind: label, count: 9, mix: [{faces: 1, of: [a+b]}]}\n", E_INVALID, "of: \"a+b\": expected an attribute"},
+    {HEAD "  - {kind: label, count: 9, images: " HASH ", mix: [{faces: 1, of: [a]}]}\n", E_INVALID,
+     "mix: stands beside images"},
+    {HEAD LABEL "  - {kind: sample, samples: label}\n", E_NOT_FOUND, "no label stage \"label\" with a mix"},
+    {HEAD MIX "  - {kind: sample, samples: pool, count: 9}\n", E_INVALID, "count: is 9, the mix of pool has 5"},
+    {HEAD MIX "  - {kind: sample, samples: pool, latents: " HASH "}\n", E_INVALID, "samples: stands beside latents"},
     {HEAD LABEL LABEL, E_EXISTS, "stage 2 (label): name: another stage"},
     {HEAD FIT, E_NOT_FOUND, "stage 1 (fit): from: no label stage"},
     {HEAD LABEL "  - {kind: fit, from: nobody}\n", E_NOT_FOUND, "no label stage \"nobody\""},
@@ -664,6 +702,7 @@ int main(void)
         cmocka_unit_test(photos_are_those_of_the_encode_stage),
         cmocka_unit_test(a_stage_says_which_samples),
         cmocka_unit_test(a_stage_takes_imported_latents),
+        cmocka_unit_test(a_stage_takes_the_faces_of_a_mix),
         cmocka_unit_test(absent_keys_get_defaults),
         cmocka_unit_test(conditions_have_a_short_and_a_long_form),
         cmocka_unit_test(an_edit_says_where_to_and_when_to_stop),

@@ -14,6 +14,8 @@ SELECT a.stage_id, a.start, b.start FROM task a JOIN task b
 ON b.stage_id = a.stage_id AND b.start > a.start AND b.start < a.start + a.count;
 .print sample_range
 SELECT * FROM sample_range ORDER BY stage_id, idx;
+.print mix_cell
+SELECT * FROM mix_cell ORDER BY stage_id, cell;
 .print variant
 SELECT * FROM variant ORDER BY stage_id, variant;
 .print face

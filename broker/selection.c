@@ -1,0 +1,181 @@
+/* Faces are read in blocks, in their order, until every cell is full. */
+#include "broker/selection.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/jobs.h"
+
+#define BLOCK 4096 /* faces read at once */
+
+struct selecting {
+    struct database *db;
+    struct farm_stage *stage;
+    uint64_t *found;   /* [cells] */
+    uint64_t selected; /* in all */
+    uint64_t draws;    /* faces looked at */
+    struct seeds seeds;
+    float *ages, *logits; /* [BLOCK][2], [BLOCK][attributes] */
+};
+
+/* Whether the face has what one of a cell's words says. */
+static bool fits(const struct bundle *bundle, const char *of, const float *logits)
+{
+    int column = bundle_attribute(bundle, of + (*of == '-'));
+    float logit = column < 0 ? NAN : logits[column];
+    if (isnan(logit) || bundle_abstains(bundle, (size_t)column, logit))
+        return false;
+    return (*of == '-') == (logit <= 0);
+}
+
+static bool fits_cell(const struct bundle *bundle, const struct spec_cell *cell,
+                      const float *logits)
+{
+    for (uint32_t k = 0; k < cell->of_count; k++)
+        if (!fits(bundle, cell->of[k], logits))
+            return false;
+    return true;
+}
+
+static int take_face(struct selecting *s, uint64_t face, const float *logits, struct error *err)
+{
+    const struct spec_stage *spec = s->stage->spec;
+    s->draws = face + 1;
+    for (uint32_t i = 0; i < spec->mix_count; i++)
+        if (s->found[i] < spec->mix[i].faces &&
+            fits_cell(s->stage->job->bundle->bundle, &spec->mix[i], logits)) {
+            s->found[i]++;
+            s->selected++;
+            return seeds_add(&s->seeds, spec_stage_samples(spec, face, 1).sample, err);
+        }
+    return 0;
+}
+
+static int select_faces(struct selecting *s, struct error *err)
+{
+    const struct results_layout *layout = &s->stage->job->bundle->layout;
+    uint64_t total = s->stage->plan.total, wanted = spec_mix_faces(s->stage->spec);
+    int rc = 0;
+    for (uint64_t start = 0; rc == 0 && start < total && s->selected < wanted; start += BLOCK) {
+        uint64_t count = total - start < BLOCK ? total - start : BLOCK;
+        rc =
+            results_read_scores(s->db, s->stage->id, layout, start, count, s->ages, s->logits, err);
+        for (uint64_t i = 0; rc == 0 && i < count && s->selected < wanted; i++)
+            rc = take_face(s, start + i, s->logits + i * layout->attributes, err);
+    }
+    return rc;
+}
+
+/* Writes a cell, and adds it to what is told. */
+static int write_cell(const struct selecting *s, uint32_t i, struct buffer *told, struct error *err)
+{
+    const struct spec_cell *cell = &s->stage->spec->mix[i];
+    struct buffer of;
+    buffer_init(&of, LIMIT_SPEC_BYTES);
+    int rc = spec_print_cell(cell, &of, err);
+    if (rc == 0)
+        rc = jobs_insert_cell(s->db,
+                              &(struct jobs_cell){s->stage->id, i, (const char *)of.data,
+                                                  cell->faces, s->found[i], s->draws},
+                              err);
+    if (rc == 0)
+        rc = buffer_printf(told, err, "%s%s: %llu of %u", i ? "; " : "", (const char *)of.data,
+                           (unsigned long long)s->found[i], cell->faces);
+    buffer_free(&of);
+    return rc;
+}
+
+static int write_cells(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+{
+    struct buffer told;
+    buffer_init(&told, SIZE_MAX / 2);
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < s->stage->spec->mix_count; i++)
+        rc = write_cell(s, i, &told, err);
+    if (rc == 0 && s->selected < spec_mix_faces(s->stage->spec))
+        snprintf(text, LIMIT_TEXT_BYTES, "the mix is not reached in %llu faces: %.3000s",
+                 (unsigned long long)s->draws, (const char *)told.data);
+    buffer_free(&told);
+    return rc;
+}
+
+/* ---- who takes them ---- */
+
+static int give(const struct selecting *s, struct farm_stage *taker, struct error *err)
+{
+    struct spec_stage *spec = &taker->job->spec->stages[taker->position];
+    struct seeds seeds = {.count = s->seeds.count, .total = s->seeds.total};
+    seeds.runs = malloc(s->seeds.count * sizeof *seeds.runs);
+    if (!seeds.runs)
+        return error_set(err, E_MEMORY, "no memory for samples");
+    memcpy(seeds.runs, s->seeds.runs, s->seeds.count * sizeof *seeds.runs);
+    seeds_free(&spec->seeds);
+    spec->seeds = seeds;
+    int rc = jobs_delete_samples(s->db, taker->id, err);
+    for (size_t i = 0; rc == 0 && i < seeds.count; i++)
+        rc = jobs_insert_samples(s->db, taker->id, &seeds.runs[i], err);
+    return rc;
+}
+
+/* The job's text, as workers get it, and as the job is taken up with. */
+static int renew_text(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+{
+    struct farm_job *job = s->stage->job;
+    struct buffer yaml;
+    buffer_init(&yaml, LIMIT_SPEC_BYTES);
+    int rc = spec_print(job->spec, &yaml, err);
+    if (rc == 0)
+        rc = buffer_append(&yaml, "", 1, err);
+    char *copy = rc == 0 ? strdup((const char *)yaml.data) : NULL;
+    buffer_free(&yaml);
+    if (rc == E_LIMIT) {
+        snprintf(text, LIMIT_TEXT_BYTES,
+                 "the samples of its mix do not fit into the spec: LIMIT_SPEC_BYTES is %d",
+                 LIMIT_SPEC_BYTES);
+        return 0;
+    }
+    if (rc == 0 && !copy)
+        rc = error_set(err, E_MEMORY, "no memory for a spec");
+    if (rc == 0)
+        rc = jobs_set_spec(s->db, job->id, copy, err);
+    if (rc < 0) {
+        free(copy);
+        return rc;
+    }
+    free(job->text);
+    job->text = copy;
+    return 0;
+}
+
+static int give_all(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+{
+    struct farm_job *job = s->stage->job;
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
+        if (job->stages[i].mix == s->stage)
+            rc = give(s, &job->stages[i], err);
+    return rc < 0 ? rc : renew_text(s, text, err);
+}
+
+int selection_make(struct database *db, struct farm_stage *stage, char text[LIMIT_TEXT_BYTES],
+                   struct error *err)
+{
+    size_t attributes = stage->job->bundle->layout.attributes;
+    struct selecting s = {.db = db, .stage = stage};
+    s.found = calloc(stage->spec->mix_count, sizeof *s.found);
+    s.ages = malloc(BLOCK * 2 * sizeof *s.ages);
+    s.logits = malloc((BLOCK * attributes + 1) * sizeof *s.logits);
+    int rc = s.found && s.ages && s.logits ? select_faces(&s, err)
+                                           : error_set(err, E_MEMORY, "no memory for a selection");
+    if (rc == 0)
+        rc = write_cells(&s, text, err);
+    if (rc == 0 && text[0] == '\0')
+        rc = give_all(&s, text, err);
+    seeds_free(&s.seeds);
+    free(s.found);
+    free(s.ages);
+    free(s.logits);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/*
+ * A label stage's mix: which of its faces go to which cell, decided in their order when all are
+ * labelled, whoever labelled which in what pieces. A face has an attribute where its logit is above
+ * 0, has not where it is 0 or below, and neither where the labeller abstains or gave no number.
+ */
+#ifndef BROKER_SELECTION_H
+#define BROKER_SELECTION_H
+
+#include "broker/farm.h"
+#include "common/limits.h"
+#include "db/database.h"
+
+/*
+ * Selects, and writes: how far each cell got (mix_cell), the samples of the stages that take the
+ * faces, and the job's spec with these. Memory follows: their specs' seeds, the job's text. Where
+ * the mix is not reached, or makes the spec too long, `text` says so and nothing of the second kind
+ * is written.
+ */
+MUST_CHECK int selection_make(struct database *db, struct farm_stage *stage,
+                              char text[LIMIT_TEXT_BYTES], struct error *err);
+
+#endif
