@@ -28,7 +28,8 @@
     X(E_LOST, 17, "device lost")              /* a device that answers no more */                   \
     X(E_DENIED, 18, "not allowed")            /* a key, a role or a file's mode does not permit it */  \
     X(E_FULL, 19, "no room")                  /* on the disk, or in what one may use of it */       \
-    X(E_BUSY, 20, "in use by somebody else")  /* for now */
+    X(E_BUSY, 20, "in use by somebody else")  /* for now */                                        \
+    X(E_READONLY, 21, "cannot be written")    /* a store: read-only, or not ours to write */
 
 enum error_code {
 #define ERROR_ENUM(name, number, text) name = -(number),

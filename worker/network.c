@@ -70,15 +70,16 @@ static void tell_loss(struct network *network, const char *why, int64_t now)
 }
 
 /* No task has failed by it, and none can be done: all go back, and more are asked for later. */
-static void store_full(struct network *network, const char *why, int64_t now)
+static void store_fails(struct network *network, const struct outcome *outcome, int64_t now)
 {
     const struct recovery_options *delays = &network->options->recovery;
     int64_t delay = network->store_delay ? 2 * network->store_delay : delays->first_delay;
     network->store_delay = earlier(delay, delays->most_delay);
     network->store_at = now + network->store_delay;
-    log_warning("%s: the store is full, what is held goes back and more is asked for in %.0f s: %s",
-                network->options->hello.name, (double)network->store_delay / (double)CLOCK_SECOND,
-                why);
+    network->store_is = outcome->code == E_FULL ? "full" : "read-only";
+    log_warning("%s: the store is %s, what is held goes back and more is asked for in %.0f s: %s",
+                network->options->hello.name, network->store_is,
+                (double)network->store_delay / (double)CLOCK_SECOND, outcome->text);
     held_drop_waiting(&network->held);
     network->give_back = true;
 }
@@ -89,8 +90,8 @@ static void take_outcome(struct network *network, struct outcome *outcome, int64
     held_finish(&network->held, outcome);
     if (outcome->code == E_INTERRUPTED) { /* we leave, or nobody wants it */
         held_drop_newest(&network->held);
-    } else if (outcome->code == E_FULL) {
-        store_full(network, outcome->text, now);
+    } else if (outcome->code == E_FULL || outcome->code == E_READONLY) {
+        store_fails(network, outcome, now);
         held_drop_newest(&network->held);
     } else if (outcome->device_lost) {
         recovery_lost(&network->recovery, now);

@@ -42,10 +42,11 @@ struct network {
     uint64_t request;    /* its number; grows with each fetch */
     bool fetch_sent;
     struct recovery recovery;
-    bool give_back; /* the device was lost, or the store is full: the broker has yet to hear goodbye
+    bool give_back; /* the device was lost, or the store takes nothing: the broker has yet to hear goodbye
                      */
     char lost[ERROR_TEXT_MAX]; /* why it was lost last */
-    int64_t store_at;          /* the store was full, and is tried again then; 0: it has room */
+    int64_t store_at;          /* the store took nothing, and is tried again then; 0: it does */
+    const char *store_is;      /* while store_at: "full" or "read-only" */
     int64_t store_delay;
     struct letter reopen, stop;
     bool draining;          /* what runs is the last */

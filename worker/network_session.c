@@ -41,7 +41,8 @@ void network_say_hello(struct network *network, int64_t now)
         hello.credit = 0;
     }
     if (network->store_at) {
-        snprintf(device, sizeof device, "%.*s (store full)", DEVICE_NAME_MAX, hello.device);
+        snprintf(device, sizeof device, "%.*s (store %s)", DEVICE_NAME_MAX, hello.device,
+                 network->store_is);
         hello.device = device;
         hello.credit = 0;
     }

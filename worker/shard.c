@@ -32,9 +32,15 @@ struct shard {
     uint64_t bytes;
 };
 
+static bool is_denied(int number)
+{
+    return number == EROFS || number == EACCES || number == EPERM;
+}
+
 static int io_error(struct error *err, const char *what, const char *path)
 {
-    return error_set(err, error_of_write(errno), "%s %s: %s", what, path, strerror(errno));
+    int code = is_denied(errno) ? E_READONLY : error_of_write(errno);
+    return error_set(err, code, "%s %s: %s", what, path, strerror(errno));
 }
 
 static int write_all(int fd, const void *data, size_t size)
@@ -75,7 +81,13 @@ static int set_paths(struct shard *shard, const char *store, const char *path, s
     snprintf(shard->final, sizeof shard->final, "%s/%s", shard->parent, name);
     snprintf(shard->temporary, sizeof shard->temporary, "%s/.%s.%ld.%lld", shard->parent, name,
              (long)getpid(), (long long)clock_now());
-    return buffer_make_folders(shard->parent, err);
+    errno = 0;
+    int failed = buffer_make_folders(shard->parent, err);
+    if (failed != E_IO || !is_denied(errno))
+        return failed;
+    if (err)
+        err->code = E_READONLY;
+    return E_READONLY;
 }
 
 static int open_temporary(struct shard *shard, struct error *err)

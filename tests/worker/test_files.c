@@ -194,6 +194,9 @@ static void an_abandoned_shard_leaves_nothing(void **state)
     struct shard *shard = NULL;
     assert_error(shard_begin(folder, "a/../../x", SHARD_TAR, &shard, &err), E_INVALID, "path");
     assert_error(shard_begin("/proc", "x/y", SHARD_TAR, &shard, &err), E_IO, "");
+    /* Nobody makes a folder there, root neither. */
+    assert_error(shard_begin("/sys", "x/y", SHARD_TAR, &shard, &err), E_READONLY, "/sys/x");
+    assert_error(shard_begin("/sys", "x", SHARD_FOLDER, &shard, &err), E_READONLY, "/sys");
 }
 
 static int setup(void **state)

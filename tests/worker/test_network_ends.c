@@ -85,28 +85,39 @@ static void leaving_does_not_wait_for_a_lost_device(void **state)
 }
 
 /* Nothing has failed by it: the leases go back, and more is asked for later. */
-static void a_full_store_gives_back(void **state)
+static void store_gives_back(int code, const char *device)
 {
-    (void)state;
     struct rig rig;
     const struct wire_task tasks[] = {{0, 10, 1, 0}, {10, 10, 2, 0}};
     rig_begin(&rig);
     rig_welcome(&rig, 1000, 60000);
     for (int times = 0; times < 2; times++) {
         rig_lease(&rig, 5, tasks, 2);
-        rig_finish(&rig, rig_take_task(&rig, 5, 0), E_FULL);
+        rig_finish(&rig, rig_take_task(&rig, 5, 0), code);
         struct received goodbye = rig_expect(&rig, WIRE_GOODBYE);
         received_free(&goodbye);
         struct received hello = rig_expect(&rig, WIRE_HELLO);
         assert_int_equal(WIRE_BODY(&hello.message, hello)->credit, 0);
         assert_int_equal(WIRE_BODY(&hello.message, hello)->held.count, 0);
-        assert_string_equal(WIRE_BODY(&hello.message, hello)->device, "d (store full)");
+        assert_string_equal(WIRE_BODY(&hello.message, hello)->device, device);
         received_free(&hello);
         expect_credit(&rig, 3);
     }
     rig_lease(&rig, 5, tasks, 1);
     rig_deliver(&rig, rig_take_task(&rig, 5, 0), 5, tasks[0]);
     rig_end(&rig);
+}
+
+static void a_full_store_gives_back(void **state)
+{
+    (void)state;
+    store_gives_back(E_FULL, "d (store full)");
+}
+
+static void a_read_only_store_gives_back(void **state)
+{
+    (void)state;
+    store_gives_back(E_READONLY, "d (store read-only)");
 }
 
 /* Drained: what waits goes back by a hello, what runs is delivered, and then the worker leaves. */
@@ -175,6 +186,7 @@ int main(void)
         cmocka_unit_test(a_device_that_stays_away_is_given_up),
         cmocka_unit_test(leaving_does_not_wait_for_a_lost_device),
         cmocka_unit_test(a_full_store_gives_back),
+        cmocka_unit_test(a_read_only_store_gives_back),
         cmocka_unit_test(draining_finishes_what_runs),
         cmocka_unit_test(leaving_drops_what_was_interrupted),
         cmocka_unit_test(a_bad_endpoint_is_an_error_at_once),
