@@ -122,7 +122,8 @@ static int check_targets(struct frame *f, struct error *err)
     size_t k;
     for (size_t i = 0; i < target_count(f); i++) {
         int rc = conditions_of(&f->held, target(f, i), f->which, &k, err);
-        if (rc == 0 && f->spec->reach == MOVE_LOGIT)
+        bool row = i == 1 && f->spec->rows.steps > 0 && move_is_judged(f->spec->reach);
+        if (rc == 0 && (f->spec->reach == MOVE_LOGIT || row))
             rc = check_logit(f, target(f, i), err);
         if (rc == 0 && f->spec->reach == MOVE_SCORE && f->spec->rows.steps > 0)
             rc = check_name(f, target(f, i), err);

@@ -53,7 +53,8 @@
  * (layers: random: from a cut-off on); in a sample stage {layers: 0-3, with: 100-104} makes a sheet of all pairs.
  *
  * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
- * grid a face: columns are the distances of the first target, rows those of the second.
+ * grid a face: columns are the distances of the first target, rows those of the second; where a network judges,
+ * rows are logits of the second target, whatever the columns are.
  */
 #ifndef COMMON_SPEC_H
 #define COMMON_SPEC_H
@@ -71,6 +72,7 @@
 #include "common/projection.h"
 #include "common/seeds.h"
 
+#define SPEC_LOGIT_TOLERANCE 0.05 /* of a logit that is reached, unless a stage says another */
 #define SPEC_FORMAT "facefarm-job/1"
 #define SPEC_AGE "age" /* the boundary fitted on ages, beside the attributes */
 #define SPEC_ALL "all" /* as the only target: every boundary; as a condition: every other */

@@ -332,7 +332,7 @@ static int complete_grid(const struct raw_stage *raw, struct spec_stage *stage, 
     if (stage->targets_count != 2)
         return error_set(err, E_INVALID, "rows: a grid has two targets, columns and rows, not %u",
                          stage->targets_count);
-    if (move_is_judged(stage->reach) || stage->reach == MOVE_JOINT)
+    if (stage->reach == MOVE_JOINT)
         return error_set(err, E_INVALID, "rows: a grid cannot reach: %s",
                          move_mode_name(stage->reach));
     return spec_take_sweep("rows", raw->rows, absent, &stage->rows, err);

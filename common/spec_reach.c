@@ -10,7 +10,6 @@
 
 #define DEFAULT_LIMIT 10 /* further off, a generator has seen no latents */
 #define LIMIT_MOST 1e6
-#define DEFAULT_LOGIT 0.05
 #define DEFAULT_YEARS 0.5
 #define TOLERANCE_LEAST 1e-6
 #define DEFAULT_EVALUATIONS 16
@@ -62,7 +61,7 @@ static int take_judge(const struct raw_stage *raw, struct spec_stage *stage, str
             rc = error_set(err, E_MEMORY, "no memory for a name");
     }
     if (!rc)
-        rc = spec_take_real("tolerance", raw->tolerance, years ? DEFAULT_YEARS : DEFAULT_LOGIT,
+        rc = spec_take_real("tolerance", raw->tolerance, years ? DEFAULT_YEARS : SPEC_LOGIT_TOLERANCE,
                             TOLERANCE_LEAST, LIMIT_MOST, &stage->tolerance, err);
     return rc ? rc
               : spec_take_small("evaluations", raw->evaluations, DEFAULT_EVALUATIONS, 2,
@@ -239,6 +238,9 @@ static int describe_steps(const struct spec_stage *stage, const struct spec_vari
 {
     char first[SPEC_NUMBER_BYTES], second[SPEC_NUMBER_BYTES];
     spec_print_number(variant->distance, first);
+    if (stage->rows.steps > 0 && move_is_judged(stage->reach))
+        return buffer_printf(text, err, "%s along %s and to the logit %s of %s", first, stage->targets[0],
+                             spec_print_number(variant->second, second), stage->targets[1]);
     if (stage->rows.steps > 0)
         return buffer_printf(text, err, "%s along %s and %s along %s",
                              first, stage->targets[0],

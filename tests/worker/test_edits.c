@@ -407,6 +407,39 @@ static void a_grid_is_a_sheet_a_face(void **state)
 
 /* ---- the farm ---- */
 
+static void grids_are_searched(void **state)
+{
+    (void)state;
+    static const char logits[] =
+        "  - {kind: edit, name: grids, start: 400, faces: 4, targets: [Smiling, -Young], conditions: [Male], reach: logit,\n"
+        "     tolerance: 0.1, evaluations: 40, distances: {from: -1, to: 2, steps: 3}, rows: {from: -1, to: 1, steps: 2}}\n";
+    static const char years[] =
+        "  - {kind: edit, name: grids, start: 400, faces: 4, targets: [-Young, Smiling], reach: years, estimator: judge,\n"
+        "     evaluations: 40, distances: {from: 30, to: 50, steps: 3}, rows: {from: -1, to: 1, steps: 2}}\n";
+    for (int way = 0; way < 2; way++) {
+        struct outcome *grid = succeed(wide, way ? years : logits, 0, 4);
+        size_t variants = way ? 6 : 12, reached = 0;
+        assert_int_equal(grid->variants, variants);
+        for (size_t face = 0; face < 4; face++)
+            for (size_t v = 0; v < variants; v++) {
+                const float *row = grid->scores + (face * variants + v) * COLUMNS;
+                const float *move = grid->moves + (face * variants + v) * MOVE_NUMBERS;
+                double across = v % 3 * (way ? 10 : 1.5), down = v % 6 / 3 * 2 - 1.0;
+                double column = way ? (double)row[JUDGE] - 30 - across : (double)row[SMILING] + 1 - across;
+                double other = way ? (double)row[SMILING] - down : -(double)row[YOUNG] - down;
+                bool there = fabs(column) <= (way ? 0.5 : 0.1) && fabs(other) <= (way ? 0.05 : 0.1);
+                assert_true((move[2] == MOVE_REACHED) == there);
+                reached += there;
+            }
+        print_message("%zu of %zu cells reached\n", reached, 4 * variants);
+        assert_true(2 * reached > 4 * variants);
+        struct outcome *part = succeed(narrow, way ? years : logits, 0, 4);
+        assert_memory_equal(part->scores, grid->scores, 4 * variants * COLUMNS * sizeof(float));
+        outcome_free(&part);
+        outcome_free(&grid);
+    }
+}
+
 /* Boundaries: the difference of means, weighed by the scores; a score's offset is the negative
  * mean. */
 static void fit(const float *scores)
@@ -486,6 +519,7 @@ int main(void)
         cmocka_unit_test(several_scores_are_met_on_the_sphere),
         cmocka_unit_test(what_is_reprojected_keeps_its_scores),
         cmocka_unit_test(a_grid_is_a_sheet_a_face),
+        cmocka_unit_test(grids_are_searched),
     };
     if (!have_device())
         return EXIT_SKIP;

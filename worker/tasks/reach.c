@@ -6,16 +6,21 @@
 #include <string.h>
 
 #include "common/search.h"
+#include "common/search_pair.h"
 #include "worker/tasks/measured.h"
 
 #define BATCHES 8 /* latents that are made at once, in batches of the pipeline */
 
 /* One edit of one face. */
 struct row {
-    double alpha; /* where it ends */
+    double alpha;  /* where it ends */
+    double across; /* of a pair: along the second direction; goal_across: before a stop rule is
+                      asked */
+    double goal_across;
     enum move_end end;
     unsigned evaluations;
     struct search search;
+    struct search_pair pair;
 };
 
 struct reach {
@@ -32,7 +37,7 @@ struct reach {
     const float *moments;   /* [attributes][2] */
     /* of a round */
     size_t *asked;   /* [faces × variants]: rows that have a question, or faces */
-    double *where;   /* [the same]: α */
+    double *where;   /* [the same][2]: α, and of a pair the other one */
     float *latents;  /* [block][d] */
     uint64_t *noise; /* [block]: samples whose noise they have */
     float *scores;   /* [block][columns] */
@@ -86,7 +91,16 @@ static int judge_before(struct reach *r, struct error *err)
     return failed;
 }
 
-typedef void (*take_answer)(struct reach *r, size_t row, const float *scores, const float *embedded);
+typedef void (*take_answer)(struct reach *r, size_t row, const float *scores,
+                            const float *embedded);
+
+static void point(const struct reach *r, size_t row, const double at[2], float *z)
+{
+    if (ways_is_pair(r->ways))
+        ways_point_pair(r->ways, row % r->variants, drawn_of(r, row), at, z);
+    else
+        ways_point(r->ways, row % r->variants, drawn_of(r, row), at[0], z);
+}
 
 /* Judges the rows asked[count] at where[count] and hands the answers over. */
 static int ask(struct reach *r, size_t count, bool embed, take_answer take, struct error *err)
@@ -97,8 +111,7 @@ static int ask(struct reach *r, size_t count, bool embed, take_answer take, stru
         for (size_t i = 0; i < n; i++) {
             size_t row = r->asked[done + i];
             r->noise[i] = r->samples[row / r->variants];
-            ways_point(r->ways, row % r->variants, drawn_of(r, row), r->where[done + i],
-                       r->latents + i * r->d);
+            point(r, row, r->where + 2 * (done + i), r->latents + i * r->d);
         }
         failed = judge(r, n, embed, err);
         for (size_t i = 0; !failed && i < n; i++) {
@@ -117,40 +130,73 @@ static int ask(struct reach *r, size_t count, bool embed, take_answer take, stru
 static void take_miss(struct reach *r, size_t row, const float *scores, const float *embedded)
 {
     (void)embedded;
-    search_take(&r->rows[row].search,
-                ways_miss(r->ways, row % r->variants, scores,
-                          r->before + row / r->variants * r->columns));
+    const float *before = r->before + row / r->variants * r->columns;
+    double misses[2];
+    if (ways_is_pair(r->ways)) {
+        ways_miss_pair(r->ways, row % r->variants, scores, before, misses);
+        search_pair_take(&r->rows[row].pair, misses);
+    } else {
+        search_take(&r->rows[row].search, ways_miss(r->ways, row % r->variants, scores, before));
+    }
 }
 
 static size_t list_searching(struct reach *r)
 {
     size_t count = 0;
+    bool pair = ways_is_pair(r->ways);
     for (size_t row = 0; row < r->faces * r->variants; row++)
         if (!ways_is_still(r->ways, row % r->variants) &&
-            search_next(&r->rows[row].search, &r->where[count]))
+            (pair ? search_pair_next(&r->rows[row].pair, &r->where[2 * count])
+                  : search_next(&r->rows[row].search, &r->where[2 * count])))
             r->asked[count++] = row;
     return count;
 }
 
-static int search_all(struct reach *r, struct error *err)
+static void begin_search(struct reach *r, size_t row)
 {
     const struct spec_stage *stage = stage_of(r);
-    int failed = 0;
-    for (size_t row = 0; row < r->faces * r->variants; row++) {
-        size_t v = row % r->variants;
-        struct search *search = &r->rows[row].search;
-        const float *before = r->before + row / r->variants * r->columns;
-        *search = (struct search){.limit = stage->limit,
-                                  .tolerance = stage->tolerance,
-                                  .most = stage->evaluations};
-        if (!ways_is_still(r->ways, v))
-            search_begin(search, ways_miss(r->ways, v, before, before), ways_side(r->ways, v));
+    size_t v = row % r->variants;
+    struct search *search = &r->rows[row].search;
+    struct search_pair *pair = &r->rows[row].pair;
+    const float *before = r->before + row / r->variants * r->columns;
+    double rows = stage->reach == MOVE_LOGIT ? stage->tolerance : SPEC_LOGIT_TOLERANCE, misses[2];
+    if (ways_is_pair(r->ways)) {
+        *pair = (struct search_pair){.limit = stage->limit,
+                                     .tolerance = {stage->tolerance, rows},
+                                     .most = stage->evaluations};
+        ways_miss_pair(r->ways, v, before, before, misses);
+        search_pair_begin(pair, misses);
+    } else {
+        *search = (struct search){
+            .limit = stage->limit, .tolerance = stage->tolerance, .most = stage->evaluations};
+        search_begin(search, ways_miss(r->ways, v, before, before), ways_side(r->ways, v));
     }
+}
+
+static void end_search(struct reach *r, size_t row)
+{
+    struct row *at = &r->rows[row];
+    double where[2] = {0, 0};
+    if (!ways_is_pair(r->ways)) {
+        at->end = search_result(&at->search, &at->alpha);
+        return;
+    }
+    at->end = search_pair_result(&at->pair, where);
+    at->alpha = where[0];
+    at->across = where[1];
+}
+
+static int search_all(struct reach *r, struct error *err)
+{
+    int failed = 0;
+    for (size_t row = 0; row < r->faces * r->variants; row++)
+        if (!ways_is_still(r->ways, row % r->variants))
+            begin_search(r, row);
     for (size_t count; !failed && (count = list_searching(r)) > 0;)
         failed = ask(r, count, false, take_miss, err);
     for (size_t row = 0; row < r->faces * r->variants; row++)
         if (!ways_is_still(r->ways, row % r->variants))
-            r->rows[row].end = search_result(&r->rows[row].search, &r->rows[row].alpha);
+            end_search(r, row);
     return failed;
 }
 
@@ -209,19 +255,22 @@ static bool judge_step(const struct reach *r, size_t row, const float *scores,
     if (!(stop->identity > -1))
         return false;
     *end = embedded ? MOVE_IDENTITY : MOVE_LIKENESS;
-    return !((embedded ? (double)measured_cosine(r->before_embedded + face * r->embedding, embedded, r->embedding)
+    return !((embedded ? (double)measured_cosine(r->before_embedded + face * r->embedding, embedded,
+                                                 r->embedding)
                        : likeness(r, before, scores)) >= stop->identity);
 }
 
-/* A step that goes too far ends the way at the step before. search.asked counts the steps, and search.best
- * keeps the goal meanwhile. */
+/* A step that goes too far ends the way at the step before. search.asked counts the steps, and
+ * search.best keeps the goal meanwhile. */
 static void take_step(struct reach *r, size_t row, const float *scores, const float *embedded)
 {
     const struct spec_stop *stop = &stage_of(r)->stop;
     struct row *at = &r->rows[row];
     enum move_end end = at->end;
     if (judge_step(r, row, scores, embedded, &end)) {
-        at->alpha = at->search.best * spec_stop_share(stop, at->search.asked);
+        double share = spec_stop_share(stop, at->search.asked);
+        at->alpha = at->search.best * share;
+        at->across = at->goal_across * share;
         at->end = end;
         at->search.ended = true;
         return;
@@ -234,15 +283,20 @@ static int walk_all(struct reach *r, struct error *err)
     const struct spec_stop *stop = &stage_of(r)->stop;
     size_t total = r->faces * r->variants;
     int failed = 0;
-    for (size_t row = 0; row < total; row++)
-        r->rows[row].search = (struct search){
-            .best = r->rows[row].alpha,
-            .ended = ways_is_still(r->ways, row % r->variants) || r->rows[row].alpha == 0};
+    for (size_t row = 0; row < total; row++) {
+        struct row *at = &r->rows[row];
+        at->goal_across = at->across;
+        at->search = (struct search){.best = at->alpha,
+                                     .ended = ways_is_still(r->ways, row % r->variants) ||
+                                              (at->alpha == 0 && at->across == 0)};
+    }
     for (uint32_t step = 1; !failed && step <= stop->walk; step++) {
         size_t count = 0;
         for (size_t row = 0; row < total; row++)
             if (!r->rows[row].search.ended) {
-                r->where[count] = r->rows[row].search.best * spec_stop_share(stop, step);
+                double share = spec_stop_share(stop, step);
+                r->where[2 * count] = r->rows[row].search.best * share;
+                r->where[2 * count + 1] = r->rows[row].goal_across * share;
                 r->asked[count++] = row;
             }
         failed = ask(r, count, r->before_embedded != NULL, take_step, err);
@@ -267,7 +321,7 @@ static int open_reach(struct reach *r, struct error *err)
     r->embedding = r->embedder >= 0 ? bundle->embedders[r->embedder].dimension : 0;
     r->block = BATCHES * pipeline_batch(r->task->pipeline);
     r->asked = calloc(total, sizeof *r->asked);
-    r->where = calloc(total, sizeof *r->where);
+    r->where = calloc(2 * total, sizeof *r->where);
     r->before = calloc(r->faces * r->columns, sizeof *r->before);
     r->latents = calloc(r->block * r->d, sizeof *r->latents);
     r->noise = calloc(r->block, sizeof *r->noise);
@@ -303,10 +357,12 @@ static void place(const struct reach *r, size_t row, float *z, float *move)
     if (ways_is_still(r->ways, v))
         memcpy(z, drawn_of(r, row), r->d * sizeof *z);
     else
-        ways_point(r->ways, v, drawn_of(r, row), at->alpha, z);
+        point(r, row, (double[2]){at->alpha, at->across}, z);
     if (!move)
         return;
     move[0] = (float)at->alpha;
+    if (ways_is_pair(r->ways))
+        move[0] = (float)ways_pair_length(r->ways, v, (double[2]){at->alpha, at->across});
     move[1] = at->end == MOVE_REACHED;
     move[2] = (float)at->end;
     move[3] = (float)at->evaluations;

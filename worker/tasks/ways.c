@@ -35,6 +35,8 @@ struct edit {
     double *slopes;       /* [rows of hold]: B u */
     int column;           /* of a row of scores that is judged */
     double sign;          /* of the target's logit */
+    int row_column;       /* of a grid that is judged: the same of its second target's logit */
+    double row_sign;
     int side;
     bool *means;          /* [attributes] */
 };
@@ -177,7 +179,7 @@ static int make_grid(struct ways *ways, struct edit *edit, struct error *err)
     struct joint joint;
     int failed = directions_find(ways->task->directions, 1, edit->projected, &edit->direction[1],
                                  NULL, err);
-    if (failed || stage->reach == MOVE_RELATIVE)
+    if (failed || stage->reach == MOVE_RELATIVE || move_is_judged(stage->reach))
         return failed;
     if (stage->reach == MOVE_ABSOLUTE)
         return make_distances(ways, edit, err);
@@ -197,11 +199,22 @@ static int mark_meant(struct ways *ways, struct edit *edit, const char *target, 
     return failed;
 }
 
+/* Column and sign of the one attribute that the target is. */
+static int find_logit(struct ways *ways, const char *target, int *column, double *sign,
+                      struct error *err)
+{
+    size_t single = 0;
+    int failed = conditions_single(&ways->conditions, target, &single, sign, err);
+    *column = (int)single;
+    return failed || single < ways->bundle->attributes_count
+               ? failed
+               : error_set(err, E_INVALID, "%s: an age has no logit", target);
+}
+
 static int find_meaning(struct ways *ways, struct edit *edit, const char *target, struct error *err)
 {
     const struct spec_stage *stage = stage_of(ways);
     const struct bundle *bundle = ways->bundle;
-    size_t single = 0;
     edit->means = calloc(ways->boundary_count + 1, sizeof *edit->means);
     if (!edit->means)
         return error_set(err, E_MEMORY, "no memory for %zu attributes", ways->boundary_count);
@@ -221,13 +234,11 @@ static int find_meaning(struct ways *ways, struct edit *edit, const char *target
     if (!failed && edit->column < 0 && move_is_judged(stage->reach) && stage->reach != MOVE_LOGIT)
         failed = error_set(err, E_NOT_FOUND, "the bundle has no estimator %s",
                            stage->estimator ? stage->estimator : "");
-    if (failed || stage->reach != MOVE_LOGIT)
-        return failed;
-    failed = conditions_single(&ways->conditions, target, &single, &edit->sign, err);
-    edit->column = (int)single;
-    return failed || single < bundle->attributes_count
+    if (!failed && stage->reach == MOVE_LOGIT)
+        failed = find_logit(ways, target, &edit->column, &edit->sign, err);
+    return failed || !ways_is_pair(ways)
                ? failed
-               : error_set(err, E_INVALID, "%s: an age has no logit", target);
+               : find_logit(ways, stage->targets[1], &edit->row_column, &edit->row_sign, err);
 }
 
 static int make_hold(struct ways *ways, struct edit *edit, const char *target, struct error *err)
@@ -528,12 +539,11 @@ static enum move_end scores_end(const struct ways *ways, const struct edit *edit
 /* ---- along a direction ---- */
 
 /* In ways->end the unit direction of a grid's cell; returns its length. */
-static double cell_direction(const struct ways *ways, const struct edit *edit,
-                             const struct spec_variant *variant)
+static double cell_direction(const struct ways *ways, const struct edit *edit, const double at[2])
 {
     for (size_t k = 0; k < ways->d; k++)
-        ways->end[k] = variant->distance * (double)edit->direction[0][k] +
-                       variant->second * (double)edit->direction[1][k];
+        ways->end[k] =
+            at[0] * (double)edit->direction[0][k] + at[1] * (double)edit->direction[1][k];
     double length = sqrt(dot(ways->end, ways->end, ways->d));
     for (size_t k = 0; k < ways->d && length > 0; k++)
         ways->end[k] /= length;
@@ -559,7 +569,7 @@ enum move_end ways_end(const struct ways *ways, size_t variant, const float *z, 
     if (edit->scores.m > 0)
         return scores_end(ways, edit, shows, z, alpha);
     if (edit->direction[1]) {
-        *alpha = cell_direction(ways, edit, shows);
+        *alpha = cell_direction(ways, edit, (double[2]){shows->distance, shows->second});
         return MOVE_REACHED;
     }
     const struct move move = {
@@ -604,7 +614,7 @@ void ways_point(const struct ways *ways, size_t variant, const float *z, double 
             moved[k] = (float)ways->other[k];
     } else if (edit->direction[1]) {
         widen(z, ways->d, ways->z);
-        (void)cell_direction(ways, edit, shows);
+        (void)cell_direction(ways, edit, (double[2]){shows->distance, shows->second});
         step_out(ways, ways->end, alpha, moved);
     } else {
         const struct move move = {.mode = MOVE_RELATIVE,
@@ -617,6 +627,31 @@ void ways_point(const struct ways *ways, size_t variant, const float *z, double 
 }
 
 /* ---- what networks judge ---- */
+
+bool ways_is_pair(const struct ways *ways)
+{
+    return stage_of(ways)->rows.steps > 0 && move_is_judged(stage_of(ways)->reach);
+}
+
+void ways_point_pair(const struct ways *ways, size_t variant, const float *z, const double at[2],
+                     float *moved)
+{
+    widen(z, ways->d, ways->z);
+    step_out(ways, ways->end, cell_direction(ways, edit_of(ways, variant), at), moved);
+}
+
+double ways_pair_length(const struct ways *ways, size_t variant, const double at[2])
+{
+    return cell_direction(ways, edit_of(ways, variant), at);
+}
+
+void ways_miss_pair(const struct ways *ways, size_t variant, const float *row, const float *before,
+                    double misses[2])
+{
+    const struct edit *edit = edit_of(ways, variant);
+    misses[0] = ways_miss(ways, variant, row, before);
+    misses[1] = edit->row_sign * (double)row[edit->row_column] - ways->variants[variant].second;
+}
 
 double ways_miss(const struct ways *ways, size_t variant, const float *row, const float *before)
 {

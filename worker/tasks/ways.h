@@ -34,6 +34,15 @@ enum move_end ways_end(const struct ways *ways, size_t variant, const float *z, 
 void ways_point(const struct ways *ways, size_t variant, const float *z, double alpha,
                 float *moved);
 
+/* Of a grid that networks judge: a point along both directions, and how long the way to it is. */
+bool ways_is_pair(const struct ways *ways);
+void ways_point_pair(const struct ways *ways, size_t variant, const float *z, const double at[2],
+                     float *moved);
+double ways_pair_length(const struct ways *ways, size_t variant, const double at[2]);
+/* misses[2] of its column's goal and of its row's logit, as ways_miss(). */
+void ways_miss_pair(const struct ways *ways, size_t variant, const float *row, const float *before,
+                    double misses[2]);
+
 /* What a network judges of a variant: value of a row of scores less the goal, `before` the row of the face as
  * sampled. */
 double ways_miss(const struct ways *ways, size_t variant, const float *row, const float *before);
