@@ -10,6 +10,7 @@
 #include "cli/farm.h"
 #include "cli/jobs.h"
 #include "cli/programs.h"
+#include "common/needs.h"
 
 #define DEVICES_MAX 64
 #define BUNDLE_PATIENCE (60 * CLOCK_SECOND)
@@ -81,19 +82,20 @@ static int add_broker(struct cli *cli, struct farm *farm, struct error *err)
 }
 
 /* The worker's own options that are handed on as they are. */
-static const char *const passed_options[] = {"threads", "memory"};
+static const char *const passed_options[] = {"threads", "memory", "label"};
+#define PASSED_OPTIONS (sizeof passed_options / sizeof *passed_options)
 
 /* `device`: what its --device is; `on`: what is said of it. */
 static int add_worker(struct cli *cli, struct farm *farm, const char *path, const char *device,
                       const char *on, size_t number, struct error *err)
 {
-    char name[32], options[2][16];
+    char name[32], options[PASSED_OPTIONS][16];
     snprintf(name, sizeof name, "worker-%zu", number + 1);
     const char *argv[16] = {
         path,       "--broker", farm->endpoint, "--store", cli_text(cli, "store"),
         "--device", device,     "--name",       name};
     size_t count = 9;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < PASSED_OPTIONS; i++) {
         if (!cli_text(cli, passed_options[i]))
             continue;
         snprintf(options[i], sizeof options[i], "--%s", passed_options[i]);
@@ -104,6 +106,14 @@ static int add_worker(struct cli *cli, struct farm *farm, const char *path, cons
     return farm_add(farm, FARM_WORKER, name, argv, err);
 }
 
+/* Before a worker ends by them, again and again. */
+static int check_labels(const char *text, struct error *err)
+{
+    struct labels labels;
+    int rc = text ? labels_parse(text, &labels, err) : 0;
+    return rc ? error_prefix(err, rc, "--label %.80s", text) : 0;
+}
+
 static int add_workers(struct cli *cli, struct farm *farm, struct error *err)
 {
     char path[PATH_MAX];
@@ -111,7 +121,9 @@ static int add_workers(struct cli *cli, struct farm *farm, struct error *err)
     const char *workers = cli_text(cli, "workers"), *chosen = cli_text(cli, "device");
     if (workers && cli_uint(cli, "workers") == 0)
         return 0;
-    int rc = programs_find("facefarm-worker", path, err);
+    int rc = check_labels(cli_text(cli, "label"), err);
+    if (rc == 0)
+        rc = programs_find("facefarm-worker", path, err);
     if (rc == 0)
         rc = list_devices(path, chosen, &devices, err);
     if (rc != 0)

@@ -21,6 +21,8 @@ static const struct cli_option up_options[] = {
     {"device", CLI_TEXT, "DEVICES", 0, NULL,
      "devices of each worker, as facefarm-worker names them; then one worker is enough"},
     {"memory", CLI_TEXT, "SIZE", 0, NULL, "most memory of each device, e.g. 12G [a share of it]"},
+    {"label", CLI_TEXT, "LABELS", 0, NULL,
+     "what stages may need of each worker, e.g. zone=a,rack=3"},
     {"bundle", CLI_FILE, "DIR", 0, NULL, "bundle to register [the one installed beside facefarm]"},
     {"log", CLI_FILE, "FILE", 0, NULL,
      "where broker and workers log [stderr; DB.log with -- COMMAND]"},

@@ -67,8 +67,8 @@ static const struct option_line option_lines[] = {
     {"memory", 'm', "SIZE",
      "at most so much of each device, e.g. 900M, 12G (default: 4/5 of a GPU, half of others)"},
     {"name", 'n', "NAME", "how the worker is called (default: host and process)"},
-    {"label", 'A', "KEY=VALUE",
-     "a label that stages may need, e.g. zone=a; may be repeated"},
+    {"label", 'A', "LABELS",
+     "what stages may need: KEY=VALUE, several with commas, e.g. zone=a,rack=3"},
     {"batch", 'B', "N", "faces at once, fewer where memory is short (default 64)"},
     {"time-limit", 'L', "SECONDS",
      "begin no task after so long, deliver what runs, and end (default: never)"},
@@ -122,9 +122,13 @@ static int parse_size(const char *name, const char *text, uint64_t *bytes, struc
                      text);
 }
 
-static int add_label(struct options *options, const char *text, struct error *err)
+static int add_labels(struct options *options, const char *text, struct error *err)
 {
-    int failed = labels_add_text(&options->labels, text, strlen(text), err);
+    size_t size;
+    const char *rest = text;
+    int failed = *text ? 0 : labels_add_text(&options->labels, text, 0, err);
+    for (const char *label; !failed && (label = labels_next(&rest, &size));)
+        failed = labels_add_text(&options->labels, label, size, err);
     return failed ? error_prefix(err, failed, "--label %.80s", text) : 0;
 }
 
@@ -157,7 +161,7 @@ static int set_option(struct options *options, int letter, const char *argument,
     case 'm':
         return parse_size("memory", argument, &options->worker.runner.memory, err);
     case 'A':
-        return add_label(options, argument, err);
+        return add_labels(options, argument, err);
     case 't':
         failed = parse_number("threads", argument, 4096, &number, err);
         options->threads = (unsigned)number;

@@ -21,9 +21,11 @@ expect 7 'ready at' "${up_command[@]}" -- sh -c 'echo "$FACEFARM_BROKER"; exit 7
 grep -q '^tcp://127.0.0.1:' out || fail "the command has no FACEFARM_BROKER: $(cat out)"
 same "processes left" "$(left)" ''
 expect 1 'nonsense' "${up_command[@]}" --device nonsense -- true
-"${up_command[@]}" --device 0:1 --memory 300M --db devices.db -- "$facefarm" study --faces 64 --samples 0 --evaluate 0 --sheets 0 --wait >out 2>err || fail "$(cat err)"
+expect 1 '--label zone: ' "${up_command[@]}" --label zone -- true
+"${up_command[@]}" --device 0:1 --memory 300M --label zone=a,rack=3 --db devices.db -- "$facefarm" study --faces 64 --samples 0 --evaluate 0 --sheets 0 --wait >out 2>err || fail "$(cat err)"
 grep -q 'worker-1 on 0:1' err || fail "it does not say which device the worker has: $(cat err)"
 grep -q 'of 300.0 MiB on' devices.db.log || fail "the worker does not keep to 300 MiB: $(cat devices.db.log)"
+same "the worker's labels" "$(sqlite3 devices.db 'SELECT labels FROM worker')" 'rack=3,zone=a'
 [ -s farm.db.log ] || fail "there is no farm.db.log"
 expect 127 'no-such-command-anywhere: No such file' "${up_command[@]}" -- no-such-command-anywhere
 expect 1 'nowhere' "${up_command[@]}" --bundle "$work/nowhere" -- true
