@@ -74,6 +74,11 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
     if (rc == 0 && stage->kind == SPEC_ENCODE && !bundle->bundle->encoder)
         rc = error_set(err, E_INVALID, "stage %s: kind: encode needs an encoder, bundle %s has none",
                        stage->name, bundle->name);
+    if (rc == 0 && stage->per_layer && bundle->bundle->generator.latent.space != BUNDLE_W_PLUS)
+        rc = error_set(err, E_INVALID,
+                       "stage %s: per_layer: bundle %s has its latents in %s, expected w+",
+                       stage->name, bundle->name,
+                       bundle_space_name(bundle->bundle->generator.latent.space));
     if (rc == 0 && edits)
         rc = check_reach(stage, bundle, err);
     if (rc == 0 && edits)

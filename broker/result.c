@@ -207,15 +207,35 @@ static bool is_method(const char *name)
 
 static bool is_role(const char *name)
 {
-    static const char *const roles[] = {"chosen", "method", "fold", "curve", "cost"};
+    static const char *const roles[] = {"chosen", "method", "fold", "curve", "cost", "layer"};
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (strcmp(name, roles[i]) == 0)
             return true;
     return false;
 }
 
-static int check_fitted(const struct wire_fitted *fitted, const struct wire_task *task,
-                        const struct farm_bundle *bundle, struct error *err)
+/* Of a boundary's normal. */
+static uint32_t layers_of(const struct farm_stage *stage)
+{
+    const struct bundle_latent *latent = &stage->job->bundle->bundle->generator.latent;
+    return latent->space == BUNDLE_W_PLUS ? latent->layers : 1;
+}
+
+/* A layer of a stage that fits each by itself. */
+static int check_fitted_layer(const struct wire_fitted *fitted, const struct farm_stage *stage,
+                              struct error *err)
+{
+    uint32_t layers = layers_of(stage);
+    if (!stage->spec->per_layer)
+        return error_set(err, E_INVALID, "role: \"layer\" of a stage without per_layer");
+    if (fitted->step >= layers)
+        return error_set(err, E_INVALID, "step: layer %llu, expected 0 to %u",
+                         (unsigned long long)fitted->step, layers - 1);
+    return 0;
+}
+
+static int check_fitted(const struct wire_fitted *fitted, const struct farm_stage *stage,
+                        const struct wire_task *task, struct error *err)
 {
     if (fitted->position < task->start || fitted->position >= task->start + task->count)
         return error_set(err, E_INVALID, "position: %llu, expected %llu to %llu",
@@ -225,7 +245,9 @@ static int check_fitted(const struct wire_fitted *fitted, const struct wire_task
         return error_set(err, E_INVALID, "role: \"%s\"", fitted->role);
     if (!is_method(fitted->method))
         return error_set(err, E_INVALID, "method: \"%s\"", fitted->method);
-    return fitted->normal.size ? check_normal(fitted->normal, bundle, err) : 0;
+    if (strcmp(fitted->role, "layer") == 0)
+        return check_fitted_layer(fitted, stage, err);
+    return fitted->normal.size ? check_normal(fitted->normal, stage->job->bundle, err) : 0;
 }
 
 static int compare_fitted(const void *a, const void *b)
@@ -248,7 +270,7 @@ static int check_all_fitted(const struct wire_result *result, const struct farm_
         return error_set(err, E_INVALID, "fitted: %zu, only a fit has any", count);
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        rc = check_fitted(&fitted[i], task, stage->job->bundle, err);
+        rc = check_fitted(&fitted[i], stage, task, err);
         if (rc < 0)
             error_prefix(err, rc, "fitted %zu", i);
     }
@@ -487,7 +509,7 @@ int result_store(struct database *db, const struct wire_result *result,
         rc = results_insert_moves(db, stage->id, task->start, task->count, stage->variants,
                                   result->moves.data, err);
     for (size_t i = 0; rc == 0 && i < result->boundaries.count; i++)
-        rc = results_insert_boundary(db, stage->id, &boundaries[i], err);
+        rc = results_insert_boundary(db, stage->id, &boundaries[i], layers_of(stage), err);
     for (size_t i = 0; rc == 0 && i < result->fitted.count; i++)
         rc = results_insert_fitted(db, stage->id, &WIRE_ITEMS(result->fitted, fitted)[i], err);
     for (size_t i = 0; rc == 0 && i < result->files.count; i++)

@@ -323,11 +323,12 @@ const struct cli_command cli_commands[] = {
      "key.",
      bundle_add_options, CLI_BROKER, command_bundle_add},
     {"boundary export", "JOB DIR", 2, 2, "writes a job's boundaries as .npy files",
-     "Writes DIR/NAME_boundary.npy, (1, d) float32, for each boundary of a job, as InterFaceGAN keeps "
-     "them, and DIR/offsets.csv with a line NAME,offset each: score = normal · latent + offset.",
+     "Writes DIR/NAME_boundary.npy, (1, d) float32, in w+ (layers, d), for each boundary of a job, as "
+     "InterFaceGAN keeps them, and DIR/offsets.csv with a line NAME,offset each: score = normal · latent + offset.",
      boundary_export_options, 0, command_boundary_export},
     {"boundary import", "DIR", 1, 1, "brings boundaries in files into a store",
-     "Takes every .npy file of DIR, (1, d) or (d), called NAME_boundary.npy, boundary_NAME.npy or "
+     "Takes every .npy file of DIR, (1, d) or (d), of w+ (layers, d), (1, layers, d) or flattened "
+     "(1, layers · d), called NAME_boundary.npy, boundary_NAME.npy or "
      "NAME.npy after an attribute of the bundle (or age), and DIR/offsets.csv if it is there (else "
      "offsets are 0). They are made unit vectors and copied to STORE/boundaries under the hash of their "
      "content, which is printed. A fit stage with files: HASH takes them as they are, judges them on "
@@ -355,7 +356,7 @@ const struct cli_command cli_commands[] = {
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",
      "Writes rows of a job: labels (scores of every labelled face), evaluation (scores and ages "
      "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "
-     "file each, (1, d) float32, the layout of InterFaceGAN.",
+     "file each, (1, d) float32, in w+ (layers, d), the layout of InterFaceGAN.",
      export_options, 0, command_export},
     {"report", "[A B]", 0, 2, "writes a job's report: one HTML file, one JSON file, its sheets",
      "Writes OUTPUT/index.html, one file that needs no network, OUTPUT/report.json with the same "

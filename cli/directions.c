@@ -21,6 +21,8 @@ static int take_row(void *context, const struct results_boundary *row, struct er
     struct boundaries *boundaries = context;
     if (!rc)
         boundaries->offsets[boundaries->count - 1] = row->offset;
+    if (!rc && row->layers > 1)
+        boundaries->layers = row->layers;
     return rc;
 }
 

@@ -165,15 +165,17 @@ static int export_boundary(struct statement *q, const char *folder, struct error
     char path[4096], name[256];
     size_t size;
     const void *normal = statement_blob(q, 2, &size);
-    uint64_t dims[2] = {1, size / sizeof(float)};
+    uint64_t layers = (uint64_t)statement_int(q, 3);
+    uint64_t dims[2] = {layers, layers ? size / sizeof(float) / layers : 0};
     snprintf(name, sizeof name, "%s", statement_text(q, 1));
     for (char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_')
             *c = '_';
     if (snprintf(path, sizeof path, "%s/%s_boundary.npy", folder, name) >= (int)sizeof path)
         return error_set(err, E_LIMIT, "the folder's path has %zu bytes", strlen(folder));
-    if (size == 0 || size % sizeof(float))
-        return error_set(err, E_DATABASE, "boundary %s has a normal of %zu bytes", name, size);
+    if (size == 0 || dims[0] * dims[1] * sizeof(float) != size)
+        return error_set(err, E_DATABASE, "boundary %s has a normal of %zu bytes in %llu layers",
+                         name, size, (unsigned long long)layers);
     float *copy = malloc(size); /* SQLite's blob need not be aligned */
     if (!copy)
         return error_set(err, E_MEMORY, "out of memory");

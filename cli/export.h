@@ -21,7 +21,7 @@ MUST_CHECK int export_rows(struct statement *statement, enum export_format forma
  * left out; NULL is NaN. */
 MUST_CHECK int export_npy(struct statement *statement, const char *path, struct error *err);
 
-/* Rows (stage, name, normal): one file FOLDER/<name>_boundary.npy each, (1, d) float32,
+/* Rows (stage, name, normal, layers): one file FOLDER/<name>_boundary.npy each, (layers, d) float32,
  * InterFaceGAN's layout. *count is how many. */
 MUST_CHECK int export_boundaries(struct statement *statement, const char *folder, size_t *count,
                                  struct error *err);

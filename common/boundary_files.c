@@ -2,6 +2,7 @@
 #include "common/boundary_files.h"
 
 #include <dirent.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,6 +77,8 @@ int boundaries_normalise(struct boundaries *b, struct error *err)
                              b->names[i], norm);
         if (boundaries_find(b, b->names[i]) != (int)i)
             return error_set(err, E_EXISTS, "boundary %s stands there twice", b->names[i]);
+        if (fabs(norm - 1) <= (double)FLT_EPSILON) /* a unit vector that float32 has rounded */
+            continue;
         for (size_t j = 0; j < b->dimension; j++)
             normal[j] /= norm;
         b->offsets[i] /= norm;
@@ -105,6 +108,38 @@ static int path_of(const char *folder, const char *file, char *path, size_t size
     return 0;
 }
 
+/* (18, 512) as text. */
+static void print_shape(const struct npy *npy, char *text, size_t size)
+{
+    size_t length = (size_t)snprintf(text, size, "(");
+    for (size_t i = 0; i < npy->rank && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%llu", i ? ", " : "",
+                                   (unsigned long long)npy->dims[i]);
+    if (length < size)
+        snprintf(text + length, size - length, ")");
+}
+
+/* (d), (1, d), (L, d) or (1, L, d). */
+static int take_shape(struct boundaries *b, const char *path, const struct npy *npy,
+                      struct error *err)
+{
+    char shape[NPY_RANK_MAX * 24];
+    size_t rank = npy->rank;
+    uint64_t rows = rank < 2 ? 1 : npy->dims[rank - 2];
+    print_shape(npy, shape, sizeof shape);
+    if (rank < 1 || rank > 3 || (rank == 3 && npy->dims[0] != 1) || rows > LIMIT_LAYERS)
+        return error_set(err, E_INVALID,
+                         "%s: has the shape %s, expected (d) or (1, d), or of w+ (L, d) or (1, L, d), "
+                         "L at most %d",
+                         path, shape, LIMIT_LAYERS);
+    if (rows > 1 && b->layers && rows != b->layers)
+        return error_set(err, E_INVALID, "%s: has the shape %s, expected (%zu, %zu) as others", path,
+                         shape, b->layers, b->dimension / b->layers);
+    if (rows > 1)
+        b->layers = rows;
+    return 0;
+}
+
 static int take_file(struct boundaries *b, const char *folder, const char *file, struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES];
@@ -117,9 +152,8 @@ static int take_file(struct boundaries *b, const char *folder, const char *file,
         return rc;
     strip(&name, &length);
     rc = npy_read_double(path, &npy, err);
-    if (!rc && npy.dims[npy.rank ? npy.rank - 1 : 0] != npy.elements)
-        rc = error_set(err, E_INVALID, "%s: %zu values in several rows, expected one", path,
-                       npy.elements);
+    if (!rc)
+        rc = take_shape(b, path, &npy, err);
     if (!rc)
         rc = boundaries_add(b, name, length, npy.elements, &normal, err);
     if (!rc)
@@ -198,7 +232,8 @@ static int write_normal(const char *folder, const struct boundaries *b, size_t i
                         struct error *err)
 {
     char file[2 * LIMIT_NAME_BYTES], path[2 * LIMIT_PATH_BYTES];
-    const uint64_t dims[] = {1, b->dimension};
+    uint64_t rows = b->layers ? b->layers : 1;
+    const uint64_t dims[] = {rows, b->dimension / rows};
     if (!document_is_name(b->names[i]) || strlen(b->names[i]) > LIMIT_NAME_BYTES)
         return error_set(err, E_INVALID, "\"%s\" is no name for a file", b->names[i]);
     snprintf(file, sizeof file, "%s_boundary.npy", b->names[i]);

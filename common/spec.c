@@ -127,6 +127,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
     INT_FIELD(learning_curve, raw_stage),
+    CYAML_FIELD_BOOL_PTR("per_layer", OPTIONAL, struct raw_stage, per_layer),
     REAL_FIELD(train_share, raw_stage),
     REAL_FIELD(cost, raw_stage),
     ENUM_FIELD(projection, raw_stage, projection_names),

@@ -52,6 +52,7 @@
  * styles by mixing: {layers: 4-7, offset: 1000, probability: 0.5}: these layers of sample i are those of sample i + 1000
  * (layers: random: from a cut-off on); in a sample stage {layers: 0-3, with: 100-104} makes a sheet of all pairs.
  *
+ * per_layer: true of a fit stage in w+ fits a boundary on each layer's own numbers (worker/tasks/fit_layers.h).
  * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
  * grid a face: columns are the distances of the first target, rows those of the second; where a network judges,
  * rows are logits of the second target, whatever the columns are.
@@ -179,6 +180,7 @@ struct spec_stage {
     double extremes; /* fit, SPEC_SET_EXTREMES: a share of all (< 1) or a number for each side */
     uint32_t folds;  /* fit: of cross-validation, 0: none */
     uint32_t learning_curve; /* fit: how often the training set is halved */
+    bool per_layer;          /* fit: in w+, a boundary on each layer's own numbers */
     char *files; /* fit: boundaries that were imported, by their digest; NULL: none */
     double *costs;           /* fit: C to choose from by cross-validation; none: `cost` */
     uint32_t costs_count;

@@ -54,6 +54,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"files", OF(SPEC_FIT), raw->files},
         {"costs", OF(SPEC_FIT), raw->costs},
         {"learning_curve", OF(SPEC_FIT), raw->learning_curve},
+        {"per_layer", OF(SPEC_FIT), raw->per_layer},
         {"targets", EDITED, raw->targets},
         {"conditions", EDITED, raw->conditions},
         {"projection", EDITED, raw->projection},

@@ -98,6 +98,7 @@ int spec_complete_fit(const struct raw_stage *raw, struct spec_stage *stage, str
     if (!rc)
         rc = spec_take_small("learning_curve", raw->learning_curve, 0, 0, SPEC_CURVE_MOST,
                              &stage->learning_curve, err);
+    stage->per_layer = raw->per_layer && *raw->per_layer;
     stage->weights = raw->weights ? *raw->weights : SPEC_BALANCED;
     stage->method = raw->method ? *raw->method : SPEC_SVM;
     for (uint32_t i = 0; i < raw->compare_count; i++)
@@ -141,6 +142,8 @@ int spec_print_fit(struct buffer *out, const struct spec_stage *stage, struct er
     if (!rc)
         rc = buffer_printf(out, err, "    folds: %u\n    learning_curve: %u\n", stage->folds,
                            stage->learning_curve);
+    if (!rc && stage->per_layer)
+        rc = buffer_printf(out, err, "    per_layer: true\n");
     if (!rc && stage->files)
         rc = buffer_printf(out, err, "    files: %s\n", stage->files);
     return rc ? rc : print_lists(out, stage, err);

@@ -70,7 +70,7 @@ struct raw_stage {
     double *limit, *tolerance, *decay;
     int64_t *evaluations, *walk;
     char *estimator, *layers;
-    bool *reproject;
+    bool *reproject, *per_layer;
     struct raw_stop *stop;
     struct raw_sweep *rows;
     double *train_share, *cost, *discount, *strength, *distance;

@@ -60,8 +60,11 @@ MUST_CHECK int results_read_scores(struct database *db, int64_t stage,
                                    const struct results_layout *layout, uint64_t start,
                                    uint64_t count, float *ages, float *logits, struct error *err);
 
+/* layers: of the normal, which is [layers][d]; 1 but in w+. */
 MUST_CHECK int results_insert_boundary(struct database *db, int64_t stage,
-                                       const struct wire_boundary *boundary, struct error *err);
+                                       const struct wire_boundary *boundary, uint32_t layers,
+                                       struct error *err);
+/* Into `fitted`; of role layer into `fitted_layer`, with `step` the layer. */
 MUST_CHECK int results_insert_fitted(struct database *db, int64_t stage,
                                      const struct wire_fitted *fitted, struct error *err);
 /* Calls `each` for the boundaries of a fit stage by position, until it returns non-zero, which is
@@ -70,7 +73,7 @@ struct results_boundary {
     int64_t position;
     const char *name;
     const void *normal; /* float32, not aligned */
-    size_t dimension;
+    size_t dimension, layers; /* all numbers; of how many layers */
     double offset;
 };
 MUST_CHECK int results_each_boundary(struct database *db, int64_t stage,

@@ -194,7 +194,7 @@ static void bind_confusion(struct statement *q, int index, const uint64_t counts
 }
 
 int results_insert_boundary(struct database *db, int64_t stage, const struct wire_boundary *b,
-                            struct error *err)
+                            uint32_t layers, struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "boundary_insert", &q, err);
@@ -215,6 +215,7 @@ int results_insert_boundary(struct database *db, int64_t stage, const struct wir
         statement_bind_null(q, 17);
     else
         statement_bind_real(q, 17, b->test_auc);
+    statement_bind_int(q, 18, layers);
     return statement_run(q, err);
 }
 
@@ -233,7 +234,8 @@ int results_insert_fitted(struct database *db, int64_t stage, const struct wire_
                           struct error *err)
 {
     struct statement *q;
-    int rc = database_query(db, "fitted_insert", &q, err);
+    bool layer = strcmp(f->role, "layer") == 0;
+    int rc = database_query(db, layer ? "fitted_layer_insert" : "fitted_insert", &q, err);
     if (rc < 0)
         return rc;
     statement_bind_int(q, 1, stage);
@@ -280,6 +282,7 @@ int results_each_boundary(struct database *db, int64_t stage,
         boundary.normal = statement_blob(q, 2, &size);
         boundary.dimension = size / sizeof(float);
         boundary.offset = statement_real(q, 3);
+        boundary.layers = (size_t)statement_int(q, 4);
         rc = each(context, &boundary, err);
         if (rc != 0)
             break;

@@ -16,7 +16,7 @@ static const char *const lists[] = {
     "boundary_quality", "boundary_methods",
     "boundary_folds",   "boundary_costs",
     "learning_curve",   "linear_separability",
-    "edit_ends",
+    "edit_ends",        "boundary_layers",
     "photos",
 };
 

@@ -86,6 +86,42 @@ static int print_costs(struct report *report, struct error *err)
                        sizeof columns / sizeof *columns, NULL, err);
 }
 
+/* Which layers carry the attributes. */
+static int print_layers(struct report *report, struct error *err)
+{
+    static const struct table_column means[] = {
+        {"layer", TABLE_COUNT, 0, NULL},
+        {"attributes", TABLE_COUNT, 0, NULL},
+        {"test accuracy, mean", TABLE_NUMBER, 3, NULL},
+        {"balanced accuracy, mean", TABLE_NUMBER, 3, NULL},
+        {"AUC, mean", TABLE_NUMBER, 3, NULL},
+        {"AUC, best", TABLE_NUMBER, 3, NULL},
+        {"attributes that it carries best", TABLE_COUNT, 0, NULL},
+    };
+    static const struct table_column each[] = {
+        {"attribute", TABLE_NAME, 0, NULL},
+        {"layer", TABLE_COUNT, 0, NULL},
+        {"test accuracy", TABLE_NUMBER, 3, NULL},
+        {"95 %", TABLE_RANGE, 3, NULL},
+        {"base rate", TABLE_NUMBER, 3, NULL},
+        {"balanced accuracy", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
+        {"AUC", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
+    };
+    struct html *html = &report->html;
+    size_t rows = 0;
+    int rc = table_query(report, "report_layers", report->job, "layers", means,
+                         sizeof means / sizeof *means, &rows, err);
+    if (rc < 0 || rows == 0)
+        return rc;
+    html_raw(html, "<details><summary>Each layer’s own boundary, attribute by attribute</summary>\n");
+    rc = table_query(report, "report_layers_rows", report->job, "layers", each,
+                     sizeof each / sizeof *each, NULL, err);
+    html_raw(html, "</details>\n");
+    return rc;
+}
+
 static int print_curve(struct report *report, const char *name, const char *title,
                        const char *caption, struct error *err)
 {
@@ -144,6 +180,8 @@ int section_fit(struct report *report, struct error *err)
     rc = print_lead(report, err);
     if (rc == 0)
         rc = print_methods(report, err);
+    if (rc == 0)
+        rc = print_layers(report, err);
     if (rc == 0)
         rc = print_costs(report, err);
     html_raw(html, "<div class=\"plots\">\n");

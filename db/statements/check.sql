@@ -138,7 +138,10 @@ FROM boundary b JOIN (SELECT stage_id, max(length(normal)) AS most FROM boundary
 WHERE length(b.normal) <> m.most OR length(b.normal) % 4 <> 0
 UNION ALL
 SELECT printf('stage %d: there is a fit (%s) of boundary %d, but not the boundary', f.stage_id, f.role, f.position)
-FROM fitted f WHERE NOT EXISTS (SELECT 1 FROM boundary b WHERE b.stage_id = f.stage_id AND b.position = f.position);
+FROM fitted f WHERE NOT EXISTS (SELECT 1 FROM boundary b WHERE b.stage_id = f.stage_id AND b.position = f.position)
+UNION ALL
+SELECT printf('stage %d: there is a fit of layer %d of boundary %d, but not the boundary', f.stage_id, f.layer, f.position)
+FROM fitted_layer f WHERE NOT EXISTS (SELECT 1 FROM boundary b WHERE b.stage_id = f.stage_id AND b.position = f.position);
 
 -- A file belongs to a done range, and no two tasks share one (its path is the key).
 -- name: check_files

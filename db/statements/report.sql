@@ -267,7 +267,7 @@ FROM boundaries v JOIN boundary b ON b.stage_id = v.stage_id AND b.position = v.
 WHERE v.job = ?1 ORDER BY v.stage_id, v.position;
 
 -- name: export_normals
-SELECT s.name, b.name, b.normal FROM boundary b JOIN stage s ON s.id = b.stage_id
+SELECT s.name, b.name, b.normal, b.layers FROM boundary b JOIN stage s ON s.id = b.stage_id
 WHERE s.job_id = ?1 ORDER BY b.stage_id, b.position;
 
 -- ---- where edits ended, and grids; ?1 is the job ----

@@ -37,3 +37,16 @@ WHERE job = ?1 AND attribute <> 'age' GROUP BY stage_id, step ORDER BY stage_id,
 -- name: report_learning_cosine
 SELECT 0, train_size, avg(cosine), NULL, NULL FROM learning_curve
 WHERE job = ?1 AND attribute <> 'age' GROUP BY stage_id, step ORDER BY stage_id, train_size;
+
+-- Layer by layer, of a fit with per_layer: means over the attributes, and for how many the layer is the best.
+-- name: report_layers
+WITH l AS (
+  SELECT *, auc = max(auc) OVER (PARTITION BY stage_id, position) AS best FROM boundary_layers WHERE job = ?1 AND attribute <> 'age'
+)
+SELECT layer, count(*), avg(test_accuracy), avg(balanced_accuracy), avg(auc), max(auc), coalesce(sum(best), 0)
+FROM l GROUP BY stage_id, layer ORDER BY stage_id, layer;
+
+-- name: report_layers_rows
+SELECT attribute, layer, test_accuracy, test_accuracy_low, test_accuracy_high, base_rate, balanced_accuracy, balanced_low, balanced_high,
+       auc, auc_low, auc_high
+FROM boundary_layers WHERE job = ?1 ORDER BY stage_id, attribute = 'age', position, layer;

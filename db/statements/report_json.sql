@@ -51,6 +51,9 @@ SELECT * FROM boundary_quality WHERE job = ?1 ORDER BY stage_id, position;
 -- name: report_json_boundary_methods
 SELECT * FROM boundary_methods WHERE job = ?1 ORDER BY stage_id, position, role, method;
 
+-- name: report_json_boundary_layers
+SELECT * FROM boundary_layers WHERE job = ?1 ORDER BY stage_id, position, layer;
+
 -- name: report_json_boundary_folds
 SELECT * FROM boundary_folds WHERE job = ?1 ORDER BY stage_id, position, step;
 

@@ -35,8 +35,8 @@ UPDATE face SET distance = ?4, reached = ?5, stopped = ?6, evaluations = ?7 WHER
 
 -- name: boundary_insert
 INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,
-  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17);
+  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc, layers)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
 
 -- name: fitted_insert
 INSERT INTO fitted (stage_id, position, role, step, method, cost, normal, "offset", cosine, cosine_folds,
@@ -45,8 +45,16 @@ INSERT INTO fitted (stage_id, position, role, step, method, cost, normal, "offse
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
   ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
 
+-- The parameters of fitted_insert, of which ?3, ?7 and ?10 are none of its columns.
+-- name: fitted_layer_insert
+INSERT INTO fitted_layer (stage_id, position, layer, method, cost, "offset", cosine,
+  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, rest_tp, rest_fp, rest_tn, rest_fn,
+  resamples, auc, auc_low, auc_high, f1_low, f1_high, mcc_low, mcc_high, balanced_low, balanced_high, kappa)
+VALUES (?1, ?2, ?4, ?5, ?6, ?8, ?9, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24,
+  ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
+
 -- name: boundary_list
-SELECT position, name, normal, "offset" FROM boundary WHERE stage_id = ?1 ORDER BY position;
+SELECT position, name, normal, "offset", layers FROM boundary WHERE stage_id = ?1 ORDER BY position;
 
 -- name: file_insert
 INSERT INTO file (stage_id, path, kind, target, projected, start, count, bytes, sha256)

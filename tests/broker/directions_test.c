@@ -67,7 +67,7 @@ static int open_bench(void **state)
                 &(struct wire_boundary){.position = i,
                                         .name = names[i],
                                         .normal = {(const uint8_t *)normals[i], sizeof normals[i]}},
-                &err),
+                1, &err),
             &err);
     *state = b;
     return 0;

@@ -185,6 +185,13 @@ static void judges_what_was_fitted_beside(void **state)
     fitted[1].method = "ridge";
     fitted[1].normal.size = 8;
     expect(&result, &stage, E_INVALID, "fitted 1: normal: 8 bytes");
+    const struct spec_stage by_layer = {.kind = SPEC_FIT, .per_layer = true};
+    struct farm_stage layers = stage_of(&by_layer);
+    fitted[1] = (struct wire_fitted){.position = 1, .role = "layer", .method = "svm"};
+    expect(&result, &stage, E_INVALID, "fitted 1: role: \"layer\" of a stage without per_layer");
+    expect(&result, &layers, 0, "");
+    fitted[1].step = 1;
+    expect(&result, &layers, E_INVALID, "fitted 1: step: layer 1, expected 0 to 0");
     fitted[1] = fitted[0];
     expect(&result, &stage, E_INVALID, "chosen 0 of boundary 1 stands there twice");
     result.scores = (struct wire_bytes){(uint8_t *)scores, sizeof scores};

@@ -35,6 +35,33 @@ expect 1 "has length 0" "$facefarm" boundary import zero --store store
 expect 1 "no .npy file is there" env bash -c "mkdir empty; '$facefarm' boundary import empty --store store"
 expect 1 "has no boundaries yet of a stage none" "$facefarm" boundary export 1 x --db farm.db --stage none
 
+# Of w+: a row a layer out; in, that, with a 1 before it, and flattened, are the same numbers.
+# A normal that is as long as 1 in float32 only (0.6, 0.8) keeps its offset to the last digit.
+sqlite3 farm.db "UPDATE boundary SET normal = x'9a99193fcdcc4c3f0000000000000000', \"offset\" = 0.1 WHERE name = 'Male'"
+"$facefarm" boundary export 1 planes --db farm.db >/dev/null
+sqlite3 farm.db "UPDATE boundary SET layers = 2"
+"$facefarm" boundary export 1 rows --db farm.db >/dev/null
+grep -q "'shape': (2, 2)" rows/age_boundary.npy || fail "not a row a layer"
+for file in planes/*.npy; do cmp <(tail -c 16 "$file") <(tail -c 16 "rows/${file#planes/}") || fail "$file has other numbers in rows"; done
+rows=$("$facefarm" boundary import rows --store store)
+[ "$rows" != "$hash" ] || fail "the layers are forgotten"
+for file in rows/*; do cmp "$file" "store/boundaries/$rows/${file#rows/}" || fail "$file is not what was exported"; done
+# array FOLDER SHAPE: FOLDER/age.npy has the numbers of age in that shape
+array() { mkdir -p "$1" && { printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': $2, }"; tail -c 16 planes/age_boundary.npy; } >"$1/age.npy"; }
+array two "(2, 2)" && array three "(1, 2, 2)" && array flat "(1, 4)"
+two=$("$facefarm" boundary import two --store store)
+same "with a 1 before it" "$("$facefarm" boundary import three --store store)" "$two"
+flat=$("$facefarm" boundary import flat --store store)
+cmp <(tail -c 16 "store/boundaries/$flat/age_boundary.npy") <(tail -c 16 "store/boundaries/$two/age_boundary.npy") || fail "flattened ones are others"
+array two "(2, 1, 2)"
+expect 1 "age.npy: has the shape (2, 1, 2), expected (d) or (1, d), or of w+ (L, d) or (1, L, d), L at most 64" "$facefarm" boundary import two --store store
+array two "(2, 2, 1, 1)"
+expect 1 "has the shape (2, 2, 1, 1), expected" "$facefarm" boundary import two --store store
+array two "(4, 1)" && cp rows/Young_boundary.npy two/Bald.npy
+expect 1 "age.npy: has the shape (4, 1), expected (2, 2) as others" "$facefarm" boundary import two --store store
+"$facefarm" export --db farm.db --what boundaries --format npy --output exported 2>/dev/null
+cmp rows/age_boundary.npy exported/age_boundary.npy || fail "export writes another than boundary export"
+
 # The published ones.
 published=$here/../../../shared/boundaries/stylegan2_ffhq_z
 if [ ! -d "$published" ]; then

@@ -35,7 +35,9 @@ INSERT INTO failure (id, stage_id, start, count, epoch, worker_id, code, text, a
 INSERT INTO poison VALUES (5, 999, 1);
 INSERT INTO determinism_fault VALUES (1, 2, 100, 100, 2, printf('%064x', 1), printf('%064x', 2), 1700000020000);
 
-INSERT INTO boundary SELECT 3, position, name, x'0000003f0000003f0000003f000000bf', -0.25, 0, 1, 6,
+INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,
+    train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc)
+  SELECT 3, position, name, x'0000003f0000003f0000003f000000bf', -0.25, 0, 1, 6,
     100 + 30 * position % 500, 200 + position, 1100 - 30 * position % 500, 200 - position, 20 + 7 * position % 120, 60 + position, 240 - 7 * position % 120, 80 - position,
     CASE WHEN position = 4 THEN NULL ELSE 0.75 + position / 200.0 END
   FROM bundle_attribute

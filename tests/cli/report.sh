@@ -81,6 +81,23 @@ cmp -s first.html "$page" || fail "a second run writes another page"
 grep -q 'are not in the store nowhere' err || fail "it does not say that the pictures are missing"
 grep -q 'is not in the store' bare/index.html || fail "the page does not say that the pictures are missing"
 
+# Where layers were fitted by themselves, which of them carry the attributes.
+cp farm.db layers.db
+sqlite3 layers.db "UPDATE boundary SET layers = 2;
+  INSERT INTO fitted SELECT stage_id, position, 'chosen', 0, 'svm', 1, NULL, 0, 1, 0, train_tp, train_fp, train_tn, train_fn,
+    test_tp, test_fp, test_tn, test_fn, 0, 0, 0, 0, 1000, test_auc, 0.7, 0.8, 0, 1, 0, 1, 0, 1, 0.5 FROM boundary;
+  INSERT INTO fitted_layer SELECT stage_id, position, l.value, 'svm', 1, 0, 0.7, train_tp, train_fp, train_tn, train_fn,
+    test_tp, test_fp, test_tn, test_fn, 0, 0, 0, 0, 1000, 0.5 + 0.25 * l.value + position / 1000.0, 0.4, 0.9, 0, 1, 0, 1, 0, 1, 0.5
+    FROM boundary, generate_series(0, 1) l WHERE test_auc IS NOT NULL"
+"$facefarm" report --db layers.db --store store --output layers >/dev/null || fail "no report of layers"
+sed -n '/<table class="layers">/,/<\/tbody>/p' layers/index.html | grep '^<tr>' >found
+same "layers, and each attribute's" "$(wc -l <found)" "$(sqlite3 layers.db "SELECT 2 + count(*) FROM boundary_layers")"
+same "the layer that carries them" "$(sed -n '2p' found | sed 's/<[^>]*>/ /g' | tr -s ' ')" \
+    "$(sqlite3 layers.db "SELECT printf(' 1 %d %.3f %.3f %.3f %.3f %d ', count(*), avg(test_accuracy), avg(balanced_accuracy), avg(auc), max(auc), count(*))
+       FROM boundary_layers WHERE layer = 1 AND attribute <> 'age'")"
+same "layers in report.json" "$(sqlite3 :memory: "SELECT json_array_length(readfile('layers/report.json'), '\$.boundary_layers')")" \
+    "$(sqlite3 layers.db "SELECT count(*) FROM boundary_layers")"
+
 # A path that leaves the store is not followed.
 echo secret >secret.png
 sqlite3 farm.db "UPDATE file SET path = '../secret.png' WHERE kind = 'sheet' AND target = 'Bald' AND projected = 0"

@@ -186,7 +186,7 @@ static void a_fit_says_how(void **state)
                               "  - {kind: fit, name: a}\n"
                               "  - {kind: fit, name: b, method: ridge, compare: [svm, ridge, mean_difference],\n"
                               "     extremes: 0.1, costs: [0.1, 1, 10], learning_curve: 3}\n"
-                              "  - {kind: fit, name: c, set: study, folds: 10, costs: [2],\n"
+                              "  - {kind: fit, name: c, set: study, folds: 10, costs: [2], per_layer: true,\n"
                               "     files: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}\n");
     const struct spec_stage *s = spec->stages;
     assert_true(s[1].method == SPEC_SVM && s[1].compare == 0 && s[1].set == SPEC_SET_ALL);
@@ -204,6 +204,7 @@ static void a_fit_says_how(void **state)
     spec = parse((char *)first.data);
     assert_int_equal(spec->stages[2].compare, 1u << SPEC_SVM | 1u << SPEC_MEAN_DIFFERENCE);
     assert_int_equal(strlen(spec->stages[3].files), 64);
+    assert_true(spec->stages[3].per_layer && !spec->stages[2].per_layer);
     assert_true(spec->stages[2].extremes == 0.1 && spec->stages[2].costs[0] == 0.1);
     assert_ok(spec_print(spec, &second, &err));
     assert_string_equal((char *)first.data, (char *)second.data);
@@ -530,6 +531,7 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, extremes: 0.7}\n", E_INVALID, "expected a share up to 0.5"},
     {HEAD LABEL "  - {kind: fit, learning_curve: 13}\n", E_LIMIT, "learning_curve: is 13"},
     {HEAD LABEL "  - {kind: fit, files: ../x}\n", E_INVALID, "files: is \"../x\", expected the 64"},
+    {HEAD "  - {kind: label, count: 9, per_layer: true}\n", E_INVALID, "per_layer: a stage of kind label"},
     {HEAD "  - {kind: label, count: 9, folds: 2}\n", E_INVALID, "folds: a stage of kind label"},
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},

@@ -286,13 +286,16 @@ static void measures_agree_with_scikit_learn(void **state)
                                      .auc = judged_auc,
                                      .auc_low = 0.45,
                                      .kappa = 0.4};
-        CHECK(results_insert_boundary(db, stage, &boundary, err));
+        CHECK(results_insert_boundary(db, stage, &boundary, 2, err));
         CHECK(results_insert_fitted(db, stage, &fitted, err));
         fitted.role = "fold";
         for (fitted.step = 0; k == 0 && fitted.step < 2; fitted.step++) {
             fitted.cosine_folds = fitted.step ? 0.9 : 0.8;
             CHECK(results_insert_fitted(db, stage, &fitted, err));
         }
+        fitted.role = "layer";
+        for (fitted.step = 0; k != 2 && fitted.step < 2; fitted.step++)
+            CHECK(results_insert_fitted(db, stage, &fitted, err));
     }
     CHECK(database_commit(db, err));
     database_close(&db);
@@ -311,6 +314,9 @@ static void measures_agree_with_scikit_learn(void **state)
         {"fold_cosine_mean", 0.85},                 {"fold_cosine_min", 0.8},
         {"majority_wins", 0},
     };
+    static const char *const layered[] = {"test_accuracy", "test_accuracy_low", "test_accuracy_high",
+                                          "train_accuracy", "base_rate", "balanced_accuracy", "f1",
+                                          "auc", "auc_low"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         char sql[200];
         snprintf(sql, sizeof sql, "SELECT printf('%%.15g', %s) FROM boundary_quality WHERE attribute = 'A'",
@@ -318,6 +324,18 @@ static void measures_agree_with_scikit_learn(void **state)
         if (!(fabs(number(f->db, sql) - wanted[i].value) < 1e-9))
             fail_msg("%s: %.15g, expected %.15g", wanted[i].column, number(f->db, sql), wanted[i].value);
     }
+    /* Layers have the same measures, in a table of their own: those above are not theirs. */
+    for (size_t i = 0; i < sizeof layered / sizeof *layered; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql,
+                 "SELECT printf('%%.15g', l.%s - q.%s) FROM boundary_layers l JOIN boundary_quality q "
+                 "USING (stage_id, position) WHERE l.attribute = 'A' AND layer = 1",
+                 layered[i], layered[i]);
+        assert_true(fabs(number(f->db, sql)) < 1e-12);
+    }
+    assert_string_equal(ask(f->db, "SELECT group_concat(attribute || layer || dimension) FROM boundary_layers"),
+                        "A04,A14,B04,B14");
+    assert_string_equal(ask(f->db, "SELECT auc IS NULL AND f1 IS NOT NULL FROM boundary_layers WHERE position = 1"), "1");
     /* κ² M / (κ M + d (1 − κ)) = κ_test, by substitution; and the faces for cosine 0.99. */
     double cosine = number(f->db, "SELECT printf('%.15g', cosine_estimate) FROM boundary_quality WHERE position = 0");
     double kappa = 0.4 / (cosine * cosine);

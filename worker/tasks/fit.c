@@ -1,8 +1,9 @@
 /*
  * fit: boundaries of attributes (and of age, as the position behind them) on a label stage's
  * samples, and what the spec wants beside them: other methods, folds, costs to choose from, a
- * learning curve. Boundaries that were imported are taken as they are, and judged as the others.
+ * learning curve; in w+ layer by layer where it says so. Boundaries that were imported are taken as they are, and judged as the others.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "common/boundary_files.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "worker/tasks/fit_trials.h"
+#include "worker/tasks/fit_layers.h"
 
 struct fit {
     struct fit_samples samples;
@@ -18,12 +19,21 @@ struct fit {
     struct fit_set *set;
     struct fit_trials tried; /* costs, fold by fold: [column][cost][fold] */
     struct fit_trials trials;
+    struct fit_trials layers; /* of the boundaries, of a stage with per_layer */
     double *costs; /* [columns]: given or chosen */
 };
 
 static const struct spec_stage *stage_of(const struct fit *fit)
 {
     return fit->samples.task->stage;
+}
+
+/* Of a latent; 1 but in w+. */
+static size_t layers_of(const struct fit *fit)
+{
+    const struct bundle_latent *latent =
+        &pipeline_bundle(fit->samples.task->pipeline)->generator.latent;
+    return latent->space == BUNDLE_W_PLUS ? latent->layers : 1;
 }
 
 /* ---- imported boundaries ---- */
@@ -39,6 +49,12 @@ static bool is_boundary(const struct bundle *bundle, const char *name)
 static int check_imported(const struct fit *fit, const char *folder, struct error *err)
 {
     const struct boundaries *b = &fit->imported;
+    size_t layers = layers_of(fit);
+    if (b->layers && (b->layers != layers || b->dimension != fit->samples.dimension))
+        return error_set(err, E_INVALID,
+                         "%s: boundaries of the shape (%zu, %zu), the bundle's latents have (%zu, %zu)",
+                         folder, b->layers, b->dimension / b->layers, layers,
+                         fit->samples.dimension / layers);
     if (b->dimension != fit->samples.dimension)
         return error_set(err, E_INVALID,
                          "%s: boundaries of dimension %zu, the bundle's latents have %zu", folder,
@@ -72,6 +88,25 @@ static int read_imported(struct fit *fit, struct error *err)
     if (!failed)
         failed = boundaries_normalise(&fit->imported, err);
     return failed ? failed : check_imported(fit, folder, err);
+}
+
+/* ---- flattened, or layer by layer ---- */
+
+/* Lanes that are solved together at most. */
+static size_t lanes_wanted(const struct fit *fit)
+{
+    const struct spec_stage *stage = stage_of(fit);
+    size_t each = 1 + stage->folds + stage->learning_curve,
+           tried = (size_t)stage->costs_count * stage->folds;
+    return fit->samples.columns * (stage->costs_count > 1 && tried > each ? tried : each);
+}
+
+static int run_trials(struct fit *fit, struct fit_trials *trials, struct fit_trials *layers,
+                      struct error *err)
+{
+    if (!stage_of(fit)->per_layer)
+        return fit_trials_run(&fit->samples, fit->set, trials, err);
+    return fit_layers_run(&fit->samples, layers_of(fit), lanes_wanted(fit), trials, layers, err);
 }
 
 /* ---- costs ---- */
@@ -140,7 +175,7 @@ static int choose_costs(struct fit *fit, struct error *err)
                                                             .fold = (int)f},
                                         err);
     if (!failed)
-        failed = fit_trials_run(&fit->samples, fit->set, &fit->tried, err);
+        failed = run_trials(fit, &fit->tried, NULL, err);
     for (size_t k = 0; !failed && k < columns; k++)
         choose_cost(fit, k);
     return failed;
@@ -196,14 +231,6 @@ static int list_column(struct fit *fit, size_t k, struct error *err)
     return failed;
 }
 
-static size_t lanes_wanted(const struct fit *fit)
-{
-    const struct spec_stage *stage = stage_of(fit);
-    size_t each = 1 + stage->folds + stage->learning_curve,
-           tried = (size_t)stage->costs_count * stage->folds;
-    return fit->samples.columns * (stage->costs_count > 1 && tried > each ? tried : each);
-}
-
 static int solve(struct fit *fit, struct error *err)
 {
     const struct fit_source source = {&fit->samples, fit_samples_draw,
@@ -211,14 +238,16 @@ static int solve(struct fit *fit, struct error *err)
     fit->costs = calloc(fit->samples.columns, sizeof *fit->costs);
     if (!fit->costs)
         return error_set(err, E_MEMORY, "no memory for %zu boundaries", fit->samples.columns);
-    int failed =
-        fit_set_open(fit->samples.task->device, &source, fit->samples.rows, fit->samples.dimension,
-                     lanes_wanted(fit), fit->samples.task->memory, &fit->set, err);
+    int failed = 0;
+    if (!stage_of(fit)->per_layer)
+        failed = fit_set_open(fit->samples.task->device, &source, fit->samples.rows,
+                              fit->samples.dimension, lanes_wanted(fit), fit->samples.task->memory,
+                              &fit->set, err);
     if (!failed)
         failed = choose_costs(fit, err);
     for (size_t k = 0; !failed && k < fit->samples.columns; k++)
         failed = list_column(fit, k, err);
-    return failed ? failed : fit_trials_run(&fit->samples, fit->set, &fit->trials, err);
+    return failed ? failed : run_trials(fit, &fit->trials, &fit->layers, err);
 }
 
 /* ---- results ---- */
@@ -245,6 +274,18 @@ static double cosine_of_folds(const struct fit *fit, const struct fit_trial *fol
     return count > 0 ? sum / (double)count : 0;
 }
 
+/* Cosine of a layer's normal, zeros beside it, to the boundary's: the length of that one's part. */
+static double share_of_layer(const struct fit *fit, const struct fit_trial *layer,
+                             const struct fit_trial *chosen)
+{
+    size_t d = fit->samples.dimension / layers_of(fit);
+    const float *part = chosen->boundary.normal + layer->step * d;
+    double square = 0;
+    for (size_t i = 0; i < d; i++)
+        square += (double)part[i] * (double)part[i];
+    return sqrt(square);
+}
+
 static int report_trial(struct fit *fit, const struct fit_trial *trial,
                         const struct fit_trial *chosen, struct error *err)
 {
@@ -253,6 +294,7 @@ static int report_trial(struct fit *fit, const struct fit_trial *trial,
     const struct quality_counts *rest = &trial->counts[FIT_REST];
     const struct quality_intervals *i = &trial->intervals;
     bool method = strcmp(trial->role, "method") == 0, fold = strcmp(trial->role, "fold") == 0;
+    bool layer = strcmp(trial->role, "layer") == 0;
     const struct wire_fitted message = {
         .position = fit->samples.first + trial->column,
         .role = trial->role,
@@ -262,7 +304,7 @@ static int report_trial(struct fit *fit, const struct fit_trial *trial,
         .normal = {(const uint8_t *)trial->boundary.normal,
                    method ? fit->samples.dimension * sizeof(float) : 0},
         .offset = trial->boundary.offset,
-        .cosine = cosine(fit, trial, chosen),
+        .cosine = layer ? share_of_layer(fit, trial, chosen) : cosine(fit, trial, chosen),
         .cosine_folds = fold ? cosine_of_folds(fit, trial) : 0,
         .train_tp = train->true_positives,
         .train_fp = train->false_positives,
@@ -322,6 +364,15 @@ static int report_boundary(struct fit *fit, const struct fit_trial *chosen, stru
     return outcome_add_boundary(fit->samples.task->outcome, &message, err);
 }
 
+static int report_layers(struct fit *fit, const struct fit_trial *chosen, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < fit->layers.count; i++)
+        if (fit->layers.items[i].column == chosen->column)
+            failed = report_trial(fit, &fit->layers.items[i], chosen, err);
+    return failed;
+}
+
 static int report(struct fit *fit, struct error *err)
 {
     const struct spec_stage *stage = stage_of(fit);
@@ -336,6 +387,8 @@ static int report(struct fit *fit, struct error *err)
         }
         if (!failed)
             failed = report_trial(fit, trial, chosen, err);
+        if (!failed && begins)
+            failed = report_layers(fit, chosen, err);
         for (uint32_t i = 0; !failed && begins && stage->costs_count > 1 && i < stage->costs_count;
              i++) {
             struct fit_trial pooled = pool(fit, trial->column, i);
@@ -364,6 +417,7 @@ int task_fit(struct task *task, struct error *err)
     fit_set_close(&fit.set);
     fit_trials_free(&fit.tried);
     fit_trials_free(&fit.trials);
+    fit_trials_free(&fit.layers);
     free(fit.costs);
     fit_samples_free(&fit.samples);
     return failed;

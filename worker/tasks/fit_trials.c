@@ -125,7 +125,7 @@ static int solve_method(const struct fit_samples *samples, struct fit_set *set,
                      : error_set(err, E_MEMORY, "no memory for %zu fits", trials->count);
     for (size_t t = 0; !failed && t < trials->count; t++) {
         struct fit_trial *trial = &trials->items[t];
-        if (trial->method != method)
+        if (trial->method != method || trial->given)
             continue;
         bool balanced =
             samples->task->stage->weights == SPEC_BALANCED && method != SPEC_LEAST_SQUARES;

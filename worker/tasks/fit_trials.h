@@ -25,7 +25,7 @@ struct fit_trial {
     int fold;            /* left out of the training samples and tested on; −1: none */
     unsigned halvings;   /* of the training samples */
     bool judged;         /* with intervals */
-    const double *given; /* SPEC_IMPORTED: the normal, and */
+    const double *given; /* where nothing is to be solved: the normal, and */
     double given_offset;
     /* results */
     struct fit_boundary boundary;
@@ -47,7 +47,7 @@ MUST_CHECK int fit_trials_add(struct fit_trials *trials, const struct fit_trial 
                               struct error *err);
 void fit_trials_free(struct fit_trials *trials);
 
-/* Fills the results of all. */
+/* Fills the results of all; of those that are given, what judging says. */
 MUST_CHECK int fit_trials_run(const struct fit_samples *samples, struct fit_set *set,
                               struct fit_trials *trials, struct error *err);
 
