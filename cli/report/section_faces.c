@@ -55,22 +55,41 @@ static int print_samples(struct report *report, int *shown, struct error *err)
     return rc;
 }
 
+static void print_samples_lead(struct html *html, int64_t faces, int64_t rows)
+{
+    html_raw(html, "<p class=\"lead\">");
+    if (faces > 0) {
+        html_raw(html, "The first of ");
+        html_count(html, faces);
+        html_raw(html, " faces that the generator drew and the store holds.");
+    }
+    if (rows > 0) {
+        html_raw(html, faces > 0 ? " Sheets of mixed styles have " : "Mixed styles: ");
+        html_count(html, rows);
+        html_raw(html, rows == 1 ? " row" : " rows");
+        html_raw(html, ", each with a sample in front; the first row has those whose layers the "
+                       "faces below them took.");
+    }
+    html_raw(html, "</p>\n<div class=\"faces\">");
+}
+
 int section_samples(struct report *report, struct error *err)
 {
     struct statement *q;
-    int64_t count = 0;
+    int64_t faces = 0, rows = 0;
     int shown = 0;
     int rc = report_query(report, "report_sample_count", report->job, &q, err);
-    if (rc == 0)
-        rc = statement_run_int(q, &count, err);
-    if (rc != 0 || count == 0)
+    if (rc == 0 && (rc = statement_step(q, err)) > 0) {
+        faces = statement_int(q, 0);
+        rows = statement_int(q, 1);
+        statement_reset(q);
+        rc = 0;
+    }
+    if (rc != 0 || faces + rows == 0)
         return rc;
     struct html *html = &report->html;
     report_open(html, "faces", "Faces", NULL);
-    html_raw(html, "<p class=\"lead\">The first of ");
-    html_count(html, count);
-    html_raw(html,
-             " faces that the generator drew and the store holds.</p>\n<div class=\"faces\">");
+    print_samples_lead(html, faces, rows);
     rc = print_samples(report, &shown, err);
     html_raw(html, "</div>\n");
     if (shown == 0)

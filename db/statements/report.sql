@@ -54,8 +54,9 @@ FROM task t JOIN stage s ON s.id = t.stage_id WHERE s.job_id = ?1;
 SELECT f.path, f.kind, f.start, f.count FROM file f JOIN stage s ON s.id = f.stage_id
 WHERE s.job_id = ?1 AND s.kind = 'sample' ORDER BY s.position, f.start;
 
+-- Faces, and the rows of sheets of mixed styles, which are faces as sampled beside a first row of others.
 -- name: report_sample_count
-SELECT coalesce(sum(f.count), 0) FROM file f JOIN stage s ON s.id = f.stage_id
+SELECT coalesce(sum(f.count) FILTER (WHERE f.kind <> 'mixing'), 0), coalesce(sum(f.count) FILTER (WHERE f.kind = 'mixing'), 0) FROM file f JOIN stage s ON s.id = f.stage_id
 WHERE s.job_id = ?1 AND s.kind = 'sample';
 
 -- A row a target: its plain and its projected sheet, which may be missing; age first.

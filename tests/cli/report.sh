@@ -98,6 +98,14 @@ same "the layer that carries them" "$(sed -n '2p' found | sed 's/<[^>]*>/ /g' | 
 same "layers in report.json" "$(sqlite3 :memory: "SELECT json_array_length(readfile('layers/report.json'), '\$.boundary_layers')")" \
     "$(sqlite3 layers.db "SELECT count(*) FROM boundary_layers")"
 
+# A sheet of mixed styles has rows; faces are counted without them.
+same "faces drawn" "$(grep -c "The first of $(ask "SELECT sum(count) FROM file JOIN stage s ON s.id = stage_id WHERE s.kind = 'sample'") faces" "$page")" 1
+sqlite3 layers.db "UPDATE file SET kind = 'mixing', count = 7 WHERE path = (SELECT path FROM file JOIN stage s ON s.id = stage_id WHERE s.kind = 'sample' LIMIT 1)"
+"$facefarm" report --db layers.db --store store --output mixed >/dev/null
+grep -qF "Sheets of mixed styles have 7 rows" mixed/index.html || fail "the rows of a sheet are not said"
+grep -qF "The first of $(sqlite3 layers.db "SELECT sum(count) FROM file f JOIN stage s ON s.id = stage_id WHERE s.kind = 'sample' AND f.kind <> 'mixing'") faces" mixed/index.html ||
+    fail "rows are counted as faces"
+
 # A path that leaves the store is not followed.
 echo secret >secret.png
 sqlite3 farm.db "UPDATE file SET path = '../secret.png' WHERE kind = 'sheet' AND target = 'Bald' AND projected = 0"
