@@ -40,13 +40,17 @@ static const cyaml_strval_t device_names[] = {
     CYAML_FIELD_ENUM_PTR(#key, OPTIONAL | CYAML_FLAG_STRICT, struct type, key, names,              \
                          CYAML_ARRAY_LEN(names))
 
+/* libcyaml takes every word but a few for true. */
+static const cyaml_strval_t truths[] = {{"false", 0}, {"true", 1}, {"no", 0}, {"yes", 1}};
+#define TRUTH_FIELD(key, type) ENUM_FIELD(key, type, truths)
+
 static const cyaml_schema_value_t expression = {
     CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char, 1, LIMIT_PATH_BYTES)};
 
 static const cyaml_schema_field_t condition_fields[] = {
     TEXT_FIELD(name, CYAML_FLAG_POINTER, raw_condition, LIMIT_PATH_BYTES),
     REAL_FIELD(discount, raw_condition), REAL_FIELD(strength, raw_condition),
-    CYAML_FIELD_BOOL_PTR("free", OPTIONAL, struct raw_condition, free), CYAML_FIELD_END};
+    TRUTH_FIELD(free, raw_condition), CYAML_FIELD_END};
 
 static const cyaml_schema_value_t condition = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_condition, condition_fields)};
@@ -127,7 +131,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(features, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     INT_FIELD(folds, raw_stage),
     INT_FIELD(learning_curve, raw_stage),
-    CYAML_FIELD_BOOL_PTR("per_layer", OPTIONAL, struct raw_stage, per_layer),
+    TRUTH_FIELD(per_layer, raw_stage),
     REAL_FIELD(train_share, raw_stage),
     REAL_FIELD(cost, raw_stage),
     ENUM_FIELD(projection, raw_stage, projection_names),
@@ -141,7 +145,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     CYAML_FIELD_MAPPING_PTR("stop", OPTIONAL, struct raw_stage, stop, stop_fields),
     INT_FIELD(walk, raw_stage),
     REAL_FIELD(decay, raw_stage),
-    CYAML_FIELD_BOOL_PTR("reproject", OPTIONAL, struct raw_stage, reproject),
+    TRUTH_FIELD(reproject, raw_stage),
     TEXT_FIELD(layers, OPTIONAL, raw_stage, LIMIT_PATH_BYTES),
     CYAML_FIELD_MAPPING_PTR("rows", OPTIONAL, struct raw_stage, rows, sweep_fields),
     REAL_FIELD(distance, raw_stage),

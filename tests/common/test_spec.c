@@ -531,6 +531,8 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, extremes: 0.7}\n", E_INVALID, "expected a share up to 0.5"},
     {HEAD LABEL "  - {kind: fit, learning_curve: 13}\n", E_LIMIT, "learning_curve: is 13"},
     {HEAD LABEL "  - {kind: fit, files: ../x}\n", E_INVALID, "files: is \"../x\", expected the 64"},
+    {HEAD LABEL "  - {kind: fit, per_layer: 3-5}\n", E_PARSE, "line 4"},
+    {HEAD LABEL FIT "  - {kind: edit, reproject: maybe}\n", E_PARSE, "line 5"},
     {HEAD "  - {kind: label, count: 9, per_layer: true}\n", E_INVALID, "per_layer: a stage of kind label"},
     {HEAD "  - {kind: label, count: 9, folds: 2}\n", E_INVALID, "folds: a stage of kind label"},
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
