@@ -1,453 +1,8 @@
-/* One struct edit a target and kind (plain, projected); the variants of a sweep share it. */
-#include "worker/tasks/ways.h"
+/* Where a face's way leads, and its points. */
+#include "worker/tasks/ways_priv.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "common/conditions.h"
-#include "common/joint.h"
-#include "common/meet.h"
-#include "worker/tasks/covariance.h"
-
-#define TARGETS_MOST 2 /* of a variant: a grid's */
-
-/* Several scores: of the targets, then of the conditions that keep a share of their natural drift. */
-struct scores {
-    size_t m, required;
-    struct meet *meet;    /* of all rows */
-    struct meet *natural; /* of the targets alone, where there are conditions */
-    double *rows;         /* [m][d]: whole normals */
-    double *offsets;      /* [m] */
-    double *goals;        /* [m]: of the targets, with offsets */
-    double *keep;         /* [m]: 1 − λ of a condition */
-};
-
-struct edit {
-    int64_t target;
-    bool projected;
-    const float *direction[TARGETS_MOST];
-    float *normal;   /* [d]: of the whole target */
-    double offset;
-    struct scores scores; /* m > 0: the way leads to them */
-    struct meet *hold;    /* rows: normal, conditions; NULL: nothing is re-projected */
-    double *slopes;       /* [rows of hold]: B u */
-    int column;           /* of a row of scores that is judged */
-    double sign;          /* of the target's logit */
-    int row_column;       /* of a grid that is judged: the same of its second target's logit */
-    double row_sign;
-    int side;
-    bool *means;          /* [attributes] */
-};
-
-struct ways {
-    const struct task *task;
-    const struct bundle *bundle;
-    size_t d, count, boundary_count;
-    double radius; /* 0: no sphere */
-    struct spec_variant *variants;
-    struct edit *edits;
-    size_t edit_count;
-    size_t *edit_of; /* [count]: SIZE_MAX as sampled */
-    const char **names; /* [boundary_count] */
-    struct conditions conditions;
-    size_t *which; /* [boundary_count]: the conditions of the present target */
-    struct directions_boundaries boundaries;
-    double *moving; /* [boundary_count][d]: normals in the layers that are moved */
-    double *z, *end, *other, *value; /* scratch: [d], [d], [d], [3][boundaries + targets] */
-};
-
-static const struct spec_stage *stage_of(const struct ways *ways)
-{
-    return ways->task->stage;
-}
-
-static double dot(const double *a, const double *b, size_t d)
-{
-    double sum = 0;
-    for (size_t i = 0; i < d; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
-static void widen(const float *from, size_t d, double *to)
-{
-    for (size_t i = 0; i < d; i++)
-        to[i] = (double)from[i];
-}
-
-/* ---- preparing ---- */
-
-/* A row: the score of boundary `which`. */
-static void add_score(const struct ways *ways, struct scores *s, double *moving, double *across,
-                      const char **names, size_t which, double goal, double keep)
-{
-    size_t d = ways->d, i = s->m++;
-    memcpy(s->rows + i * d, ways->boundaries.normals + which * d, d * sizeof *s->rows);
-    memcpy(moving + i * d, ways->moving + which * d, d * sizeof *moving);
-    memcpy(across + i * d, ways->boundaries.across + which * d, d * sizeof *across);
-    s->offsets[i] = ways->boundaries.offsets[which];
-    s->goals[i] = goal;
-    s->keep[i] = keep;
-    names[i] = ways->names[which];
-}
-
-static int scores_room(struct scores *s, size_t m, size_t d, struct error *err)
-{
-    *s = (struct scores){
-        .rows = calloc(m * d, sizeof(double)),
-        .offsets = calloc(m, sizeof(double)),
-        .goals = calloc(m, sizeof(double)),
-        .keep = calloc(m, sizeof(double)),
-    };
-    return s->rows && s->offsets && s->goals && s->keep
-               ? 0
-               : error_set(err, E_MEMORY, "no memory for %zu scores", m);
-}
-
-static void scores_free(struct scores *s)
-{
-    meet_free(&s->meet);
-    meet_free(&s->natural);
-    free(s->rows);
-    free(s->offsets);
-    free(s->goals);
-    free(s->keep);
-}
-
-static int factor(const struct ways *ways, struct scores *s, const double *moving,
-                  const double *across, const char *const *names, struct error *err)
-{
-    bool identity = ways->bundle->generator.latent.space == BUNDLE_Z;
-    struct meet_rows rows = {s->m, ways->d, moving, identity ? NULL : across, s->required, names};
-    int failed = meet_make(&rows, &s->meet, err);
-    rows.m = s->required;
-    return failed || s->m == s->required ? failed : meet_make(&rows, &s->natural, err);
-}
-
-/* The scores of the named boundaries, and if projected of the conditions of `target`. */
-static int make_scores(struct ways *ways, struct edit *edit, const char *target,
-                       const struct joint *joint, struct error *err)
-{
-    size_t k = 0, most = joint->count + ways->boundary_count, d = ways->d;
-    double *moving = calloc(2 * most * d, sizeof *moving), *across = moving + most * d;
-    const char **names = calloc(most, sizeof *names);
-    int failed = moving && names ? scores_room(&edit->scores, most, d, err)
-                                 : error_set(err, E_MEMORY, "no memory for %zu scores", most);
-    if (!failed)
-        failed = conditions_of(&ways->conditions, target, ways->which, &k, err);
-    for (size_t i = 0; !failed && i < joint->count; i++)
-        add_score(ways, &edit->scores, moving, across, names, joint->which[i], joint->scores[i], 0);
-    edit->scores.required = joint->count;
-    for (size_t i = 0; !failed && edit->projected && i < k; i++)
-        add_score(ways, &edit->scores, moving, across, names, ways->which[i], 0,
-                  1 - ways->conditions.weights[ways->which[i]]);
-    if (!failed)
-        failed = factor(ways, &edit->scores, moving, across, names, err);
-    free(moving);
-    free(names);
-    return failed;
-}
-
-/* Of a grid that reaches absolute distances: those along its two directions. */
-static int make_distances(struct ways *ways, struct edit *edit, struct error *err)
-{
-    size_t d = ways->d;
-    struct scores *s = &edit->scores;
-    static const char *const names[] = {"the first target", "the second target"};
-    int failed = scores_room(s, TARGETS_MOST, d, err);
-    for (size_t i = 0; !failed && i < TARGETS_MOST; i++)
-        widen(edit->direction[i], d, s->rows + i * d);
-    s->m = s->required = TARGETS_MOST;
-    return failed ? failed : factor(ways, s, s->rows, s->rows, names, err);
-}
-
-/* The target's text; that of a grid names both. */
-static int grid_text(const struct spec_stage *stage, char *text, size_t size, struct error *err)
-{
-    int length = snprintf(text, size, "%s=0,%s=0", stage->targets[0], stage->targets[1]);
-    return length < 0 || (size_t)length >= size
-               ? error_set(err, E_LIMIT, "targets of %d bytes, at most %zu", length, size - 1)
-               : 0;
-}
-
-static int make_grid(struct ways *ways, struct edit *edit, struct error *err)
-{
-    const struct spec_stage *stage = stage_of(ways);
-    char text[2 * LIMIT_PATH_BYTES];
-    struct joint joint;
-    int failed = directions_find(ways->task->directions, 1, edit->projected, &edit->direction[1],
-                                 NULL, err);
-    if (failed || stage->reach == MOVE_RELATIVE || move_is_judged(stage->reach))
-        return failed;
-    if (stage->reach == MOVE_ABSOLUTE)
-        return make_distances(ways, edit, err);
-    failed = grid_text(stage, text, sizeof text, err);
-    if (!failed)
-        failed = joint_parse(text, ways->names, ways->boundary_count, &joint, err);
-    return failed ? failed : make_scores(ways, edit, text, &joint, err);
-}
-
-/* Which attributes the target names, and which way is its own. */
-static int mark_meant(struct ways *ways, struct edit *edit, const char *target, struct error *err)
-{
-    size_t k = 0;
-    int failed = conditions_of(&ways->conditions, target, ways->which, &k, err);
-    for (size_t i = 0; !failed && i < ways->boundary_count; i++)
-        edit->means[i] = edit->means[i] || ways->conditions.occurs[i] != 0;
-    return failed;
-}
-
-/* Column and sign of the one attribute that the target is. */
-static int find_logit(struct ways *ways, const char *target, int *column, double *sign,
-                      struct error *err)
-{
-    size_t single = 0;
-    int failed = conditions_single(&ways->conditions, target, &single, sign, err);
-    *column = (int)single;
-    return failed || single < ways->bundle->attributes_count
-               ? failed
-               : error_set(err, E_INVALID, "%s: an age has no logit", target);
-}
-
-static int find_meaning(struct ways *ways, struct edit *edit, const char *target, struct error *err)
-{
-    const struct spec_stage *stage = stage_of(ways);
-    const struct bundle *bundle = ways->bundle;
-    edit->means = calloc(ways->boundary_count + 1, sizeof *edit->means);
-    if (!edit->means)
-        return error_set(err, E_MEMORY, "no memory for %zu attributes", ways->boundary_count);
-    int failed = 0;
-    if (stage->rows.steps > 0)
-        failed = mark_meant(ways, edit, stage->targets[1], err);
-    if (!failed)
-        failed = mark_meant(ways, edit, target, err);
-    const double *occurs = ways->conditions.occurs;
-    int young = bundle_attribute(bundle, "Young");
-    double age = ways->boundary_count > bundle->attributes_count ? occurs[bundle->attributes_count] : 0;
-    edit->side = 1;
-    if (!failed && stage->reach != MOVE_LOGIT && (age < 0 || (age == 0 && young >= 0 && occurs[young] > 0)))
-        edit->side = -1;
-    edit->sign = 1;
-    edit->column = bundle_years_column(bundle, stage->estimator);
-    if (!failed && edit->column < 0 && move_is_judged(stage->reach) && stage->reach != MOVE_LOGIT)
-        failed = error_set(err, E_NOT_FOUND, "the bundle has no estimator %s",
-                           stage->estimator ? stage->estimator : "");
-    if (!failed && stage->reach == MOVE_LOGIT)
-        failed = find_logit(ways, target, &edit->column, &edit->sign, err);
-    return failed || !ways_is_pair(ways)
-               ? failed
-               : find_logit(ways, stage->targets[1], &edit->row_column, &edit->row_sign, err);
-}
-
-static int make_hold(struct ways *ways, struct edit *edit, const char *target, struct error *err)
-{
-    size_t k = 0, d = ways->d;
-    int failed = conditions_of(&ways->conditions, target, ways->which, &k, err);
-    size_t m = k + 1;
-    double *rows = calloc(m * d, sizeof *rows);
-    const char **names = calloc(m, sizeof *names);
-    edit->slopes = calloc(m, sizeof *edit->slopes);
-    if (!failed && !(rows && names && edit->slopes))
-        failed = error_set(err, E_MEMORY, "no memory for %zu scores", m);
-    for (size_t i = 0; !failed && i < m; i++) {
-        names[i] = i ? ways->names[ways->which[i - 1]] : target;
-        if (i)
-            memcpy(rows + i * d, ways->boundaries.normals + ways->which[i - 1] * d, d * sizeof *rows);
-        else
-            widen(edit->normal, d, rows);
-    }
-    if (!failed)
-        failed = meet_make(&(struct meet_rows){m, d, rows, NULL, 1, names}, &edit->hold, err);
-    if (!failed) {
-        widen(edit->direction[0], d, ways->end);
-        meet_scores(edit->hold, ways->end, edit->slopes);
-    }
-    free(rows);
-    free(names);
-    return failed;
-}
-
-/* The whole target's unit normal: the plain direction, unless that is a part of it. */
-static int find_normal(struct ways *ways, struct edit *edit, const char *target, struct error *err)
-{
-    const float *plain;
-    int failed = directions_find(ways->task->directions, (uint64_t)edit->target, false, &plain, NULL, err);
-    if (!failed)
-        failed = directions_offset(ways->task->directions, (uint64_t)edit->target, &edit->offset, err);
-    edit->normal = calloc(ways->d, sizeof *edit->normal);
-    if (!failed && !edit->normal)
-        failed = error_set(err, E_MEMORY, "no memory for a normal");
-    if (failed)
-        return failed;
-    memcpy(edit->normal, plain, ways->d * sizeof *plain);
-    if (!stage_of(ways)->layers || joint_is(target))
-        return 0;
-    failed = projection_direction(target, ways->names, ways->boundary_count,
-                                  ways->boundaries.normals, ways->d, ways->end, err);
-    for (size_t i = 0; !failed && i < ways->d; i++)
-        edit->normal[i] = (float)ways->end[i];
-    return failed;
-}
-
-static int make_edit(struct ways *ways, struct edit *edit, struct error *err)
-{
-    const struct spec_stage *stage = stage_of(ways);
-    const char *name = NULL;
-    struct joint joint;
-    bool grid = stage->rows.steps > 0;
-    int failed = directions_find(ways->task->directions, (uint64_t)edit->target, edit->projected,
-                                 &edit->direction[0], &name, err);
-    if (!failed)
-        failed = find_normal(ways, edit, name, err);
-    if (!failed)
-        failed = find_meaning(ways, edit, name, err);
-    if (!failed && grid)
-        return make_grid(ways, edit, err);
-    if (!failed && joint_is(name)) {
-        failed = joint_parse(name, ways->names, ways->boundary_count, &joint, err);
-        return failed ? failed : make_scores(ways, edit, name, &joint, err);
-    }
-    if (!failed && stage->reproject && edit->projected && ways->radius > 0)
-        failed = make_hold(ways, edit, name, err);
-    return failed;
-}
-
-/* The variant's edit, made where no variant before it had it. */
-static int find_edit(struct ways *ways, size_t v, struct error *err)
-{
-    const struct spec_variant *variant = &ways->variants[v];
-    size_t i = 0;
-    while (i < ways->edit_count && !(ways->edits[i].target == variant->target &&
-                                     ways->edits[i].projected == variant->projected))
-        i++;
-    ways->edit_of[v] = i;
-    if (i < ways->edit_count)
-        return 0;
-    ways->edits[ways->edit_count++] =
-        (struct edit){.target = variant->target, .projected = variant->projected};
-    return make_edit(ways, &ways->edits[i], err);
-}
-
-/* Normals in the layers that are moved, and those times the latents' covariance where scores want it. */
-static int take_boundaries(struct ways *ways, struct error *err)
-{
-    const struct spec_stage *stage = stage_of(ways);
-    const struct bundle_latent *latent = &ways->bundle->generator.latent;
-    size_t k = ways->boundary_count, d = ways->d;
-    bool layers[LIMIT_LAYERS], scores = stage->reach == MOVE_JOINT || stage->reach == MOVE_SCORE;
-    if (!spec_stage_needs_boundaries(stage))
-        return 0;
-    int failed = directions_boundaries(ways->task->directions, k, &ways->boundaries, err);
-    if (!failed)
-        failed = spec_layers(stage, latent->layers, layers, err);
-    if (failed)
-        return failed;
-    ways->moving = calloc(k * d, sizeof *ways->moving);
-    if (!ways->moving)
-        return error_set(err, E_MEMORY, "no memory for %zu boundaries", k);
-    size_t each = latent->space == BUNDLE_W_PLUS ? latent->dimension : d;
-    for (size_t i = 0; i < k * d; i++)
-        ways->moving[i] = layers[i % d / each] ? ways->boundaries.normals[i] : 0;
-    if (!scores || *ways->boundaries.has_across || latent->space == BUNDLE_Z)
-        return 0;
-    failed = covariance_times(ways->task->pipeline, ways->moving, k, ways->boundaries.across, err);
-    for (size_t i = 0; !failed && i < k * d; i++)
-        if (!layers[i % d / each])
-            ways->boundaries.across[i] = 0;
-    *ways->boundaries.has_across = !failed;
-    return failed;
-}
-
-static int take_names(struct ways *ways, struct error *err)
-{
-    size_t attributes = ways->bundle->attributes_count;
-    ways->names = calloc(ways->boundary_count + 1, sizeof *ways->names);
-    ways->which = calloc(ways->boundary_count + 1, sizeof *ways->which);
-    if (!ways->names || !ways->which)
-        return error_set(err, E_MEMORY, "no memory for names");
-    for (size_t i = 0; i < ways->boundary_count; i++)
-        ways->names[i] = i < attributes ? ways->bundle->attributes[i] : SPEC_AGE;
-    return conditions_open(stage_of(ways), ways->names, ways->boundary_count, &ways->conditions, err);
-}
-
-static int allocate(struct ways *ways, struct error *err)
-{
-    size_t values = 3 * (ways->boundary_count + JOINT_MOST), d = ways->d;
-    ways->variants = calloc(ways->count + 1, sizeof *ways->variants);
-    ways->edits = calloc(ways->count + 1, sizeof *ways->edits);
-    ways->edit_of = calloc(ways->count + 1, sizeof *ways->edit_of);
-    ways->z = calloc(d, sizeof *ways->z);
-    ways->end = calloc(d, sizeof *ways->end);
-    ways->other = calloc(d, sizeof *ways->other);
-    ways->value = calloc(values, sizeof *ways->value);
-    return ways->variants && ways->edits && ways->edit_of && ways->z && ways->end && ways->other &&
-                   ways->value
-               ? 0
-               : error_set(err, E_MEMORY, "no memory for %zu edits", ways->count);
-}
-
-int ways_open(const struct task *task, const struct spec_variant *variants, size_t count,
-              struct ways **ways, struct error *err)
-{
-    const struct bundle *bundle = pipeline_bundle(task->pipeline);
-    const struct latent_law *law = &bundle->generator.latent.law; /* all zero in w and w+ */
-    struct ways *w = calloc(1, sizeof *w);
-    if (!w)
-        return error_set(err, E_MEMORY, "no memory for edits");
-    w->task = task;
-    w->bundle = bundle;
-    w->d = bundle_latent_size(bundle);
-    w->count = count;
-    w->boundary_count = bundle->attributes_count + (bundle->age_estimators_count > 0);
-    if (law->normalisation == LATENT_SPHERE)
-        w->radius = law->radius > 0 ? law->radius : sqrt((double)w->d);
-    int failed = allocate(w, err);
-    bool edits = task->stage->kind == SPEC_EDIT || task->stage->kind == SPEC_EVALUATE;
-    if (!failed)
-        failed = take_names(w, err);
-    if (!failed && edits)
-        failed = take_boundaries(w, err);
-    for (size_t v = 0; !failed && v < count; v++) {
-        w->variants[v] = variants[v];
-        w->edit_of[v] = SIZE_MAX;
-        if (variants[v].target >= 0)
-            failed = find_edit(w, v, err);
-    }
-    if (failed)
-        ways_close(&w);
-    else
-        *ways = w;
-    return failed;
-}
-
-void ways_close(struct ways **ways)
-{
-    struct ways *w = *ways;
-    if (!w)
-        return;
-    for (size_t i = 0; w->edits && i < w->edit_count; i++) {
-        scores_free(&w->edits[i].scores);
-        meet_free(&w->edits[i].hold);
-        free(w->edits[i].slopes);
-        free(w->edits[i].normal);
-        free(w->edits[i].means);
-    }
-    conditions_close(&w->conditions);
-    free(w->variants);
-    free(w->edits);
-    free(w->edit_of);
-    free(w->names);
-    free(w->which);
-    free(w->moving);
-    free(w->z);
-    free(w->end);
-    free(w->other);
-    free(w->value);
-    free(w);
-    *ways = NULL;
-}
 
 size_t ways_count(const struct ways *ways)
 {
@@ -478,10 +33,10 @@ static void find_goals(const struct ways *ways, const struct edit *edit,
 {
     const struct scores *s = &edit->scores;
     const double given[TARGETS_MOST] = {variant->distance, variant->second};
-    bool grid = stage_of(ways)->rows.steps > 0;
+    bool grid = ways->task->stage->rows.steps > 0;
     double *now = goals + s->m, *change = now + s->m;
     for (size_t i = 0; i < s->m; i++) {
-        now[i] = dot(s->rows + i * ways->d, ways->z, ways->d);
+        now[i] = ways_dot(s->rows + i * ways->d, ways->z, ways->d);
         goals[i] = i < s->required ? (grid ? given[i] : s->goals[i]) - s->offsets[i] : now[i];
         change[i] = goals[i] - now[i];
     }
@@ -493,7 +48,7 @@ static void find_goals(const struct ways *ways, const struct edit *edit,
     else
         meet_step(s->natural, change, ways->other);
     for (size_t i = s->required; i < s->m; i++) {
-        double drift = dot(s->rows + i * ways->d, ways->other, ways->d) -
+        double drift = ways_dot(s->rows + i * ways->d, ways->other, ways->d) -
                        (ways->radius > 0 ? now[i] : 0);
         goals[i] = now[i] + s->keep[i] * drift;
     }
@@ -507,7 +62,7 @@ static bool find_scores(const struct ways *ways, const struct edit *edit,
     const struct scores *s = &edit->scores;
     double *goals = ways->value, *now = goals + s->m, *change = now + s->m;
     bool found = true;
-    widen(z, ways->d, ways->z);
+    ways_widen(z, ways->d, ways->z);
     find_goals(ways, edit, variant, goals);
     if (ways->radius > 0) {
         memcpy(ways->end, ways->z, ways->d * sizeof *ways->end);
@@ -519,15 +74,15 @@ static bool find_scores(const struct ways *ways, const struct edit *edit,
             change[i] = goals[i] - now[i];
         meet_step(s->meet, change, ways->end);
     }
-    *length = sqrt(dot(ways->end, ways->end, ways->d));
+    *length = sqrt(ways_dot(ways->end, ways->end, ways->d));
     return found;
 }
 
 static enum move_end scores_end(const struct ways *ways, const struct edit *edit,
                                 const struct spec_variant *variant, const float *z, double *alpha)
 {
-    double length, share = stage_of(ways)->rows.steps > 0 ? 1 : variant->distance;
-    double limit = stage_of(ways)->limit;
+    double length, share = ways->task->stage->rows.steps > 0 ? 1 : variant->distance;
+    double limit = ways->task->stage->limit;
     bool found = find_scores(ways, edit, variant, z, &length);
     *alpha = share * length;
     if (fabs(*alpha) <= limit)
@@ -544,7 +99,7 @@ static double cell_direction(const struct ways *ways, const struct edit *edit, c
     for (size_t k = 0; k < ways->d; k++)
         ways->end[k] =
             at[0] * (double)edit->direction[0][k] + at[1] * (double)edit->direction[1][k];
-    double length = sqrt(dot(ways->end, ways->end, ways->d));
+    double length = sqrt(ways_dot(ways->end, ways->end, ways->d));
     for (size_t k = 0; k < ways->d && length > 0; k++)
         ways->end[k] /= length;
     return length;
@@ -555,7 +110,7 @@ static bool find_held(const struct ways *ways, const struct edit *edit, const fl
                       double alpha)
 {
     double *goals = ways->value;
-    widen(z, ways->d, ways->other);
+    ways_widen(z, ways->d, ways->other);
     meet_scores(edit->hold, ways->other, goals);
     for (size_t i = 0; i < meet_count(edit->hold); i++)
         goals[i] += alpha * edit->slopes[i];
@@ -573,13 +128,13 @@ enum move_end ways_end(const struct ways *ways, size_t variant, const float *z, 
         return MOVE_REACHED;
     }
     const struct move move = {
-        .mode = stage_of(ways)->reach,
+        .mode = ways->task->stage->reach,
         .d = ways->d,
         .direction = edit->direction[0],
         .normal = edit->normal,
         .offset = edit->offset,
         .amount = shows->distance,
-        .limit = stage_of(ways)->limit,
+        .limit = ways->task->stage->limit,
         .radius = edit->hold ? 0 : ways->radius, /* what is held goes as without the sphere */
     };
     enum move_end end = move_find(&move, z, alpha);
@@ -613,7 +168,7 @@ void ways_point(const struct ways *ways, size_t variant, const float *z, double 
         for (size_t k = 0; k < ways->d; k++)
             moved[k] = (float)ways->other[k];
     } else if (edit->direction[1]) {
-        widen(z, ways->d, ways->z);
+        ways_widen(z, ways->d, ways->z);
         (void)cell_direction(ways, edit, (double[2]){shows->distance, shows->second});
         step_out(ways, ways->end, alpha, moved);
     } else {
@@ -630,13 +185,13 @@ void ways_point(const struct ways *ways, size_t variant, const float *z, double 
 
 bool ways_is_pair(const struct ways *ways)
 {
-    return stage_of(ways)->rows.steps > 0 && move_is_judged(stage_of(ways)->reach);
+    return ways->task->stage->rows.steps > 0 && move_is_judged(ways->task->stage->reach);
 }
 
 void ways_point_pair(const struct ways *ways, size_t variant, const float *z, const double at[2],
                      float *moved)
 {
-    widen(z, ways->d, ways->z);
+    ways_widen(z, ways->d, ways->z);
     step_out(ways, ways->end, cell_direction(ways, edit_of(ways, variant), at), moved);
 }
 
@@ -658,7 +213,7 @@ double ways_miss(const struct ways *ways, size_t variant, const float *row, cons
     const struct edit *edit = edit_of(ways, variant);
     double value = edit->sign * (double)row[edit->column];
     double goal = ways->variants[variant].distance;
-    if (stage_of(ways)->reach == MOVE_MORE_YEARS)
+    if (ways->task->stage->reach == MOVE_MORE_YEARS)
         goal += (double)before[edit->column];
     return value - goal;
 }
