@@ -117,7 +117,7 @@ int command_label(struct cli *cli)
     static const char *const options[] = {"--truth", "--partition", "--scores", "--device"};
     struct error err = {0};
     char installed[PATH_MAX];
-    const char *argv[16] = {NULL, "--label", cli_text(cli, "images"), "--bundle",
+    const char *argv[16] = {NULL, "--label-photos", cli_text(cli, "images"), "--bundle",
                             NULL};
     size_t count = 5;
     if (!argv[2]) {

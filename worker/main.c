@@ -36,7 +36,7 @@ struct options {
     const char *plan;  /* folder of a bundle, or an ONNX file */
     struct photo_label_options photos;
     struct latents_options latents;
-    const char *bundle; /* of --label and --latents */
+    const char *bundle; /* of --label-photos and --latents */
     bool list_devices, json, tune;
 };
 
@@ -73,18 +73,18 @@ static const struct option_line option_lines[] = {
     {"time-limit", 'L', "SECONDS",
      "begin no task after so long, deliver what runs, and end (default: never)"},
     {"list-devices", 'l', NULL, "print the OpenCL devices and exit, after checking --device"},
-    {"json", 'j', NULL, "with --list-devices or --label: as JSON"},
+    {"json", 'j', NULL, "with --list-devices or --label-photos: as JSON"},
     {"check-bundle", 'c', "DIR", "check that the bundle in DIR runs, and exit"},
     {"plan", 'p', "PATH", "print how a bundle, or an ONNX file, runs here at --batch, and exit"},
     {"tune", 'T', NULL, "with --plan: first find the fastest blocks, and keep them"},
-    {"label", 'I', "DIR", "score the photos in DIR with the labellers of --bundle, and exit"},
+    {"label-photos", 'I', "DIR", "score the photos in DIR with the labellers of --bundle, and exit"},
     {"latents", 'x', "FILE", "write the latents of --samples of --seed for --bundle as .npy, and exit"},
     {"samples", 'a', "RANGES", "with --latents: which, as 0-9999,12000"},
     {"seed", 'e', "S", "with --latents: the seed (default 1)"},
-    {"bundle", 'u', "DIR", "with --label or --latents: the bundle"},
-    {"truth", 'U', "FILE", "with --label: attributes of the photos, CelebA's list or CSV"},
-    {"partition", 'P', "FILE", "with --label: which photos are for training, validation, test"},
-    {"scores", 'S', "FILE", "with --label: write the scores as CSV"},
+    {"bundle", 'u', "DIR", "with --label-photos or --latents: the bundle"},
+    {"truth", 'U', "FILE", "with --label-photos: attributes of the photos, CelebA's list or CSV"},
+    {"partition", 'P', "FILE", "with --label-photos: which photos are for training, validation, test"},
+    {"scores", 'S', "FILE", "with --label-photos: write the scores as CSV"},
     {"version", 'v', NULL, "print the version and exit"},
     {"help", 'h', NULL, "print this and exit"},
 };

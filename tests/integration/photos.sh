@@ -93,6 +93,9 @@ has "SELECT max(error) < 6 AND min(error) > 0 AND min(identity) > 0.99 AND count
     fail "the generator gives back other photos: $(query "SELECT max(error), min(identity) FROM photos WHERE stage_id = 5")"
 has "SELECT max(abs(p.age - f.age_judge)) = 0 FROM photos p JOIN face f ON f.stage_id = 6 AND f.idx = p.idx - 2 WHERE p.stage_id = 5 AND p.code IS NULL AND p.idx BETWEEN 2 AND 21" ||
     fail "label and encode score photos differently"
+# The command that needs no broker reads the same photos.
+"$facefarm" label --images album --bundle small --device 0 --json >told.json 2>label.log || fail "facefarm label: $(cat label.log)"
+grep -q '"photos": 21' told.json || fail "facefarm label: $(head -c 500 told.json)"
 # The same photo twice has the same rows.
 has "SELECT count(DISTINCT hex(latent)) = 20 FROM photo_latent WHERE stage_id = 5" || fail "equal photos have other latents"
 has "SELECT avg(b.identity) < avg(a.identity) FROM face a JOIN face b USING (stage_id, idx) WHERE a.stage_id = 8 AND a.variant = 0 AND b.variant = 1" ||
