@@ -2,6 +2,7 @@
 #include "broker/check.h"
 
 #include "broker/directions.h"
+#include "broker/judging.h"
 #include "common/latent_list.h"
 #include "common/photo_list.h"
 #include "common/stage_generator.h"
@@ -86,7 +87,8 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
     return rc;
 }
 
-static int check_images(const char *store, const struct spec_stage *stage, struct error *err)
+static int check_images(const char *store, const struct spec_stage *stage,
+                        const struct bundle *bundle, struct error *err)
 {
     char folder[2 * LIMIT_PATH_BYTES];
     struct photo_list list = {0};
@@ -97,8 +99,12 @@ static int check_images(const char *store, const struct spec_stage *stage, struc
         rc = error_set(err, E_INVALID, "start and count: photos %llu to %llu of %zu",
                        (unsigned long long)stage->start,
                        (unsigned long long)(stage->start + stage->count - 1), list.count);
+    if (rc < 0)
+        error_prefix(err, rc, "stage %s: images", stage->name);
+    else if (stage->truth)
+        rc = judging_check(store, stage, bundle, &list, err);
     photo_list_free(&list);
-    return rc < 0 ? error_prefix(err, rc, "stage %s: images", stage->name) : 0;
+    return rc;
 }
 
 static int check_latents(const char *store, const struct spec_stage *stage,
@@ -129,7 +135,7 @@ int check_sources(const char *store, const struct spec *spec, const struct farm_
         if (stage->latents)
             rc = check_latents(store, stage, bundle->bundle, err);
         if (rc == 0 && stage->images && !stage->photos) /* the others take them from these */
-            rc = check_images(store, stage, err);
+            rc = check_images(store, stage, bundle->bundle, err);
     }
     return rc;
 }

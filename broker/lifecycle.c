@@ -8,6 +8,7 @@
 
 #include "broker/broker_priv.h"
 #include "broker/directions.h"
+#include "broker/judging.h"
 #include "broker/selection.h"
 #include "common/text.h"
 #include "common/clock.h"
@@ -163,13 +164,14 @@ static int complete_stage(struct broker *b, struct farm_stage *stage, bool *fail
 {
     int rc = 0;
     revoke(b, stage);
-    if (stage->spec->mix_count > 0) {
-        char text[LIMIT_TEXT_BYTES] = "";
+    char text[LIMIT_TEXT_BYTES] = "";
+    if (stage->spec->mix_count > 0)
         rc = selection_make(b->db, stage, text, err);
-        *failed = rc == 0 && text[0] != '\0';
-        if (*failed)
-            return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
-    }
+    if (rc == 0 && stage->spec->truth)
+        rc = judging_make(b->db, b->options.store, stage, text, err);
+    *failed = rc == 0 && text[0] != '\0';
+    if (*failed)
+        return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
     if (rc < 0)
         return rc;
     if (stage->variants > 0)

@@ -171,6 +171,14 @@ static const struct cli_option boundary_import_options[] = {
     OPTION_END,
 };
 
+static const struct cli_option photos_import_options[] = {
+    {"store", CLI_FILE, "DIR", 0, "store", "the farm's store"},
+    {"truth", CLI_FILE, "FILE", 0, NULL, "attributes of the photos: CelebA's list_attr_celeba.txt, or CSV"},
+    {"partition", CLI_FILE, "FILE", 0, NULL,
+     "which are for training (0), validation (1), test (2): CelebA's list_eval_partition.txt, or CSV"},
+    OPTION_END,
+};
+
 static const struct cli_option direction_options[] = {
     {"target", CLI_TEXT, "EXPR", 0, "age", "what is edited, e.g. Young, -Young, Smiling+0.5*Eyeglasses"},
     {"conditions", CLI_TEXT, "A,B=L", 0, "all",
@@ -337,8 +345,11 @@ const struct cli_command cli_commands[] = {
     {"photos import", "DIR", 1, 1, "brings photos into a store",
      "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of their names and "
      "contents, which is printed. An encode stage with images: HASH makes latents of them, which edit and evaluate "
-     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files give the same hash.",
-     boundary_import_options, 0, command_photos_import},
+     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files give the same hash.\n"
+     "--truth, and --partition with it, go to STORE/truth; a second line has their hash. A label stage with truth: HASH "
+     "beside images is judged by them when it is done: the view classifier_quality, and the report, have what "
+     "facefarm label --truth prints.",
+     photos_import_options, 0, command_photos_import},
     {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
      "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy files, "
      "and what it does: the gain is the share of a step that still goes where it was meant to, the "

@@ -124,6 +124,7 @@ static const cyaml_schema_field_t stage_fields[] = {
     TEXT_FIELD(files, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(images, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(photos, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
+    TEXT_FIELD(truth, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(latents, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     TEXT_FIELD(samples, OPTIONAL, raw_stage, LIMIT_NAME_BYTES),
     CYAML_FIELD_SEQUENCE("mix", OPTIONAL, struct raw_stage, mix, &mix_cell, 1, LIMIT_TARGETS),
@@ -254,6 +255,7 @@ void spec_free(struct spec **spec)
         free(stage->identity);
         free(stage->images);
         free(stage->photos);
+        free(stage->truth);
         free(stage->latents);
         free(stage->features);
         free(stage->estimator);
@@ -406,8 +408,9 @@ static int print_sample(struct buffer *out, const struct spec_stage *stage, stru
 static int print_photos(struct buffer *out, const struct spec_stage *stage, struct error *err)
 {
     int rc = print_range(out, stage, err);
-    return rc || !stage->images ? rc
-                                : buffer_printf(out, err, "    images: %s\n", stage->images);
+    if (!rc && stage->images)
+        rc = buffer_printf(out, err, "    images: %s\n", stage->images);
+    return rc || !stage->truth ? rc : buffer_printf(out, err, "    truth: %s\n", stage->truth);
 }
 
 static int print_stage(struct buffer *out, const struct spec_stage *stage, struct error *err)

@@ -27,6 +27,8 @@
  * their order, for so many of each cell: a face goes to the first cell that it fits and that has room. Where that is
  * not reached the stage fails and says how far it got. samples: STAGE takes the faces found, in the same order.
  *
+ * truth: 9b2e… beside the images: 1f0c… of a label stage judges the labellers by what is known of the photos
+ * (common/truth_store.h).
  * latents: 1f0c… takes rows of imported latents (common/latent_list.h) where else samples are drawn.
  *
  * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
@@ -155,6 +157,7 @@ struct spec_stage {
     struct seeds seeds; /* sample, label, edit, evaluate: the samples where they are no single range; else none */
     char *images; /* encode, label: photos in the store (common/photo_list.h) instead of samples, by their hash; edit,
                      evaluate: those of the encode stage */
+    char *truth; /* label: what is known of its photos (common/truth_store.h), by its hash; NULL: nothing */
     struct spec_cell *mix; /* label: the faces that are looked for among the labelled ones, in the samples' order */
     uint32_t mix_count;
     char *samples; /* sample, label, edit, evaluate: the label stage whose mix its faces are; NULL: none. Its seeds are

@@ -64,6 +64,7 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"limit", EDITED, raw->limit},
         {"images", OF(SPEC_ENCODE) | OF(SPEC_LABEL), raw->images},
         {"photos", EDITED, raw->photos},
+        {"truth", OF(SPEC_LABEL), raw->truth},
         {"identity", EDITED | OF(SPEC_ENCODE), raw->identity},
         {"features", OF(SPEC_EVALUATE), raw->features},
         {"estimator", EDITED, raw->estimator},
@@ -216,10 +217,27 @@ static int complete_range(const struct raw_stage *raw, int64_t absent_start,
     return rc;
 }
 
+/* What is known of the photos. */
+static int take_truth(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    if (!raw->truth)
+        return 0;
+    if (!raw->images)
+        return error_set(err, E_INVALID, "truth: stands without images, expected photos that it is of");
+    if (!photo_list_is_hash(raw->truth))
+        return error_set(err, E_INVALID,
+                         "truth: is \"%s\", expected the 64 hexadecimal digits that facefarm "
+                         "photos import --truth printed",
+                         raw->truth);
+    return take_text(raw->truth, "", &stage->truth, err);
+}
+
 /* Photos of a store. */
 static int complete_images(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
 {
     int rc = complete_range(raw, 0, stage, err);
+    if (!rc)
+        rc = take_truth(raw, stage, err);
     if (rc || (!raw->images && raw->kind == SPEC_LABEL))
         return rc;
     if (!raw->images || !photo_list_is_hash(raw->images))

@@ -51,7 +51,7 @@ struct raw_cell {
 
 struct raw_stage {
     enum spec_kind kind;
-    char *name, *from, *files, *identity, *features, *images, *photos, *latents, *samples;
+    char *name, *from, *files, *identity, *features, *images, *photos, *latents, *samples, *truth;
     int64_t *start, *count, *task_size, *faces;
     char **seeds;
     uint32_t seeds_count;

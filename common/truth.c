@@ -26,6 +26,7 @@ struct truth {
     size_t rows_count, rows_room;
     signed char *values;
     size_t values_room; /* rows */
+    bool parts;
 };
 
 /* ---- lines and words ---- */
@@ -207,32 +208,45 @@ static int parse(struct truth *truth, struct error *err)
     return 0;
 }
 
-static int read_text(const char *path, struct buffer *text, struct error *err)
+static int check_text(const char *name, const struct buffer *text, struct error *err)
 {
-    buffer_init(text, LIMIT_TRUTH_BYTES + 1);
-    int rc = buffer_read_file(text, path, LIMIT_TRUTH_BYTES, err);
-    if (!rc && text->size == 0)
-        rc = error_set(err, E_PARSE, "%s: the file is empty", path);
-    if (!rc && memchr(text->data, '\0', text->size))
-        rc = error_set(err, E_PARSE, "%s: holds a NUL byte, expected text", path);
+    if (text->size == 0)
+        return error_set(err, E_PARSE, "%s: the file is empty", name);
+    if (memchr(text->data, '\0', text->size))
+        return error_set(err, E_PARSE, "%s: holds a NUL byte, expected text", name);
+    return 0;
+}
+
+int truth_take(const char *name, struct buffer *text, struct truth **truth, struct error *err)
+{
+    int rc = check_text(name, text, err);
+    struct truth *read = rc ? NULL : calloc(1, sizeof *read);
+    if (!rc && !read)
+        rc = error_set(err, E_MEMORY, "no memory for a list of attributes");
+    if (rc) {
+        buffer_free(text);
+        return rc;
+    }
+    read->text = *text;
+    buffer_init(text, text->maximum);
+    rc = parse(read, err);
+    if (rc) {
+        error_prefix(err, rc, "%s", name);
+        truth_free(&read);
+    } else {
+        *truth = read;
+    }
     return rc;
 }
 
 int truth_read(const char *path, struct truth **truth, struct error *err)
 {
-    struct truth *read = calloc(1, sizeof *read);
-    if (!read)
-        return error_set(err, E_MEMORY, "no memory for a list of attributes");
-    int rc = read_text(path, &read->text, err);
-    if (!rc) {
-        rc = parse(read, err);
-        if (rc)
-            error_prefix(err, rc, "%s", path);
-    }
-    if (rc)
-        truth_free(&read);
-    else
-        *truth = read;
+    struct buffer text;
+    buffer_init(&text, LIMIT_TRUTH_BYTES + 1);
+    int rc = buffer_read_file(&text, path, LIMIT_TRUTH_BYTES, err);
+    if (!rc)
+        return truth_take(path, &text, truth, err);
+    buffer_free(&text);
     return rc;
 }
 
@@ -265,15 +279,12 @@ static int take_part(struct truth *truth, const struct reader *reader, char *lin
     return 0;
 }
 
-int truth_read_parts(struct truth *truth, const char *path, struct error *err)
+int truth_take_parts(struct truth *truth, const char *name, struct buffer *text, struct error *err)
 {
-    struct buffer text;
-    int rc = read_text(path, &text, err);
-    if (rc) {
-        buffer_free(&text);
+    int rc = check_text(name, text, err);
+    if (rc)
         return rc;
-    }
-    struct reader reader = {.at = (char *)text.data, .end = (char *)text.data + text.size};
+    struct reader reader = {.at = (char *)text->data, .end = (char *)text->data + text->size};
     char *line = next_line(&reader);
     reader.csv = line && strchr(line, ',');
     if (reader.csv && line[strlen(line) - 1] > '9') /* names of columns */
@@ -281,7 +292,18 @@ int truth_read_parts(struct truth *truth, const char *path, struct error *err)
     for (; !rc && line; line = next_line(&reader))
         rc = take_part(truth, &reader, line, err);
     if (rc)
-        error_prefix(err, rc, "%s", path);
+        return error_prefix(err, rc, "%s", name);
+    truth->parts = true;
+    return 0;
+}
+
+int truth_read_parts(struct truth *truth, const char *path, struct error *err)
+{
+    struct buffer text;
+    buffer_init(&text, LIMIT_TRUTH_BYTES + 1);
+    int rc = buffer_read_file(&text, path, LIMIT_TRUTH_BYTES, err);
+    if (!rc)
+        rc = truth_take_parts(truth, path, &text, err);
     buffer_free(&text);
     return rc;
 }
@@ -329,4 +351,23 @@ signed char truth_value(const struct truth *truth, int64_t row, size_t attribute
 enum truth_part truth_part_of(const struct truth *truth, int64_t row)
 {
     return truth->rows[row].part;
+}
+
+bool truth_has_parts(const struct truth *truth)
+{
+    return truth->parts;
+}
+
+const char *truth_group_name(enum truth_group group)
+{
+    static const char *const names[TRUTH_GROUPS] = {"train", "validation", "test", "all"};
+    return names[group];
+}
+
+signed char truth_value_in(const struct truth *truth, int64_t row, int attribute,
+                           enum truth_group group)
+{
+    bool in = row >= 0 && attribute >= 0 &&
+              (group == TRUTH_OF_ALL || (int)truth->rows[row].part == (int)group);
+    return in ? truth_value(truth, row, (size_t)attribute) : 0;
 }

@@ -10,9 +10,11 @@
 #ifndef COMMON_TRUTH_H
 #define COMMON_TRUTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
 #include "common/error.h"
 
 enum truth_part {
@@ -22,6 +24,15 @@ enum truth_part {
     TRUTH_NO_PART,
 };
 
+/* Pictures that are judged together: a part's, or all. */
+enum truth_group {
+    TRUTH_OF_TRAIN,
+    TRUTH_OF_VALIDATION,
+    TRUTH_OF_TEST,
+    TRUTH_OF_ALL,
+};
+#define TRUTH_GROUPS 4
+
 struct truth; /* opaque; read-only once read */
 
 /* Reads and checks the attributes in the file at `path` (at most LIMIT_TRUTH_BYTES, LIMIT_TRUTH_ROWS
@@ -29,6 +40,12 @@ struct truth; /* opaque; read-only once read */
 MUST_CHECK int truth_read(const char *path, struct truth **truth, struct error *err);
 /* Adds the parts in the file at `path`, of pictures that `truth` has or not. */
 MUST_CHECK int truth_read_parts(struct truth *truth, const char *path, struct error *err);
+/* The same of files in memory, read by buffer_read_file and called `name` in errors. The first takes the buffer
+ * over and leaves it empty, the second cuts its text to pieces. */
+MUST_CHECK int truth_take(const char *name, struct buffer *text, struct truth **truth,
+                          struct error *err);
+MUST_CHECK int truth_take_parts(struct truth *truth, const char *name, struct buffer *text,
+                                struct error *err);
 void truth_free(struct truth **truth);
 
 size_t truth_rows(const struct truth *truth);
@@ -42,5 +59,13 @@ int64_t truth_find(const struct truth *truth, const char *file);
 /* 1 or −1. */
 signed char truth_value(const struct truth *truth, int64_t row, size_t attribute);
 enum truth_part truth_part_of(const struct truth *truth, int64_t row);
+
+/* Whether parts were read. */
+bool truth_has_parts(const struct truth *truth);
+/* "train", "validation", "test" or "all". */
+const char *truth_group_name(enum truth_group group);
+/* 1 or −1, or 0 where the row or the attribute is −1 or the picture is none of the group. */
+signed char truth_value_in(const struct truth *truth, int64_t row, int attribute,
+                           enum truth_group group);
 
 #endif

@@ -8,14 +8,10 @@
 
 #include "common/buffer.h"
 #include "common/limits.h"
+#include "common/photo_quality.h"
 #include "common/statistics.h"
-#include "worker/photo_quality.h"
 
 #define SCORES_MAX ((size_t)4 << 30)
-
-enum group { GROUP_TRAIN, GROUP_VALIDATION, GROUP_TEST, GROUP_ALL };
-#define GROUPS 4
-static const char *const group_names[GROUPS] = {"train", "validation", "test", "all"};
 
 /* One attribute's column, made contiguous. */
 struct column {
@@ -23,13 +19,7 @@ struct column {
     signed char *truth; /* 0: not known, or of another part */
 };
 
-static bool is_in(const struct photo_report *report, int64_t row, enum group group)
-{
-    return group == GROUP_ALL ||
-           (report->parts && (enum group)truth_part_of(report->truth, row) == group);
-}
-
-static void fill(const struct photo_report *report, uint32_t attribute, enum group group,
+static void fill(const struct photo_report *report, uint32_t attribute, enum truth_group group,
                  struct column *column)
 {
     size_t columns = bundle_score_columns(report->bundle);
@@ -38,13 +28,11 @@ static void fill(const struct photo_report *report, uint32_t attribute, enum gro
     for (size_t i = 0; i < report->photos; i++) {
         int64_t row = known >= 0 ? truth_find(report->truth, report->names[i]) : -1;
         column->scores[i] = report->scores[i * columns + attribute];
-        column->truth[i] = row >= 0 && is_in(report, row, group)
-                               ? truth_value(report->truth, row, (size_t)known)
-                               : 0;
+        column->truth[i] = row < 0 ? 0 : truth_value_in(report->truth, row, known, group);
     }
 }
 
-static int judge(const struct photo_report *report, uint32_t attribute, enum group group,
+static int judge(const struct photo_report *report, uint32_t attribute, enum truth_group group,
                  struct column *column, struct photo_quality *quality, struct error *err)
 {
     fill(report, attribute, group, column);
@@ -95,11 +83,11 @@ static int attribute_json(const struct photo_report *report, uint32_t attribute,
     struct statistics_interval share = statistics_wilson(positives, report->photos);
     json_t *parts = json_object();
     int failed = 0;
-    for (int group = report->parts ? GROUP_TRAIN : GROUP_ALL; !failed && group < GROUPS; group++) {
+    for (int group = report->parts ? TRUTH_OF_TRAIN : TRUTH_OF_ALL; !failed && group < TRUTH_GROUPS; group++) {
         struct photo_quality quality;
-        failed = judge(report, attribute, (enum group)group, column, &quality, err);
+        failed = judge(report, attribute, (enum truth_group)group, column, &quality, err);
         if (!failed && quality.photos > 0)
-            json_object_set_new(parts, group_names[group], quality_json(&quality));
+            json_object_set_new(parts, truth_group_name((enum truth_group)group), quality_json(&quality));
     }
     json_array_append_new(
         list, json_pack("{s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "attribute",
@@ -142,9 +130,9 @@ static int print_line(const struct photo_report *report, uint32_t attribute, str
 {
     struct photo_quality train = {0};
     int failed =
-        judge(report, attribute, report->parts ? GROUP_TEST : GROUP_ALL, column, test, err);
+        judge(report, attribute, report->parts ? TRUTH_OF_TEST : TRUTH_OF_ALL, column, test, err);
     if (!failed && report->parts)
-        failed = judge(report, attribute, GROUP_TRAIN, column, &train, err);
+        failed = judge(report, attribute, TRUTH_OF_TRAIN, column, &train, err);
     if (failed)
         return failed;
     double nothing = NAN;

@@ -18,6 +18,7 @@ static const char *const lists[] = {
     "learning_curve",   "linear_separability",
     "edit_ends",        "boundary_layers",
     "photos",
+    "classifier_quality",
 };
 
 static json_t *value(struct statement *q, int column)

@@ -118,7 +118,7 @@ static int write_sections(struct report *report, struct error *err)
 {
     /* The gallery of sheets is long: it comes behind what can be taken in at a glance. */
     static int (*const sections[])(struct report *, struct error *) = {
-        section_head,       section_warnings, section_problems,   section_samples, section_photos,
+        section_head,       section_warnings, section_problems,   section_samples, section_photos, section_classifier,
         section_ages,       section_projection, section_identity, section_moved,    section_effects,
         section_boundaries, section_fit, section_curves,   section_matrices,   section_distribution,
         section_ends,       section_sheets,     section_grids,    section_run,      section_sources,

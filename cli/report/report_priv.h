@@ -80,6 +80,7 @@ MUST_CHECK int section_warnings(struct report *report, struct error *err);
 MUST_CHECK int section_problems(struct report *report, struct error *err);
 MUST_CHECK int section_samples(struct report *report, struct error *err);
 MUST_CHECK int section_photos(struct report *report, struct error *err);
+MUST_CHECK int section_classifier(struct report *report, struct error *err);
 MUST_CHECK int section_ages(struct report *report, struct error *err);
 MUST_CHECK int section_projection(struct report *report, struct error *err);
 MUST_CHECK int section_identity(struct report *report, struct error *err);

@@ -185,6 +185,14 @@ static bool reads_photos(const struct spec *spec)
     return false;
 }
 
+static bool knows_photos(const struct spec *spec)
+{
+    for (uint32_t i = 0; spec && i < spec->stages_count; i++)
+        if (spec->stages[i].truth)
+            return true;
+    return false;
+}
+
 /* Links to the sections that will follow. */
 static void print_contents(struct report *report)
 {
@@ -194,6 +202,7 @@ static void print_contents(struct report *report)
         const char *id, *label;
     } links[] = {
         {reads_photos(report->spec), "photos", "Photos"},
+        {knows_photos(report->spec), "classifier", "The classifier"},
         {h->shifts_count > 0, "ages", "Age before and after"},
         {h->shifts_count > 1, "projection", "Does projection help?"},
         {h->shifts_count > 0, "identity", "The same person?"},

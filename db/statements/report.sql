@@ -120,6 +120,24 @@ ORDER BY s.position, a.position;
 -- name: report_photos_unread
 SELECT name, stage, code || ': ' || text FROM photos WHERE job = ?1 AND code IS NOT NULL ORDER BY stage_id, idx LIMIT 100;
 
+-- ---- labellers against what is known of photos ----
+
+-- name: report_classifier_count
+SELECT count(*) FROM classifier_quality WHERE job = ?1;
+
+-- A stage's test part where it has one, else all its photos; beside it the training part.
+-- name: report_classifier
+SELECT q.attribute, q.stage, q.part, q.photos, 1.0 * q.positives / q.photos, t.accuracy, q.accuracy, q.accuracy_low, q.accuracy_high,
+       q.base_rate, q.balanced_accuracy, q.precision, q.recall, q.f1, q.auc, q.squared_error, q.calibration_error
+FROM classifier_quality q LEFT JOIN classifier_quality t ON t.stage_id = q.stage_id AND t.position = q.position AND t.part = 'train'
+WHERE q.job = ?1 AND q.part = CASE WHEN EXISTS (SELECT 1 FROM photo_quality x WHERE x.stage_id = q.stage_id AND x.part = 'test')
+                                   THEN 'test' ELSE 'all' END
+ORDER BY q.stage_id, q.position;
+
+-- name: report_classifier_means
+SELECT stage, part, count(*), avg(accuracy), avg(base_rate), avg(balanced_accuracy), avg(f1), avg(auc)
+FROM classifier_quality WHERE job = ?1 GROUP BY stage_id, part ORDER BY stage_id, part;
+
 -- ---- ages ----
 
 -- The first evaluate stage: where it is, gain and leak of its directions, and two things that make it honest: its faces

@@ -67,6 +67,11 @@ SELECT * FROM learning_curve WHERE job = ?1 ORDER BY stage_id, position, step;
 SELECT stage, number, name, sha256, height, width, error, psnr, identity, age, age_reconstructed, code, text
 FROM photos WHERE job = ?1 ORDER BY stage_id, idx LIMIT 100000;
 
+-- name: report_json_classifier_quality
+SELECT stage, part, attribute, photos, positives, accuracy, accuracy_low, accuracy_high, base_rate, balanced_accuracy, precision,
+       recall, f1, mcc, auc, squared_error, calibration_error
+FROM classifier_quality WHERE job = ?1 ORDER BY stage_id, part, position;
+
 -- name: report_json_linear_separability
 SELECT * FROM linear_separability WHERE job = ?1 ORDER BY stage_id;
 

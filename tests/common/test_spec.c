@@ -324,6 +324,7 @@ static void a_printed_spec_reads_back_equal(void **state)
 #define MIXED(kind, text) HEAD "  - {kind: " kind ", count: 9, mixing: {" text "}}\n"
 #define FIT "  - {kind: fit}\n"
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define TRUTH "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 #define ENCODE "  - {kind: encode, images: " HASH ", start: 2, count: 8}\n"
 
 /* Stages that edit photos know which, and print so that they come back the same. */
@@ -335,7 +336,7 @@ static void photos_are_those_of_the_encode_stage(void **state)
                               "  - {kind: edit, photos: encode, faces: 4, identity: person}\n"
                               "  - {kind: evaluate, photos: encode, features: none}\n"
                               "  - {kind: evaluate, name: some, photos: encode, start: 5, count: 2}\n"
-                              "  - {kind: label, name: scored, images: " HASH ", count: 3}\n");
+                              "  - {kind: label, name: scored, images: " HASH ", count: 3, truth: " TRUTH "}\n");
     const struct spec_stage *s = spec->stages;
     assert_string_equal(s[3].images, HASH);
     assert_string_equal(s[3].identity, "person");
@@ -354,6 +355,8 @@ static void photos_are_those_of_the_encode_stage(void **state)
     assert_ok(buffer_append(&first, "", 1, &err));
     spec = parse((char *)first.data);
     assert_string_equal(spec->stages[4].images, HASH);
+    assert_string_equal(spec->stages[6].truth, TRUTH);
+    assert_null(spec->stages[3].truth);
     assert_ok(spec_print(spec, &second, &err));
     spec_free(&spec);
     assert_ok(buffer_append(&second, "", 1, &err));
@@ -538,6 +541,11 @@ static const struct {
     {HEAD LABEL "  - {kind: fit, cost: nan}\n", E_LIMIT, "cost: is"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, targets: [all, b]}\n", E_INVALID, "alone"},
     {HEAD LABEL FIT "  - {kind: evaluate, count: 1, distances: {steps: 65}}\n", E_LIMIT, "is 65"},
+    {HEAD "  - {kind: label, count: 9, truth: " TRUTH "}\n", E_INVALID, "truth: stands without images"},
+    {HEAD "  - {kind: label, count: 9, images: " HASH ", truth: list.txt}\n", E_INVALID,
+     "truth: is \"list.txt\", expected the 64 hexadecimal digits that facefarm photos import --truth"},
+    {HEAD "  - {kind: encode, count: 9, images: " HASH ", truth: " TRUTH "}\n", E_INVALID,
+     "truth: a stage of kind encode"},
     {HEAD "  - {kind: encode, count: 9}\n", E_INVALID, "images: is \"\", expected the 64"},
     {HEAD "  - {kind: encode, images: ../x, count: 9}\n", E_INVALID, "images: is \"../x\""},
     {HEAD "  - {kind: encode, images: " HASH "}\n", E_INVALID, "count: missing"},

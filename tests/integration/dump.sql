@@ -16,6 +16,8 @@ ON b.stage_id = a.stage_id AND b.start > a.start AND b.start < a.start + a.count
 SELECT * FROM sample_range ORDER BY stage_id, idx;
 .print mix_cell
 SELECT * FROM mix_cell ORDER BY stage_id, cell;
+.print photo_quality
+SELECT * FROM photo_quality ORDER BY stage_id, part, position;
 .print variant
 SELECT * FROM variant ORDER BY stage_id, variant;
 .print face

@@ -6,7 +6,7 @@
 #include "tests/oracles/fit.h"
 #include "tests/oracles/fit_words.h"
 #include "worker/fit.h"
-#include "worker/quality.h"
+#include "common/quality.h"
 #include "worker/quality_bootstrap.h"
 
 static struct error err;

@@ -11,7 +11,7 @@
 #include "common/limits.h"
 #include "worker/photo.h"
 #include "worker/photo_label.h"
-#include "worker/photo_quality.h"
+#include "common/photo_quality.h"
 #include "worker/pipeline.h"
 
 #define BUNDLE "models/default"

@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/latent.h"
 #include "worker/latent_threads.h"
-#include "worker/quality.h"
+#include "common/quality.h"
 
 #define CHUNK_ROWS 4096 /* samples of one request for scores */
 #define STUDY_TIMES 10  /* samples for each positive, in the study */

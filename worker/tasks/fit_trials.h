@@ -5,7 +5,7 @@
 #ifndef WORKER_TASKS_FIT_TRIALS_H
 #define WORKER_TASKS_FIT_TRIALS_H
 
-#include "worker/quality.h"
+#include "common/quality.h"
 #include "worker/quality_bootstrap.h"
 #include "worker/tasks/fit_samples.h"
 

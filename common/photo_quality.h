@@ -1,11 +1,11 @@
 /* The classifier table of photos: how a labeller's scores agree with what is known of them. */
-#ifndef WORKER_PHOTO_QUALITY_H
-#define WORKER_PHOTO_QUALITY_H
+#ifndef COMMON_PHOTO_QUALITY_H
+#define COMMON_PHOTO_QUALITY_H
 
 #include <stddef.h>
 
 #include "common/error.h"
-#include "worker/quality.h"
+#include "common/quality.h"
 
 #define PHOTO_QUALITY_BINS 10
 

@@ -1,5 +1,5 @@
 /* Sums in the order of the photos, in double. No state. */
-#include "worker/photo_quality.h"
+#include "common/photo_quality.h"
 
 #include <math.h>
 

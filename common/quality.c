@@ -1,5 +1,5 @@
 /* Confusion counts, area under the curve, median. Pure functions. */
-#include "worker/quality.h"
+#include "common/quality.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* How well scores tell classes apart. Labels are 1, −1, or 0 for a sample that does not count;
  * scores and labels stand `stride` apart, so that a column of a matrix can be judged where it is.
  */
-#ifndef WORKER_QUALITY_H
-#define WORKER_QUALITY_H
+#ifndef COMMON_QUALITY_H
+#define COMMON_QUALITY_H
 
 #include <stddef.h>
 #include <stdint.h>

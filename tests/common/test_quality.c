@@ -1,10 +1,10 @@
 /* Confusion counts, area under the curve with ties, median: against definitions. */
-#include "worker_test.h"
+#include "tests/common/check.h"
 
 #include <math.h>
 
 #include "common/latent.h"
-#include "worker/quality.h"
+#include "common/quality.h"
 
 static struct error err;
 
