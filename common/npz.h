@@ -1,7 +1,6 @@
 /*
  * NumPy's .npz files: a ZIP archive of .npy files, stored or deflated (numpy.savez,
- * numpy.savez_compressed). The ZIP form is PKWARE's APPNOTE 6.3.10, sections 4.3.7 (local
- * header), 4.3.12 (central directory), 4.3.16 (its end).
+ * numpy.savez_compressed), by libzip.
  */
 #ifndef COMMON_NPZ_H
 #define COMMON_NPZ_H
@@ -12,7 +11,7 @@
  * Reads the array called `name` (its member is name.npy), or with NULL the only one, as npy_read
  * does; float64 is converted. A file that is no .npz is read as .npy, which has no name. Errors
  * name the file, and the member: E_PARSE (cut off, damaged, a wrong checksum), E_UNSUPPORTED
- * (encrypted, ZIP64 sizes, another compression), E_NOT_FOUND with the names that there are, E_LIMIT
+ * (encrypted, another compression), E_NOT_FOUND with the names that there are, E_LIMIT
  * (NPZ_MEMBERS_MOST members, NPY_BYTES_MOST bytes).
  */
 MUST_CHECK int npz_read(const char *path, const char *name, struct npy *npy, struct error *err);

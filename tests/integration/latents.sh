@@ -90,7 +90,7 @@ not_imported()
 head -c 5000 drawn.npy >cut.npy
 not_imported "a file that is cut off" 'cut.npy: npy body has' cut.npy
 head -c 5000 drawn.npz >cut.npz
-not_imported "an archive that is cut off" 'cut.npz: zip: the end of the directory is missing' cut.npz
+not_imported "an archive that is cut off" 'cut.npz: zip: damaged or cut off' cut.npz
 not_imported "an array that is not there" 'has no array "w"; it has latents' drawn.npz --array w
 not_imported "rows as w+" 'has 2 dimensions, in w+ expected 3' drawn.npy --space w+
 not_imported "a space that is none" '--space v: expected z, w or w+' drawn.npy --space v
