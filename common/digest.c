@@ -21,7 +21,8 @@ void digest_begin(struct digest *digest)
 
 void digest_add(struct digest *digest, const void *data, size_t size)
 {
-    sha256_update(&digest->state, size, data);
+    if (size > 0) /* of an empty buffer, data is NULL */
+        sha256_update(&digest->state, size, data);
 }
 
 void digest_end(struct digest *digest, char hex[DIGEST_HEX_BYTES])
@@ -69,6 +70,19 @@ static int add_file(struct digest *digest, int folder, const char *name,
     }
     close(fd);
     return failed;
+}
+
+int digest_read_file(const char *path, const char *hex, size_t maximum, struct buffer *file,
+                     struct error *err)
+{
+    char found[DIGEST_HEX_BYTES];
+    int rc = buffer_read_file(file, path, maximum, err);
+    if (rc)
+        return rc;
+    digest_bytes(file->data, file->size, found);
+    return strcmp(found, hex) == 0 ? 0
+                                   : error_set(err, E_DIGEST, "%s: has the SHA-256 %s, expected %s",
+                                               path, found, hex);
 }
 
 int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err)

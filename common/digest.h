@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
 #include "common/error.h"
 
 #define DIGEST_HEX_BYTES 65 /* with the NUL */
@@ -25,6 +26,11 @@ void digest_end(struct digest *digest, char hex[DIGEST_HEX_BYTES]);
 
 void digest_bytes(const void *data, size_t size, char hex[DIGEST_HEX_BYTES]);
 MUST_CHECK int digest_file(const char *path, char hex[DIGEST_HEX_BYTES], struct error *err);
+
+/* Reads a file that is named by its digest, or listed with it, as buffer_read_file does; E_DIGEST
+ * where its bytes have another one. */
+MUST_CHECK int digest_read_file(const char *path, const char *hex, size_t maximum,
+                                struct buffer *file, struct error *err);
 
 /* Of a folder: over the bytes of its files, one behind the other in the order of their names (as strcmp
  * orders them), and how many bytes these are. Anything in it but regular files is E_INVALID. The

@@ -126,19 +126,14 @@ int latent_list_parse(const void *data, size_t size, struct latent_list *list, s
 int latent_list_read(const char *folder, const char *hash, struct latent_list *list,
                      struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES + 8], found[DIGEST_HEX_BYTES];
+    char path[2 * LIMIT_PATH_BYTES + 8];
     struct buffer file;
     buffer_init(&file, LATENT_LIST_BYTES_MOST + 1);
     snprintf(path, sizeof path, "%s/" LATENT_LIST_FILE, folder);
-    int rc = buffer_read_file(&file, path, LATENT_LIST_BYTES_MOST, err);
+    int rc = digest_read_file(path, hash, LATENT_LIST_BYTES_MOST, &file, err);
     if (rc == E_NOT_FOUND)
         rc = error_set(err, rc, "latents %.12s… are not in the store: facefarm latents import",
                        hash);
-    if (!rc) {
-        digest_bytes(file.data ? (const void *)file.data : "", file.size, found);
-        if (strcmp(found, hash) != 0)
-            rc = error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
-    }
     if (!rc) {
         rc = latent_list_parse(file.data, file.size, list, err);
         if (rc)

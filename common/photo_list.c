@@ -119,18 +119,13 @@ int photo_list_parse(const char *name, const void *data, size_t size, struct pho
 int photo_list_read(const char *folder, const char *hash, struct photo_list *list,
                     struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES + 8], found[DIGEST_HEX_BYTES];
+    char path[2 * LIMIT_PATH_BYTES + 8];
     struct buffer file;
     buffer_init(&file, LIMIT_PHOTO_LIST_BYTES + 1);
     snprintf(path, sizeof path, "%s/" PHOTO_LIST_FILE, folder);
-    int rc = buffer_read_file(&file, path, LIMIT_PHOTO_LIST_BYTES, err);
+    int rc = digest_read_file(path, hash, LIMIT_PHOTO_LIST_BYTES, &file, err);
     if (rc == E_NOT_FOUND)
         rc = error_set(err, rc, "photos %.12s… are not in the store: facefarm photos import", hash);
-    if (!rc) {
-        digest_bytes(file.data, file.size, found);
-        if (strcmp(found, hash) != 0)
-            rc = error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
-    }
     if (!rc)
         rc = photo_list_parse(path, file.data, file.size, list, err);
     buffer_free(&file);

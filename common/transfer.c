@@ -321,7 +321,7 @@ int transfer_read(struct transfer *t, const char *kind, const char *hash, const 
     }
     if (rc < 0)
         return error_prefix(err, rc, "%s/%.12s/%.64s", kind, hash, name);
-    digest_bytes(into->data ? (const void *)into->data : "", into->size, found);
+    digest_bytes(into->data, into->size, found);
     if (strcmp(found, sha256) != 0)
         return error_set(err, E_DIGEST, "%s/%.12s/%.64s came with the digest %s, expected %s", kind,
                          hash, name, found, sha256);

@@ -15,17 +15,10 @@
 static int read_checked(const char *folder, const char *name, const char *hash, size_t maximum,
                         struct buffer *file, char path[PATH_BYTES], struct error *err)
 {
-    char found[DIGEST_HEX_BYTES];
     int length = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
     if (length < 0 || length >= PATH_BYTES)
         return error_set(err, E_LIMIT, "the store's path is too long");
-    int rc = buffer_read_file(file, path, maximum, err);
-    if (rc)
-        return rc;
-    digest_bytes(file->data, file->size, found);
-    return strcmp(found, hash) == 0
-               ? 0
-               : error_set(err, E_DIGEST, "%s: has the SHA-256 %s, expected %s", path, found, hash);
+    return digest_read_file(path, hash, maximum, file, err);
 }
 
 static int read_list(const char *folder, const char *hash, struct photo_list *list,

@@ -86,15 +86,9 @@ const struct latent_list *latent_rows_list(const struct latent_rows *rows)
 static int read_stored(const struct latent_rows *rows, const char *sha256, struct buffer *block,
                        struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1], found[DIGEST_HEX_BYTES];
+    char path[2 * LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1];
     snprintf(path, sizeof path, "%s/%s", rows->folder, sha256);
-    int rc = buffer_read_file(block, path, block->maximum - 1, err);
-    if (rc)
-        return rc;
-    digest_bytes(block->data ? (const void *)block->data : "", block->size, found);
-    return strcmp(found, sha256) == 0
-               ? 0
-               : error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
+    return digest_read_file(path, sha256, block->maximum - 1, block, err);
 }
 
 static int take_block(struct latent_rows *rows, size_t i, struct error *err)

@@ -115,15 +115,9 @@ static bool is_own(int code)
 static int read_stored(const char *folder, const char *sha256, struct buffer *file,
                        struct error *err)
 {
-    char path[2 * LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1], found[DIGEST_HEX_BYTES];
+    char path[2 * LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1];
     snprintf(path, sizeof path, "%s/%s", folder, sha256);
-    int rc = buffer_read_file(file, path, LIMIT_PHOTO_BYTES, err);
-    if (rc)
-        return rc;
-    digest_bytes(file->data ? (const void *)file->data : "", file->size, found);
-    return strcmp(found, sha256) == 0
-               ? 0
-               : error_set(err, E_DIGEST, "%s: has the SHA-256 %s", path, found);
+    return digest_read_file(path, sha256, LIMIT_PHOTO_BYTES, file, err);
 }
 
 static int read_photo(const struct photos *photos, size_t i, struct photo *photo, struct error *err)
