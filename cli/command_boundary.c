@@ -1,14 +1,11 @@
 /* boundary export, boundary import: boundaries as .npy files, out of a database and into a store.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/directions.h"
+#include "cli/importing.h"
 #include "cli/jobs.h"
 #include "common/buffer.h"
 #include "common/limits.h"
@@ -44,38 +41,20 @@ int command_boundary_export(struct cli *cli)
     return status;
 }
 
-/* Only what boundaries_write has written is in it. */
-static void remove_folder(const char *folder, const struct boundaries *b)
-{
-    char path[2 * LIMIT_PATH_BYTES];
-    for (size_t i = 0; i < b->count; i++) {
-        snprintf(path, sizeof path, "%s/%s_boundary.npy", folder, b->names[i]);
-        unlink(path);
-    }
-    snprintf(path, sizeof path, "%s/%s", folder, BOUNDARY_OFFSETS);
-    unlink(path);
-    rmdir(folder);
-}
-
-/* Writes a temporary folder and renames it to its hash; one that is there already has the same
- * files. */
-static int store(const char *parent, const struct boundaries *b, char hash[DIGEST_HEX_BYTES],
+static int store(const char *folder, const struct boundaries *b, char hash[DIGEST_HEX_BYTES],
                  struct error *err)
 {
-    char made[LIMIT_PATH_BYTES + 32], named[LIMIT_PATH_BYTES + DIGEST_HEX_BYTES + 1];
+    struct importing importing;
     uint64_t bytes = 0;
-    snprintf(made, sizeof made, "%s/.new-XXXXXX", parent);
-    if (!mkdtemp(made))
-        return error_set(err, E_IO, "%s: %s", made, strerror(errno));
-    int rc = boundaries_write(made, b, err);
+    int rc = importing_begin(&importing, folder, "boundaries", err);
+    if (rc)
+        return rc;
+    rc = boundaries_write(importing.made, b, err);
     if (!rc)
-        rc = digest_folder(made, hash, &bytes, err);
-    snprintf(named, sizeof named, "%s/%s", parent, hash);
-    if (!rc && rename(made, named) == 0)
-        return 0;
-    if (!rc && errno != EEXIST && errno != ENOTEMPTY)
-        rc = error_set(err, E_IO, "%s: %s", named, strerror(errno));
-    remove_folder(made, b);
+        rc = digest_folder(importing.made, hash, &bytes, err);
+    if (!rc)
+        return importing_name(&importing, hash, err);
+    importing_abandon(&importing);
     return rc;
 }
 
@@ -83,17 +62,12 @@ int command_boundary_import(struct cli *cli)
 {
     struct error err;
     struct boundaries boundaries = {0};
-    char parent[LIMIT_PATH_BYTES], hash[DIGEST_HEX_BYTES] = "";
+    char hash[DIGEST_HEX_BYTES] = "";
     int rc = boundaries_of_folder(cli->operands[0], &boundaries, &err);
     if (!rc)
         rc = boundaries_normalise(&boundaries, &err);
-    if (!rc && (size_t)snprintf(parent, sizeof parent, "%s/boundaries", cli_text(cli, "store")) >=
-                   sizeof parent)
-        rc = error_set(&err, E_LIMIT, "%s: the path is too long", cli_text(cli, "store"));
     if (!rc)
-        rc = buffer_make_folders(parent, &err);
-    if (!rc)
-        rc = store(parent, &boundaries, hash, &err);
+        rc = store(cli_text(cli, "store"), &boundaries, hash, &err);
     int status = rc ? cli_fail(cli, &err) : print(cli, "files", hash, boundaries.count);
     boundaries_free(&boundaries);
     return status;

@@ -55,6 +55,23 @@ void importing_abandon(const struct importing *importing)
 
 /* Everything is on the disk before the folder gets its name; one that is there already has the same
  * files. */
+int importing_name(const struct importing *importing, const char *hash, struct error *err)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    int rc = 0, folder = open(importing->made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || syncfs(folder) != 0)
+        rc = error_set(err, E_IO, "%s: %s", importing->made, strerror(errno));
+    if (folder >= 0)
+        close(folder);
+    snprintf(path, sizeof path, "%s/%s", importing->parent, hash);
+    if (!rc && rename(importing->made, path) == 0)
+        return 0;
+    if (!rc && errno != EEXIST && errno != ENOTEMPTY)
+        rc = error_set(err, E_IO, "%s: %s", path, strerror(errno));
+    importing_abandon(importing);
+    return rc;
+}
+
 int importing_end(struct importing *importing, const struct buffer *list,
                   char hash[DIGEST_HEX_BYTES], struct error *err)
 {
@@ -62,18 +79,8 @@ int importing_end(struct importing *importing, const struct buffer *list,
     digest_bytes(list->data, list->size, hash);
     snprintf(path, sizeof path, "%s/" LIST, importing->made);
     int rc = buffer_write_file(path, list->data, list->size, err);
-    int folder = rc ? -1 : open(importing->made, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (!rc && (folder < 0 || syncfs(folder) != 0))
-        rc = error_set(err, E_IO, "%s: %s", importing->made, strerror(errno));
-    if (folder >= 0)
-        close(folder);
-    snprintf(path, sizeof path, "%s/%s", importing->parent, hash);
-    if (!rc && rename(importing->made, path) != 0) {
-        if (errno != EEXIST && errno != ENOTEMPTY)
-            rc = error_set(err, E_IO, "%s: %s", path, strerror(errno));
-        importing_abandon(importing);
-    } else if (rc) {
-        importing_abandon(importing);
-    }
+    if (!rc)
+        return importing_name(importing, hash, err);
+    importing_abandon(importing);
     return rc;
 }

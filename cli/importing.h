@@ -1,6 +1,6 @@
-/* What is imported into a store: a folder STORE/KIND/HASH with files and the file `list`, whose
- * SHA-256 is HASH. It is put together beside, on the disk before it gets its name, and whole or not
- * there. */
+/* What is imported into a store: a folder STORE/KIND/HASH with files. HASH is the SHA-256 of the
+ * file `list` where there is one (importing_end), else of the folder (importing_name). It is put
+ * together beside, on the disk before it gets its name, and whole or not there. */
 #ifndef CLI_IMPORTING_H
 #define CLI_IMPORTING_H
 
@@ -23,6 +23,9 @@ MUST_CHECK int importing_add(const struct importing *importing, const void *data
  * already. */
 MUST_CHECK int importing_end(struct importing *importing, const struct buffer *list,
                              char hash[DIGEST_HEX_BYTES], struct error *err);
+/* The same without a list, where the caller knows the name. */
+MUST_CHECK int importing_name(const struct importing *importing, const char *hash,
+                              struct error *err);
 /* Removes it. */
 void importing_abandon(const struct importing *importing);
 
