@@ -3,6 +3,7 @@
  * stopped on their way, as grids. On the default bundle, with boundaries fitted here on its own
  * labels.
  */
+#include "run_lease.h"
 #include "worker_test.h"
 
 #include <math.h>
@@ -92,12 +93,7 @@ static struct outcome *run(struct runner *runner, const char *stage, uint64_t po
                                      .bundle = hash,
                                      .spec = text,
                                      .tasks = WIRE_LIST(&task, 1)};
-    struct assignment *assignment = NULL;
-    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
-    struct outcome *outcome = outcome_new(&assignment);
-    assert_non_null(outcome);
-    runner_run(runner, outcome);
-    return outcome;
+    return run_lease(runner, &lease);
 }
 
 static struct outcome *succeed(struct runner *runner, const char *stage, uint64_t start,

@@ -2,6 +2,7 @@
  * A label task on a device that runs out of memory, fails, or is lost, with the default bundle: the
  * same scores in the end, or an error that says what happened, and a runner that works afterwards.
  */
+#include "run_lease.h"
 #include "worker_test.h"
 
 #include <limits.h>
@@ -44,12 +45,7 @@ static struct outcome *run(struct runner *runner)
     const struct wire_task task = {0, FACES, 1, 0};
     const struct wire_lease lease = {
         .job = 3, .stage = 100, .bundle = hash, .spec = spec_text, .tasks = WIRE_LIST(&task, 1)};
-    struct assignment *assignment = NULL;
-    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
-    struct outcome *outcome = outcome_new(&assignment);
-    assert_non_null(outcome);
-    runner_run(runner, outcome);
-    return outcome;
+    return run_lease(runner, &lease);
 }
 
 static void expect_scores(struct runner *runner)

@@ -14,6 +14,7 @@
 #include "common/buffer.h"
 #include "common/digest.h"
 #include "worker/runner.h"
+#include "run_lease.h"
 
 #define FITTED 400
 
@@ -61,11 +62,8 @@ static struct outcome *run_fit(const char *text, const char *hash, float *latent
                                      .spec = text, .tasks = WIRE_LIST(&task, 1)};
     atomic_bool cancelled = false;
     struct runner *runner = NULL;
-    struct assignment *assignment = NULL;
     assert_ok(runner_open(&options, &inputs, &cancelled, &runner, &err));
-    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
-    struct outcome *outcome = outcome_new(&assignment);
-    runner_run(runner, outcome);
+    struct outcome *outcome = run_lease(runner, &lease);
     runner_close(&runner);
     return outcome;
 }

@@ -18,6 +18,7 @@
 #include "worker/sheet.h"
 #include "worker/pipeline.h"
 #include "worker/runner.h"
+#include "run_lease.h"
 #include "worker_test.h"
 
 #define DRAWN 6
@@ -292,12 +293,7 @@ static struct outcome *run(struct runner *runner, const char *hash, const char *
                                      .bundle = hash,
                                      .spec = text,
                                      .tasks = WIRE_LIST(&task, 1)};
-    struct assignment *assignment = NULL;
-    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
-    struct outcome *outcome = outcome_new(&assignment);
-    assert_non_null(outcome);
-    runner_run(runner, outcome);
-    return outcome;
+    return run_lease(runner, &lease);
 }
 
 static struct outcome *succeed(struct runner *runner, const char *hash, const char *spec,

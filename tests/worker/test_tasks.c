@@ -2,6 +2,7 @@
  * The stages' handlers through the runner, on the default bundle in a store of the test's own: what
  * they answer and write, twice the same bytes, and any cut of a range the same rows.
  */
+#include "run_lease.h"
 #include "worker_test.h"
 
 #include <dirent.h>
@@ -117,12 +118,7 @@ static struct outcome *run_text(struct runner *runner, const char *text, uint64_
                                      .bundle = hash,
                                      .spec = text,
                                      .tasks = WIRE_LIST(&task, 1)};
-    struct assignment *assignment = NULL;
-    assert_ok(assignment_copy(&lease, 0, &assignment, &err));
-    struct outcome *outcome = outcome_new(&assignment);
-    assert_non_null(outcome);
-    runner_run(runner, outcome);
-    return outcome;
+    return run_lease(runner, &lease);
 }
 
 static struct outcome *run(struct runner *runner, uint64_t position, uint64_t start, uint64_t count)
