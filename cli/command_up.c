@@ -109,8 +109,8 @@ static int add_worker(struct cli *cli, struct farm *farm, const char *path, cons
 /* Before a worker ends by them, again and again. */
 static int check_labels(const char *text, struct error *err)
 {
-    struct labels labels;
-    int rc = text ? labels_parse(text, &labels, err) : 0;
+    struct labels labels = {0};
+    int rc = text ? labels_add_list(&labels, text, err) : 0;
     return rc ? error_prefix(err, rc, "--label %.80s", text) : 0;
 }
 

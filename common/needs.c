@@ -100,14 +100,19 @@ int labels_add_text(struct labels *labels, const char *label, size_t size, struc
                       err);
 }
 
-int labels_parse(const char *text, struct labels *labels, struct error *err)
+int labels_add_list(struct labels *labels, const char *text, struct error *err)
 {
     size_t size;
-    int rc = 0;
-    labels->text[0] = '\0';
+    int rc = *text ? 0 : labels_add_text(labels, text, 0, err);
     for (const char *label; rc == 0 && (label = labels_next(&text, &size));)
         rc = labels_add_text(labels, label, size, err);
     return rc;
+}
+
+int labels_parse(const char *text, struct labels *labels, struct error *err)
+{
+    labels->text[0] = '\0';
+    return *text ? labels_add_list(labels, text, err) : 0;
 }
 
 /* ---- needs ---- */

@@ -30,6 +30,8 @@ MUST_CHECK int labels_add(struct labels *labels, const char *key, size_t key_siz
 /* The same of a text KEY=VALUE. */
 MUST_CHECK int labels_add_text(struct labels *labels, const char *label, size_t size,
                                struct error *err);
+/* Adds all of KEY=VALUE,…, as on a command line: an empty text is E_INVALID, too. */
+MUST_CHECK int labels_add_list(struct labels *labels, const char *text, struct error *err);
 /* Reads the joined form, in any order: what labels_add says is wrong with it. */
 MUST_CHECK int labels_parse(const char *text, struct labels *labels, struct error *err);
 /* The label at *at and its size, and *at moved behind it; NULL at the end. */

@@ -124,11 +124,7 @@ static int parse_size(const char *name, const char *text, uint64_t *bytes, struc
 
 static int add_labels(struct options *options, const char *text, struct error *err)
 {
-    size_t size;
-    const char *rest = text;
-    int failed = *text ? 0 : labels_add_text(&options->labels, text, 0, err);
-    for (const char *label; !failed && (label = labels_next(&rest, &size));)
-        failed = labels_add_text(&options->labels, label, size, err);
+    int failed = labels_add_list(&options->labels, text, err);
     return failed ? error_prefix(err, failed, "--label %.80s", text) : 0;
 }
 

@@ -22,6 +22,7 @@ grep -q '^tcp://127.0.0.1:' out || fail "the command has no FACEFARM_BROKER: $(c
 same "processes left" "$(left)" ''
 expect 1 'nonsense' "${up_command[@]}" --device nonsense -- true
 expect 1 '--label zone: ' "${up_command[@]}" --label zone -- true
+expect 1 '--label : ' "${up_command[@]}" --label '' -- true
 "${up_command[@]}" --device 0:1 --memory 300M --label zone=a,rack=3 --db devices.db -- "$facefarm" study --faces 64 --samples 0 --evaluate 0 --sheets 0 --wait >out 2>err || fail "$(cat err)"
 grep -q 'worker-1 on 0:1' err || fail "it does not say which device the worker has: $(cat err)"
 grep -q 'of 300.0 MiB on' devices.db.log || fail "the worker does not keep to 300 MiB: $(cat devices.db.log)"
