@@ -3,8 +3,8 @@
  * stopped on their way, as grids. On the default bundle, with boundaries fitted here on its own
  * labels.
  */
+#include "default_store.h"
 #include "run_lease.h"
-#include "worker_test.h"
 
 #include <math.h>
 #include <unistd.h>
@@ -467,18 +467,11 @@ static void fit(const float *scores)
 static int make_store(void **state)
 {
     (void)state;
-    char path[512], target[256];
-    make_folder(store);
+    make_default_store(store, hash);
     assert_ok(bundle_load("models/default", &bundle, hash, &err));
     for (size_t i = 0; i < 40; i++)
         names[i] = bundle->attributes[i];
     names[40] = "age";
-    snprintf(path, sizeof path, "%s/bundles", store);
-    assert_ok(buffer_make_folders(path, &err));
-    snprintf(path, sizeof path, "%s/bundles/%s", store, hash);
-    assert_non_null(getcwd(target, sizeof target - 20));
-    strcat(target, "/models/default");
-    assert_int_equal(symlink(target, path), 0);
     struct runner_options options = {.batch = 64, .store = store};
     assert_ok(runner_open(&options, &inputs, &cancelled, &wide, &err));
     options.batch = 7;

@@ -2,8 +2,8 @@
  * A label task on a device that runs out of memory, fails, or is lost, with the default bundle: the
  * same scores in the end, or an error that says what happened, and a runner that works afterwards.
  */
+#include "default_store.h"
 #include "run_lease.h"
-#include "worker_test.h"
 
 #include <limits.h>
 #include <unistd.h>
@@ -279,17 +279,7 @@ static void any_call_of_a_task_may_fail(void **state)
 static int make_store(void **state)
 {
     (void)state;
-    struct bundle *bundle = NULL;
-    char path[512], target[256];
-    make_folder(store);
-    assert_ok(bundle_load("models/default", &bundle, hash, &err));
-    bundle_free(&bundle);
-    snprintf(path, sizeof path, "%s/bundles", store);
-    assert_ok(buffer_make_folders(path, &err));
-    snprintf(path, sizeof path, "%s/bundles/%s", store, hash);
-    assert_non_null(getcwd(target, sizeof target - 20));
-    strcat(target, "/models/default");
-    assert_int_equal(symlink(target, path), 0);
+    make_default_store(store, hash);
     struct runner *runner = open_runner(0, 0);
     struct outcome *outcome = run(runner);
     assert_int_equal(outcome->code, 0);

@@ -2,8 +2,8 @@
  * The stages' handlers through the runner, on the default bundle in a store of the test's own: what
  * they answer and write, twice the same bytes, and any cut of a range the same rows.
  */
+#include "default_store.h"
 #include "run_lease.h"
-#include "worker_test.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -539,21 +539,10 @@ static void leaving_interrupts(void **state)
     outcome_free(&outcome);
 }
 
-/* STORE/bundles/<hash> is the default bundle. */
 static int make_store(void **state)
 {
     (void)state;
-    struct bundle *bundle = NULL;
-    char path[512], target[256];
-    make_folder(store);
-    assert_ok(bundle_load("models/default", &bundle, hash, &err));
-    bundle_free(&bundle);
-    snprintf(path, sizeof path, "%s/bundles", store);
-    assert_ok(buffer_make_folders(path, &err));
-    snprintf(path, sizeof path, "%s/bundles/%s", store, hash);
-    assert_non_null(getcwd(target, sizeof target - 20));
-    strcat(target, "/models/default");
-    assert_int_equal(symlink(target, path), 0);
+    make_default_store(store, hash);
     wide = open_runner(64);
     narrow = open_runner(7);
     return 0;

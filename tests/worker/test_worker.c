@@ -2,7 +2,7 @@
  * worker_run with its real threads and devices against a scripted broker: devices that cannot be
  * opened, or are lost for good, and what the others make of it. The devices are parts of device 0.
  */
-#include "worker_test.h"
+#include "default_store.h"
 
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -214,17 +214,7 @@ static void without_any_device_it_does_not_start(void **state)
 static int make_store(void **state)
 {
     (void)state;
-    struct bundle *bundle = NULL;
-    char path[512], target[256];
-    make_folder(store);
-    assert_ok(bundle_load("models/default", &bundle, hash, &err));
-    bundle_free(&bundle);
-    snprintf(path, sizeof path, "%s/bundles", store);
-    assert_ok(buffer_make_folders(path, &err));
-    snprintf(path, sizeof path, "%s/bundles/%s", store, hash);
-    assert_non_null(getcwd(target, sizeof target - 20));
-    strcat(target, "/models/default");
-    assert_int_equal(symlink(target, path), 0);
+    make_default_store(store, hash);
     return 0;
 }
 
