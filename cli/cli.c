@@ -105,7 +105,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at, struct e
             index = -1;
     }
     if (index < 0)
-        return error_set(err, E_INVALID, "facefarm %s has no option --%.*s (see facefarm help %s)",
+        return error_set(err, E_INVALID, "%s has no option --%.*s (see facefarm help %s)",
                          cli->command->name, (int)length, name, cli->command->name);
     const struct cli_option *option = &options[index];
     const char *value = name[length] == '=' ? name + length + 1 : NULL;
@@ -126,8 +126,8 @@ static int take_option(struct cli *cli, int argc, char **argv, int *at, struct e
 static int take_operand(struct cli *cli, const char *text, struct error *err)
 {
     if (cli->operands_count >= cli->command->most)
-        return error_set(err, E_INVALID, "facefarm %s: \"%s\" is one argument too many",
-                         cli->command->name, text);
+        return error_set(err, E_INVALID, "%s: \"%s\" is one argument too many", cli->command->name,
+                         text);
     cli->operands[cli->operands_count++] = text;
     return 0;
 }
@@ -156,6 +156,24 @@ static int take_arguments(struct cli *cli, int argc, char **argv, struct error *
     return 0;
 }
 
+/* Whether `word` alone is the beginning of commands, such as "job" of "job list". */
+static bool begins_commands(const char *word)
+{
+    size_t length = strlen(word);
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if (strncmp(c->name, word, length) == 0 && c->name[length] == ' ')
+            return true;
+    return false;
+}
+
+static int no_command(int argc, char **argv, struct error *err)
+{
+    const char *second = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
+    const char *see = begins_commands(argv[0]) ? argv[0] : "";
+    return error_set(err, E_INVALID, "\"%s%s%s\" is no command (see facefarm help%s%s)", argv[0],
+                     second[0] ? " " : "", second, see[0] ? " " : "", see);
+}
+
 int cli_parse(int argc, char **argv, struct cli *cli, struct error *err)
 {
     cli->program = argc > 0 ? argv[0] : "facefarm";
@@ -164,16 +182,14 @@ int cli_parse(int argc, char **argv, struct cli *cli, struct error *err)
     int words = 0;
     cli->command = find_command(argc - 1, argv + 1, &words);
     if (!cli->command)
-        return error_set(err, E_INVALID, "\"%s%s%s\" is no command (see facefarm help)", argv[1],
-                         argc > 2 && argv[2][0] != '-' ? " " : "",
-                         argc > 2 && argv[2][0] != '-' ? argv[2] : "");
+        return no_command(argc - 1, argv + 1, err);
     for (int i = 0; cli->command->options[i].name; i++)
         cli->values[i] = cli->command->options[i].fallback;
     int rc = take_arguments(cli, argc - 1 - words, argv + 1 + words, err);
     if (rc != 0)
         return rc;
     if (!cli->common[2] && cli->operands_count < cli->command->least)
-        return error_set(err, E_INVALID, "facefarm %s: %s is missing", cli->command->name,
+        return error_set(err, E_INVALID, "%s: %s is missing", cli->command->name,
                          cli->command->operands);
     return 0;
 }

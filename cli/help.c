@@ -72,8 +72,11 @@ void cli_print_overview(FILE *out)
 {
     fprintf(out, "facefarm: generates, labels, edits and measures faces by the million\n\n"
                  "usage: facefarm COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n");
+    int width = 0;
     for (const struct cli_command *c = cli_commands; c->name; c++)
-        fprintf(out, "  %-14s %s\n", c->name, c->summary);
+        width = (int)strlen(c->name) > width ? (int)strlen(c->name) : width;
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        fprintf(out, "  %-*s  %s\n", width, c->name, c->summary);
     fprintf(out,
             "\nfacefarm help COMMAND explains a command. Every command takes --json and --help;\n"
             "those that talk to a broker take --broker ENDPOINT, else FACEFARM_BROKER.\n"
