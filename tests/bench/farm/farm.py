@@ -97,10 +97,8 @@ class Farm:
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(sql, values).fetchall()
 
-    def state(self, job: int) -> str:
-        return self.query("SELECT state FROM job WHERE id = ?", job)[0][0]
-
     def finish(self, job: int) -> None:
-        self.until(lambda: self.state(job) != "running", f"job {job}")
-        if self.state(job) != "done":
-            sys.exit(f"job {job} is {self.state(job)}: see {self.folder}")
+        """Returns when the job is done. The broker tells: to ask the database every 2 ms took 0.4 of a core from those measured."""
+        if subprocess.run([FACEFARM, "job", "wait", str(job), "--broker", self.endpoint], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode != 0:
+            sys.exit(f"job {job} is not done: see {self.folder}")
