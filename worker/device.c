@@ -129,6 +129,10 @@ static int read_info(cl_platform_id platform, cl_device_id id, struct device_inf
     cl_device_type type = 0;
     cl_uint units = 0;
     cl_ulong memory = 0, buffer = 0, local = 0;
+    size_t items = 0;
+    char vendor[256] = "";
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_VENDOR, sizeof vendor - 1, vendor, NULL));
+    DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof items, &items, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DEVICE_NAME, sizeof name - 1, name, NULL));
     DEVICE_CL(err, clGetDeviceInfo(id, CL_DRIVER_VERSION, sizeof driver - 1, driver, NULL));
     DEVICE_CL(err, clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof platform_name - 1,
@@ -143,6 +147,8 @@ static int read_info(cl_platform_id platform, cl_device_id id, struct device_inf
     info->memory_bytes = memory;
     info->buffer_bytes = buffer;
     info->local_memory_bytes = local;
+    info->group_items = items;
+    snprintf(info->vendor, sizeof info->vendor, "%.*s", DEVICE_NAME_MAX - 1, vendor);
     snprintf(info->name, sizeof info->name, "%.*s", DEVICE_NAME_MAX - 1, name);
     snprintf(info->driver, sizeof info->driver, "%.80s %.40s", platform_name, driver);
     return 0;

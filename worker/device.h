@@ -30,10 +30,12 @@ struct device_info {
     enum device_kind kind;
     char name[DEVICE_NAME_MAX];
     char driver[DEVICE_NAME_MAX]; /* platform and driver version */
+    char vendor[DEVICE_NAME_MAX];
     unsigned compute_units;       /* of an open part of a CPU: the part's */
     uint64_t memory_bytes;
     uint64_t buffer_bytes; /* the largest buffer that the driver promises to give */
     uint64_t local_memory_bytes;
+    size_t group_items; /* work-items of a group, at most */
 };
 
 /* "cpu", "gpu", "other" */

@@ -42,7 +42,7 @@ static struct engine_network *load(const char *name, size_t batch)
     struct engine_network *network = NULL;
     struct error err = {0};
     snprintf(path, sizeof path, "%s/%s.onnx", exported.folder, name);
-    if (engine_load(harness_device(), path, batch, NULL, &network, &err) != 0)
+    if (network_load(harness_device(), path, NULL, 0, batch, harness_options(NULL), &network, &err) != 0)
         fail_msg("%s", err.text);
     return network;
 }
@@ -136,11 +136,11 @@ int main(int argc, char **argv)
         printf("skipped: python3-torch and python3-torchvision are not installed\n");
         return 77;
     }
+    harness_device();
     if (!export_networks(argc > 1 ? argv[1] : "small", argc > 2 ? argv[2] : "")) {
         printf("cannot export the networks\n");
         return 1;
     }
-    harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     harness_close();
     return failed;

@@ -217,7 +217,7 @@ static enum vector_outcome try_run(const struct vector *vector, unsigned runtime
     if (vector->inputs[first]->n_dims && vector->inputs[first]->dims[0] > 0)
         batch = (size_t)vector->inputs[first]->dims[0];
     uint8_t *bytes = pack(vector, runtime, &size);
-    int failed = network_load(harness_device(), vector->folder, bytes, size, batch, NULL, &network,
+    int failed = network_load(harness_device(), vector->folder, bytes, size, batch, harness_options(NULL), &network,
                               err);
     free(bytes);
     if (!failed && !fits(vector, runtime, network))

@@ -19,15 +19,33 @@ struct device *harness_device(void)
         printf("skipped: there is no OpenCL device %s\n", err.text);
         exit(77);
     }
-    int index = 0;
+    const char *wanted = getenv("FACEFARM_TEST_DEVICE");
+    enum device_kind kind = wanted && strcmp(wanted, "gpu") == 0 ? DEVICE_GPU : DEVICE_CPU;
+    int index = kind == DEVICE_GPU ? -1 : 0;
     for (size_t i = count < 8 ? count : 8; i-- > 0;)
-        if (list[i].kind == DEVICE_CPU)
+        if (list[i].kind == kind)
             index = (int)i;
+    if (index < 0) {
+        printf("skipped: none of %zu OpenCL devices is a GPU\n", count);
+        exit(77);
+    }
     if (device_open(index, NULL, &the_device, &err) != 0) {
         printf("skipped: %s\n", err.text);
         exit(77);
     }
     return the_device;
+}
+
+const struct network_options *harness_options(const struct network_options *options)
+{
+    static struct network_options as;
+    const char *vendor = getenv("FACEFARM_TEST_AS");
+    if (!vendor)
+        return options;
+    as = options ? *options : (struct network_options){0};
+    as.portable = true;
+    as.gpu = gpu_class_of(vendor);
+    return &as;
 }
 
 void harness_close(void)
@@ -274,7 +292,7 @@ struct engine_network *harness_load(const struct model *model, size_t batch,
     struct error err = {0};
     size_t size;
     uint8_t *bytes = model_pack(model, &size);
-    int failed = network_load(harness_device(), "test", bytes, size, batch, options, &network,
+    int failed = network_load(harness_device(), "test", bytes, size, batch, harness_options(options), &network,
                               &err);
     free(bytes);
     if (failed)

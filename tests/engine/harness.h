@@ -15,9 +15,14 @@
 
 #include "worker/engine/network.h"
 
-/* One OpenCL device for the process, or exit code 77 with the reason. CPU first. */
+/* One OpenCL device for the process, or exit code 77 with the reason. The first CPU; with FACEFARM_TEST_DEVICE=gpu in the
+ * environment the first GPU, and no other. */
 struct device *harness_device(void);
 void harness_close(void);
+
+/* What a test runs networks with: its options (NULL: none), with FACEFARM_TEST_AS=VENDOR in the environment as on a GPU
+ * of that vendor. Valid until the next call. */
+const struct network_options *harness_options(const struct network_options *options);
 
 /* A model under construction; everything it holds is freed by model_free. */
 struct model {

@@ -1,6 +1,6 @@
 /*
  * The default bundle against the outputs that its recipe wrote (PyTorch, float32): 1e-4 of the
- * output's range, fused and unfused, with CPU and portable kernels; and the same bits for a row
+ * output's range, fused and unfused, with CPU, portable and GPUs' kernels; and the same bits for a row
  * whatever the batch that it travels in.
  */
 #include "tests/engine/harness.h"
@@ -43,7 +43,7 @@ static struct engine_network *load(size_t i, size_t batch, const struct network_
     struct engine_network *network = NULL;
     struct error err = {0};
     snprintf(path, sizeof path, BUNDLE "%s", networks[i].file);
-    if (network_load(harness_device(), path, NULL, 0, batch, options, &network, &err) != 0)
+    if (network_load(harness_device(), path, NULL, 0, batch, harness_options(options), &network, &err) != 0)
         fail_msg("%s", err.text);
     return network;
 }
@@ -91,6 +91,16 @@ static void test_portable(void **state)
     (void)state;
     for (size_t i = 0; i < NETWORKS; i++)
         compare(i, &(struct network_options){.portable = true});
+}
+
+/* Wide tiles with Winograd's forms, and small ones. */
+static void test_gpus(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < NETWORKS; i++) {
+        compare(i, &(struct network_options){.portable = true, .gpu = gpu_class_of("NVIDIA"), .engine.tolerance = 1e-3});
+        compare(i, &(struct network_options){.portable = true, .gpu = gpu_class_of("ARM")});
+    }
 }
 
 /* Runs `rows` rows from row `from` on, compiled for `batch`. */
@@ -167,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_tolerance),
         cmocka_unit_test(test_unfused),
         cmocka_unit_test(test_portable),
+        cmocka_unit_test(test_gpus),
         cmocka_unit_test(test_batch_invariance),
         cmocka_unit_test(test_description),
     };

@@ -1,6 +1,6 @@
 /*
  * Operators against plain C (reference.c), each with its bound: the largest difference over the
- * range of the reference. Every case runs with the CPU kernels and with the portable ones.
+ * range of the reference. Every case runs with the CPU kernels, the portable ones, and those of GPUs.
  */
 #include "tests/engine/harness.h"
 
@@ -37,21 +37,26 @@ static float *random_floats(size_t count, uint32_t seed)
     return data;
 }
 
-/* Runs the model (input x) in both kinds of kernels and compares with `want`. */
+/* Runs the model (input x) in all kinds of kernels and compares with `want`. */
 static void check(struct model *model, const char *op, size_t rows, const float *in,
                   const float *want, size_t count)
 {
     model_output(model, "y");
-    for (int portable = 0; portable < 2; portable++) {
-        struct network_options options = {.portable = portable};
+    const struct {
+        const char *name;
+        struct network_options options;
+    } ways[] = {{"CPU", {0}},
+                {"portable", {.portable = true}},
+                {"NVIDIA", {.portable = true, .gpu = gpu_class_of("NVIDIA")}}};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        struct network_options options = ways[i].options;
         struct engine_network *network = harness_load(model, rows, &options);
         float *got = calloc(count + 1, sizeof *got);
         assert_int_equal(engine_output(network, 0)->row_elements * rows, count);
         harness_run(network, rows, &in, &got);
         double error = harness_error(got, want, count, 1e-3);
         if (!(error <= bound_of(op)))
-            fail_msg("%s (%s): %.2e of the range, bound %.1e", op, portable ? "portable" : "CPU",
-                     error, bound_of(op));
+            fail_msg("%s (%s): %.2e of the range, bound %.1e", op, ways[i].name, error, bound_of(op));
         free(got);
         engine_free(&network);
     }

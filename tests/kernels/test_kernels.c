@@ -1,7 +1,7 @@
 /*
  * Every kernel of the engine at least once, on shapes small enough for an interpreter: the
- * blocked and the portable way of small networks, image conversion and pixels. Under oclgrind
- * (oclgrind.sh) this finds accesses out of bounds and races; results are compared between the two ways.
+ * blocked, the portable and the GPUs' way of small networks, image conversion and pixels. Under oclgrind
+ * (oclgrind.sh) this finds accesses out of bounds and races; results are compared between the ways.
  */
 #include "tests/engine/harness.h"
 
@@ -14,28 +14,35 @@
 
 #define ROWS 2
 
-/* Both ways of the model agree to 1e-5 of the range; convolutions run as `forced` says, if it is not NULL. */
+/* All ways of the model agree to 1e-5 of the range; convolutions run as `forced` says, if it is not NULL. */
 static void compare(struct model *model, const struct conv_candidate *forced)
 {
     size_t ins = 0, outs = 0;
-    float *in = NULL, *out[2] = {NULL, NULL};
+    const struct network_options ways[] = {{.forced = forced},
+                                           {.portable = true},
+                                           {.portable = true, .gpu = gpu_class_of("Mali"), .forced = forced},
+                                           {.portable = true, .gpu = gpu_class_of("")}};
+    enum { WAYS = sizeof ways / sizeof *ways };
+    float *in = NULL, *out[WAYS] = {NULL};
     model_output(model, "y");
-    for (int portable = 0; portable < 2; portable++) {
-        struct network_options options = {.portable = portable, .forced = forced};
+    for (int way = 0; way < WAYS; way++) {
+        struct network_options options = ways[way];
         struct engine_network *network = harness_load(model, ROWS, &options);
         ins = engine_input(network, 0)->row_elements * ROWS;
         outs = engine_output(network, 0)->row_elements * ROWS;
         if (!in)
             in = calloc(ins, sizeof *in);
-        out[portable] = calloc(outs, sizeof **out);
+        out[way] = calloc(outs, sizeof **out);
         harness_random(in, ins, 1);
-        harness_run(network, ROWS, (const float *const[]){in}, &out[portable]);
+        harness_run(network, ROWS, (const float *const[]){in}, &out[way]);
         engine_free(&network);
     }
-    assert_true(harness_error(out[0], out[1], outs, 1e-3) <= 1e-5);
+    for (int way = 1; way < WAYS; way++) {
+        assert_true(harness_error(out[0], out[way], outs, 1e-3) <= 1e-5);
+        free(out[way]);
+    }
     free(in);
     free(out[0]);
-    free(out[1]);
     model_free(model);
 }
 

@@ -216,6 +216,28 @@ void step_linear(struct step *step, struct count count)
     step->local[0] = 64;
 }
 
+bool lower_choose_tile(const struct lowering *lowering, double m, double n, struct gpu_tile *tile)
+{
+    const struct lowering_target *target = &lowering->target;
+    const struct gpu_limits limits = {target->group_items, target->local_bytes, target->cores};
+    return target->gpu && gpu_choose_tile(target->gpu, &limits, m, n, tile);
+}
+
+void step_tile(struct step *step, const char *form, const struct gpu_tile *tile, struct count columns,
+               struct count rows)
+{
+    step_define(step, "-DIM=%d -DIN=%d -DBM=%d -DBN=%d -DTK=%d", tile->items_m, tile->items_n,
+                tile->block_m, tile->block_n, tile->depth);
+    step->global[0] = columns;
+    step->divide[0] = (size_t)tile->block_n;
+    step->local[0] = (size_t)tile->items_n;
+    step->global[1] = rows;
+    step->divide[1] = (size_t)tile->block_m;
+    step->local[1] = (size_t)tile->items_m;
+    snprintf(step->algorithm, sizeof step->algorithm, "%s tiles %dx%d/%d", form,
+             tile->items_m * tile->block_m, tile->items_n * tile->block_n, tile->depth);
+}
+
 static int convert(struct lowering *lowering, int value, enum layout layout, int *tensor,
                    struct error *err)
 {

@@ -7,6 +7,7 @@
 #ifndef WORKER_ENGINE_LOWER_H
 #define WORKER_ENGINE_LOWER_H
 
+#include "worker/engine/gpu.h"
 #include "worker/engine/graph.h"
 
 struct tuning;         /* tuning.h */
@@ -92,6 +93,8 @@ struct lowering_target {
     int vector_registers; /* float16 accumulators a kernel may hold */
     int registers;        /* all float16 registers */
     size_t local_bytes;   /* local memory of a group */
+    size_t group_items;   /* work-items of a group, at most */
+    const struct gpu_class *gpu; /* tiles of many work-items; NULL: none */
     int cores;
     double block_rate;    /* float16 multiply-adds a core starts in a cycle */
     double cache_bytes;   /* second-level cache of a core */
@@ -163,6 +166,13 @@ void step_activation(struct step *step, const struct activation *activation);
 void step_activation_of(struct step *step, const char *prefix, const struct activation *activation);
 /* One dimension over `count` work-items in groups of 64, for kernels that guard. */
 void step_linear(struct step *step, struct count count);
+
+/* The target's tile for `m` × `n` sums; false if it has none. */
+bool lower_choose_tile(const struct lowering *lowering, double m, double n, struct gpu_tile *tile);
+/* For a kernel of tiles.cl: dimensions 0 and 1 over the columns and the rows of its result, the tile's options, and what the
+ * plan says of it. */
+void step_tile(struct step *step, const char *form, const struct gpu_tile *tile, struct count columns,
+               struct count rows);
 
 /* Emits a pixel norm of `from` as `to`, which may be the same value (it then replaces it). */
 MUST_CHECK int lower_pixel_norm(struct lowering *lowering, int from, int to, float epsilon,

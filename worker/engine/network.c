@@ -113,7 +113,11 @@ void network_target(const struct device *device, const struct network_options *o
     }
     *target = width >= 16 ? cpu_512 : cpu_256;
     target->blocked = info->kind == DEVICE_CPU && !options->portable;
+    target->gpu = options->gpu;
+    if (!options->portable && info->kind != DEVICE_CPU)
+        target->gpu = gpu_class_of(info->vendor);
     target->local_bytes = info->local_memory_bytes;
+    target->group_items = info->group_items;
     target->cores = (int)info->compute_units;
     target->clock_hz = megahertz * 1e6;
     target->forced = options->forced;

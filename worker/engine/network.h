@@ -19,6 +19,7 @@ struct engine_network {
 struct network_options {
     bool unfused;  /* skip fusion */
     bool portable; /* the kernels of other devices, on a CPU */
+    const struct gpu_class *gpu; /* portable: as on a GPU of this class; NULL: the kernels that run anywhere */
     const struct conv_candidate *forced; /* how convolutions run that can run so */
     struct engine_options engine;
 };

@@ -1,8 +1,8 @@
 /*
  * Conv and ConvTranspose: shapes, and the choice and launch of a kernel.
  *
- * CPUs: conv.cl, winograd.cl, depthwise.cl or conv_narrow.cl; other devices, and groups whose channels fill no
- * vector: conv_any.cl.
+ * CPUs: conv.cl, winograd.cl, depthwise.cl or conv_narrow.cl; GPUs: conv_tiles.c; where these do not fit, and
+ * groups whose channels fill no vector: conv_any.cl.
  */
 #include "worker/engine/ops/conv.h"
 
@@ -11,8 +11,8 @@
 
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/conv_choose.h"
+#include "worker/engine/ops/conv_tiles.h"
 
-#define PANEL_ROWS (-1)
 #define NARROW_MOST 4     /* channels */
 #define NARROW_PIXELS 256 /* GROUP_PIXELS of conv_narrow.cl */
 #define JOINED_OPERATIONS 1e6 /* that a core does more to save a launch: some 20 µs of a depthwise one */
@@ -42,7 +42,7 @@ static void define_phases(struct step *step, const char *letter, const struct co
     step_define(step, "-DOFF%s=%s -DTAPS%s=%s", letter, offsets, letter, taps);
 }
 
-static void define_shape(struct step *step, const struct conv *conv)
+void conv_define_shape(struct step *step, const struct conv *conv)
 {
     step_define(step, "-DCI=%d -DCIN=%d -DCO=%d -DGROUPS=%d", conv->channels_in / conv->groups,
                 conv->channels_in, conv->channels_out, conv->groups);
@@ -56,20 +56,20 @@ static void define_shape(struct step *step, const struct conv *conv)
     define_phases(step, "X", &conv->x);
 }
 
-/* `panel` as conv_pack_weights; PANEL_ROWS: as conv_pack_rows. */
+/* `panel` as conv_pack_weights; CONV_PANEL_ROWS: as conv_pack_rows. */
 static int lower_packed(struct lowering *lowering, const struct conv *conv,
                         const struct fused *fused, int panel, int *weights, int *bias,
                         struct error *err)
 {
     size_t elements;
-    float *packed = panel == PANEL_ROWS ? conv_pack_rows(conv, fused, &elements)
+    float *packed = panel == CONV_PANEL_ROWS ? conv_pack_rows(conv, fused, &elements)
                                         : conv_pack_weights(conv, fused, panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for weights");
     int failed = lower_constant(lowering, packed, elements, weights, err);
     if (failed)
         return failed;
-    packed = conv_pack_bias(conv, fused, panel == PANEL_ROWS ? 0 : panel, &elements);
+    packed = conv_pack_bias(conv, fused, panel == CONV_PANEL_ROWS ? 0 : panel, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for a bias");
     return lower_constant(lowering, packed, elements, bias, err);
@@ -91,11 +91,9 @@ double conv_operations(const struct conv *conv)
            all_taps(&conv->x);
 }
 
-/* What every kernel of a convolution takes: in, weights, bias, residual (or again bias), out. */
-static int conv_step(struct lowering *lowering, const struct node *node, int input,
-                     const struct conv *conv, const char *file, const char *kernel, int panel,
-                     enum layout in_layout, enum layout out_layout, struct step **step,
-                     struct error *err)
+int conv_step(struct lowering *lowering, const struct node *node, int input, const struct conv *conv,
+              const char *file, const char *kernel, int panel, enum layout in_layout,
+              enum layout out_layout, struct step **step, struct error *err)
 {
     int in, weights, bias = 0, residual, out;
     int failed = lower_input(lowering, input, in_layout, &in, err);
@@ -132,7 +130,7 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
     if (failed)
         return failed;
     struct count total = value_count(node_output(lowering->graph, node, 0));
-    define_shape(step, conv);
+    conv_define_shape(step, conv);
     step_count(step, total);
     step_linear(step, total);
     return 0;
@@ -176,7 +174,7 @@ static void define_tiling(struct step *step, const struct conv *conv, const stru
     int tiles_y = (conv_positions(&conv->y) + tiling->tile_y - 1) / tiling->tile_y;
     int panels = pitch / CHANNEL_BLOCK / tiling->vectors;
     int part = tiling->panels < panels ? tiling->panels : panels;
-    define_shape(step, conv);
+    conv_define_shape(step, conv);
     step_define(step, "-DCINP=%zu -DCOP=%d -DCIP=%d",
                 round_up((size_t)conv->channels_in, CHANNEL_BLOCK), pitch, tiling->pitch);
     step_define(step, "-DTILEY=%d -DTILEX=%d -DTILES_X=%d", tiling->tile_y, tiling->tile_x,
@@ -268,7 +266,7 @@ static int lower_narrow(struct lowering *lowering, struct node *node, const stru
 {
     struct step *step;
     int size = conv->y.out * conv->x.out;
-    int failed = conv_step(lowering, node, node->inputs[0], conv, "conv_narrow.cl", "conv_narrow", PANEL_ROWS,
+    int failed = conv_step(lowering, node, node->inputs[0], conv, "conv_narrow.cl", "conv_narrow", CONV_PANEL_ROWS,
                            LAYOUT_CHANNELS_LAST, LAYOUT_PLAIN, &step, err);
     if (failed)
         return failed;
@@ -434,7 +432,8 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
                      : lower_tiled(lowering, node, &conv, &choice, inside, NULL, err);
     } else {
         inside = false;
-        failed = lower_any(lowering, node, &conv, err);
+        failed = conv_tiles_fit(lowering, &conv) ? lower_conv_tiles(lowering, node, &conv, err)
+                                                 : lower_any(lowering, node, &conv, err);
     }
     if (!failed && node->fused.pixel_norm && !inside)
         failed = lower_pixel_norm(lowering, node->outputs[0], node->outputs[0],

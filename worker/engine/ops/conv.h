@@ -57,6 +57,16 @@ float *conv_pack_rows(const struct conv *conv, const struct fused *fused, size_t
 float *conv_pack_bias(const struct conv *conv, const struct fused *fused, int panel,
                       size_t *elements);
 
+/* A step of what every kernel of a convolution takes: in (`input`'s value), weights, bias, residual (or again bias), out;
+ * with the options of residual and activation. `panel` as conv_pack_weights; CONV_PANEL_ROWS: as conv_pack_rows. */
+#define CONV_PANEL_ROWS (-1)
+MUST_CHECK int conv_step(struct lowering *lowering, const struct node *node, int input,
+                         const struct conv *conv, const char *file, const char *kernel, int panel,
+                         enum layout in_layout, enum layout out_layout, struct step **step,
+                         struct error *err);
+/* The options of conv.cl that say the shape. */
+void conv_define_shape(struct step *step, const struct conv *conv);
+
 /* True if the node's pixel norm happens in the epilogue of a CPU's kernel. */
 bool conv_normalises_inside(const struct node *node, const struct conv *conv);
 

@@ -155,9 +155,10 @@ static double direct_cycles(const struct lowering_target *target, const struct c
     return spread(target, groups * rows * parts, group);
 }
 
-static bool loses_digits(enum winograd_form form)
+bool conv_form_allowed(const struct conv *conv, enum winograd_form form, double tolerance)
 {
-    return form == WINOGRAD_F4 || form == WINOGRAD_UPSAMPLED_4;
+    bool loses_digits = form == WINOGRAD_F4 || form == WINOGRAD_UPSAMPLED_4;
+    return winograd_fits(conv, form) && (!loses_digits || tolerance >= F4_TOLERANCE);
 }
 
 static int cheaper(const void *a, const void *b)
@@ -229,8 +230,7 @@ size_t conv_candidates(const struct lowering_target *target, const struct conv *
         candidates[list.count++] = direct;
     }
     for (size_t i = 0; i < sizeof form_costs / sizeof *form_costs; i++)
-        if (winograd_fits(conv, form_costs[i].form) &&
-            (!loses_digits(form_costs[i].form) || target->tolerance >= F4_TOLERANCE))
+        if (conv_form_allowed(conv, form_costs[i].form, target->tolerance))
             add_form(&list, &form_costs[i]);
     qsort(candidates, list.count, sizeof *candidates, cheaper);
     return list.count;

@@ -18,6 +18,9 @@ struct conv_candidate {
     double cycles; /* predicted, of the whole step at the rows asked for */
 };
 
+/* True if the convolution has this form and the tolerance allows it. */
+bool conv_form_allowed(const struct conv *conv, enum winograd_form form, double tolerance);
+
 /* `whole`: one group makes all channels of its positions, as a pixel norm in the epilogue needs.
  *
  * All ways to run the convolution on `rows` rows that the target's tolerance and memory allow, the one

@@ -78,6 +78,11 @@ int winograd_tiles(const struct conv *conv, enum winograd_form form)
     return tiles_along(&conv->y, form_of(form)) * tiles_along(&conv->x, form_of(form));
 }
 
+int winograd_tiles_x(const struct conv *conv, enum winograd_form form)
+{
+    return tiles_along(&conv->x, form_of(form));
+}
+
 int winograd_products(enum winograd_form form)
 {
     return form_of(form)->terms * form_of(form)->terms;
@@ -126,13 +131,11 @@ static void transform_weights(const struct form *form, const float *w, double sc
         }
 }
 
-/* [panel][p][ci][lane] */
-static float *pack_weights(const struct conv *conv, const struct fused *fused,
-                           const struct winograd *winograd, size_t *elements)
+float *winograd_pack_weights(const struct conv *conv, const struct fused *fused, enum winograd_form of,
+                             size_t panel, size_t *elements)
 {
-    const struct form *form = form_of(winograd->form);
+    const struct form *form = form_of(of);
     size_t products = (size_t)(form->terms * form->terms), inputs = (size_t)conv->channels_in;
-    size_t panel = (size_t)(CHANNEL_BLOCK * winograd->vectors);
     *elements = round_up((size_t)conv->channels_out, panel) * products * inputs;
     float *packed = calloc(*elements, sizeof *packed);
     for (size_t co = 0; packed && co < (size_t)conv->channels_out; co++)
@@ -200,7 +203,10 @@ static int make_tensors(struct lowering *lowering, struct node *node, const stru
 {
     size_t elements;
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_CHANNELS_LAST, &tensors->in, err);
-    float *packed = failed ? NULL : pack_weights(conv, &node->fused, winograd, &elements);
+    float *packed = failed ? NULL
+                           : winograd_pack_weights(conv, &node->fused, winograd->form,
+                                                   (size_t)(CHANNEL_BLOCK * winograd->vectors),
+                                                   &elements);
     if (!failed)
         failed = packed ? lower_constant(lowering, packed, elements, &tensors->weights, err)
                         : error_set(err, E_MEMORY, "no memory for weights");
@@ -236,7 +242,7 @@ static int make_scratch(struct lowering *lowering, const struct value *out, cons
                                   m * (size_t)winograd->tiles, &tensors->m, err);
 }
 
-static const char *form_name(enum winograd_form form)
+const char *winograd_name(enum winograd_form form)
 {
     switch (form) {
     case WINOGRAD_F2:
@@ -275,7 +281,7 @@ static void define_step(struct step *step, const struct node *node, const struct
     step->global[0] = tiles;
     step->divide[0] = (size_t)winograd->tiles;
     snprintf(step->algorithm, sizeof step->algorithm, "%s %s %dx%d/%d",
-             form_name(winograd->form),
+             winograd_name(winograd->form),
              winograd->staged ? "staged" : "whole", winograd->block, winograd->vectors,
              winograd->tiles);
 }

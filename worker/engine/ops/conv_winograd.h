@@ -30,12 +30,20 @@ bool winograd_fits(const struct conv *conv, enum winograd_form form);
 int winograd_products(enum winograd_form form);
 /* Transformed inputs of a tile and a channel. */
 int winograd_inputs(enum winograd_form form);
-/* Tiles of one sample. */
+/* Tiles of one sample, and in a row of it. */
 int winograd_tiles(const struct conv *conv, enum winograd_form form);
+int winograd_tiles_x(const struct conv *conv, enum winograd_form form);
+/* For plans. */
+const char *winograd_name(enum winograd_form form);
 /* Local memory of a group, in bytes. */
 size_t winograd_local_bytes(const struct conv *conv, const struct winograd *winograd);
 /* Operations that the multiplication does for one row (a multiply-add is two). */
 double winograd_operations(const struct conv *conv, enum winograd_form form);
+
+/* Transformed weights [panel][product][ci][lane] with the fused scale; newly allocated, the caller frees. NULL without
+ * memory. */
+float *winograd_pack_weights(const struct conv *conv, const struct fused *fused, enum winograd_form form,
+                             size_t panel, size_t *elements);
 
 /* True if the output of so many rows is better streamed: larger than a cache holds until it is read. */
 bool winograd_streams(const struct lowering_target *target, const struct conv *conv,

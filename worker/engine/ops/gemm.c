@@ -1,8 +1,8 @@
 /*
  * Gemm and MatMul.
  *
- * A constant right-hand matrix is packed for gemm.cl's blocked kernel (CPUs); everything else, and other
- * devices, take gemm_any by strides.
+ * CPUs: a constant right-hand matrix is packed for gemm.cl's blocked kernel; GPUs: tiles.cl; everything else takes
+ * gemm_any by strides.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,9 @@
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/broadcast.h"
+
+/* Products of fewer columns or terms would leave most of a tile empty. */
+#define TILES_LEAST 8
 
 /* One product [b0][b1] times [m][k]·[k][j] by strides of A (b0, b1, m, k), B (b0, b1, k, j) and C
  * (b0, b1, m, j). */
@@ -251,11 +254,11 @@ static int lower_blocked(struct lowering *lowering, struct node *node,
     return 0;
 }
 
-static int lower_any(struct lowering *lowering, struct node *node, const struct product *product,
-                     struct error *err)
+/* A step of A, B, C (or again B) and out. */
+static int step_by_strides(struct lowering *lowering, struct node *node, const char *file,
+                           const char *kernel, int *out, struct step **step, struct error *err)
 {
-    int a, b = 0, c, out;
-    struct step *step;
+    int a, b = 0, c;
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &a, err);
     if (!failed)
         failed = lower_input(lowering, node->inputs[1], LAYOUT_PLAIN, &b, err);
@@ -263,9 +266,72 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
     if (!failed && node->input_count > 2)
         failed = lower_input(lowering, node->inputs[2], LAYOUT_PLAIN, &c, err);
     if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, out, err);
     if (!failed)
-        failed = lower_step(lowering, "gemm.cl", "gemm_any", out, &step, err);
+        failed = lower_step(lowering, file, kernel, *out, step, err);
+    if (failed)
+        return failed;
+    step_tensor(*step, a);
+    step_tensor(*step, b);
+    step_tensor(*step, c);
+    step_tensor(*step, *out);
+    step_activation(*step, &node->fused.activation);
+    return 0;
+}
+
+static void define_strides(struct step *step, const char *matrix, const int32_t strides[4],
+                           const char *const axes[4])
+{
+    for (int i = 0; i < 4; i++)
+        step_define(step, "-D%s_%s=%d", matrix, axes[i], (int)strides[i]);
+}
+
+/* The result's rows: of the batch where A has two dimensions, else of each of its matrices. */
+static int lower_tiles(struct lowering *lowering, struct node *node, const struct product *product,
+                       const struct gpu_tile *tile, struct error *err)
+{
+    static const char *const left[4] = {"B0", "B1", "M", "K"}, *const right[4] = {"B0", "B1", "K", "J"},
+                             *const sum[4] = {"B0", "B1", "M", "J"};
+    int out;
+    struct step *step;
+    int failed = step_by_strides(lowering, node, "tiles.cl", "gemm_tiles", &out, &step, err);
+    if (failed)
+        return failed;
+    struct count total = lowering->tensors[out].elements;
+    bool rows_are_batch = total.per_row && node_input(lowering->graph, node, 0)->rank == 2;
+    struct count m = {(size_t)product->m, false}, b = {(size_t)(product->b0 * product->b1), false};
+    if (rows_are_batch)
+        m = (struct count){total.each / (size_t)product->j, true};
+    else if (total.per_row)
+        b = (struct count){total.each / (size_t)(product->m * product->j), true};
+    step_define(step, "-DGEMM -DK=%lld -DJ=%lld -DB1=%lld -DALPHA=(%af)", (long long)product->k,
+                (long long)product->j, (long long)product->b1, (double)product->alpha);
+    if (product->beta != 0)
+        step_define(step, "-DBETA=(%af)", (double)product->beta);
+    define_strides(step, "A", product->a, left);
+    define_strides(step, "B", product->b, right);
+    define_strides(step, "C", product->c, sum);
+    step_count(step, m);
+    step_tile(step, "product", tile, (struct count){(size_t)product->j, false}, m);
+    step->global[2] = b;
+    step->operations = step->executed = 2.0 * (double)total.each * (double)product->k;
+    return 0;
+}
+
+static bool choose_tile(const struct lowering *lowering, const struct product *product,
+                        struct gpu_tile *tile)
+{
+    double rows = (double)product->b0 * (double)product->b1 * (double)product->m;
+    return product->j >= TILES_LEAST && product->k >= TILES_LEAST &&
+           lower_choose_tile(lowering, rows, (double)product->j, tile);
+}
+
+static int lower_any(struct lowering *lowering, struct node *node, const struct product *product,
+                     struct error *err)
+{
+    int out;
+    struct step *step;
+    int failed = step_by_strides(lowering, node, "gemm.cl", "gemm_any", &out, &step, err);
     if (failed)
         return failed;
     int32_t ab[8], cs[8] = {product->c[0],          product->c[1],          product->c[2],
@@ -274,11 +340,6 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
     memcpy(ab, product->a, sizeof product->a);
     memcpy(ab + 4, product->b, sizeof product->b);
     struct count total = lowering->tensors[out].elements;
-    step_activation(step, &node->fused.activation);
-    step_tensor(step, a);
-    step_tensor(step, b);
-    step_tensor(step, c);
-    step_tensor(step, out);
     step_bytes(step, ab);
     step_bytes(step, cs);
     step_float(step, product->alpha);
@@ -300,22 +361,30 @@ static bool fits_blocked(const struct lowering *lowering, const struct node *nod
            (!c || (c->data && product->c[2] == 0));
 }
 
+static int lower_product(struct lowering *lowering, struct node *node, const struct product *product,
+                         struct error *err)
+{
+    struct gpu_tile tile;
+    if (fits_blocked(lowering, node, product))
+        return lower_blocked(lowering, node, product, err);
+    return choose_tile(lowering, product, &tile) ? lower_tiles(lowering, node, product, &tile, err)
+                                                 : lower_any(lowering, node, product, err);
+}
+
 static int lower_gemm(struct lowering *lowering, struct node *node, struct error *err)
 {
     struct product product;
     int failed = read_gemm(lowering->graph, node, &product, err);
     if (failed)
         return failed;
-    return fits_blocked(lowering, node, &product) ? lower_blocked(lowering, node, &product, err)
-                                                  : lower_any(lowering, node, &product, err);
+    return lower_product(lowering, node, &product, err);
 }
 
 static int lower_matmul(struct lowering *lowering, struct node *node, struct error *err)
 {
     struct product product;
     read_matmul(lowering->graph, node, &product);
-    return fits_blocked(lowering, node, &product) ? lower_blocked(lowering, node, &product, err)
-                                                  : lower_any(lowering, node, &product, err);
+    return lower_product(lowering, node, &product, err);
 }
 
 const struct op ops_gemm[] = {
