@@ -174,11 +174,19 @@ struct bundle_encoder {
     const char *output;
 };
 
+/* What the networks' weights are rounded to. */
+enum bundle_weights {
+    BUNDLE_FLOAT32,
+    BUNDLE_FLOAT16, /* only where the tolerance is BUNDLE_FLOAT16_TOLERANCE or more */
+};
+#define BUNDLE_FLOAT16_TOLERANCE 5e-3
+
 struct bundle_source; /* the document that the strings belong to */
 
 struct bundle {
     const char *format, *name, *description, *licence;
     double tolerance; /* what the engine may be off by, of an output's range; 0: as the engine likes */
+    enum bundle_weights weights;
     struct bundle_generator generator;
     struct bundle_mapping *mapping; /* or NULL */
     struct bundle_labeller *labellers;

@@ -433,6 +433,7 @@ static int take_head(struct bundle_check *check, const struct bundle_source *sou
     bundle->description = source->description;
     bundle->licence = source->licence;
     bundle->tolerance = source->tolerance ? *source->tolerance : 0;
+    bundle->weights = source->weights ? *source->weights : BUNDLE_FLOAT32;
     if (strcmp(bundle->format, BUNDLE_FORMAT) != 0)
         return bundle_wrong(check, E_VERSION, "format", "is \"%s\", expected %s", bundle->format,
                      BUNDLE_FORMAT);
@@ -441,6 +442,9 @@ static int take_head(struct bundle_check *check, const struct bundle_source *sou
         !(bundle->tolerance >= TOLERANCE_LEAST && bundle->tolerance <= TOLERANCE_MOST))
         rc = bundle_wrong(check, E_INVALID, "tolerance", "is %g, expected %g to %g", bundle->tolerance,
                    TOLERANCE_LEAST, TOLERANCE_MOST);
+    if (!rc && bundle->weights == BUNDLE_FLOAT16 && bundle->tolerance < BUNDLE_FLOAT16_TOLERANCE)
+        rc = bundle_wrong(check, E_INVALID, "weights", "is float16, expected a tolerance of %g or more",
+                          BUNDLE_FLOAT16_TOLERANCE);
     return rc;
 }
 

@@ -128,6 +128,7 @@ struct raw_encoder {
 struct bundle_source {
     char *format, *name, *description, *licence;
     double *tolerance;
+    enum bundle_weights *weights;
     struct raw_generator generator;
     struct raw_mapping *mapping;
     struct raw_classifier *classifier;

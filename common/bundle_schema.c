@@ -13,6 +13,7 @@ static const cyaml_strval_t normalisation_names[] = {{"none", LATENT_AS_DRAWN},
 const cyaml_strval_t bundle_noise_names[BUNDLE_NOISES] = {{"constant", BUNDLE_NOISE_CONSTANT},
                                                           {"none", BUNDLE_NOISE_NONE},
                                                           {"seeded", BUNDLE_NOISE_SEEDED}};
+static const cyaml_strval_t weights_names[] = {{"float32", BUNDLE_FLOAT32}, {"float16", BUNDLE_FLOAT16}};
 static const cyaml_strval_t role_names[] = {{"fit", BUNDLE_FIT}, {"judge", BUNDLE_JUDGE}};
 static const cyaml_strval_t embedding_names[] = {{"identity", BUNDLE_IDENTITY},
                                                  {"features", BUNDLE_FEATURES}};
@@ -196,6 +197,7 @@ static const cyaml_schema_field_t bundle_fields[] = {
     TEXT_FIELD(description, bundle_source, CYAML_FLAG_POINTER, LIMIT_TEXT_BYTES),
     TEXT_FIELD(licence, bundle_source, CYAML_FLAG_POINTER, LIMIT_TEXT_BYTES),
     MAY_REAL_FIELD(tolerance, bundle_source),
+    MAY_ENUM_FIELD(weights, bundle_source, weights_names),
     MAP_FIELD(generator, bundle_source, generator_fields),
     MAY_MAP_FIELD(mapping, bundle_source, mapping_fields),
     MAY_MAP_FIELD(classifier, bundle_source, classifier_fields),

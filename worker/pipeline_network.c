@@ -114,7 +114,8 @@ void pipeline_network(const struct bundle *bundle, size_t i, struct pipeline_net
 {
     size_t labellers = pipeline_network_first(bundle, PIPELINE_LABELLER);
     size_t embedders = pipeline_network_first(bundle, PIPELINE_EMBEDDER);
-    *network = (struct pipeline_network){.tolerance = bundle->tolerance};
+    *network = (struct pipeline_network){.tolerance = bundle->tolerance,
+                                         .half_weights = bundle->weights == BUNDLE_FLOAT16};
     if (i == 0)
         describe_generator(bundle, network);
     else if (i < labellers)
@@ -324,6 +325,7 @@ int pipeline_prepare_network(struct device *device, const char *folder,
     char path[2 * LIMIT_PATH_BYTES];
     struct engine_network *prepared = NULL;
     const struct engine_options options = {.tolerance = described->tolerance,
+                                           .half_weights = described->half_weights,
                                            .noise = described->noise};
     int failed = pipeline_network_path(folder, described, path, err);
     if (!failed)

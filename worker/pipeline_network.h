@@ -36,6 +36,7 @@ struct pipeline_network {
     struct pipeline_tensor input, outputs[LIMIT_OUTPUTS];
     size_t output_count; /* that are read; it may have more */
     double tolerance;    /* the bundle's */
+    bool half_weights;   /* its weights are float16 */
     struct engine_noise noise; /* the generator's; `vary` is the caller's to set */
     bool noisy;                /* bundle.yaml says that there is some */
 };

@@ -41,15 +41,15 @@ static int profile(struct planned *planned, struct engine_network *network, stru
     return failed;
 }
 
-static int plan_file(struct planned *planned, const char *path, double tolerance, struct error *err)
+static int plan_file(struct planned *planned, const char *path, const struct engine_options *options,
+                     struct error *err)
 {
     struct engine_network *network = NULL;
-    const struct engine_options options = {.tolerance = tolerance};
     int failed = 0;
     if (planned->tune)
-        failed = engine_tune(planned->device, path, planned->batch, &options, planned->out, err);
+        failed = engine_tune(planned->device, path, planned->batch, options, planned->out, err);
     if (!failed)
-        failed = engine_load(planned->device, path, planned->batch, &options, &network, err);
+        failed = engine_load(planned->device, path, planned->batch, options, &network, err);
     if (failed)
         return failed;
     fprintf(planned->out, "%s, %zu rows\n", path, planned->batch);
@@ -68,7 +68,10 @@ static int plan_bundle(struct planned *planned, const char *folder, struct error
         pipeline_network(bundle, i, &described);
         failed = pipeline_network_path(folder, &described, path, err);
         if (!failed)
-            failed = plan_file(planned, path, described.tolerance, err);
+            failed = plan_file(planned, path,
+                               &(struct engine_options){.tolerance = described.tolerance,
+                                                        .half_weights = described.half_weights},
+                               err);
     }
     bundle_free(&bundle);
     return failed;
@@ -95,7 +98,7 @@ int plan_report(const char *path, const char *device, size_t batch, bool tune, F
         fprintf(out, "%s: %.0f GFLOP/s of multiply-adds, measured\n",
                 device_describe(planned.device)->name, planned.peak);
     if (!failed)
-        failed = is_file(path) ? plan_file(&planned, path, ENGINE_TOLERANCE, err)
+        failed = is_file(path) ? plan_file(&planned, path, NULL, err)
                                : plan_bundle(&planned, path, err);
     device_close(&planned.device);
     return failed;

@@ -46,6 +46,9 @@ struct engine_options {
     /* What the outputs may be off by, as a share of their range. From 1e-3 on, 3×3 convolutions may run as
      * Winograd's F(4×4,3×3), also behind an upsampling. 0: ENGINE_TOLERANCE. */
     double tolerance;
+    /* The weights of convolutions and products are rounded to float16, on every device alike, and GPUs hold them so
+     * where that loses nothing more. Arithmetic and everything else is float32. */
+    bool half_weights;
     struct engine_noise noise;
 };
 

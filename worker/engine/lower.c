@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/half.h"
 #include "worker/engine/ops.h"
+
+#define GROUP_ITEMS 64 /* work-items of a group: one or two wavefronts, warps, … of any GPU */
 
 size_t round_up(size_t number, size_t multiple)
 {
@@ -213,7 +216,32 @@ void step_activation(struct step *step, const struct activation *activation)
 void step_linear(struct step *step, struct count count)
 {
     step->global[0] = count;
-    step->local[0] = 64;
+    step->local[0] = GROUP_ITEMS;
+}
+
+size_t tensor_constant_bytes(const struct tensor *tensor)
+{
+    return tensor->elements.each * (tensor->half ? sizeof(uint16_t) : sizeof(float));
+}
+
+static bool is_read_before(const struct lowering *lowering, const struct step *step, int tensor)
+{
+    for (const struct step *before = lowering->steps; before < step; before++)
+        for (size_t i = 0; i < before->arg_count; i++)
+            if (before->args[i].kind == ARG_TENSOR && before->args[i].as.tensor == tensor)
+                return true;
+    return false;
+}
+
+void lower_half_weights(struct lowering *lowering, struct step *step, int tensor)
+{
+    struct tensor *weights = &lowering->tensors[tensor];
+    if (!lowering->target.half_weights || weights->storage != STORAGE_CONSTANT ||
+        is_read_before(lowering, step, tensor) || !half_holds(weights->host, weights->elements.each))
+        return;
+    weights->half = true;
+    step_define(step, "-DHALF_WEIGHTS");
+    strncat(step->algorithm, " half", sizeof step->algorithm - strlen(step->algorithm) - 1);
 }
 
 bool lower_choose_tile(const struct lowering *lowering, double m, double n, struct gpu_tile *tile)
@@ -236,6 +264,12 @@ void step_tile(struct step *step, const char *form, const struct gpu_tile *tile,
     step->local[1] = (size_t)tile->items_m;
     snprintf(step->algorithm, sizeof step->algorithm, "%s tiles %dx%d/%d", form,
              tile->items_m * tile->block_m, tile->items_n * tile->block_n, tile->depth);
+}
+
+void step_groups(struct step *step, struct count count)
+{
+    step_linear(step, (struct count){count.each * GROUP_ITEMS, count.per_row});
+    step_define(step, "-DITEMS=%d", GROUP_ITEMS);
 }
 
 static int convert(struct lowering *lowering, int value, enum layout layout, int *tensor,

@@ -45,6 +45,7 @@ struct tensor {
     size_t slack;         /* elements more, whatever the rows: what blocks may touch beyond the end */
     int value;            /* the graph's value, for shapes and names; -1: scratch */
     float *host;          /* a constant's data until it is on the device; owned */
+    bool half;            /* a constant that is float16 there */
     cl_mem memory;        /* constants, and arena tensors after planning */
     size_t offset, bytes; /* in the arena */
     int first, last;      /* steps that write it first and touch it last */
@@ -95,6 +96,7 @@ struct lowering_target {
     size_t local_bytes;   /* local memory of a group */
     size_t group_items;   /* work-items of a group, at most */
     const struct gpu_class *gpu; /* tiles of many work-items; NULL: none */
+    bool half_weights;    /* constants that float16 holds to the bit may be so on the device */
     int cores;
     double block_rate;    /* float16 multiply-adds a core starts in a cycle */
     double cache_bytes;   /* second-level cache of a core */
@@ -136,6 +138,11 @@ MUST_CHECK int lower_view(struct lowering *lowering, int value, int of, struct e
 /* A constant of `elements` floats; takes `host`. */
 MUST_CHECK int lower_constant(struct lowering *lowering, float *host, size_t elements, int *tensor,
                               struct error *err);
+/* The weights of a step of tiles.cl, which reads them as float16 from now on where the target wants that, float16 holds
+ * them and no step before reads them; none that comes may. */
+void lower_half_weights(struct lowering *lowering, struct step *step, int tensor);
+/* Bytes on the device. */
+size_t tensor_constant_bytes(const struct tensor *tensor);
 /* A new scratch tensor of `elements`, and `slack` more, in the arena. */
 MUST_CHECK int lower_scratch(struct lowering *lowering, struct count elements, size_t slack,
                              int *tensor, struct error *err);
@@ -169,6 +176,10 @@ void step_linear(struct step *step, struct count count);
 
 /* The target's tile for `m` × `n` sums; false if it has none. */
 bool lower_choose_tile(const struct lowering *lowering, double m, double n, struct gpu_tile *tile);
+/* From so many on, numbers that become one are added up by a group where the target is a GPU. */
+#define GROUPED_LEAST 256
+/* One group of -DITEMS (a power of two) for each of `count`, in one dimension. */
+void step_groups(struct step *step, struct count count);
 /* For a kernel of tiles.cl: dimensions 0 and 1 over the columns and the rows of its result, the tile's options, and what the
  * plan says of it. */
 void step_tile(struct step *step, const char *form, const struct gpu_tile *tile, struct count columns,

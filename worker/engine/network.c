@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/engine/half.h"
 #include "worker/engine/noise.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
@@ -48,6 +49,7 @@ struct reading {
     int64_t batch;
     bool fuse;
     const struct engine_noise *noise;
+    bool half_weights;
 };
 
 static int prepare_graph(struct graph *graph, const struct reading *how, struct error *err)
@@ -57,7 +59,9 @@ static int prepare_graph(struct graph *graph, const struct reading *how, struct 
         failed = pass_infer(graph, err);
     if (!failed)
         failed = pass_check_outputs(graph, err);
-    return failed || !how->fuse ? failed : pass_fuse(graph, err);
+    if (!failed && how->fuse)
+        failed = pass_fuse(graph, err);
+    return failed || !how->half_weights ? failed : pass_round_weights(graph, err);
 }
 
 /* True if the file's own dimensions are those of `batch` rows. */
@@ -121,6 +125,7 @@ void network_target(const struct device *device, const struct network_options *o
     target->cores = (int)info->compute_units;
     target->clock_hz = megahertz * 1e6;
     target->forced = options->forced;
+    target->half_weights = options->engine.half_weights && target->gpu;
     if (options->engine.tolerance > 0)
         target->tolerance = options->engine.tolerance;
 }
@@ -138,16 +143,29 @@ static int compile_steps(struct engine_network *network, struct error *err)
     return 0;
 }
 
+static int upload_half(struct device *device, const struct tensor *tensor, struct error *err)
+{
+    size_t count = tensor->elements.each;
+    uint16_t *halves = malloc(count * sizeof *halves);
+    if (!halves)
+        return error_set(err, E_MEMORY, "no memory for weights");
+    half_from_floats(tensor->host, count, halves);
+    int failed = device_write(device, tensor->memory, 0, halves, count * sizeof *halves, err);
+    free(halves);
+    return failed;
+}
+
 static int upload_constants(struct engine_network *network, struct error *err)
 {
     for (size_t i = 0; i < network->lowering.tensor_count; i++) {
         struct tensor *tensor = &network->lowering.tensors[i];
         if (tensor->storage != STORAGE_CONSTANT)
             continue;
-        size_t bytes = tensor->elements.each * sizeof(float);
+        size_t bytes = tensor_constant_bytes(tensor);
         int failed = device_buffer(network->device, bytes, &tensor->memory, err);
         if (!failed)
-            failed = device_write(network->device, tensor->memory, 0, tensor->host, bytes, err);
+            failed = tensor->half ? upload_half(network->device, tensor, err)
+                                  : device_write(network->device, tensor->memory, 0, tensor->host, bytes, err);
         if (failed)
             return failed;
         tensor->bytes = bytes;
@@ -275,7 +293,7 @@ int engine_commit(struct engine_network *network, struct error *err)
 int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
 {
     static const struct engine_noise none;
-    return read_graph(path, NULL, 0, &(struct reading){rows, true, &none}, graph, err);
+    return read_graph(path, NULL, 0, &(struct reading){rows, true, &none, false}, graph, err);
 }
 
 /* Takes the graph, success or not. */
@@ -331,7 +349,8 @@ static int prepare(struct device *device, const char *path, const void *data, si
     int64_t since = clock_now();
     if (batch < 1 || batch > 1 << 20)
         return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
-    const struct reading how = {(int64_t)batch, !options->unfused, &options->engine.noise};
+    const struct reading how = {(int64_t)batch, !options->unfused, &options->engine.noise,
+                                options->engine.half_weights};
     int failed = read_graph(path, data, size, &how, &graph, err);
     double read = elapsed_ms(&since);
     if (!failed)
@@ -392,7 +411,7 @@ static int check(const char *path, const void *data, size_t size, struct error *
     struct lowering lowering = {0};
     static const struct engine_noise none;
     int failed =
-        read_graph(path, data, size, &(struct reading){CHECK_BATCH, true, &none}, &graph, err);
+        read_graph(path, data, size, &(struct reading){CHECK_BATCH, true, &none, false}, &graph, err);
     if (!failed)
         failed = lowering_run(&lowering, graph, &cpu_512, err);
     lowering_free(&lowering);

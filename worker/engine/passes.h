@@ -16,4 +16,8 @@ MUST_CHECK int pass_check_outputs(const struct graph *graph, struct error *err);
  * beyond rounding. */
 MUST_CHECK int pass_fuse(struct graph *graph, struct error *err);
 
+/* Rounds the weights of convolutions and products to float16, with what fusion multiplies into them; after it. Weights that
+ * float16 cannot hold at all are E_UNSUPPORTED. What else uses them sees the rounded ones. */
+MUST_CHECK int pass_round_weights(struct graph *graph, struct error *err);
+
 #endif

@@ -11,7 +11,7 @@ void engine_cost(const struct engine_network *network, struct engine_cost *cost)
         cost->gflop_per_row += network->lowering.steps[i].operations * 1e-9;
     for (size_t i = 0; i < network->lowering.tensor_count; i++) {
         const struct tensor *tensor = &network->lowering.tensors[i];
-        size_t bytes = tensor->elements.each * sizeof(float);
+        size_t bytes = tensor_constant_bytes(tensor);
         if (tensor->storage != STORAGE_CONSTANT)
             continue;
         cost->parameter_bytes += bytes;

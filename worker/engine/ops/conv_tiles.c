@@ -93,6 +93,7 @@ static int lower_direct(struct lowering *lowering, struct node *node, const stru
               (struct count){(size_t)channels, false});
     step->global[2].each = (size_t)(phases * conv->groups);
     step_count(step, value_rows(out, positions));
+    lower_half_weights(lowering, step, step->args[1].as.tensor); /* conv_step's weights */
     return 0;
 }
 

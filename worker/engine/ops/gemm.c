@@ -315,6 +315,8 @@ static int lower_tiles(struct lowering *lowering, struct node *node, const struc
     step_tile(step, "product", tile, (struct count){(size_t)product->j, false}, m);
     step->global[2] = b;
     step->operations = step->executed = 2.0 * (double)total.each * (double)product->k;
+    if (node_input(lowering->graph, node, 1)->uses == 1) /* no node to come */
+        lower_half_weights(lowering, step, step->args[1].as.tensor);
     return 0;
 }
 
