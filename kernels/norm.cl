@@ -1,11 +1,12 @@
 /*
- * Normalisations. No local memory, guarded.
+ * Normalisations. No local memory but where it says so, guarded.
  *
  * pixel_norm     out = x / √(mean over channels of x² + EPSILON): one work-item a pixel; in and out each
  *                plain [n][C][P] or channels-last [n][P][CP], by -DIN_LAST, -DOUT_LAST
  * affine         out = x · scale[c] + shift[c], plain: one work-item an element
  * instance_norm  the same after subtracting the mean and dividing by √(variance + EPSILON) of its
- *                [P] plane: one work-item a plane
+ *                [P] plane: one work-item a plane; with ITEMS, for GPUs, a group of as many (a power of two) a plane, each
+ *                of which adds up every ITEMS-th pixel, before they add up theirs pairwise. Local memory: ITEMS floats
  */
 #ifndef C
 #define C 16
@@ -53,6 +54,43 @@ __kernel void affine(const __global float *restrict in, __global float *restrict
     out[i] = fma(in[i], scale[c], shift[c]);
 }
 
+#ifdef ITEMS
+/* The sum of all work-items' numbers, for each of them. */
+static inline float add_up(float x, __local float *sums)
+{
+    int l = get_local_id(0);
+    sums[l] = x;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_of = ITEMS / 2; half_of > 0; half_of /= 2) {
+        if (l < half_of)
+            sums[l] += sums[l + half_of];
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    float sum = sums[0];
+    barrier(CLK_LOCAL_MEM_FENCE);
+    return sum;
+}
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+instance_norm(const __global float *restrict in, __global float *restrict out,
+              const __global float *restrict scale, const __global float *restrict shift, ulong total)
+{
+    __local float sums[ITEMS];
+    size_t i = get_group_id(0);
+    int first = get_local_id(0);
+    in += i * P;
+    out += i * P;
+    float sum = 0.0f, squares = 0.0f;
+    for (int p = first; p < P; p += ITEMS)
+        sum += in[p];
+    float mean = add_up(sum, sums) / P;
+    for (int p = first; p < P; p += ITEMS)
+        squares += (in[p] - mean) * (in[p] - mean);
+    float by = scale[i % C] / sqrt(add_up(squares, sums) / P + EPSILON);
+    for (int p = first; p < P; p += ITEMS)
+        out[p] = fma(in[p] - mean, by, shift[i % C]);
+}
+#else
 __kernel void instance_norm(const __global float *restrict in, __global float *restrict out,
                             const __global float *restrict scale,
                             const __global float *restrict shift, ulong total)
@@ -72,3 +110,4 @@ __kernel void instance_norm(const __global float *restrict in, __global float *r
     for (int p = 0; p < P; p++)
         out[p] = fma(in[p] - mean, by, shift[i % C]);
 }
+#endif

@@ -1,6 +1,8 @@
 /*
  * Reductions: one work-item an element of the result, guarded, no local memory; `reduce_pixels` one
- * work-item a group and PIXEL_CHANNELS channels, for CPUs.
+ * work-item a group and PIXEL_CHANNELS channels, for CPUs; `reduce_group`, for GPUs, a group of ITEMS (a power of two) an
+ * element, each of which takes every ITEMS-th position before they take each other's pairwise: REDUCE 0 to 3 and 5
+ * to 8, ITEMS floats of local memory.
  *
  *   out[k] = f(in[kept offset + reduced offset]) over all reduced positions
  *
@@ -89,6 +91,42 @@ __kernel void reduce(const __global float *restrict in, __global float *restrict
     }
     out[i] = sum;
 }
+
+#ifdef ITEMS
+/* What two work-items have found. */
+static inline float reduce_both(float a, float b)
+{
+    switch (REDUCE) {
+    case 2: return fmax(a, b);
+    case 3: return fmin(a, b);
+    default: return a + b;
+    }
+}
+
+__kernel __attribute__((reqd_work_group_size(ITEMS, 1, 1))) void
+reduce_group(const __global float *restrict in, __global float *restrict out, int8 kept, int8 kept_strides,
+             int8 reduced, int8 reduced_strides, int count, ulong total)
+{
+    __local float found[ITEMS];
+    size_t i = get_group_id(0);
+    int l = get_local_id(0);
+    const __global float *from = in + offset_of(i, kept, kept_strides, KEPT);
+    float sum = reduce_start();
+    for (int r = l; r < count; r += ITEMS)
+        sum = reduce_step(sum, from[offset_of(r, reduced, reduced_strides, REDUCED)]);
+    found[l] = sum;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    for (int half_of = ITEMS / 2; half_of > 0; half_of /= 2) {
+        if (l < half_of)
+            found[l] = reduce_both(found[l], found[l + half_of]);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    if (l > 0)
+        return;
+    sum = found[0];
+    out[i] = REDUCE == 1 ? sum / count : REDUCE == 6 ? sqrt(sum) : REDUCE == 8 ? log(sum) : sum;
+}
+#endif
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 reduce_pixels(const __global float *restrict in, __global float *restrict out)

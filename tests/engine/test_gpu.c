@@ -227,6 +227,29 @@ static void test_products(void **state)
     }
 }
 
+/* Planes and rows that a group adds up, in an order of its own. */
+static void test_groups(void **state)
+{
+    (void)state;
+    static const int64_t x[] = {-1, 3, 17, 23}, channels[] = {3}, axes[] = {2, 3};
+    static const char *const types[] = {"InstanceNormalization", "GlobalAveragePool", "GlobalMaxPool",
+                                        "ReduceSum", "ReduceL2", "ReduceMin", "ReduceLogSumExp"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct model model;
+        bool norm = strncmp(types[i], "Inst", 4) == 0, reduces = strncmp(types[i], "Reduce", 6) == 0;
+        model_init(&model, 11);
+        model_input(&model, "x", 4, x);
+        add_floats(&model, "n", 1, channels);
+        Onnx__NodeProto *node = model_node(&model, types[i], norm ? "x n n" : "x", "y");
+        if (reduces)
+            node_ints(&model, node, "axes", 2, axes);
+        bool apart = strcmp(types[i], "ReduceLogSumExp") == 0;
+        /* the results' range is a fraction of their size */
+        check(&model, i, &(struct network_options){.portable = true}, NULL,
+              norm ? "instance_norm" : apart ? "reduce" : "reduce_group", 1e-5);
+    }
+}
+
 /* Any class on any device: what it allows is never exceeded, and what it cannot is told. */
 static void test_limits(void **state)
 {
@@ -266,7 +289,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_direct),   cmocka_unit_test(test_forms),  cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_products), cmocka_unit_test(test_limits), cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_products), cmocka_unit_test(test_groups), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_classes),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,6 +180,20 @@ static void test_joined(void **state)
     compare(&model, NULL);
 }
 
+/* Sums that a group of a GPU adds up. */
+static void test_grouped(void **state)
+{
+    (void)state;
+    static const int64_t channels[] = {2};
+    struct model model;
+    start(&model, 2, 16, 17);
+    floats(&model, "n", 1, channels);
+    model_node(&model, "InstanceNormalization", "x n n", "a");
+    model_node(&model, "GlobalAveragePool", "x", "b");
+    model_node(&model, "Add", "a b", "y");
+    compare(&model, NULL);
+}
+
 static void test_others(void **state)
 {
     (void)state;
@@ -345,6 +359,7 @@ int main(void)
         cmocka_unit_test(test_generator),
         cmocka_unit_test(test_winograd), cmocka_unit_test(test_joined),
         cmocka_unit_test(test_classifier),
+        cmocka_unit_test(test_grouped),
         cmocka_unit_test(test_others),
         cmocka_unit_test(test_image),
         cmocka_unit_test(test_image_part),

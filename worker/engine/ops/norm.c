@@ -125,8 +125,12 @@ static int lower_instance_norm(struct lowering *lowering, struct node *node, str
         free(shift);
         return error_set(err, E_MEMORY, "no memory for its parameters");
     }
-    return lower_planes(lowering, node, "instance_norm", scale, shift,
-                        value_rows(in, (size_t)in->dims[1]), err);
+    struct count planes = value_rows(in, (size_t)in->dims[1]);
+    int failed = lower_planes(lowering, node, "instance_norm", scale, shift, planes, err);
+    if (!failed && lowering->target.gpu &&
+        dims_elements(in->rank - 2, in->dims + 2) >= GROUPED_LEAST)
+        step_groups(&lowering->steps[lowering->step_count - 1], planes);
+    return failed;
 }
 
 int lower_pixel_norm(struct lowering *lowering, int from, int to, float epsilon,

@@ -111,6 +111,12 @@ static int lower_pixels(struct lowering *lowering, const struct node *node, cons
     return 0;
 }
 
+/* Whether a group adds up such a reduction: nobody multiplies that many, and the other takes two passes. */
+static bool has_group(int reduction)
+{
+    return reduction != REDUCE_PRODUCT && reduction != REDUCE_LOG_SUM_EXP;
+}
+
 static int lower_reduce(struct lowering *lowering, struct node *node, struct error *err)
 {
     const struct value *in_value = node_input(lowering->graph, node, 0);
@@ -127,11 +133,14 @@ static int lower_reduce(struct lowering *lowering, struct node *node, struct err
         failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
     if (!failed && reduces_pixels(lowering, node, in_value, layout, mask))
         return lower_pixels(lowering, node, in_value, in, out, err);
-    if (!failed)
-        failed = lower_step(lowering, "reduce.cl", "reduce", out, &step, err);
     if (failed)
         return failed;
     axes_split(in_value, layout, mask, &split);
+    bool grouped = lowering->target.gpu && split.elements >= GROUPED_LEAST &&
+                   has_group(node->op->variant % REDUCE_GLOBAL);
+    failed = lower_step(lowering, "reduce.cl", grouped ? "reduce_group" : "reduce", out, &step, err);
+    if (failed)
+        return failed;
     step_define(step, "-DREDUCE=%d -DKEPT=%zu -DREDUCED=%zu", node->op->variant % REDUCE_GLOBAL,
                 split.count[0], split.count[1]);
     step_tensor(step, in);
@@ -139,7 +148,10 @@ static int lower_reduce(struct lowering *lowering, struct node *node, struct err
     axes_arguments(step, &split);
     step_int(step, split.elements);
     step_count(step, lowering->tensors[out].elements);
-    step_linear(step, lowering->tensors[out].elements);
+    if (grouped)
+        step_groups(step, lowering->tensors[out].elements);
+    else
+        step_linear(step, lowering->tensors[out].elements);
     return 0;
 }
 
