@@ -1,12 +1,14 @@
 #!/bin/sh
 # Runs a test under oclgrind with race detection; any report fails.
 #
-#     oclgrind.sh OCLGRIND TEST
+#     oclgrind.sh OCLGRIND TEST [ARGUMENT...]
 set -eu
+oclgrind=$1
+shift
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # It cannot run what LLVM makes of inlined functions with restrict, nor prefetching.
-"$1" --build-options "-Drestrict= -DNO_FETCH" --data-races --max-errors 20 --log "$log" "$2"
+"$oclgrind" --build-options "-Drestrict= -DNO_FETCH" --data-races --max-errors 20 --log "$log" "$@"
 if [ -s "$log" ]; then
     head -60 "$log"
     exit 1
