@@ -18,30 +18,9 @@
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
+#include "worker/engine/target.h"
 #include "worker/engine/tuning.h"
 
-/* CPUs with AVX-512, of which accumulators leave four registers for weights, and with AVX2, which has half
- * as many, half as wide. Without a device, the check lowers for the former. */
-static const struct lowering_target cpu_512 = {.blocked = true,
-                                               .vector_registers = 28,
-                                               .registers = 32,
-                                               .local_bytes = 1 << 20,
-                                               .cores = 2,
-                                               .block_rate = 1.0,
-                                               .cache_bytes = 1.5e6,
-                                               .stream_bytes = 10.0,
-                                               .memory_bytes = 4.5,
-                                               .tolerance = ENGINE_TOLERANCE};
-static const struct lowering_target cpu_256 = {.blocked = true,
-                                               .vector_registers = 6,
-                                               .registers = 8,
-                                               .local_bytes = 1 << 18,
-                                               .cores = 2,
-                                               .block_rate = 1.0,
-                                               .cache_bytes = 0.5e6,
-                                               .stream_bytes = 5.0,
-                                               .memory_bytes = 4.5,
-                                               .tolerance = ENGINE_TOLERANCE};
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
 
 /* How a file is read. */
@@ -102,32 +81,6 @@ static int read_graph(const char *path, const void *data, size_t size, const str
     }
     *graph = read;
     return 0;
-}
-
-void network_target(const struct device *device, const struct network_options *options,
-                    struct lowering_target *target)
-{
-    const struct device_info *info = device_describe(device);
-    cl_device_id id;
-    cl_uint width = 0, megahertz = 0;
-    if (clGetCommandQueueInfo(device_queue(device), CL_QUEUE_DEVICE, sizeof id, &id, NULL) ==
-        CL_SUCCESS) {
-        clGetDeviceInfo(id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL);
-        clGetDeviceInfo(id, CL_DEVICE_MAX_CLOCK_FREQUENCY, sizeof megahertz, &megahertz, NULL);
-    }
-    *target = width >= 16 ? cpu_512 : cpu_256;
-    target->blocked = info->kind == DEVICE_CPU && !options->portable;
-    target->gpu = options->gpu;
-    if (!options->portable && info->kind != DEVICE_CPU)
-        target->gpu = gpu_class_of(info->vendor);
-    target->local_bytes = info->local_memory_bytes;
-    target->group_items = info->group_items;
-    target->cores = (int)info->compute_units;
-    target->clock_hz = megahertz * 1e6;
-    target->forced = options->forced;
-    target->half_weights = options->engine.half_weights && target->gpu;
-    if (options->engine.tolerance > 0)
-        target->tolerance = options->engine.tolerance;
 }
 
 static int compile_steps(struct engine_network *network, struct error *err)
@@ -239,7 +192,7 @@ static int lower_network(struct engine_network *network, const struct network_op
 {
     struct lowering_target target;
     struct tuning *tuning = NULL;
-    network_target(network->device, options, &target);
+    target_of(network->device, options, &target);
     int failed = target.blocked ? tuning_open(device_describe(network->device), &tuning, err) : 0;
     target.tuning = tuning;
     if (!failed)
@@ -413,7 +366,7 @@ static int check(const char *path, const void *data, size_t size, struct error *
     int failed =
         read_graph(path, data, size, &(struct reading){CHECK_BATCH, true, &none, false}, &graph, err);
     if (!failed)
-        failed = lowering_run(&lowering, graph, &cpu_512, err);
+        failed = lowering_run(&lowering, graph, target_unknown(), err);
     lowering_free(&lowering);
     graph_free(&graph);
     return failed;

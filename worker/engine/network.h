@@ -29,9 +29,6 @@ MUST_CHECK int network_load(struct device *device, const char *path, const void 
                             size_t batch, const struct network_options *options,
                             struct engine_network **network, struct error *err);
 
-/* What lowering is told of the device. */
-void network_target(const struct device *device, const struct network_options *options,
-                    struct lowering_target *target);
 /* The graph of the file at `path` for `rows` rows, fused. */
 MUST_CHECK int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err);
 /* A network from a graph, fused or not, which it takes, success or not. */

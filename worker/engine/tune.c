@@ -9,6 +9,7 @@
 #include "worker/engine/network.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/conv_choose.h"
+#include "worker/engine/target.h"
 #include "worker/engine/tuning.h"
 
 #define WAYS_EACH 6 /* of either kind, whole and staged */
@@ -239,7 +240,7 @@ int engine_tune(struct device *device, const char *path, size_t rows,
     struct tuner tuner = {.device = device, .rows = rows, .out = out};
     struct graph *graph = NULL;
     const struct network_options chosen = {.engine = options ? *options : (struct engine_options){0}};
-    network_target(device, &chosen, &tuner.target);
+    target_of(device, &chosen, &tuner.target);
     if (!tuner.target.blocked)
         return 0;
     int failed = network_read(path, (int64_t)rows, &graph, err);
