@@ -1,6 +1,7 @@
 /*
- * The GPUs' kernels, run on the device that there is: products over tiles against the CPU's, to the bit where they add
- * the same terms in the same order; each row's bits in any batch; tiles within what a device allows.
+ * The GPUs' kernels, run on the device that there is: products over tiles against the CPU's, to the
+ * bit where they add the same terms in the same order; each row's bits in any batch; tiles within
+ * what a device allows.
  */
 #include "tests/engine/harness.h"
 
@@ -49,16 +50,19 @@ static void add_floats(struct model *model, const char *name, size_t rank, const
     free(data);
 }
 
-/* One of the classes, the next in every case: `kernel` runs, its numbers are `reference`'s to `bound` of the range (0: to
- * the bit), and each row's bits are the same in batches of 1, 3 and ROWS. */
+/* One of the classes, the next in every case: `kernel` runs, its numbers are `reference`'s to
+ * `bound` of the range (0: to the bit), and each row's bits are the same in batches of 1, 3 and
+ * ROWS. */
 static void check(struct model *model, size_t number, const struct network_options *reference,
                   const struct conv_candidate *forced, const char *kernel, double bound)
 {
     size_t elements, classes = 0;
     while (gpu_class_at(classes))
         classes++;
-    const struct network_options options = {
-        .portable = true, .gpu = gpu_class_at(number % classes), .forced = forced, .engine.tolerance = 1e-3};
+    const struct network_options options = {.portable = true,
+                                            .gpu = gpu_class_at(number % classes),
+                                            .forced = forced,
+                                            .engine.tolerance = 1e-3};
     model_output(model, "y");
     float *want = run(model, ROWS, reference, &elements, NULL);
     float *got = run(model, ROWS, &options, &elements, kernel);
@@ -88,7 +92,8 @@ static void build_conv(struct model *model, const struct shape *shape)
     bool transposed = strcmp(shape->type, "ConvTranspose") == 0;
     int64_t x[] = {-1, shape->channels, shape->height, shape->width}, bias[] = {shape->out};
     int64_t w[] = {transposed ? shape->channels : shape->out,
-                   (transposed ? shape->out : shape->channels) / shape->groups, shape->kernel, shape->kernel};
+                   (transposed ? shape->out : shape->channels) / shape->groups, shape->kernel,
+                   shape->kernel};
     int64_t r[] = {-1, shape->out, shape->height, shape->width};
     model_init(model, 13);
     model_input(model, "x", 4, x);
@@ -102,7 +107,8 @@ static void build_conv(struct model *model, const struct shape *shape)
         node_string(model, resize, "coordinate_transformation_mode", "asymmetric");
         node_string(model, resize, "nearest_mode", "floor");
     }
-    Onnx__NodeProto *node = model_node(model, shape->type, shape->upsample ? "u w b" : "x w b", "c");
+    Onnx__NodeProto *node =
+        model_node(model, shape->type, shape->upsample ? "u w b" : "x w b", "c");
     node_ints(model, node, "pads", 4, (int64_t[]){shape->pad, shape->pad, shape->pad, shape->pad});
     node_ints(model, node, "strides", 2, (int64_t[]){shape->stride, shape->stride});
     node_ints(model, node, "dilations", 2, (int64_t[]){shape->dilation, shape->dilation});
@@ -141,7 +147,10 @@ static void test_forms(void **state)
     static const struct {
         enum winograd_form form;
         double bound;
-    } forms[] = {{WINOGRAD_F2, 2e-6}, {WINOGRAD_F4, 1e-5}, {WINOGRAD_UPSAMPLED, 2e-6}, {WINOGRAD_UPSAMPLED_4, 1e-5}};
+    } forms[] = {{WINOGRAD_F2, 2e-6},
+                 {WINOGRAD_F4, 1e-5},
+                 {WINOGRAD_UPSAMPLED, 2e-6},
+                 {WINOGRAD_UPSAMPLED_4, 1e-5}};
     static const struct shape plain[] = {{"Conv", 19, 45, 1, 7, 9, 3, 1, 1, 1, false, true},
                                          {"Conv", 16, 33, 1, 8, 8, 3, 1, 1, 0, false, false}},
                               upsampled = {"Conv", 20, 12, 1, 5, 3, 3, 1, 1, 1, true, false};
@@ -150,12 +159,13 @@ static void test_forms(void **state)
             struct model model;
             struct conv_candidate way = {.transformed = true, .winograd = {.form = forms[i].form}};
             build_conv(&model, i < 2 ? &plain[k] : &upsampled);
-            check(&model, 2 * i + k, &(struct network_options){.forced = &direct}, &way, "multiply_tiles",
-                  forms[i].bound);
+            check(&model, 2 * i + k, &(struct network_options){.forced = &direct}, &way,
+                  "multiply_tiles", forms[i].bound);
         }
 }
 
-/* A form is chosen where it pays: wide layers at a tolerance that allows F(4×4), never for an image's three channels. */
+/* A form is chosen where it pays: wide layers at a tolerance that allows F(4×4), never for an
+ * image's three channels. */
 static void test_choice(void **state)
 {
     (void)state;
@@ -169,10 +179,12 @@ static void test_choice(void **state)
                  {64, 3, 1e-3, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct model model;
-        struct network_options options = {
-            .portable = true, .gpu = gpu_class_of("nvidia corporation"), .engine.tolerance = cases[i].tolerance};
+        struct network_options options = {.portable = true,
+                                          .gpu = gpu_class_of("nvidia corporation"),
+                                          .engine.tolerance = cases[i].tolerance};
         int found = 0;
-        build_conv(&model, &(struct shape){"Conv", cases[i].in, cases[i].out, 1, 16, 16, 3, 1, 1, 1, false, false});
+        build_conv(&model, &(struct shape){"Conv", cases[i].in, cases[i].out, 1, 16, 16, 3, 1, 1, 1,
+                                           false, false});
         model_output(&model, "y");
         struct engine_network *network = harness_load(&model, 2, &options);
         for (size_t s = 0; s < engine_step_count(network); s++) {
@@ -232,11 +244,17 @@ static void test_groups(void **state)
 {
     (void)state;
     static const int64_t x[] = {-1, 3, 17, 23}, channels[] = {3}, axes[] = {2, 3};
-    static const char *const types[] = {"InstanceNormalization", "GlobalAveragePool", "GlobalMaxPool",
-                                        "ReduceSum", "ReduceL2", "ReduceMin", "ReduceLogSumExp"};
+    static const char *const types[] = {"InstanceNormalization",
+                                        "GlobalAveragePool",
+                                        "GlobalMaxPool",
+                                        "ReduceSum",
+                                        "ReduceL2",
+                                        "ReduceMin",
+                                        "ReduceLogSumExp"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         struct model model;
-        bool norm = strncmp(types[i], "Inst", 4) == 0, reduces = strncmp(types[i], "Reduce", 6) == 0;
+        bool norm = strncmp(types[i], "Inst", 4) == 0,
+             reduces = strncmp(types[i], "Reduce", 6) == 0;
         model_init(&model, 11);
         model_input(&model, "x", 4, x);
         add_floats(&model, "n", 1, channels);
@@ -246,7 +264,10 @@ static void test_groups(void **state)
         bool apart = strcmp(types[i], "ReduceLogSumExp") == 0;
         /* the results' range is a fraction of their size */
         check(&model, i, &(struct network_options){.portable = true}, NULL,
-              norm ? "instance_norm" : apart ? "reduce" : "reduce_group", 1e-5);
+              norm    ? "instance_norm"
+              : apart ? "reduce"
+                      : "reduce_group",
+              1e-5);
     }
 }
 
@@ -264,11 +285,13 @@ static void test_limits(void **state)
                 struct gpu_tile tile;
                 assert_true(gpu_choose_tile(gpu_class_at(c), &limits[i], 64, n, &tile));
                 int items = tile.items_m * tile.items_n, columns = tile.items_n * tile.block_n;
-                assert_true((size_t)items <= limits[i].items && gpu_tile_bytes(&tile) <= limits[i].local_bytes);
+                assert_true((size_t)items <= limits[i].items &&
+                            gpu_tile_bytes(&tile) <= limits[i].local_bytes);
                 assert_true(items % columns == 0 && tile.depth % (items / columns) == 0);
             }
     struct gpu_tile tile;
-    assert_false(gpu_choose_tile(gpu_class_at(0), &(struct gpu_limits){1, 32 << 10, 1}, 64, 64, &tile));
+    assert_false(
+        gpu_choose_tile(gpu_class_at(0), &(struct gpu_limits){1, 32 << 10, 1}, 64, 64, &tile));
     assert_false(gpu_choose_tile(gpu_class_at(0), &(struct gpu_limits){256, 64, 1}, 64, 64, &tile));
 }
 
@@ -277,10 +300,14 @@ static void test_classes(void **state)
     (void)state;
     static const struct {
         const char *vendor, *class;
-    } vendors[] = {{"NVIDIA Corporation", "NVIDIA"}, {"Advanced Micro Devices, Inc.", "AMD"},
-                   {"AMD", "AMD"},                   {"Intel(R) Corporation", "Intel"},
-                   {"ARM", "Mali"},                  {"QUALCOMM", "Mali"},
-                   {"Charm Inc.", "other"},          {"", "other"}};
+    } vendors[] = {{"NVIDIA Corporation", "NVIDIA"},
+                   {"Advanced Micro Devices, Inc.", "AMD"},
+                   {"AMD", "AMD"},
+                   {"Intel(R) Corporation", "Intel"},
+                   {"ARM", "Mali"},
+                   {"QUALCOMM", "Mali"},
+                   {"Charm Inc.", "other"},
+                   {"", "other"}};
     for (size_t i = 0; i < sizeof vendors / sizeof *vendors; i++)
         assert_string_equal(gpu_class_of(vendors[i].vendor)->name, vendors[i].class);
 }
@@ -288,8 +315,9 @@ static void test_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_direct),   cmocka_unit_test(test_forms),  cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_products), cmocka_unit_test(test_groups), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_direct),  cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_choice),  cmocka_unit_test(test_products),
+        cmocka_unit_test(test_groups),  cmocka_unit_test(test_limits),
         cmocka_unit_test(test_classes),
     };
     harness_device();

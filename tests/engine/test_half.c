@@ -1,6 +1,7 @@
 /*
- * Weights rounded to float16: every device has the numbers of the network whose file has rounded weights, to the bit,
- * GPUs' kernels hold them in half the bytes, and the default bundle's outputs stay within what such a bundle declares.
+ * Weights rounded to float16: every device has the numbers of the network whose file has rounded
+ * weights, to the bit, GPUs' kernels hold them in half the bytes, and the default bundle's outputs
+ * stay within what such a bundle declares.
  */
 #include "tests/engine/harness.h"
 
@@ -35,8 +36,8 @@ static void test_conversion(void **state)
     }
 }
 
-static void add_floats(struct model *model, const char *name, size_t rank, const int64_t *dims, float scale,
-                       bool rounded)
+static void add_floats(struct model *model, const char *name, size_t rank, const int64_t *dims,
+                       float scale, bool rounded)
 {
     size_t count = (size_t)dims_elements(rank, dims);
     float *data = calloc(count, sizeof *data);
@@ -51,7 +52,8 @@ static void add_floats(struct model *model, const char *name, size_t rank, const
     free(data);
 }
 
-/* All that has weights, one pair of them twice; with `norm` a batch norm that is multiplied into them. */
+/* All that has weights, one pair of them twice; with `norm` a batch norm that is multiplied into
+ * them. */
 static void build(struct model *model, bool rounded, bool norm)
 {
     static const int64_t x[] = {-1, 8, 9, 8}, w[] = {24, 8, 3, 3}, t[] = {24, 10, 3, 3}, c[] = {24},
@@ -97,12 +99,14 @@ static float *run(bool rounded, bool norm, const struct network_options *options
 static void test_rounded_file(void **state)
 {
     (void)state;
-    const struct network_options ways[] = {{0}, {.portable = true}, {.portable = true, .gpu = gpu_class_of("intel")}};
+    const struct network_options ways[] = {
+        {0}, {.portable = true}, {.portable = true, .gpu = gpu_class_of("intel")}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         struct network_options halves = ways[i];
         size_t bytes[2];
         halves.engine.half_weights = true;
-        float *want = run(true, false, &ways[i], &bytes[0]), *got = run(false, false, &halves, &bytes[1]);
+        float *want = run(true, false, &ways[i], &bytes[0]),
+              *got = run(false, false, &halves, &bytes[1]);
         assert_memory_equal(want, got, ROWS * 40 * sizeof *got);
         assert_true(ways[i].gpu ? bytes[1] < bytes[0] : bytes[1] == bytes[0]);
         free(want);
@@ -143,7 +147,9 @@ static void test_beyond(void **state)
     model_output(&model, "y");
     uint8_t *bytes = model_pack(&model, &size);
     const struct network_options options = {.engine.half_weights = true};
-    assert_int_equal(network_load(harness_device(), "test", bytes, size, 1, &options, &network, &err), E_UNSUPPORTED);
+    assert_int_equal(
+        network_load(harness_device(), "test", bytes, size, 1, &options, &network, &err),
+        E_UNSUPPORTED);
     assert_non_null(strstr(err.text, "a weight of 100000, which float16 cannot hold"));
     free(bytes);
     model_free(&model);
@@ -173,9 +179,11 @@ static void test_bundle(void **state)
         struct npy in = read_reference(networks[i][1]), want = read_reference(networks[i][2]);
         struct engine_network *network = NULL;
         struct error err = {0};
-        const struct network_options options = {.engine = {.tolerance = BOUND, .half_weights = true}};
+        const struct network_options options = {
+            .engine = {.tolerance = BOUND, .half_weights = true}};
         snprintf(path, sizeof path, BUNDLE "%s.onnx", networks[i][0]);
-        if (network_load(harness_device(), path, NULL, 0, (size_t)in.dims[0], &options, &network, &err) != 0)
+        if (network_load(harness_device(), path, NULL, 0, (size_t)in.dims[0], &options, &network,
+                         &err) != 0)
             fail_msg("%s", err.text);
         float *got = calloc(want.elements, sizeof *got);
         harness_run(network, (size_t)in.dims[0], (const float *const[]){in.data}, &got);
@@ -192,8 +200,9 @@ static void test_bundle(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conversion), cmocka_unit_test(test_rounded_file), cmocka_unit_test(test_batch_norm),
-        cmocka_unit_test(test_beyond),     cmocka_unit_test(test_bundle),
+        cmocka_unit_test(test_conversion), cmocka_unit_test(test_rounded_file),
+        cmocka_unit_test(test_batch_norm), cmocka_unit_test(test_beyond),
+        cmocka_unit_test(test_bundle),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
- * Whole networks once, a row each, with the kernels that a GPU would get (FACEFARM_TEST_AS): under oclgrind every step's
- * accesses and races are looked at. The networks are the default bundle's, and those that conformance.architectures
- * has exported, where it has run; arguments are other ONNX files.
+ * Whole networks once, a row each, with the kernels that a GPU would get (FACEFARM_TEST_AS): under
+ * oclgrind every step's accesses and races are looked at. The networks are the default bundle's,
+ * and those that conformance.architectures has exported, where it has run; arguments are other ONNX
+ * files.
  */
 #include "tests/engine/harness.h"
 
@@ -16,7 +17,8 @@ static void run_file(const char *path)
     struct error err = {0};
     struct network_options options = {.engine.tolerance = 1e-3};
     float *in[16] = {NULL}, *out[16] = {NULL};
-    if (network_load(harness_device(), path, NULL, 0, 1, harness_options(&options), &network, &err) != 0)
+    if (network_load(harness_device(), path, NULL, 0, 1, harness_options(&options), &network,
+                     &err) != 0)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < engine_input_count(network); i++) {
         size_t elements = engine_input(network, i)->row_elements;
@@ -63,7 +65,8 @@ static void test_networks(void **state)
     if (*files)
         return;
     run_files("models/default/*.onnx");
-    snprintf(exported, sizeof exported, "%s/tests/architectures-small/*.onnx", build ? build : "build");
+    snprintf(exported, sizeof exported, "%s/tests/architectures-small/*.onnx",
+             build ? build : "build");
     run_files(exported);
 }
 

@@ -1,22 +1,24 @@
 /*
- * The table of GPU classes. NOT MEASURED: the numbers follow from the public data of the architectures, by the
- * arithmetic below; no tile has been timed on any of these devices.
+ * The table of GPU classes. NOT MEASURED: the numbers follow from the public data of the
+ * architectures, by the arithmetic below; no tile has been timed on any of these devices.
  *
- * Registers. A work-item holds block_m · block_n sums, block_m + block_n operands and some 20 addresses:
- *   NVIDIA (65,536 registers a multiprocessor, 255 a work-item): 8 × 8, about 100, so that two groups of 256 fit;
- *   AMD (256 vector registers a lane): 8 × 8, about 100, two wavefronts a SIMD;
- *   Intel (4 KiB a thread, 64 registers a lane of SIMD16): 8 × 4, about 64;
- *   Mali (64 a thread, 32 at full occupancy): 4 × 4, about 40.
- * A block of b × b has b / 2 multiply-adds for each operand from local memory: 4 of 8 × 8, 2 of 4 × 4.
+ * Registers. A work-item holds block_m · block_n sums, block_m + block_n operands and some 20
+ * addresses. A block of b × b has b / 2 multiply-adds for each operand from local memory.
  *
- * Local memory. depth · (rows + columns) floats: 16 KiB for 128 × 128 × 16, so that two groups share the 48 KiB (NVIDIA)
- * or 64 KiB (AMD) of a unit; 8 KiB of Intel's 64; 2 KiB of Mali's 32, where local memory is ordinary memory in the
- * cache and a large tile gains nothing.
+ *   NVIDIA  65,536 a multiprocessor, 255 a work-item: 8 × 8, about 100: two groups of 256 fit
+ *   AMD     256 a lane: 8 × 8, about 100: two wavefronts a SIMD
+ *   Intel   4 KiB a thread, 64 a lane of SIMD16: 8 × 4, about 64
+ *   Mali    64 a thread, 32 at full occupancy: 4 × 4, about 40
  *
- * Groups are multiples of 64 work-items: whole warps of 32, wavefronts of 32 or 64, SIMD8 to SIMD32, Mali's 8 or 16.
+ * Local memory. depth · (rows + columns) floats: 16 KiB for 128 × 128 × 16, so that two groups
+ * share the 48 KiB (NVIDIA) or 64 KiB (AMD) of a unit; 8 KiB of Intel's 64; 2 KiB of Mali's 32,
+ * where local memory is ordinary memory in the cache and a large tile gains nothing.
  *
- * Balance. Multiply-adds a second over floats a second from memory, by data sheets, rounded: 40 to 75 for discrete
- * cards, 15 to 30 where memory is the CPU's.
+ * Groups are multiples of 64 work-items: whole warps of 32, wavefronts of 32 or 64, SIMD8 to
+ * SIMD32, Mali's 8 or 16.
+ *
+ * Balance. Multiply-adds a second over floats a second from memory, by data sheets, rounded: 40 to
+ * 75 for discrete cards, 15 to 30 where memory is the CPU's.
  */
 #include "worker/engine/gpu.h"
 
@@ -105,9 +107,10 @@ static bool fit(struct gpu_tile *tile, const struct gpu_limits *limits)
     return is_regular(tile) && gpu_tile_bytes(tile) <= limits->local_bytes;
 }
 
-/* Rounds of groups that each compute unit makes, times what a round takes: its multiply-adds, of which small blocks do
- * fewer for each operand. */
-static double cost_of(const struct gpu_tile *tile, const struct gpu_limits *limits, double m, double n)
+/* Rounds of groups that each compute unit makes, times what a round takes: its multiply-adds, of
+ * which small blocks do fewer for each operand. */
+static double cost_of(const struct gpu_tile *tile, const struct gpu_limits *limits, double m,
+                      double n)
 {
     double groups = ceil(m / rows_of(tile)) * ceil(n / columns_of(tile));
     double block_m = tile->block_m, block_n = tile->block_n;
@@ -115,8 +118,8 @@ static double cost_of(const struct gpu_tile *tile, const struct gpu_limits *limi
            (1 + (block_m + block_n) / (block_m * block_n));
 }
 
-bool gpu_choose_tile(const struct gpu_class *class, const struct gpu_limits *limits, double m, double n,
-                     struct gpu_tile *tile)
+bool gpu_choose_tile(const struct gpu_class *class, const struct gpu_limits *limits, double m,
+                     double n, struct gpu_tile *tile)
 {
     double least = INFINITY;
     for (size_t i = 0; i < GPU_TILES; i++) {

@@ -1,4 +1,5 @@
-/* Weights as float16: the network is the one whose weights are rounded, on every device. No state, no threads. */
+/* Weights as float16: the network is the one whose weights are rounded, on every device. No state,
+ * no threads. */
 #include "worker/engine/half.h"
 
 #include <math.h>
@@ -45,7 +46,8 @@ static int round_numbers(float *data, int64_t count, struct error *err)
     for (int64_t i = 0; i < count; i++) {
         float rounded = element_round(ELEMENT_FLOAT16, data[i]);
         if (!isfinite(rounded))
-            return error_set(err, E_UNSUPPORTED, "a weight of %g, which float16 cannot hold", (double)data[i]);
+            return error_set(err, E_UNSUPPORTED, "a weight of %g, which float16 cannot hold",
+                             (double)data[i]);
         data[i] = rounded;
     }
     return 0;
@@ -84,8 +86,9 @@ static int64_t channel_of(const struct node *node, const struct value *weights, 
     return i / taps / weights->dims[1] / inputs * weights->dims[1] + i / taps % weights->dims[1];
 }
 
-/* What the convolution's packing would multiply into weights and bias, which are then rounded as they are used: the
- * scale goes into the weights, the bias into the shift, to the bits that it would have had. */
+/* What the convolution's packing would multiply into weights and bias, which are then rounded as
+ * they are used: the scale goes into the weights, the bias into the shift, to the bits that it
+ * would have had. */
 static void apply_scale(struct graph *graph, struct node *node)
 {
     const struct value *weights = node_input(graph, node, 1);
@@ -124,7 +127,8 @@ int pass_round_weights(struct graph *graph, struct error *err)
 {
     for (size_t i = 0; i < graph->node_count; i++) {
         struct node *node = &graph->nodes[i];
-        const struct value *weights = node->dead || !has_weights(node) ? NULL : node_input(graph, node, 1);
+        const struct value *weights =
+            node->dead || !has_weights(node) ? NULL : node_input(graph, node, 1);
         if (!weights || !weights->data || weights->type != VALUE_FLOAT)
             continue;
         int failed = round_node(graph, node, err);

@@ -1,6 +1,6 @@
 /*
- * Numbers as float16 in a device's memory. Arithmetic is float32 always: kernels widen what they read (vload_half, which
- * OpenCL 1.0 has without any extension).
+ * Numbers as float16 in a device's memory. Arithmetic is float32 always: kernels widen what they
+ * read (vload_half, which OpenCL 1.0 has without any extension).
  */
 #ifndef WORKER_ENGINE_HALF_H
 #define WORKER_ENGINE_HALF_H

@@ -1,10 +1,11 @@
 /*
- * What lowering is told of a device: for CPUs by the width of their vectors, the table below; for GPUs by their
- * vendor, gpu.c's.
+ * What lowering is told of a device: for CPUs by the width of their vectors, the table below; for
+ * GPUs by their vendor, gpu.c's.
  *
- * AVX-512: measured on PoCL, on the machine that conv_choose.c's constants were fitted on. AVX2: NOT MEASURED, from
- * what it has less: half as many registers, half as wide, so that a float16 takes two, and caches of half the size.
- * vector_registers are what accumulators take: all but four, which weights and inputs need (AVX-512), all but two (AVX2).
+ * AVX-512: measured on PoCL, on the machine that conv_choose.c's constants were fitted on. AVX2:
+ * NOT MEASURED, from what it has less: half as many registers, half as wide, so that a float16
+ * takes two, and caches of half the size. vector_registers are what accumulators take: all but
+ * four, which weights and inputs need (AVX-512), all but two (AVX2).
  */
 #include "worker/engine/target.h"
 

@@ -1,8 +1,9 @@
 /*
- * The choice of a form for a convolution on a GPU, and its steps. All tensors are in the plain layout: neighbouring
- * work-items are neighbouring pixels.
+ * The choice of a form for a convolution on a GPU, and its steps. All tensors are in the plain
+ * layout: neighbouring work-items are neighbouring pixels.
  *
- * The form follows from shape, class and tolerance alone, as it decides in which order numbers are added.
+ * The form follows from shape, class and tolerance alone, as it decides in which order numbers are
+ * added.
  */
 #include "worker/engine/ops/conv_tiles.h"
 
@@ -10,7 +11,8 @@
 
 #include "worker/engine/ops/conv_choose.h"
 
-/* Fewer channels would leave most rows of a tile empty; conv_any.cl reads what it needs through the cache. */
+/* Fewer channels would leave most rows of a tile empty; conv_any.cl reads what it needs through the
+ * cache. */
 #define CHANNELS_LEAST 8
 /* Rows for which weights are read once, in the choice of a form. */
 #define NOMINAL_ROWS 16
@@ -30,7 +32,8 @@ bool conv_tiles_fit(const struct lowering *lowering, const struct conv *conv)
 
 /* ---- the form ---- */
 
-/* Multiply-adds of a row, where each float to or from memory counts as many as the device does meanwhile. */
+/* Multiply-adds of a row, where each float to or from memory counts as many as the device does
+ * meanwhile. */
 static double direct_cost(const struct conv *conv, double balance)
 {
     double weights = (double)conv->y.phases * conv->x.phases * conv->y.taps * conv->x.taps *
@@ -43,8 +46,9 @@ static double form_cost(const struct conv *conv, enum winograd_form form, double
 {
     double tiles = winograd_tiles(conv, form), products = winograd_products(form);
     double weights = products * conv->channels_in * conv->channels_out;
-    double moved = 2 * tiles * (winograd_inputs(form) * (double)conv->channels_in +
-                                products * (double)conv->channels_out);
+    double moved =
+        2 * tiles *
+        (winograd_inputs(form) * (double)conv->channels_in + products * (double)conv->channels_out);
     return weights * (tiles + balance / NOMINAL_ROWS) + balance * moved;
 }
 
@@ -57,7 +61,8 @@ static int choose_form(const struct lowering_target *target, const struct conv *
     int form = 0;
     if (target->forced)
         return target->forced->transformed && winograd_fits(conv, target->forced->winograd.form)
-                   ? (int)target->forced->winograd.form : 0;
+                   ? (int)target->forced->winograd.form
+                   : 0;
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         if (!conv_form_allowed(conv, forms[i], target->tolerance))
             continue;
@@ -80,8 +85,8 @@ static int lower_direct(struct lowering *lowering, struct node *node, const stru
     const struct value *out = node_output(lowering->graph, node, 0);
     int channels = conv->channels_out / conv->groups, phases = conv->y.phases * conv->x.phases;
     size_t positions = (size_t)(conv_positions(&conv->y) * conv_positions(&conv->x));
-    int failed = conv_step(lowering, node, node->inputs[0], conv, "tiles.cl", "conv_tiles", channels,
-                           LAYOUT_PLAIN, LAYOUT_PLAIN, &step, err);
+    int failed = conv_step(lowering, node, node->inputs[0], conv, "tiles.cl", "conv_tiles",
+                           channels, LAYOUT_PLAIN, LAYOUT_PLAIN, &step, err);
     if (failed)
         return failed;
     double rows = (double)out->dims[0] * phases * conv->groups;
@@ -101,11 +106,13 @@ struct tensors {
     int in, weights, bias, residual, v, m, out;
 };
 
-static int make_constants(struct lowering *lowering, const struct node *node, const struct conv *conv,
-                          enum winograd_form form, struct tensors *tensors, struct error *err)
+static int make_constants(struct lowering *lowering, const struct node *node,
+                          const struct conv *conv, enum winograd_form form, struct tensors *tensors,
+                          struct error *err)
 {
     size_t elements;
-    float *packed = winograd_pack_weights(conv, &node->fused, form, (size_t)conv->channels_out, &elements);
+    float *packed =
+        winograd_pack_weights(conv, &node->fused, form, (size_t)conv->channels_out, &elements);
     if (!packed)
         return error_set(err, E_MEMORY, "no memory for weights");
     int failed = lower_constant(lowering, packed, elements, &tensors->weights, err);
@@ -128,7 +135,8 @@ static int make_tensors(struct lowering *lowering, struct node *node, const stru
         failed = make_constants(lowering, node, conv, form, tensors, err);
     tensors->residual = tensors->bias;
     if (!failed && node->fused.residual)
-        failed = lower_input(lowering, node->fused.residual - 1, LAYOUT_PLAIN, &tensors->residual, err);
+        failed =
+            lower_input(lowering, node->fused.residual - 1, LAYOUT_PLAIN, &tensors->residual, err);
     if (!failed)
         failed = lower_scratch(lowering, value_rows(out, v), 0, &tensors->v, err);
     if (!failed)
@@ -143,7 +151,8 @@ static void define_end(struct step *step, const struct node *node, const struct 
 {
     struct count items = {tiles.each * (size_t)channels, tiles.per_row};
     step_define(step, "-DFORM=%d -DCI=%d -DCO=%d -DHI=%d -DWI=%d -DHO=%d -DWO=%d", (int)form,
-                conv->channels_in, conv->channels_out, conv->y.in, conv->x.in, conv->y.out, conv->x.out);
+                conv->channels_in, conv->channels_out, conv->y.in, conv->x.in, conv->y.out,
+                conv->x.out);
     step_define(step, "-DPADY=%d -DPADX=%d -DTILES_X=%d -DTILES=%d", conv->y.pad, conv->x.pad,
                 winograd_tiles_x(conv, form), winograd_tiles(conv, form));
     if (node->fused.residual)
@@ -154,9 +163,9 @@ static void define_end(struct step *step, const struct node *node, const struct 
     step_linear(step, items);
 }
 
-static int lower_multiply(struct lowering *lowering, const struct conv *conv, enum winograd_form form,
-                          struct count tiles, size_t rows, const struct tensors *tensors,
-                          struct error *err)
+static int lower_multiply(struct lowering *lowering, const struct conv *conv,
+                          enum winograd_form form, struct count tiles, size_t rows,
+                          const struct tensors *tensors, struct error *err)
 {
     struct gpu_tile tile = {0};
     struct step *step;
@@ -173,7 +182,8 @@ static int lower_multiply(struct lowering *lowering, const struct conv *conv, en
     step_count(step, tiles);
     step_define(step, "-DMULTIPLY -DFORM=%d -DCI=%d -DCO=%d -DCOP=%d", (int)form, conv->channels_in,
                 conv->channels_out, conv->channels_out);
-    step_tile(step, winograd_name(form), &tile, tiles, (struct count){(size_t)conv->channels_out, false});
+    step_tile(step, winograd_name(form), &tile, tiles,
+              (struct count){(size_t)conv->channels_out, false});
     step->global[2].each = (size_t)products;
     step->operations = conv_operations(conv);
     step->executed = winograd_operations(conv, form);
