@@ -63,8 +63,8 @@ static void finish_rates(struct photo_quality *quality)
     quality->squared_error /= n;
 }
 
-int photo_quality(const float *scores, const signed char *truth, size_t count, double threshold,
-                  struct photo_quality *quality, struct error *err)
+int photo_quality(const float *scores, const signed char *truth, const uint32_t *order,
+                  size_t count, double threshold, struct photo_quality *quality, struct error *err)
 {
     struct photo_quality made = {0};
     for (size_t i = 0; i < count; i++)
@@ -76,9 +76,13 @@ int photo_quality(const float *scores, const signed char *truth, size_t count, d
     }
     finish_bins(&made);
     finish_rates(&made);
-    int failed = quality_auc(scores, truth, count, 1, &made.auc, err);
-    if (failed)
-        return failed;
+    int rc = 0;
+    if (order)
+        made.auc = quality_auc_of(scores, truth, order, count, 1);
+    else
+        rc = quality_auc(scores, truth, count, 1, &made.auc, err);
+    if (rc < 0)
+        return rc;
     if (made.auc < 0)
         made.auc = NAN;
     *quality = made;

@@ -27,9 +27,11 @@ struct photo_quality {
 
 /*
  * Of `count` > 0 photos: scores (above 0: there), truth (1, −1; 0: not known, left out), and the logit
- * `threshold` that was subtracted from the scores, so that p = 1/(1 + e^−(score + threshold)).
+ * `threshold` that was subtracted from the scores, so that p = 1/(1 + e^−(score + threshold)). `order`: the
+ * photos by ascending score (quality_order), for those who judge the same scores several times, or NULL.
  */
-MUST_CHECK int photo_quality(const float *scores, const signed char *truth, size_t count,
-                             double threshold, struct photo_quality *quality, struct error *err);
+MUST_CHECK int photo_quality(const float *scores, const signed char *truth, const uint32_t *order,
+                             size_t count, double threshold, struct photo_quality *quality,
+                             struct error *err);
 
 #endif

@@ -16,50 +16,66 @@ void quality_add(struct quality_counts *counts, float score, signed char label)
 
 struct scored {
     float score;
-    signed char label;
+    uint32_t at;
 };
 
+/* NaN behind all others, and equal scores in the order that they came in: one order everywhere. */
 static int by_score(const void *a, const void *b)
 {
-    float x = ((const struct scored *)a)->score, y = ((const struct scored *)b)->score;
-    return (x > y) - (x < y);
+    const struct scored *x = a, *y = b;
+    int order = isnan(x->score) - isnan(y->score);
+    if (!order)
+        order = (x->score > y->score) - (x->score < y->score);
+    return order ? order : (x->at > y->at) - (x->at < y->at);
 }
 
-/* The positives' ranks (from 1, ties sharing their mean) summed, over sorted samples. */
-static double positive_ranks(const struct scored *sorted, size_t count)
+int quality_order(const float *scores, size_t count, size_t stride, uint32_t *order,
+                  struct error *err)
 {
-    double sum = 0;
-    for (size_t i = 0, end; i < count; i = end) {
-        size_t positives = sorted[i].label > 0;
-        for (end = i + 1; end < count && sorted[end].score == sorted[i].score; end++)
-            positives += sorted[end].label > 0;
-        sum += (double)positives * ((double)(i + 1) + (double)end) / 2;
+    struct scored *sorted = malloc((count + 1) * sizeof *sorted);
+    if (!sorted)
+        return error_set(err, E_MEMORY, "no memory to sort %zu scores", count);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = (struct scored){scores[i * stride], (uint32_t)i};
+    qsort(sorted, count, sizeof *sorted, by_score);
+    for (size_t i = 0; i < count; i++)
+        order[i] = sorted[i].at;
+    free(sorted);
+    return 0;
+}
+
+double quality_auc_of(const float *scores, const signed char *labels, const uint32_t *order,
+                      size_t count, size_t stride)
+{
+    double ranks = 0, n = 0, positives = 0; /* ranks: of the positives, from 1, ties sharing their mean */
+    for (size_t i = 0; i < count && !isnan(scores[order[i] * stride]);) {
+        float score = scores[order[i] * stride];
+        double same = 0, positive = 0;
+        for (; i < count && scores[order[i] * stride] == score; i++) {
+            signed char label = labels[order[i] * stride];
+            same += label != 0;
+            positive += label > 0;
+        }
+        ranks += positive * (n + (same + 1) / 2);
+        n += same;
+        positives += positive;
     }
-    return sum;
+    double negatives = n - positives;
+    return positives > 0 && negatives > 0
+               ? (ranks - positives * (positives + 1) / 2) / (positives * negatives)
+               : -1;
 }
 
 int quality_auc(const float *scores, const signed char *labels, size_t count, size_t stride,
                 double *auc, struct error *err)
 {
-    struct scored *sorted = calloc(count + 1, sizeof *sorted);
-    if (!sorted)
-        return error_set(err, E_MEMORY, "no memory to sort %zu scores", count);
-    size_t n = 0, positives = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (labels[i * stride] == 0)
-            continue;
-        sorted[n++] = (struct scored){scores[i * stride], labels[i * stride]};
-        positives += labels[i * stride] > 0;
-    }
-    double negatives = (double)(n - positives), p = (double)positives;
-    if (positives > 0 && positives < n) {
-        qsort(sorted, n, sizeof *sorted, by_score);
-        *auc = (positive_ranks(sorted, n) - p * (p + 1) / 2) / (p * negatives);
-    } else {
-        *auc = -1;
-    }
-    free(sorted);
-    return 0;
+    uint32_t *order = malloc((count + 1) * sizeof *order);
+    int rc = order ? quality_order(scores, count, stride, order, err)
+                   : error_set(err, E_MEMORY, "no memory to sort %zu scores", count);
+    if (rc == 0)
+        *auc = quality_auc_of(scores, labels, order, count, stride);
+    free(order);
+    return rc;
 }
 
 static int by_value(const void *a, const void *b)

@@ -36,7 +36,7 @@ static int judge(const struct photo_report *report, uint32_t attribute, enum tru
                  struct column *column, struct photo_quality *quality, struct error *err)
 {
     fill(report, attribute, group, column);
-    return photo_quality(column->scores, column->truth, report->photos,
+    return photo_quality(column->scores, column->truth, NULL, report->photos,
                          report->bundle->scores[attribute].threshold, quality, err);
 }
 

@@ -39,6 +39,37 @@ static void auc_is_the_share_of_pairs(void **state)
     }
 }
 
+/* Several labellings of scores that are sorted once, with ties and with scores that are no numbers. */
+static void auc_by_one_order(void **state)
+{
+    (void)state;
+    float scores[300];
+    signed char labels[300];
+    uint32_t order[300];
+    latent_sample(5, 1, 1, 300, LATENT_AS_DRAWN, scores);
+    for (size_t i = 0; i < 300; i++)
+        scores[i] = i % 11 == 0 ? NAN : roundf(scores[i] * 4) / 4;
+    assert_ok(quality_order(scores, 300, 1, order, &err));
+    for (size_t i = 1; i < 300; i++)
+        assert_true(isnan(scores[order[i]]) || scores[order[i - 1]] <= scores[order[i]]);
+    for (size_t part = 2; part < 6; part++) {
+        size_t counted = 0;
+        float kept[300];
+        signed char of[300];
+        for (size_t i = 0; i < 300; i++) {
+            labels[i] = i % part == 0 ? 0 : i % 7 < 3 ? 1 : -1;
+            kept[counted] = scores[i];
+            of[counted] = labels[i];
+            counted += !isnan(scores[i]);
+        }
+        double auc = quality_auc_of(scores, labels, order, 300, 1);
+        assert_true(fabs(auc - auc_by_pairs(kept, of, counted)) < 1e-12);
+        double sorted = 0;
+        assert_ok(quality_auc(scores, labels, 300, 1, &sorted, &err));
+        assert_true(sorted == auc);
+    }
+}
+
 static void auc_at_its_ends(void **state)
 {
     (void)state;
@@ -85,6 +116,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(auc_is_the_share_of_pairs),
+        cmocka_unit_test(auc_by_one_order),
         cmocka_unit_test(auc_at_its_ends),
         cmocka_unit_test(counts_skip_what_has_no_label),
         cmocka_unit_test(median_of_odd_even_and_nothing),

@@ -147,7 +147,7 @@ static void quality_is_what_its_formulas_say(void **state)
     const float scores[9] = {2, 1, -1, 0.5f, -2, -0.5f, 3, -3, 9};
     const signed char truth[9] = {1, 1, 1, -1, -1, -1, 1, -1, 0};
     struct photo_quality q;
-    assert_ok(photo_quality(scores, truth, 9, 0.25, &q, &err));
+    assert_ok(photo_quality(scores, truth, NULL, 9, 0.25, &q, &err));
     assert_int_equal(q.photos, 8);
     assert_int_equal(q.positives, 4);
     assert_true(q.counts.true_positives == 3 && q.counts.false_positives == 1 &&
@@ -171,7 +171,7 @@ static void quality_is_what_its_formulas_say(void **state)
     assert_true(fabs(q.calibration_error - ece) < 1e-12);
     /* statsmodels' proportion_confint(6, 8, method="wilson") */
     assert_true(fabs(q.accuracy_low - 0.40927) < 1e-4 && fabs(q.accuracy_high - 0.92852) < 1e-4);
-    assert_ok(photo_quality(scores + 8, truth + 8, 1, 0, &q, &err));
+    assert_ok(photo_quality(scores + 8, truth + 8, NULL, 1, 0, &q, &err));
     assert_int_equal(q.photos, 0);
 }
 
