@@ -141,6 +141,8 @@ static void commit(struct broker *b)
         return;
     int64_t begun = clock_now();
     int rc = database_commit(b->db, &err);
+    if (rc == 0)
+        lifecycle_send_reductions(b);
     histogram_add(&b->metrics.commits, (double)(clock_now() - begun) / (double)CLOCK_SECOND);
     if (rc < 0)
         broker_doomed(b, rc, &err);
@@ -160,6 +162,7 @@ static void serve_round(struct broker *b)
     lifecycle_follow(b);
     if (!b->doomed)
         transfers_take(b);
+    lifecycle_take_reductions(b);
     transfers_expire(b, clock_now());
     commit(b);
     pause_tend(b, clock_now());
@@ -232,10 +235,11 @@ static bool take_signals(struct broker *b)
 
 static int serve(struct broker *b, struct error *err)
 {
-    zmq_pollitem_t items[5] = {{.socket = b->socket, .events = ZMQ_POLLIN},
+    zmq_pollitem_t items[6] = {{.socket = b->socket, .events = ZMQ_POLLIN},
                                {.fd = b->signals, .events = ZMQ_POLLIN},
-                               {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN}};
-    int count = 3;
+                               {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN},
+                               {.fd = reducer_fd(b->reducer), .events = ZMQ_POLLIN}};
+    int count = 4;
     if (b->zap)
         items[count++] = (zmq_pollitem_t){.socket = b->zap, .events = ZMQ_POLLIN};
     if (b->http)
@@ -337,6 +341,8 @@ static int start(struct broker *b, struct error *err)
         rc = transfers_start(b->options.store, &b->transfers, err);
     if (rc == 0)
         rc = database_open(b->options.db, &b->db, err);
+    if (rc == 0)
+        rc = reducer_start(b->options.db, b->options.store, &b->reducer, err);
     if (rc == 0 && b->options.events_kept)
         events_keep(b->db, b->options.events_kept);
     if (rc == 0)
@@ -363,6 +369,8 @@ static int start(struct broker *b, struct error *err)
 static void stop(struct broker *b)
 {
     transfers_stop(&b->transfers);
+    lifecycle_drop_reductions(b);
+    reducer_stop(&b->reducer);
     metrics_http_close(&b->http);
     watch_free(b);
     journal_free(b);

@@ -19,6 +19,7 @@
 #include "broker/metrics.h"
 #include "broker/metrics_http.h"
 #include "broker/rate.h"
+#include "broker/reduce.h"
 #include "broker/transfers.h"
 #include "common/store_id.h"
 #include "common/wire.h"
@@ -66,6 +67,9 @@ struct broker {
     struct rates rates;
     char store_id[STORE_ID_BYTES];
     struct transfers *transfers;
+    struct reducer *reducer;
+    struct reduction *to_reduce; /* orders that wait for the commit */
+    uint64_t reductions;         /* asked for so far */
     struct database *db;
     struct farm farm;
     struct reply *outbox, *outbox_last; /* first and last of the list */
@@ -230,6 +234,12 @@ void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage);
 /* Starts, completes and fails a job's stages as their inputs and progress say, and ends the job.
  * The job may be freed: false then. */
 bool lifecycle_advance(struct broker *b, struct farm_job *job);
+/* Gives the reducing thread what is to be reduced; it is committed. */
+void lifecycle_send_reductions(struct broker *b);
+/* It was not committed. */
+void lifecycle_drop_reductions(struct broker *b);
+/* Ends the stages that the thread has reduced. */
+void lifecycle_take_reductions(struct broker *b);
 /* Cancels what has not ended; the job is freed. */
 void lifecycle_cancel(struct broker *b, struct farm_job *job);
 /* Pauses a running job, whose tasks go back, or resumes a paused one. E_STATE, and nothing is done.
@@ -247,11 +257,12 @@ bool lifecycle_retry(struct broker *b, struct farm_job *job, bool failed);
 
 /* ---- bundles.c ---- */
 
-/* The bundle of that hash or name, or of that id, from memory or the database. */
+/* The bundle of that hash or name, from memory or the database. */
 MUST_CHECK int bundles_take(struct broker *b, const char *hash_or_name, struct farm_bundle **bundle,
                             struct error *err);
-MUST_CHECK int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle,
-                               struct error *err);
+/* The bundle of that id, into `farm`, by any connection. */
+MUST_CHECK int bundles_read(struct database *db, struct farm *farm, int64_t id,
+                            struct farm_bundle **bundle, struct error *err);
 /* Registers what is in the store now, and leaves the answer. */
 MUST_CHECK int bundles_added(struct broker *b, const struct socket_identity *to, uint64_t request,
                              const struct bundle *bundle, const char *hash,
@@ -264,5 +275,9 @@ MUST_CHECK int resume(struct broker *b, struct error *err);
 /* Reads one job back, open or not, as it stands in the database; it is not in the farm, and its
  * state is STATES_JOB_RUNNING. E_NOT_FOUND. */
 MUST_CHECK int resume_job(struct broker *b, int64_t id, struct farm_job **job, struct error *err);
+/* The same without what of it is done, and without the broker: by any connection, with its bundle in
+ * `farm`, which must outlive it. */
+MUST_CHECK int resume_outline(struct database *db, struct farm *farm, int64_t id,
+                              struct farm_job **job, struct error *err);
 
 #endif

@@ -9,16 +9,16 @@
 #include "common/log.h"
 #include "db/events.h"
 
-static int keep(struct broker *b, struct bundles_row *row, struct farm_bundle **bundle,
+static int keep(struct farm *farm, struct bundles_row *row, struct farm_bundle **bundle,
                 struct error *err)
 {
     struct bundle *parsed = NULL;
-    *bundle = farm_find_bundle(&b->farm, row->id);
+    *bundle = farm_find_bundle(farm, row->id);
     if (*bundle)
         return 0;
     int rc = bundle_parse(row->yaml, strlen(row->yaml), &parsed, err);
     if (rc == 0)
-        rc = farm_add_bundle(&b->farm, row->id, row->hash, &parsed, bundle, err);
+        rc = farm_add_bundle(farm, row->id, row->hash, &parsed, bundle, err);
     bundle_free(&parsed);
     return rc < 0 ? error_prefix(err, rc, "bundle %s", row->hash) : 0;
 }
@@ -29,20 +29,21 @@ int bundles_take(struct broker *b, const char *hash_or_name, struct farm_bundle 
     struct bundles_row row = {0};
     int rc = bundles_find(b->db, hash_or_name, &row, err);
     if (rc == 0)
-        rc = keep(b, &row, bundle, err);
+        rc = keep(&b->farm, &row, bundle, err);
     bundles_row_free(&row);
     return rc;
 }
 
-int bundles_take_id(struct broker *b, int64_t id, struct farm_bundle **bundle, struct error *err)
+int bundles_read(struct database *db, struct farm *farm, int64_t id, struct farm_bundle **bundle,
+                 struct error *err)
 {
     struct bundles_row row = {0};
-    *bundle = farm_find_bundle(&b->farm, id);
+    *bundle = farm_find_bundle(farm, id);
     if (*bundle)
         return 0;
-    int rc = bundles_get(b->db, id, &row, err);
+    int rc = bundles_get(db, id, &row, err);
     if (rc == 0)
-        rc = keep(b, &row, bundle, err);
+        rc = keep(farm, &row, bundle, err);
     bundles_row_free(&row);
     return rc;
 }

@@ -66,6 +66,8 @@ static const char *plural(uint64_t count)
 
 static int say_running(const struct scene *scene)
 {
+    if (scene->stage->reducing)
+        return explain_say(scene, "reducing", "all of it is done, what its rows come to is being computed");
     char text[200];
     size_t workers, tasks = count_leases(scene, &workers);
     const struct plan *plan = &scene->stage->plan;

@@ -39,6 +39,7 @@ struct farm_rate { /* indices done in each of the last seconds */
 };
 
 struct farm_job;
+struct reduction;
 
 #define FARM_USER_JOBS LIMIT_OWNER_JOBS /* open jobs of a user, unless somebody says otherwise */
 #define FARM_USER_TASKS ((uint64_t)1 << 40) /* queued tasks */
@@ -93,6 +94,8 @@ struct farm_stage {
     uint32_t variants;
     struct stage_networks networks;
     struct plan plan;
+    uint64_t reducing;           /* the order for what its rows come to (reduce.h), 0: none is out */
+    struct reduction *reduction; /* of that order, while it is taken */
     unsigned class;
     struct farm_rate rate;
     double seconds;    /* an index takes, 0: not known */

@@ -3,18 +3,15 @@
  * done or set aside, and the job ends with its stages. All of it in the round's transaction; memory
  * follows what was written, and where a write fails the broker ends, so that the two cannot differ.
  */
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "broker/broker_priv.h"
 #include "broker/directions.h"
-#include "broker/judging.h"
-#include "broker/selection.h"
 #include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/events.h"
-#include "db/measures.h"
 
 #define EVENT_TEXT 500 /* the whole of it is in the table failure */
 
@@ -140,45 +137,58 @@ static int start_stage(struct broker *b, struct farm_stage *stage, bool *failed,
     return apply_stage(b, stage, STATES_STAGE_FAIL, told.text, err);
 }
 
-/* The judging estimator's range: where it answers in bins, their first and last year. */
-static void age_range(const struct bundle *bundle, double *least, double *most)
+/* Orders what the stage's rows come to, once what it reads is committed. */
+static int order_reduction(struct broker *b, struct farm_stage *stage, struct error *err)
 {
-    int column = bundle_age_column(bundle, BUNDLE_JUDGE);
-    const struct bundle_bins *bins =
-        column < 0 ? NULL
-                   : bundle->age_estimators[(uint32_t)column - bundle->attributes_count].bins;
-    *least = bins ? bins->first : NAN;
-    *most = bins ? bins->last : NAN;
+    struct reduction *order = calloc(1, sizeof *order);
+    if (!order)
+        return error_set(err, E_MEMORY, "no memory for a stage's end");
+    *order = (struct reduction){.mail.next = (struct mail *)b->to_reduce,
+                                .job = stage->job->id,
+                                .stage = stage->id,
+                                .ticket = ++b->reductions};
+    b->to_reduce = order;
+    stage->reducing = order->ticket;
+    return 0;
 }
 
-static int measure(struct broker *b, const struct farm_stage *stage, struct error *err)
+/* It is reduced: done, or it fails by what came of that. */
+static int end_stage(struct broker *b, struct farm_stage *stage, const struct reduction *reduction,
+                     bool *failed, struct error *err)
 {
-    struct measures_order order = {
-        .stage = stage->id, .bundle = stage->job->bundle->id, .seed = stage->job->spec->seed};
-    age_range(stage->job->bundle->bundle, &order.age_least, &order.age_most);
-    return measures_make(b->db, &order, err);
+    *failed = reduction->text[0] != '\0';
+    return *failed ? apply_stage(b, stage, STATES_STAGE_FAIL, reduction->text, err)
+                   : apply_stage(b, stage, STATES_STAGE_COMPLETE, NULL, err);
 }
 
+static int end_reduced(struct broker *b, struct farm_stage *stage, bool *failed, struct error *err)
+{
+    int rc = reduce_take(b->db, stage, stage->reduction, err);
+    return rc < 0 ? rc : end_stage(b, stage, stage->reduction, failed, err);
+}
+
+static int end_here(struct broker *b, struct farm_stage *stage, bool *failed, struct error *err)
+{
+    struct reduction *reduction = calloc(1, sizeof *reduction);
+    int rc = reduction ? reduce_here(b->db, b->options.store, stage, reduction, err)
+                       : error_set(err, E_MEMORY, "no memory for a stage's end");
+    if (rc == 0)
+        rc = end_stage(b, stage, reduction, failed, err);
+    reduction_free(&reduction);
+    return rc;
+}
+
+/* Nothing of it is left to lease. Where its end takes long it comes here again with what it comes to. */
 static int complete_stage(struct broker *b, struct farm_stage *stage, bool *failed,
                           struct error *err)
 {
-    int rc = 0;
+    if (stage->reduction)
+        return end_reduced(b, stage, failed, err);
+    if (stage->reducing)
+        return 0;
     revoke(b, stage);
-    char text[LIMIT_TEXT_BYTES] = "";
-    if (stage->spec->mix_count > 0)
-        rc = selection_make(b->db, stage, text, err);
-    if (rc == 0 && stage->spec->truth)
-        rc = judging_make(b->db, b->options.store, stage, text, err);
-    *failed = rc == 0 && text[0] != '\0';
-    if (*failed)
-        return apply_stage(b, stage, STATES_STAGE_FAIL, text, err);
-    if (rc < 0)
-        return rc;
-    if (stage->variants > 0)
-        rc = results_summarise(b->db, stage->id, stage->job->bundle->id, err);
-    if (rc == 0 && stage->spec->kind == SPEC_EVALUATE)
-        rc = measure(b, stage, err);
-    return rc < 0 ? rc : apply_stage(b, stage, STATES_STAGE_COMPLETE, NULL, err);
+    return reduce_is_small(stage) ? end_here(b, stage, failed, err)
+                                  : order_reduction(b, stage, err);
 }
 
 /* Says of the first unit set aside where it is, how often it failed, and how. */
@@ -249,6 +259,57 @@ bool lifecycle_advance(struct broker *b, struct farm_job *job)
         broker_doomed(b, rc, &err);
     return !ends;
 }
+
+/* ---- stages whose end takes long ---- */
+
+static struct reduction *next_order(struct broker *b)
+{
+    struct reduction *order = b->to_reduce;
+    if (order)
+        b->to_reduce = (struct reduction *)order->mail.next;
+    return order;
+}
+
+void lifecycle_send_reductions(struct broker *b)
+{
+    struct reduction *order;
+    while ((order = next_order(b)))
+        reducer_put(b->reducer, order);
+}
+
+void lifecycle_drop_reductions(struct broker *b)
+{
+    struct reduction *order;
+    while ((order = next_order(b)))
+        reduction_free(&order);
+}
+
+/* A stage that was cancelled meanwhile, or read back after a pause, waits for another one or none. */
+static void take_reduction(struct broker *b, struct reduction *reduction)
+{
+    struct farm_stage *stage = farm_find_stage(&b->farm, reduction->stage);
+    if (!stage || stage->reducing != reduction->ticket)
+        return;
+    stage->reducing = 0;
+    if (reduction->code < 0) {
+        broker_doomed(b, reduction->code, &reduction->err);
+        return;
+    }
+    stage->reduction = reduction;
+    if (lifecycle_advance(b, stage->job)) /* else the stage is gone with its job */
+        stage->reduction = NULL;
+}
+
+void lifecycle_take_reductions(struct broker *b)
+{
+    struct reduction *reduction;
+    while (!b->doomed && (reduction = reducer_take(b->reducer))) {
+        take_reduction(b, reduction);
+        reduction_free(&reduction);
+    }
+}
+
+/* ---- jobs that follow ---- */
 
 void lifecycle_follow(struct broker *b)
 {

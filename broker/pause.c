@@ -32,6 +32,7 @@ static const char *reason(int code)
 /* Memory as the database has it, with nothing leased. */
 static int read_back(struct broker *b, struct error *err)
 {
+    lifecycle_drop_reductions(b);
     farm_free(&b->farm);
     b->farm = (struct farm){0};
     b->follow = false;

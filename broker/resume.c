@@ -75,12 +75,13 @@ static enum farm_after after_state(const char *state)
     return open ? FARM_AFTER_OPEN : FARM_AFTER_ENDED;
 }
 
-static int read_job(struct broker *b, const struct jobs_open *row, struct farm_job **job,
-                    struct error *err)
+/* A job with the ids and states of its stages, and without their progress. */
+static int read_outline(struct database *db, struct farm *farm, const struct jobs_open *row,
+                        struct farm_job **job, struct error *err)
 {
     struct farm_bundle *bundle;
     struct spec *spec = NULL;
-    int rc = bundles_take_id(b, row->bundle, &bundle, err);
+    int rc = bundles_read(db, farm, row->bundle, &bundle, err);
     if (rc == 0)
         rc = spec_parse(row->spec, strlen(row->spec), &spec, err);
     if (rc == 0)
@@ -89,6 +90,15 @@ static int read_job(struct broker *b, const struct jobs_open *row, struct farm_j
     if (rc < 0)
         return rc;
     (*job)->id = row->id;
+    return jobs_each_stage(db, row->id, read_stage, *job, err);
+}
+
+static int read_job(struct broker *b, const struct jobs_open *row, struct farm_job **job,
+                    struct error *err)
+{
+    int rc = read_outline(b->db, &b->farm, row, job, err);
+    if (rc < 0)
+        return rc;
     snprintf((*job)->owner, sizeof(*job)->owner, "%s", row->owner);
     if (!states_job_find(row->state, &(*job)->state))
         return error_set(err, E_DATABASE, "job %lld: state \"%s\"", (long long)row->id, row->state);
@@ -97,9 +107,34 @@ static int read_job(struct broker *b, const struct jobs_open *row, struct farm_j
     (*job)->deadline_ms = row->deadline_ms;
     (*job)->after = row->after;
     (*job)->after_state = after_state(row->after_state);
-    rc = jobs_each_stage(b->db, row->id, read_stage, *job, err);
     for (uint32_t i = 0; rc == 0 && i < (*job)->spec->stages_count; i++)
         rc = read_plan(b, &(*job)->stages[i], err);
+    return rc;
+}
+
+/* ---- one of them ---- */
+
+struct outlining {
+    struct database *db;
+    struct farm *farm;
+    struct farm_job *job;
+};
+
+static int outline_wanted(void *context, const struct jobs_open *row, struct error *err)
+{
+    struct outlining *outlining = context;
+    return read_outline(outlining->db, outlining->farm, row, &outlining->job, err);
+}
+
+int resume_outline(struct database *db, struct farm *farm, int64_t id, struct farm_job **job,
+                   struct error *err)
+{
+    struct outlining outlining = {.db = db, .farm = farm};
+    int rc = jobs_one(db, id, outline_wanted, &outlining, err);
+    if (rc < 0)
+        farm_free_job(&outlining.job);
+    else
+        *job = outlining.job;
     return rc;
 }
 

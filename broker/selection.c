@@ -12,11 +12,8 @@
 
 struct selecting {
     struct database *db;
-    struct farm_stage *stage;
-    uint64_t *found;   /* [cells] */
-    uint64_t selected; /* in all */
-    uint64_t draws;    /* faces looked at */
-    struct seeds seeds;
+    const struct farm_stage *stage;
+    struct selection *found;
     float *ages, *logits; /* [BLOCK][2], [BLOCK][attributes] */
 };
 
@@ -42,13 +39,14 @@ static bool fits_cell(const struct bundle *bundle, const struct spec_cell *cell,
 static int take_face(struct selecting *s, uint64_t face, const float *logits, struct error *err)
 {
     const struct spec_stage *spec = s->stage->spec;
-    s->draws = face + 1;
+    struct selection *found = s->found;
+    found->draws = face + 1;
     for (uint32_t i = 0; i < spec->mix_count; i++)
-        if (s->found[i] < spec->mix[i].faces &&
+        if (found->cells[i] < spec->mix[i].faces &&
             fits_cell(s->stage->job->bundle->bundle, &spec->mix[i], logits)) {
-            s->found[i]++;
-            s->selected++;
-            return seeds_add(&s->seeds, spec_stage_samples(spec, face, 1).sample, err);
+            found->cells[i]++;
+            found->selected++;
+            return seeds_add(&found->seeds, spec_stage_samples(spec, face, 1).sample, err);
         }
     return 0;
 }
@@ -58,18 +56,54 @@ static int select_faces(struct selecting *s, struct error *err)
     const struct results_layout *layout = &s->stage->job->bundle->layout;
     uint64_t total = s->stage->plan.total, wanted = spec_mix_faces(s->stage->spec);
     int rc = 0;
-    for (uint64_t start = 0; rc == 0 && start < total && s->selected < wanted; start += BLOCK) {
+    for (uint64_t start = 0; rc == 0 && start < total && s->found->selected < wanted;
+         start += BLOCK) {
         uint64_t count = total - start < BLOCK ? total - start : BLOCK;
         rc =
             results_read_scores(s->db, s->stage->id, layout, start, count, s->ages, s->logits, err);
-        for (uint64_t i = 0; rc == 0 && i < count && s->selected < wanted; i++)
+        for (uint64_t i = 0; rc == 0 && i < count && s->found->selected < wanted; i++)
             rc = take_face(s, start + i, s->logits + i * layout->attributes, err);
     }
     return rc;
 }
 
+int selection_find(struct database *db, const struct farm_stage *stage, struct selection *selection,
+                   struct error *err)
+{
+    size_t attributes = stage->job->bundle->layout.attributes;
+    struct selection found = {.cells = calloc(stage->spec->mix_count, sizeof *found.cells)};
+    struct selecting s = {.db = db, .stage = stage, .found = &found};
+    s.ages = malloc(BLOCK * 2 * sizeof *s.ages);
+    s.logits = malloc((BLOCK * attributes + 1) * sizeof *s.logits);
+    int rc = found.cells && s.ages && s.logits
+                 ? select_faces(&s, err)
+                 : error_set(err, E_MEMORY, "no memory for a selection");
+    free(s.ages);
+    free(s.logits);
+    if (rc < 0)
+        selection_free(&found);
+    else
+        *selection = found;
+    return rc;
+}
+
+void selection_free(struct selection *selection)
+{
+    free(selection->cells);
+    seeds_free(&selection->seeds);
+    *selection = (struct selection){0};
+}
+
+/* ---- what is written ---- */
+
+struct giving {
+    struct database *db;
+    struct farm_stage *stage;
+    const struct selection *found;
+};
+
 /* Writes a cell, and adds it to what is told. */
-static int write_cell(const struct selecting *s, uint32_t i, struct buffer *told, struct error *err)
+static int write_cell(const struct giving *s, uint32_t i, struct buffer *told, struct error *err)
 {
     const struct spec_cell *cell = &s->stage->spec->mix[i];
     struct buffer of;
@@ -78,39 +112,39 @@ static int write_cell(const struct selecting *s, uint32_t i, struct buffer *told
     if (rc == 0)
         rc = jobs_insert_cell(s->db,
                               &(struct jobs_cell){s->stage->id, i, (const char *)of.data,
-                                                  cell->faces, s->found[i], s->draws},
+                                                  cell->faces, s->found->cells[i], s->found->draws},
                               err);
     if (rc == 0)
         rc = buffer_printf(told, err, "%s%s: %llu of %u", i ? "; " : "", (const char *)of.data,
-                           (unsigned long long)s->found[i], cell->faces);
+                           (unsigned long long)s->found->cells[i], cell->faces);
     buffer_free(&of);
     return rc;
 }
 
-static int write_cells(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+static int write_cells(const struct giving *s, char text[LIMIT_TEXT_BYTES], struct error *err)
 {
     struct buffer told;
     buffer_init(&told, SIZE_MAX / 2);
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < s->stage->spec->mix_count; i++)
         rc = write_cell(s, i, &told, err);
-    if (rc == 0 && s->selected < spec_mix_faces(s->stage->spec))
+    if (rc == 0 && s->found->selected < spec_mix_faces(s->stage->spec))
         snprintf(text, LIMIT_TEXT_BYTES, "the mix is not reached in %llu faces: %.3000s",
-                 (unsigned long long)s->draws, (const char *)told.data);
+                 (unsigned long long)s->found->draws, (const char *)told.data);
     buffer_free(&told);
     return rc;
 }
 
 /* ---- who takes them ---- */
 
-static int give(const struct selecting *s, struct farm_stage *taker, struct error *err)
+static int give(const struct giving *s, struct farm_stage *taker, struct error *err)
 {
     struct spec_stage *spec = &taker->job->spec->stages[taker->position];
-    struct seeds seeds = {.count = s->seeds.count, .total = s->seeds.total};
-    seeds.runs = malloc(s->seeds.count * sizeof *seeds.runs);
+    struct seeds seeds = {.count = s->found->seeds.count, .total = s->found->seeds.total};
+    seeds.runs = malloc(s->found->seeds.count * sizeof *seeds.runs);
     if (!seeds.runs)
         return error_set(err, E_MEMORY, "no memory for samples");
-    memcpy(seeds.runs, s->seeds.runs, s->seeds.count * sizeof *seeds.runs);
+    memcpy(seeds.runs, s->found->seeds.runs, s->found->seeds.count * sizeof *seeds.runs);
     seeds_free(&spec->seeds);
     spec->seeds = seeds;
     int rc = jobs_delete_samples(s->db, taker->id, err);
@@ -120,7 +154,7 @@ static int give(const struct selecting *s, struct farm_stage *taker, struct erro
 }
 
 /* The job's text, as workers get it, and as the job is taken up with. */
-static int renew_text(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+static int renew_text(const struct giving *s, char text[LIMIT_TEXT_BYTES], struct error *err)
 {
     struct farm_job *job = s->stage->job;
     struct buffer yaml;
@@ -149,7 +183,7 @@ static int renew_text(const struct selecting *s, char text[LIMIT_TEXT_BYTES], st
     return 0;
 }
 
-static int give_all(const struct selecting *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+static int give_all(const struct giving *s, char text[LIMIT_TEXT_BYTES], struct error *err)
 {
     struct farm_job *job = s->stage->job;
     int rc = 0;
@@ -159,23 +193,11 @@ static int give_all(const struct selecting *s, char text[LIMIT_TEXT_BYTES], stru
     return rc < 0 ? rc : renew_text(s, text, err);
 }
 
-int selection_make(struct database *db, struct farm_stage *stage, char text[LIMIT_TEXT_BYTES],
-                   struct error *err)
+int selection_write(struct database *db, struct farm_stage *stage,
+                    const struct selection *selection, char text[LIMIT_TEXT_BYTES],
+                    struct error *err)
 {
-    size_t attributes = stage->job->bundle->layout.attributes;
-    struct selecting s = {.db = db, .stage = stage};
-    s.found = calloc(stage->spec->mix_count, sizeof *s.found);
-    s.ages = malloc(BLOCK * 2 * sizeof *s.ages);
-    s.logits = malloc((BLOCK * attributes + 1) * sizeof *s.logits);
-    int rc = s.found && s.ages && s.logits ? select_faces(&s, err)
-                                           : error_set(err, E_MEMORY, "no memory for a selection");
-    if (rc == 0)
-        rc = write_cells(&s, text, err);
-    if (rc == 0 && text[0] == '\0')
-        rc = give_all(&s, text, err);
-    seeds_free(&s.seeds);
-    free(s.found);
-    free(s.ages);
-    free(s.logits);
-    return rc;
+    const struct giving s = {.db = db, .stage = stage, .found = selection};
+    int rc = write_cells(&s, text, err);
+    return rc < 0 || text[0] != '\0' ? rc : give_all(&s, text, err);
 }

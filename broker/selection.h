@@ -10,13 +10,24 @@
 #include "common/limits.h"
 #include "db/database.h"
 
+struct selection {
+    uint64_t *cells;   /* of the mix: faces found for each */
+    uint64_t selected; /* in all */
+    uint64_t draws;    /* faces looked at */
+    struct seeds seeds;
+};
+
+/* Selects. The caller frees with selection_free. */
+MUST_CHECK int selection_find(struct database *db, const struct farm_stage *stage,
+                              struct selection *selection, struct error *err);
+void selection_free(struct selection *selection);
 /*
- * Selects, and writes: how far each cell got (mix_cell), the samples of the stages that take the
- * faces, and the job's spec with these. Memory follows: their specs' seeds, the job's text. Where
- * the mix is not reached, or makes the spec too long, `text` says so and nothing of the second kind
- * is written.
+ * Writes: how far each cell got (mix_cell), the samples of the stages that take the faces, and the
+ * job's spec with these. Memory follows: their specs' seeds, the job's text. Where the mix is not
+ * reached, or makes the spec too long, `text` says so and nothing of the second kind is written.
  */
-MUST_CHECK int selection_make(struct database *db, struct farm_stage *stage,
-                              char text[LIMIT_TEXT_BYTES], struct error *err);
+MUST_CHECK int selection_write(struct database *db, struct farm_stage *stage,
+                               const struct selection *selection, char text[LIMIT_TEXT_BYTES],
+                               struct error *err);
 
 #endif

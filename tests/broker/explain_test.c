@@ -116,6 +116,9 @@ static void stages_wait_for_jobs_stages_and_people(void **state)
     job->state = STATES_JOB_PAUSED;
     expect(b, job, 0, "paused: the job is paused; facefarm job resume lets it go on");
     job->state = STATES_JOB_RUNNING;
+    job->stages[0].reducing = 1;
+    expect(b, job, 0, "reducing: all of it is done, what its rows come to is being computed");
+    job->stages[0].reducing = 0;
     job->stages[0].state = STATES_STAGE_WAITING;
     job->after = 7;
     job->after_state = FARM_AFTER_OPEN;

@@ -21,6 +21,21 @@ static const char study[] =
     "  - {kind: evaluate, name: ageing, count: 40, task_size: 16, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";
 
+/* Stages whose rows a thread of the broker adds up (REDUCE_AT_ONCE), and a mix that it looks for.
+ */
+static const char large[] =
+    "format: facefarm-job/1\n"
+    "name: large\n"
+    "bundle: toy\n"
+    "seed: 1\n"
+    "stages:\n"
+    "  - {kind: label, name: pool, count: 1200, task_size: 300, mix: [{faces: 30, of: [Male]}, "
+    "{faces: 9, of: [-Male]}]}\n"
+    "  - {kind: label, name: half, samples: pool}\n"
+    "  - {kind: fit, name: boundaries, from: pool}\n"
+    "  - {kind: evaluate, name: ageing, count: 400, task_size: 200, targets: [age], distance: 2,\n"
+    "     conditions: [Male], discount: 0.5}\n";
+
 static void runs_a_study(void **state)
 {
     struct support s;
@@ -52,7 +67,7 @@ static void runs_a_study(void **state)
     support_close(&s);
 }
 
-static char *run_undisturbed(void)
+static char *run_undisturbed(const char *yaml)
 {
     struct support s;
     struct peer client;
@@ -62,7 +77,7 @@ static char *run_undisturbed(void)
     peer_open(&s, &client);
     support_add_bundle(&s, &client);
     worker_open(&s, &worker, 1, 4);
-    worker_run(&worker, &client, support_submit(&client, study), 0);
+    worker_run(&worker, &client, support_submit(&client, yaml), 0);
     peer_close(&worker.peer);
     peer_close(&client);
     char *dump = support_dump(&s);
@@ -82,15 +97,14 @@ static void send_and_forget(struct worker *worker)
 }
 
 /* A broker killed after every second task, with results on their way. */
-static void killed_brokers_leave_the_same_tables(void **state)
+static void kill_brokers(const char *yaml)
 {
     struct support s;
     struct peer client;
     struct worker worker;
     uint64_t job = 0;
     bool runs = true;
-    (void)state;
-    char *expected = run_undisturbed();
+    char *expected = run_undisturbed(yaml);
     support_open(&s);
     for (int round = 0; runs; round++) {
         assert_in_range(round, 0, 40);
@@ -98,7 +112,7 @@ static void killed_brokers_leave_the_same_tables(void **state)
         peer_open(&s, &client);
         if (round == 0) {
             support_add_bundle(&s, &client);
-            job = support_submit(&client, study);
+            job = support_submit(&client, yaml);
         }
         worker_open(&s, &worker, 1, 4);
         runs = worker_run(&worker, &client, job, 2) >= 2; /* one message may accept several */
@@ -118,6 +132,49 @@ static void killed_brokers_leave_the_same_tables(void **state)
     support_close(&s);
 }
 
+static void killed_brokers_leave_the_same_tables(void **state)
+{
+    (void)state;
+    kill_brokers(study);
+}
+
+/* Also what a thread was at is done again. */
+static void killed_brokers_end_large_stages(void **state)
+{
+    (void)state;
+    kill_brokers(large);
+}
+
+static void ends_large_stages(void **state)
+{
+    struct support s;
+    struct peer client;
+    struct worker worker;
+    (void)state;
+    support_open(&s);
+    support_start(&s, 1000, 60000);
+    peer_open(&s, &client);
+    support_add_bundle(&s, &client);
+    worker_open(&s, &worker, 1, 4);
+    uint64_t job = support_submit(&client, large);
+    worker_run(&worker, &client, job, 0);
+    support_await_job(&client, job, "done");
+    assert_string_equal(support_sql(&s, "SELECT group_concat(found) FROM mix_cell"), "30,9");
+    assert_string_equal(support_sql(&s, "SELECT count(*) FROM toy_labels WHERE stage = 'half'"),
+                        "39");
+    assert_string_equal(
+        support_sql(&s, "SELECT sum(positives) = (SELECT sum((Male > 0) + (Smiling > 0) + "
+                        "(\"Order\" > 0) + (\"5_o_Clock_Shadow\" > 0)) FROM toy_labels "
+                        "WHERE stage = 'pool') AND max(faces) = 1200 FROM attribute_summary "
+                        "WHERE stage_id = 1"),
+        "1");
+    assert_string_equal(support_sql(&s, "SELECT count(*) > 0 AND max(faces) = 400 FROM measure"),
+                        "1");
+    peer_close(&worker.peer);
+    peer_close(&client);
+    support_close(&s);
+}
+
 /* Three workers, of which one dies with tasks in its hands. */
 static void lost_workers_leave_the_same_tables(void **state)
 {
@@ -125,7 +182,7 @@ static void lost_workers_leave_the_same_tables(void **state)
     struct peer client;
     struct worker worker, dying;
     (void)state;
-    char *expected = run_undisturbed();
+    char *expected = run_undisturbed(study);
     support_open(&s);
     support_start(&s, 50, 1000);
     peer_open(&s, &client);
@@ -158,6 +215,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(runs_a_study),
         cmocka_unit_test(killed_brokers_leave_the_same_tables),
+        cmocka_unit_test(ends_large_stages),
+        cmocka_unit_test(killed_brokers_end_large_stages),
         cmocka_unit_test(lost_workers_leave_the_same_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,7 +154,8 @@ static void statements_tell_their_errors(void **state)
 /* Every statement of every file must at least be prepared: a wrong column is found here. */
 static void all_statements_prepare(void **state)
 {
-    static const char *const elsewhere[] = {"open_writer", "open_reader", NULL};
+    static const char *const elsewhere[] = {"open_writer", "open_reader", "reduction_open",
+                                            NULL};
     struct folder *f = *state;
     struct database *db;
     struct statement *q;
