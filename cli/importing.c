@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LIST "list"
@@ -19,9 +20,14 @@ int importing_begin(struct importing *importing, const char *store, const char *
         sizeof importing->parent)
         return error_set(err, E_LIMIT, "%s: the path is too long", store);
     int rc = buffer_make_folders(importing->parent, err);
-    snprintf(importing->made, sizeof importing->made, "%s/.new-XXXXXX", importing->parent);
-    if (!rc && !mkdtemp(importing->made))
-        return error_set(err, E_IO, "%s: %s", importing->made, strerror(errno));
+    snprintf(importing->around, sizeof importing->around, "%s/.new-XXXXXX", importing->parent);
+    if (!rc && !mkdtemp(importing->around))
+        return error_set(err, E_IO, "%s: %s", importing->around, strerror(errno));
+    snprintf(importing->made, sizeof importing->made, "%s/made", importing->around);
+    if (!rc && mkdir(importing->made, 0755) != 0) { /* mkdtemp's mode is for nobody else */
+        rc = error_set(err, E_IO, "%s: %s", importing->made, strerror(errno));
+        rmdir(importing->around);
+    }
     return rc;
 }
 
@@ -51,6 +57,7 @@ void importing_abandon(const struct importing *importing)
     }
     free(entries);
     rmdir(importing->made);
+    rmdir(importing->around);
 }
 
 /* Everything is on the disk before the folder gets its name; one that is there already has the same
@@ -64,8 +71,10 @@ int importing_name(const struct importing *importing, const char *hash, struct e
     if (folder >= 0)
         close(folder);
     snprintf(path, sizeof path, "%s/%s", importing->parent, hash);
-    if (!rc && rename(importing->made, path) == 0)
+    if (!rc && rename(importing->made, path) == 0) {
+        rmdir(importing->around);
         return 0;
+    }
     if (!rc && errno != EEXIST && errno != ENOTEMPTY)
         rc = error_set(err, E_IO, "%s: %s", path, strerror(errno));
     importing_abandon(importing);

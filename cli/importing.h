@@ -1,6 +1,7 @@
 /* What is imported into a store: a folder STORE/KIND/HASH with files. HASH is the SHA-256 of the
  * file `list` where there is one (importing_end), else of the folder (importing_name). It is put
- * together beside, on the disk before it gets its name, and whole or not there. */
+ * together beside, on the disk before it gets its name, and whole or not there. Who may read it is
+ * the umask's matter, as of everything in a store: brokers and workers may be other users. */
 #ifndef CLI_IMPORTING_H
 #define CLI_IMPORTING_H
 
@@ -9,8 +10,9 @@
 #include "common/limits.h"
 
 struct importing {
-    char parent[LIMIT_PATH_BYTES];    /* STORE/KIND */
-    char made[LIMIT_PATH_BYTES + 32]; /* the folder, while it is put together */
+    char parent[LIMIT_PATH_BYTES];        /* STORE/KIND */
+    char around[LIMIT_PATH_BYTES + 32];   /* a folder in it that is ours alone, … */
+    char made[LIMIT_PATH_BYTES + 32 + 8]; /* … and the one inside that is put together */
 };
 
 /* Makes the folder. */

@@ -17,6 +17,9 @@ same "digits" "${#hash}" 64
 same "what is stored" "$(find "store/boundaries/$hash" -name '*.npy' | wc -l)" 41
 same "the same again" "$("$facefarm" boundary import planes --store store)" "$hash"
 same "of what is stored" "$("$facefarm" boundary import "store/boundaries/$hash" --store store)" "$hash"
+same "who may read it" "$(stat -c %a "store/boundaries/$hash")" "$(stat -c %a store)"
+(umask 027; "$facefarm" boundary import planes --store ours >/dev/null)
+same "who may, by umask 027" "$(stat -c %a ours "ours/boundaries/$hash" | xargs)" "750 750"
 same "nothing is left over" "$(find store/boundaries -mindepth 1 -maxdepth 1 | wc -l)" 1
 "$facefarm" boundary import planes --store store --json >one.json
 same "json" "$(sqlite3 :memory: "SELECT CAST(readfile('one.json') AS TEXT) ->> 'boundaries'")" 41

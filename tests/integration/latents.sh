@@ -12,6 +12,7 @@ start_worker alone
 "$facefarm" latents drawn.npz --bundle small --seed 5 --samples 0-799
 "$facefarm" latents drawn.npy --bundle small --seed 5 --samples 0-799
 latents=$("$facefarm" latents import drawn.npz --store store)
+expect_equal "who may read them" "$(stat -c %a store)" "$(stat -c %a "store/latents/$latents")"
 expect_equal "the same numbers in .npy" "$latents" "$("$facefarm" latents import drawn.npy --store store)"
 expect_equal "the list's name" "$latents" "$(sha256sum "store/latents/$latents/list" | cut -d ' ' -f 1)"
 

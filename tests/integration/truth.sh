@@ -37,6 +37,7 @@ imported=$("$facefarm" photos import album --store store --truth truth.csv --par
 told 'truth of 91 of them' import.log || fail "$(cat import.log)"
 { read -r images; read -r truth; } <<<"$imported"
 expect_equal "the list's name" "$truth" "$(sha256sum "store/truth/$truth/list" | cut -d ' ' -f 1)"
+expect_equal "who may read them" "$(stat -c %a store store | xargs)" "$(stat -c %a "store/photos/$images" "store/truth/$truth" | xargs)"
 expect_equal "photos and truth again" "$imported" "$("$facefarm" photos import album --store store --truth truth.csv --partition parts.txt 2>/dev/null)"
 expect_equal "photos alone" "$images" "$("$facefarm" photos import album --store store 2>/dev/null)"
 whole=$("$facefarm" photos import album --store store --truth truth.txt --json 2>/dev/null | sed -n 's/.*"truth": "\([0-9a-f]*\)".*/\1/p')
