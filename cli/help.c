@@ -132,24 +132,46 @@ void cli_print_manual(FILE *out)
 #undef EXIT_ENTRY
 }
 
+/* Whether no command before has the same words up to there; `goes_on`: of those that have more. */
+static bool is_new(const struct cli_command *command, size_t end, bool goes_on)
+{
+    for (const struct cli_command *c = cli_commands; c != command; c++)
+        if (strncmp(c->name, command->name, end) == 0 &&
+            (c->name[end] == ' ' || (!goes_on && c->name[end] == '\0')))
+            return false;
+    return true;
+}
+
 /* The words that may follow `first` ("" for the first word itself), separated by spaces. */
 static void complete_words(FILE *out, const char *first)
 {
     size_t length = strlen(first);
-    const char *last = "";
     for (const struct cli_command *c = cli_commands; c->name; c++) {
-        const char *word = c->name;
-        if (length) {
-            if (strncmp(word, first, length) != 0 || word[length] != ' ')
-                continue;
-            word += length + 1;
-        }
-        size_t size = strcspn(word, " ");
-        if (strlen(last) >= size && strncmp(last, word, size) == 0)
+        size_t start = length ? length + 1 : 0;
+        if (length && (strncmp(c->name, first, length) != 0 || c->name[length] != ' '))
             continue;
-        fprintf(out, "%.*s ", (int)size, word);
-        last = word;
+        size_t size = strcspn(c->name + start, " ");
+        if (is_new(c, start + size, false))
+            fprintf(out, "%.*s ", (int)size, c->name + start);
     }
+}
+
+/* The second word, after each first one that has any. */
+static void complete_second_words(FILE *out)
+{
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        char first[64];
+        size_t size = strcspn(c->name, " ");
+        if (c->name[size] == '\0' || !is_new(c, size, true))
+            continue;
+        snprintf(first, sizeof first, "%.*s", (int)size, c->name);
+        fprintf(out, "    %s) words='", first);
+        complete_words(out, first);
+        fprintf(out, "' ;;\n");
+    }
+    fprintf(out, "    help) words='");
+    complete_words(out, "");
+    fprintf(out, "' ;;\n");
 }
 
 static void complete_options(FILE *out, const struct cli_command *command)
@@ -163,6 +185,8 @@ static void complete_options(FILE *out, const struct cli_command *command)
     fprintf(out, "' ;;\n");
 }
 
+/* Two words are a command where the table has them, else the first is one; some, as latents, are both, and take
+ * a file where no second word fits. */
 void cli_print_completion(FILE *out)
 {
     fprintf(out, "# bash completion; enable with: source <(facefarm completion)\n"
@@ -171,21 +195,19 @@ void cli_print_completion(FILE *out)
                  "  local one=${COMP_WORDS[1]} two=\"${COMP_WORDS[1]} ${COMP_WORDS[2]}\"\n"
                  "  if [ \"$COMP_CWORD\" = 1 ]; then words='--version --help ");
     complete_words(out, "");
-    fprintf(out, "'\n  elif [ \"$COMP_CWORD\" = 2 ]; then case $one in\n    job) words='");
-    complete_words(out, "job");
-    fprintf(out, "' ;;\n    worker) words='");
-    complete_words(out, "worker");
-    fprintf(out, "' ;;\n    bundle) words='");
-    complete_words(out, "bundle");
-    fprintf(out, "' ;;\n    help) words='");
-    complete_words(out, "");
-    fprintf(out, "' ;;\n  esac; fi\n  case $one in job|worker|bundle) ;; *) two=$one ;; esac\n"
-                 "  case $two in\n");
+    fprintf(out, "'\n  elif [ \"$COMP_CWORD\" = 2 ]; then case $one in\n");
+    complete_second_words(out);
+    fprintf(out, "  esac; fi\n  case $two in\n    ");
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        if (strchr(c->name, ' '))
+            fprintf(out, "'%s'|", c->name);
+    fprintf(out, "'') ;;\n    *) two=$one ;;\n  esac\n  case $two in\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         complete_options(out, c);
     fprintf(out, "  esac\n"
                  "  case $word in -*) words=$options ;; esac\n"
-                 "  if [ -n \"$words\" ]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
-                 "  else COMPREPLY=($(compgen -f -- \"$word\")); fi\n"
+                 "  COMPREPLY=()\n"
+                 "  if [ -n \"$words\" ]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\")); fi\n"
+                 "  if [ ${#COMPREPLY[@]} = 0 ]; then COMPREPLY=($(compgen -f -- \"$word\")); fi\n"
                  "}\ncomplete -F _facefarm facefarm\n");
 }

@@ -34,6 +34,20 @@ complete_words() { bash -c 'source ./complete.bash; COMP_WORDS=("$@"); COMP_CWOR
 same "facefarm stu" "$(complete_words facefarm stu)" study
 same "facefarm job w" "$(complete_words facefarm job w)" wait
 same "facefarm study --dr" "$(complete_words facefarm study --dr)" --dry-run
+same "facefarm bundl" "$(complete_words facefarm bundl)" bundle # once
+# Of every command, by all of its words: each option, and each second word.
+while read -r name; do
+    # shellcheck disable=SC2086 # two words
+    given=" $(complete_words facefarm $name --) "
+    # shellcheck disable=SC2086
+    "$facefarm" help $name | sed -n 's/^  \(--[a-z-]*\).*/\1/p' >options
+    # shellcheck disable=SC2086
+    same "options of $name" "$given" " $(xargs <options) "
+    case $name in *' '*) same "facefarm $name" " $(complete_words facefarm "${name% *}" "${name#* }") " " ${name#* } " ;; esac
+done <names
+touch photo.npy
+same "a file where a second word could be" "$(complete_words facefarm latents photo)" photo.npy
+same "a second word where a file could be" "$(complete_words facefarm latents imp)" import
 same "facefarm job wait --br" "$(complete_words facefarm job wait --br)" "--broker --broker-key"
 
 if command -v man >/dev/null; then man --warnings -l manual >/dev/null 2>warnings; [ ! -s warnings ] || fail "$(cat warnings)"; fi
