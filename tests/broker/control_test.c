@@ -15,32 +15,13 @@ static const char labels[] = "format: facefarm-job/1\n"
                              "stages:\n"
                              "  - {kind: label, name: labels, count: 40, task_size: 10}\n";
 
-struct bench {
-    struct support s;
-    struct peer client;
-};
-
 static int open_bench(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
-    support_open(&b->s);
-    support_start(&b->s, 50, 60000);
-    peer_open(&b->s, &b->client);
-    support_add_bundle(&b->s, &b->client);
-    *state = b;
+    *state = small_farm_open(60000);
     return 0;
 }
 
-static int close_bench(void **state)
-{
-    struct bench *b = *state;
-    peer_close(&b->client);
-    support_close(&b->s);
-    free(b);
-    return 0;
-}
-
-static void restart(struct bench *b)
+static void restart(struct small_farm *b)
 {
     peer_close(&b->client);
     support_kill(&b->s, SIGKILL);
@@ -48,7 +29,7 @@ static void restart(struct bench *b)
     peer_open(&b->s, &b->client);
 }
 
-static uint64_t submit(struct bench *b, struct wire_submit submit)
+static uint64_t submit(struct small_farm *b, struct wire_submit submit)
 {
     submit.request = 7;
     submit.owner = submit.owner ? submit.owner : "tester";
@@ -57,7 +38,7 @@ static uint64_t submit(struct bench *b, struct wire_submit submit)
     return ((const struct wire_submitted *)peer_expect(&b->client, WIRE_SUBMITTED))->job;
 }
 
-static void refuses_submit(struct bench *b, struct wire_submit submit, const char *words)
+static void refuses_submit(struct small_farm *b, struct wire_submit submit, const char *words)
 {
     submit.request = 7;
     submit.owner = submit.owner ? submit.owner : "tester";
@@ -68,14 +49,14 @@ static void refuses_submit(struct bench *b, struct wire_submit submit, const cha
         fail_msg("\"%s\" does not say \"%s\"", told->text, words);
 }
 
-static void order(struct bench *b, uint64_t job, const char *what, int64_t value,
+static void order(struct small_farm *b, uint64_t job, const char *what, int64_t value,
                   enum wire_type answer)
 {
     peer_send(&b->client, WIRE_JOB_ORDER, &(struct wire_job_order){6, job, what, value});
     peer_expect(&b->client, answer);
 }
 
-static void expect_state(struct bench *b, uint64_t job, const char *state)
+static void expect_state(struct small_farm *b, uint64_t job, const char *state)
 {
     peer_send(&b->client, WIRE_JOB_SHOW, &(struct wire_job_show){5, job});
     const struct wire_job_state *told = peer_expect(&b->client, WIRE_JOB_STATE);
@@ -86,7 +67,7 @@ static void expect_state(struct bench *b, uint64_t job, const char *state)
 
 static void a_paused_job_rests_also_over_a_restart(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     uint64_t job = submit(b, (struct wire_submit){0});
     worker_open(&b->s, &worker, 1, 2);
@@ -118,7 +99,7 @@ static void a_paused_job_rests_also_over_a_restart(void **state)
 
 static void a_paused_job_can_be_cancelled(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     uint64_t job = submit(b, (struct wire_submit){0});
     order(b, job, "resume", 0, WIRE_REFUSED); /* it runs */
     order(b, job, "pause", 0, WIRE_JOB_STATE);
@@ -131,7 +112,7 @@ static void a_paused_job_can_be_cancelled(void **state)
 
 static void jobs_follow_each_other(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     uint64_t first = submit(b, (struct wire_submit){0});
     uint64_t second = submit(b, (struct wire_submit){.after = first});
@@ -155,7 +136,7 @@ static void jobs_follow_each_other(void **state)
 
 static void followers_of_what_fails_fail(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     uint64_t first = submit(b, (struct wire_submit){0});
     uint64_t second = submit(b, (struct wire_submit){.after = first});
     uint64_t third = submit(b, (struct wire_submit){.after = second});
@@ -172,7 +153,7 @@ static void followers_of_what_fails_fail(void **state)
 
 static void interactive_work_goes_beyond_the_credit(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     submit(b, (struct wire_submit){0});
     worker_open(&b->s, &worker, 1, 1);
@@ -191,7 +172,7 @@ static void interactive_work_goes_beyond_the_credit(void **state)
 
 static void ranks_outlive_the_broker(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     int64_t soon = clock_wall_ms() + 3600000;
     submit(b, (struct wire_submit){.priority = 2});
@@ -216,7 +197,7 @@ static void ranks_outlive_the_broker(void **state)
 
 static void users_have_shares_and_limits(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     const struct wire_user_set bad = {1, "anna", 0, 1, 1}, set = {2, "anna", 2.5, 2, 7};
     peer_send(&b->client, WIRE_USER_SET, &bad);
     peer_expect(&b->client, WIRE_REFUSED);
@@ -247,7 +228,7 @@ static void users_have_shares_and_limits(void **state)
 
 /* ---- why ---- */
 
-static void explains(struct bench *b, uint64_t job, const char *state, const char *code,
+static void explains(struct small_farm *b, uint64_t job, const char *state, const char *code,
                      const char *words)
 {
     peer_send(&b->client, WIRE_JOB_EXPLAIN, &(struct wire_job_explain){3, job});
@@ -263,7 +244,7 @@ static void explains(struct bench *b, uint64_t job, const char *state, const cha
 
 static void jobs_are_explained(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     uint64_t first = submit(b, (struct wire_submit){0});
     uint64_t second = submit(b, (struct wire_submit){.after = first});
@@ -288,7 +269,7 @@ static void jobs_are_explained(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, small_farm_close)
     const struct CMUnitTest tests[] = {
         TEST(a_paused_job_rests_also_over_a_restart),
         TEST(a_paused_job_can_be_cancelled),

@@ -15,46 +15,56 @@ static const char small[] = "format: facefarm-job/1\n"
                             "stages:\n"
                             "  - {kind: label, name: labels, count: 40, task_size: 10}\n";
 
-struct bench {
-    struct support s;
-    struct peer client;
-    uint64_t job;
-};
-
-static int open_with(void **state, int silence_ms)
+static int open_bench(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
-    support_open(&b->s);
-    support_start(&b->s, 50, silence_ms);
-    peer_open(&b->s, &b->client);
-    support_add_bundle(&b->s, &b->client);
+    struct small_farm *b = small_farm_open(60000);
     b->job = support_submit(&b->client, small);
     *state = b;
     return 0;
 }
 
-/* Scripted workers send no heartbeats: only a test about silence wants it short. */
-static int open_bench(void **state)
-{
-    return open_with(state, 60000);
-}
-
 static int open_impatient(void **state)
 {
-    return open_with(state, 1000);
-}
-
-static int close_bench(void **state)
-{
-    struct bench *b = *state;
-    peer_close(&b->client);
-    support_close(&b->s);
-    free(b);
+    struct small_farm *b = small_farm_open(1000);
+    b->job = support_submit(&b->client, small);
+    *state = b;
     return 0;
 }
 
+static void say(struct worker *worker, const char *log)
+{
+    const struct wire_worker_stats stats = {.log = log};
+    peer_send(&worker->peer, WIRE_HEARTBEAT,
+              &(struct wire_heartbeat){.session = worker->session, .stats = WIRE_LIST(&stats, 1)});
+}
+
+/* What a worker logged before it died stands beside each task that it held. */
+static void the_last_lines_of_a_lost_worker_are_kept(void **state)
+{
+    struct small_farm *b = *state;
+    struct worker dying;
+    worker_open(&b->s, &dying, 1, 2);
+    struct held held = worker_hold(&dying);
+    say(&dying, "it begins\n");
+    say(&dying, "it is getting hot\nthe device smokes\n");
+    say(&dying, ""); /* nothing new */
+    peer_send(&dying.peer, WIRE_HEARTBEAT, &(struct wire_heartbeat){.session = 77});
+    peer_expect(&dying.peer, WIRE_REFUSED); /* so all of it was heard */
+    peer_close(&dying.peer);
+    support_await_event(&b->s, "worker_lost");
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) || ' ' || min(log) || max(log) FROM failure"),
+                        "2 it is getting hot\nthe device smokes\nit is getting hot\nthe device smokes\n");
+    peer_send(&b->client, WIRE_JOB_FAILURES, &(struct wire_job_failures){4, b->job});
+    const struct wire_failures *list = peer_expect(&b->client, WIRE_FAILURES);
+    assert_int_equal(list->failures.count, 2);
+    const struct wire_failure_info *newest = WIRE_ITEMS(list->failures, failure_info);
+    assert_string_equal(newest->code, "E_TIMEOUT");
+    assert_string_equal(newest->log, "it is getting hot\nthe device smokes\n");
+    held_free(&held);
+}
+
 /* A worker that only stays alive while another is waited for. */
-static void finish(struct bench *b, uint64_t session)
+static void finish(struct small_farm *b, uint64_t session)
 {
     struct worker worker;
     worker_open(&b->s, &worker, session, 2);
@@ -64,7 +74,7 @@ static void finish(struct bench *b, uint64_t session)
 
 static void silence_returns_the_tasks(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker silent, lively;
     worker_open(&b->s, &silent, 1, 4);
     struct held held = worker_hold(&silent);
@@ -96,7 +106,7 @@ static void silence_returns_the_tasks(void **state)
 
 static void duplicates_are_compared(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     struct held held = worker_hold(&worker);
@@ -139,7 +149,7 @@ static void send_failed(struct worker *worker, const struct held *held)
 
 /* Answers leases until the job has ended and every answer is accepted: what holds the bad index
  * fails. Returns how many failed. */
-static unsigned work_around(struct bench *b, struct worker *worker, uint64_t bad)
+static unsigned work_around(struct small_farm *b, struct worker *worker, uint64_t bad)
 {
     unsigned failures = 0, unaccepted = 0;
     for (;;) {
@@ -171,7 +181,7 @@ static unsigned work_around(struct bench *b, struct worker *worker, uint64_t bad
 
 static void the_bad_sample_is_found_and_the_rest_is_done(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
     unsigned failures = work_around(b, &worker, 13);
@@ -202,7 +212,7 @@ static void the_bad_sample_is_found_and_the_rest_is_done(void **state)
     peer_close(&worker.peer);
 }
 
-static void refuses_retry(struct bench *b, uint64_t job, const char *code)
+static void refuses_retry(struct small_farm *b, uint64_t job, const char *code)
 {
     peer_send(&b->client, WIRE_JOB_RETRY, &(struct wire_job_retry){5, job});
     assert_string_equal(((const struct wire_refused *)peer_expect(&b->client, WIRE_REFUSED))->code,
@@ -211,7 +221,7 @@ static void refuses_retry(struct bench *b, uint64_t job, const char *code)
 
 static void what_failed_is_tried_again(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     refuses_retry(b, b->job, "E_STATE"); /* nothing is set aside yet */
     refuses_retry(b, 99, "E_NOT_FOUND");
@@ -250,7 +260,7 @@ static void what_failed_is_tried_again(void **state)
 
 static void nothing_that_succeeds_ends_a_stage_early(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     char yaml[256];
     worker_open(&b->s, &worker, 1, 4);
@@ -279,7 +289,7 @@ static void nothing_that_succeeds_ends_a_stage_early(void **state)
 
 static void attempts_outlive_the_broker(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     struct held held = worker_hold(&worker);
@@ -305,7 +315,7 @@ static void attempts_outlive_the_broker(void **state)
 
 static void goodbye_is_no_failure(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 4);
     struct held held = worker_hold(&worker);
@@ -323,7 +333,7 @@ static void goodbye_is_no_failure(void **state)
 
 static void hello_again_keeps_the_leases(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
     struct held held = worker_hold(&worker);
@@ -351,7 +361,7 @@ static void hello_again_keeps_the_leases(void **state)
 
 static void wrong_results_are_attempts(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     float scores[10 * SUPPORT_COLUMNS] = {0};
     struct wire_stage_metrics metrics = {0};
@@ -383,7 +393,7 @@ static void wrong_results_are_attempts(void **state)
 
 static void cancel_revokes(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
     struct held held = worker_hold(&worker);
@@ -403,7 +413,7 @@ static void cancel_revokes(void **state)
     peer_close(&worker.peer);
 }
 
-static void refused(struct bench *b, const char *yaml, const char *words)
+static void refused(struct small_farm *b, const char *yaml, const char *words)
 {
     peer_send(&b->client, WIRE_SUBMIT,
               &(struct wire_submit){.request = 3, .owner = "tester", .spec = yaml});
@@ -420,7 +430,7 @@ static void refused(struct bench *b, const char *yaml, const char *words)
 
 static void specs_are_checked_against_the_bundle(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     refused(b, "nonsense", "");
     refused(b,
             "format: facefarm-job/1\nname: x\nbundle: none\nstages:\n  - {kind: label, count: 5}\n",
@@ -454,7 +464,7 @@ static void specs_are_checked_against_the_bundle(void **state)
 /* What the mathematics refuses, when the boundaries are there: the stage fails by that sentence. */
 static void a_direction_that_cannot_be_fails_its_stage(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 4);
     worker.degenerate = true;
@@ -476,7 +486,7 @@ static void a_direction_that_cannot_be_fails_its_stage(void **state)
 
 static void frames_that_are_no_messages_are_refused(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct peer hostile;
     unsigned char noise[300];
     peer_open(&b->s, &hostile);
@@ -513,7 +523,7 @@ static void frames_that_are_no_messages_are_refused(void **state)
 
 static void workers_are_listed(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     worker_run(&worker, &b->client, b->job, 0);
@@ -538,7 +548,7 @@ static void workers_are_listed(void **state)
 /* Who is away when a broker starts, and does not come, is lost. */
 static void who_does_not_come_back_is_lost(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker away;
     worker_open(&b->s, &away, 1, 1);
     support_kill(&b->s, SIGKILL);
@@ -553,9 +563,11 @@ static void who_does_not_come_back_is_lost(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, small_farm_close)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(silence_returns_the_tasks, open_impatient, close_bench),
+        cmocka_unit_test_setup_teardown(silence_returns_the_tasks, open_impatient, small_farm_close),
+        cmocka_unit_test_setup_teardown(the_last_lines_of_a_lost_worker_are_kept, open_impatient,
+                                        small_farm_close),
         TEST(duplicates_are_compared),
         TEST(the_bad_sample_is_found_and_the_rest_is_done),
         TEST(what_failed_is_tried_again),
@@ -569,7 +581,7 @@ int main(void)
         TEST(a_direction_that_cannot_be_fails_its_stage),
         TEST(frames_that_are_no_messages_are_refused),
         TEST(workers_are_listed),
-        cmocka_unit_test_setup_teardown(who_does_not_come_back_is_lost, open_impatient, close_bench),
+        cmocka_unit_test_setup_teardown(who_does_not_come_back_is_lost, open_impatient, small_farm_close),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,33 +13,14 @@ static const char labels[] = "format: facefarm-job/1\n"
                              "stages:\n"
                              "  - {kind: label, name: labels, count: 1}\n";
 
-struct bench {
-    struct support s;
-    struct peer client;
-};
-
 static int open_bench(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
-    support_open(&b->s);
-    support_start(&b->s, 50, 60000);
-    peer_open(&b->s, &b->client);
-    support_add_bundle(&b->s, &b->client);
-    *state = b;
-    return 0;
-}
-
-static int close_bench(void **state)
-{
-    struct bench *b = *state;
-    peer_close(&b->client);
-    support_close(&b->s);
-    free(b);
+    *state = small_farm_open(60000);
     return 0;
 }
 
 /* The journal in one line: event by event. */
-static const char *events_of(struct bench *b, const char *where)
+static const char *events_of(struct small_farm *b, const char *where)
 {
     char sql[256];
     snprintf(sql, sizeof sql,
@@ -64,7 +45,7 @@ static void fail_task(struct worker *worker)
 
 static void every_change_is_an_event(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     uint64_t job = support_submit(&b->client, labels);
     const char *const orders[] = {"pause", "resume"};
@@ -105,7 +86,7 @@ static void every_change_is_an_event(void **state)
     peer_close(&worker.peer);
 }
 
-static const struct wire_events *ask(struct bench *b, struct wire_event_list list)
+static const struct wire_events *ask(struct small_farm *b, struct wire_event_list list)
 {
     list.request = 9;
     peer_send(&b->client, WIRE_EVENT_LIST, &list);
@@ -114,7 +95,7 @@ static const struct wire_events *ask(struct bench *b, struct wire_event_list lis
 
 static void events_are_listed_over_the_wire(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     uint64_t first = support_submit(&b->client, labels),
              second = support_submit(&b->client, labels);
     const struct wire_events *told = ask(b, (struct wire_event_list){0});
@@ -135,7 +116,7 @@ static void events_are_listed_over_the_wire(void **state)
 
 static void followers_are_told_after_the_commit(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct peer follower;
     peer_open(&b->s, &follower);
     peer_send(&follower, WIRE_EVENT_LIST, &(struct wire_event_list){5, INT64_MAX, 0, 1});
@@ -172,7 +153,7 @@ static void followers_are_told_after_the_commit(void **state)
 /* More than a page: told one after the other, without anything else happening. */
 static void a_follower_catches_up(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     uint64_t seen = 0;
     for (int i = 0; i < 150; i++)
         support_submit(&b->client, labels);
@@ -185,14 +166,42 @@ static void a_follower_catches_up(void **state)
     }
 }
 
+/* --keep-events: the oldest go while the broker runs, and their numbers are not used again by the next. */
+static void no_more_are_kept_than_asked_for(void **state)
+{
+    struct small_farm *b = *state;
+    peer_close(&b->client);
+    support_kill(&b->s, SIGTERM);
+    b->s.events_kept = "1000";
+    support_start(&b->s, 50, 60000);
+    peer_open(&b->s, &b->client);
+    uint64_t job = support_submit(&b->client, labels);
+    for (int i = 0; i < 1500; i++) {
+        peer_send(&b->client, WIRE_JOB_ORDER,
+                  &(struct wire_job_order){6, job, i % 2 ? "resume" : "pause", 0});
+        peer_expect(&b->client, WIRE_JOB_STATE);
+    }
+    assert_string_equal(support_sql(&b->s, "SELECT count(*) BETWEEN 1000 AND 1255 FROM audit"), "1");
+    assert_string_equal(support_sql(&b->s, "SELECT max(id) FROM audit"), "1506");
+    const struct wire_events *told = ask(b, (struct wire_event_list){0});
+    assert_true(WIRE_ITEMS(told->events, event)[0].id > 250); /* the first that is left */
+    peer_close(&b->client);
+    support_kill(&b->s, SIGTERM);
+    support_start(&b->s, 50, 60000);
+    peer_open(&b->s, &b->client);
+    assert_string_equal(support_sql(&b->s, "SELECT group_concat(event) FROM audit WHERE id > 1506"),
+                        "broker_stop,broker_start");
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, small_farm_close)
     const struct CMUnitTest tests[] = {
         TEST(every_change_is_an_event),
         TEST(events_are_listed_over_the_wire),
         TEST(followers_are_told_after_the_commit),
         TEST(a_follower_catches_up),
+        TEST(no_more_are_kept_than_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

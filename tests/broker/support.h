@@ -32,6 +32,7 @@ struct support {
     struct key_pair pair;        /* the broker's */
     bool with_metrics;           /* the next start serves them, at: */
     char metrics[80];
+    const char *events_kept;     /* --keep-events of the next start, or NULL */
 };
 
 /* Makes the folder and the bundle. */
@@ -86,6 +87,19 @@ uint64_t support_submit(struct peer *client, const char *yaml);
 void support_await_event(struct support *s, const char *event);
 /* Watches a job until it ends; checks the final state. */
 void support_await_job(struct peer *client, uint64_t job, const char *state);
+
+/* ---- what most tests begin with ---- */
+
+struct small_farm {
+    struct support s;
+    struct peer client;
+    uint64_t job; /* the test's own to set */
+};
+
+/* A broker that waits so long for silent workers (scripted ones send no heartbeats: only a test about
+ * silence wants it short) and has the toy bundle, and a client. The caller closes. */
+struct small_farm *small_farm_open(int silence_ms);
+int small_farm_close(void **state); /* cmocka's: *state is the farm */
 
 /* ---- a scripted worker ---- */
 

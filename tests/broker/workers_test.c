@@ -13,44 +13,23 @@ static const char small[] = "format: facefarm-job/1\n"
                             "stages:\n"
                             "  - {kind: label, name: labels, count: 60, task_size: 10}\n";
 
-struct bench {
-    struct support s;
-    struct peer client;
-    uint64_t job;
-};
-
-static int open_with(void **state, int silence_ms)
+static int open_bench(void **state)
 {
-    struct bench *b = calloc(1, sizeof *b);
-    support_open(&b->s);
-    support_start(&b->s, 50, silence_ms);
-    peer_open(&b->s, &b->client);
-    support_add_bundle(&b->s, &b->client);
+    struct small_farm *b = small_farm_open(60000);
     b->job = support_submit(&b->client, small);
     *state = b;
     return 0;
 }
 
-static int open_bench(void **state)
-{
-    return open_with(state, 60000);
-}
-
 static int open_impatient(void **state)
 {
-    return open_with(state, 1000);
-}
-
-static int close_bench(void **state)
-{
-    struct bench *b = *state;
-    peer_close(&b->client);
-    support_close(&b->s);
-    free(b);
+    struct small_farm *b = small_farm_open(1000);
+    b->job = support_submit(&b->client, small);
+    *state = b;
     return 0;
 }
 
-static void restart(struct bench *b, int silence_ms)
+static void restart(struct small_farm *b, int silence_ms)
 {
     peer_close(&b->client);
     support_kill(&b->s, SIGKILL);
@@ -65,7 +44,7 @@ static void says(struct worker *worker, const struct held *held, uint64_t start)
         (struct wire_held_task){held->lease.stage, start, 10, held->task.epoch, 0};
 }
 
-static uint64_t list_workers(struct bench *b, const struct wire_worker_info **info)
+static uint64_t list_workers(struct small_farm *b, const struct wire_worker_info **info)
 {
     peer_send(&b->client, WIRE_WORKER_LIST, &(struct wire_worker_list){4});
     const struct wire_workers *list = peer_expect(&b->client, WIRE_WORKERS);
@@ -79,7 +58,7 @@ static uint64_t list_workers(struct bench *b, const struct wire_worker_info **in
  */
 static void a_lost_lease_comes_again(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     struct held first = worker_hold(&worker);
@@ -98,7 +77,7 @@ static void a_lost_lease_comes_again(void **state)
 /* On the same connection a lease may have crossed the hello. */
 static void a_lease_under_way_stays(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     struct held held = worker_hold(&worker);
@@ -119,7 +98,7 @@ static void a_lease_under_way_stays(void **state)
  * under the newer, so its failure is taken. (A counterexample of tests/model.) */
 static void a_newer_lease_under_way_keeps_its_epoch(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 1);
     struct held held = worker_hold(&worker);
@@ -143,7 +122,7 @@ static void a_newer_lease_under_way_keeps_its_epoch(void **state)
 
 static void running_tasks_outlive_the_broker(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker, other;
     const struct wire_worker_info *info;
     worker_open(&b->s, &worker, 1, 2);
@@ -181,7 +160,7 @@ static void running_tasks_outlive_the_broker(void **state)
 /* Whoever does not come back is waited for as long as silence means loss, not longer. */
 static void the_dead_are_not_waited_for(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     worker_open(&b->s, &worker, 1, 2);
     struct held held = worker_hold(&worker);
@@ -198,7 +177,7 @@ static void the_dead_are_not_waited_for(void **state)
 /* Thought lost, its tasks lent to another: when it wakes, it is told to drop them. */
 static void the_late_are_told(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker sleeper, other;
     worker_open(&b->s, &sleeper, 1, 6);
     struct held held = worker_hold(&sleeper);
@@ -220,7 +199,7 @@ static void the_late_are_told(void **state)
 
 /* ---- draining ---- */
 
-static void order(struct bench *b, const char *worker, const char *what, enum wire_type answer)
+static void order(struct small_farm *b, const char *worker, const char *what, enum wire_type answer)
 {
     peer_send(&b->client, WIRE_WORKER_ORDER, &(struct wire_worker_order){6, worker, what});
     peer_expect(&b->client, answer);
@@ -228,7 +207,7 @@ static void order(struct bench *b, const char *worker, const char *what, enum wi
 
 static void a_drained_worker_gets_no_more(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker, next;
     const struct wire_worker_info *info;
     worker_open(&b->s, &worker, 1, 2);
@@ -290,7 +269,7 @@ static unsigned fail_until_quiet(struct worker *worker, const char *code)
 
 static void a_broken_worker_is_set_aside_and_taken_back(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker broken, good;
     const struct wire_worker_info *info;
     worker_open(&b->s, &broken, 1, 1);
@@ -323,7 +302,7 @@ static void a_broken_worker_is_set_aside_and_taken_back(void **state)
 /* What fails for a reason of the task is the worker's fault where another can do it. */
 static void judged_by_what_others_can(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker broken, good;
     const struct wire_worker_info *info;
     worker_open(&b->s, &good, 1, 1);
@@ -348,7 +327,7 @@ static void judged_by_what_others_can(void **state)
 /* A worker alone with a job that cannot be: the job fails, the worker stays. */
 static void a_bad_job_is_not_the_workers_fault(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker;
     const struct wire_worker_info *info;
     worker_open(&b->s, &worker, 1, 2);
@@ -363,7 +342,7 @@ static void a_bad_job_is_not_the_workers_fault(void **state)
 
 static void tasks_wait_for_who_has_what_they_need(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker plain, fit;
     const struct wire_worker_info *info;
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){3, b->job});
@@ -392,7 +371,7 @@ static void tasks_wait_for_who_has_what_they_need(void **state)
 
 static void labels_that_are_none_are_refused(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker worker = {.labels = ""};
     const struct wire_worker_info *info;
     peer_open(&b->s, &worker.peer);
@@ -407,7 +386,7 @@ static void labels_that_are_none_are_refused(void **state)
 /* ---- stragglers ---- */
 
 /* One worker has both tasks of a job, another has nothing: it is lent the one that waits. */
-static void lend_twice(struct bench *b, struct worker *slow, struct worker *idle,
+static void lend_twice(struct small_farm *b, struct worker *slow, struct worker *idle,
                        struct held held[3])
 {
     peer_send(&b->client, WIRE_JOB_CANCEL, &(struct wire_job_cancel){3, b->job});
@@ -445,7 +424,7 @@ static void expect_revoked(struct worker *worker, const struct held *held)
 
 static void the_first_of_two_results_counts(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker slow, idle;
     struct held held[3];
     lend_twice(b, &slow, &idle, held);
@@ -465,7 +444,7 @@ static void the_first_of_two_results_counts(void **state)
 
 static void two_different_results_are_a_fault(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker slow, idle;
     struct held held[3];
     lend_twice(b, &slow, &idle, held);
@@ -482,7 +461,7 @@ static void two_different_results_are_a_fault(void **state)
 /* A second lease that fails is told of, and changes nothing for the first. */
 static void a_second_lease_may_fail(void **state)
 {
-    struct bench *b = *state;
+    struct small_farm *b = *state;
     struct worker slow, idle;
     struct held held[3];
     lend_twice(b, &slow, &idle, held);
@@ -504,21 +483,21 @@ static void a_second_lease_may_fail(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, small_farm_close)
     const struct CMUnitTest tests[] = {
         TEST(the_first_of_two_results_counts),
         TEST(two_different_results_are_a_fault),
         TEST(a_second_lease_may_fail),
         cmocka_unit_test_setup_teardown(tasks_wait_for_who_has_what_they_need, open_bench,
-                                        close_bench),
-        cmocka_unit_test_setup_teardown(labels_that_are_none_are_refused, open_bench, close_bench),
+                                        small_farm_close),
+        cmocka_unit_test_setup_teardown(labels_that_are_none_are_refused, open_bench, small_farm_close),
         TEST(a_lost_lease_comes_again),
         TEST(a_lease_under_way_stays),
         TEST(a_newer_lease_under_way_keeps_its_epoch),
         TEST(a_newer_lease_under_way_keeps_its_epoch),
         TEST(running_tasks_outlive_the_broker),
         TEST(the_dead_are_not_waited_for),
-        cmocka_unit_test_setup_teardown(the_late_are_told, open_impatient, close_bench),
+        cmocka_unit_test_setup_teardown(the_late_are_told, open_impatient, small_farm_close),
         TEST(a_drained_worker_gets_no_more),
         TEST(a_broken_worker_is_set_aside_and_taken_back),
         TEST(judged_by_what_others_can),
