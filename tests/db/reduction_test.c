@@ -267,7 +267,13 @@ static int bench(size_t photos, size_t attributes)
     if (folder_open(&state) != 0)
         return 1;
     scene_open(state, &s, photos, attributes);
+    char path[160];
+    snprintf(path, sizeof path, "%s/truth.csv", s.folder->path);
+    truth_free(&s.truth);
     int64_t begun = clock_now();
+    CHECK(truth_read(path, &s.truth, err));
+    printf("reading_truth_ms %.1f\n", milliseconds_since(begun));
+    begun = clock_now();
     CHECK(reduction_open(s.folder->db, &made, err));
     judge(&s, made);
     printf("judging_ms %.1f\n", milliseconds_since(begun));

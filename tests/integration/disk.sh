@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real file systems of a few MiB that are full or read-only: the queue pauses, says so, and goes on by itself when there
-# is room; a full store is no failure; what cannot be written at a start is a clear error.
+# is room; a store that is full or read-only is no failure; what cannot be written at a start is a clear error.
 if [ -z "${FACEFARM_DISK_TEST:-}" ]; then
     # A mount namespace of its own, so that the mounts end with it.
     export FACEFARM_DISK_TEST=1
@@ -50,6 +50,17 @@ store_is_told() { "$facefarm" worker list --json | told '(store full)'; }
 wait_until "the full store" store_is_told
 rm store/ballast
 finish_job "$second"
+expect_equal "failures" 0 "$(query "SELECT count(*) FROM failure")"
+
+# The same of a store that has become read-only: what is in it is read, and jobs wait for it to be writable again.
+mount -o remount,size=48m disk
+mount -o remount,ro store
+third=$(submit "$here/study.yaml")
+store_is_read_only() { "$facefarm" worker list --json | told '(store read-only)'; }
+wait_until "the read-only store" store_is_read_only
+expect_equal "state of the job" running "$(job_state "$third")"
+mount -o remount,rw store
+finish_job "$third"
 expect_equal "failures" 0 "$(query "SELECT count(*) FROM failure")"
 
 # A read-only disk at the start.
