@@ -172,6 +172,9 @@ void watch_free(struct broker *b);
 
 MUST_CHECK int client_submit(struct broker *b, const struct socket_identity *from,
                              const struct wire_submit *submit, struct error *err);
+/* The same when what the spec names is in the store: whatever else has changed since is asked again. */
+MUST_CHECK int client_submit_checked(struct broker *b, const struct socket_identity *from,
+                                     const struct wire_submit *submit, struct error *err);
 MUST_CHECK int client_bundle_add(struct broker *b, const struct socket_identity *from,
                                  const struct wire_bundle_add *add, struct error *err);
 MUST_CHECK int client_job_cancel(struct broker *b, const struct socket_identity *from,

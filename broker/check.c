@@ -126,16 +126,30 @@ static int check_latents(const char *store, const struct spec_stage *stage,
     return rc < 0 ? error_prefix(err, rc, "stage %s: latents", stage->name) : 0;
 }
 
-int check_sources(const char *store, const struct spec *spec, const struct farm_bundle *bundle,
+/* The stages that edit photos take them from these. */
+static bool names_images(const struct spec_stage *stage)
+{
+    return stage->images && !stage->photos;
+}
+
+bool check_has_sources(const struct spec *spec)
+{
+    bool has = false;
+    for (uint32_t i = 0; i < spec->stages_count; i++)
+        has = has || spec->stages[i].latents || names_images(&spec->stages[i]);
+    return has;
+}
+
+int check_sources(const char *store, const struct spec *spec, const struct bundle *bundle,
                   struct error *err)
 {
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < spec->stages_count; i++) {
         const struct spec_stage *stage = &spec->stages[i];
         if (stage->latents)
-            rc = check_latents(store, stage, bundle->bundle, err);
-        if (rc == 0 && stage->images && !stage->photos) /* the others take them from these */
-            rc = check_images(store, stage, bundle->bundle, err);
+            rc = check_latents(store, stage, bundle, err);
+        if (rc == 0 && names_images(stage))
+            rc = check_images(store, stage, bundle, err);
     }
     return rc;
 }

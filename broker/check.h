@@ -8,9 +8,11 @@
 MUST_CHECK int check_spec(const struct spec *spec, const struct farm_bundle *bundle,
                           struct error *err);
 
-/* Whether the store has the photos and latents that the spec names, and as many, and the bundle can
- * take these. */
+/* Whether the spec names photos or latents, whose lists are long to read. */
+bool check_has_sources(const struct spec *spec);
+/* Whether the store has them, and as many, and the bundle can take these; whether what is known of photos
+ * fits. By any thread. */
 MUST_CHECK int check_sources(const char *store, const struct spec *spec,
-                             const struct farm_bundle *bundle, struct error *err);
+                             const struct bundle *bundle, struct error *err);
 
 #endif

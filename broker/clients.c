@@ -4,6 +4,7 @@
 
 #include "broker/broker_priv.h"
 #include "broker/check.h"
+#include "broker/dispatch.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "db/events.h"
@@ -131,8 +132,6 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
     if (rc == 0)
         rc = check_spec(spec, bundle, err);
     if (rc == 0)
-        rc = check_sources(b->options.store, spec, bundle, err);
-    if (rc == 0)
         rc = spec_print(spec, &text, err);
     if (rc == 0)
         rc = buffer_append(&text, "", 1, err);
@@ -200,16 +199,13 @@ static int check_limits(struct broker *b, const struct farm_job *job, struct err
     return 0;
 }
 
-int client_submit(struct broker *b, const struct socket_identity *from,
-                  const struct wire_submit *submit, struct error *err)
+/* Takes the job over. */
+static int take_job(struct broker *b, const struct socket_identity *from,
+                    const struct wire_submit *submit, struct farm_job *job, struct error *err)
 {
-    struct farm_job *job = NULL;
     const char *owner = access_owner(&b->access, from, submit->owner);
-    int rc = make_job(b, submit->spec, &job, err);
-    if (rc < 0)
-        return rc;
     snprintf(job->owner, sizeof job->owner, "%s", owner);
-    rc = take_rank(b, submit, job, err);
+    int rc = take_rank(b, submit, job, err);
     if (rc == 0)
         rc = check_limits(b, job, err);
     if (rc == 0)
@@ -231,6 +227,36 @@ int client_submit(struct broker *b, const struct socket_identity *from,
                NULL);
     lifecycle_advance(b, job);
     return 0;
+}
+
+/* A job whose lists have to be read first is made again when they have been. */
+int client_submit(struct broker *b, const struct socket_identity *from,
+                  const struct wire_submit *submit, struct error *err)
+{
+    struct farm_job *job = NULL;
+    int rc = make_job(b, submit->spec, &job, err);
+    if (rc < 0)
+        return rc;
+    if (!check_has_sources(job->spec))
+        return take_job(b, from, submit, job, err);
+    rc = transfers_check_submit(b, from, submit, job->bundle->hash, err);
+    farm_free_job(&job);
+    return rc;
+}
+
+int client_submit_checked(struct broker *b, const struct socket_identity *from,
+                          const struct wire_submit *submit, struct error *err)
+{
+    struct farm_job *job = NULL;
+    const struct key_entry *entry = access_entry(&b->access, from);
+    int rc = dispatch_admit(b, from, WIRE_SUBMIT, err);
+    if (rc == 0)
+        rc = make_job(b, submit->spec, &job, err);
+    b->actor = entry ? entry->owner : NULL;
+    if (rc == 0)
+        rc = take_job(b, from, submit, job, err);
+    b->actor = NULL;
+    return rc;
 }
 
 /* ---- jobs that are there ---- */

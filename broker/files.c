@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/check.h"
 #include "broker/store.h"
 #include "common/log.h"
 #include "db/bundles.h"
@@ -133,6 +134,21 @@ static int add_folder(const struct files *files, struct files_job *job, struct e
     return rc < 0 ? rc : read_yaml(files, job, err);
 }
 
+static int check_submit(const struct files *files, struct files_job *job, struct error *err)
+{
+    struct spec *spec = NULL;
+    int rc = read_yaml(files, job, err);
+    if (rc == 0)
+        rc = bundle_parse((const char *)job->yaml.data, strlen((const char *)job->yaml.data),
+                          &job->bundle, err);
+    if (rc == 0)
+        rc = spec_parse(job->submit.spec, strlen(job->submit.spec), &spec, err);
+    if (rc == 0)
+        rc = check_sources(files->store, spec, job->bundle, err);
+    spec_free(&spec);
+    return rc;
+}
+
 static int work(const struct files *files, struct files_job *job, struct error *err)
 {
     switch (job->kind) {
@@ -152,6 +168,8 @@ static int work(const struct files *files, struct files_job *job, struct error *
         return add_sent(files, job, err);
     case FILES_ADD:
         return add_folder(files, job, err);
+    case FILES_SUBMIT:
+        return check_submit(files, job, err);
     case FILES_END:
     case FILES_STOP:
         break;

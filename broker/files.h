@@ -1,6 +1,6 @@
 /*
- * The file thread: everything of transfers that touches a disk, so that the broker's loop never
- * waits for one. A queue of jobs, done one behind the other in the order of asking; each comes back
+ * The file thread: everything of transfers that touches a disk, and what a submit has to read of the
+ * store, so that the broker's loop never waits for one. A queue of jobs, done one behind the other in the order of asking; each comes back
  * through a mailbox whose descriptor the loop polls. The thread knows files and nothing else; what
  * is allowed has been asked before.
  */
@@ -12,6 +12,7 @@
 #include "common/bundle.h"
 #include "common/mailbox.h"
 #include "common/socket.h"
+#include "common/wire.h"
 
 enum files_kind {
     FILES_LIST,   /* fetch_folder */
@@ -22,6 +23,7 @@ enum files_kind {
     FILES_SETTLE, /* of a shard that the loop has placed: sync its folder */
     FILES_BUNDLE, /* upload_end of a bundle: check, and put it among the store's */
     FILES_ADD,    /* bundle_add: a folder of this machine */
+    FILES_SUBMIT, /* submit: are the spec's photos and latents there */
     FILES_END,    /* an upload is over */
     FILES_STOP,
 };
@@ -42,20 +44,21 @@ struct files_job { /* whoever has it owns all of it, but for `incoming` */
     struct incoming *incoming; /* BEGIN: made, END: ended, the upload's others: borrowed */
     /* what is to be done */
     char folder_kind[LIMIT_NAME_BYTES + 1]; /* LIST, READ */
-    char hash[DIGEST_HEX_BYTES];            /* LIST, READ, BUNDLE; ADD: receives it */
+    char hash[DIGEST_HEX_BYTES];            /* LIST, READ, BUNDLE, SUBMIT; ADD: receives it */
     char path[LIMIT_PATH_BYTES + 1]; /* READ: the name; BEGIN: in the store, "": a bundle's; ADD */
     uint64_t offset, bytes;          /* READ; bytes also BEGIN */
     enum incoming_form form;         /* BEGIN */
     char sha256[DIGEST_HEX_BYTES];   /* BEGIN */
     struct files_piece *pieces;      /* WRITE */
     size_t piece_count;
+    struct wire_submit submit; /* SUBMIT */
     /* what came of it */
     int code;
     struct error err;
-    uint8_t *data; /* READ: bytes of them; WRITE: what pieces point into */
+    uint8_t *data; /* READ: bytes of them; WRITE, SUBMIT: what pieces, texts point into */
     bool there;    /* BEGIN: no bytes are needed */
     struct outgoing list;
-    struct bundle *bundle; /* BUNDLE, ADD: what was added */
+    struct bundle *bundle; /* BUNDLE, ADD: what was added; SUBMIT */
     struct buffer yaml;
 };
 

@@ -159,6 +159,35 @@ int transfers_add_folder(struct broker *b, const struct socket_identity *from,
     return 0;
 }
 
+/* ---- submits ---- */
+
+/* Both texts are copied, one behind the other. */
+int transfers_check_submit(struct broker *b, const struct socket_identity *from,
+                           const struct wire_submit *submit, const char *bundle, struct error *err)
+{
+    size_t owner = strlen(submit->owner) + 1, spec = strlen(submit->spec) + 1;
+    if (b->transfers->checked >= LIMIT_CHECKED)
+        return error_set(err, E_LIMIT,
+                         "%d submits are being checked, more are not at once (LIMIT_CHECKED)",
+                         LIMIT_CHECKED);
+    struct files_job *job = files_job_new(FILES_SUBMIT);
+    if (!job || !(job->data = malloc(owner + spec))) {
+        files_job_free(&job);
+        return error_set(err, E_MEMORY, "no memory for a submit");
+    }
+    memcpy(job->data, submit->owner, owner);
+    memcpy(job->data + owner, submit->spec, spec);
+    job->submit = *submit;
+    job->submit.owner = (const char *)job->data;
+    job->submit.spec = (const char *)job->data + owner;
+    job->to = *from;
+    job->request = submit->request;
+    snprintf(job->hash, sizeof job->hash, "%s", bundle);
+    b->transfers->checked++;
+    files_put(b->transfers->files, job);
+    return 0;
+}
+
 /* ---- what the file thread has done ---- */
 
 static int answer_folder(struct broker *b, const struct files_job *job, struct error *err)
@@ -187,6 +216,13 @@ static int take_done(struct broker *b, struct files_job *job, struct error *err)
                : job->kind == FILES_READ ? answer_chunk(b, job, err)
                                          : bundles_added(b, &job->to, job->request, job->bundle,
                                                          job->hash, &job->yaml, err);
+    case FILES_SUBMIT:
+        b->transfers->checked--;
+        if (job->code < 0) {
+            *err = job->err;
+            return job->code;
+        }
+        return client_submit_checked(b, &job->to, &job->submit, err);
     case FILES_BEGIN:
     case FILES_WRITE:
     case FILES_FINISH:
@@ -211,7 +247,8 @@ void transfers_take(struct broker *b)
             files_put(t->files, job);
             continue;
         }
-        transfers_leave(t, &job->to);
+        if (job->kind != FILES_SUBMIT)
+            transfers_leave(t, &job->to);
         if (rc == E_NETWORK)
             log_debug("files: %s", err.text);
         else if (rc < 0 && !b->doomed)

@@ -46,6 +46,12 @@ MUST_CHECK int transfers_end(struct broker *b, const struct socket_identity *fro
 MUST_CHECK int transfers_add_folder(struct broker *b, const struct socket_identity *from,
                                     const struct wire_bundle_add *add, struct error *err);
 
+/* Has the photos and latents that a submit names looked for in the store; client_submit_checked goes on
+ * with it. It takes no slot: LIMIT_CHECKED at once, E_LIMIT beyond. `bundle` is a hash. */
+MUST_CHECK int transfers_check_submit(struct broker *b, const struct socket_identity *from,
+                                      const struct wire_submit *submit, const char *bundle,
+                                      struct error *err);
+
 /* Answers what the file thread has done, a bounded number. */
 void transfers_take(struct broker *b);
 

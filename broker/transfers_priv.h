@@ -30,6 +30,7 @@ struct transfers {
     struct slot slots[LIMIT_TRANSFERS];
     struct upload *uploads;
     uint64_t number; /* of the last upload */
+    size_t checked;  /* submits that are with the file thread */
     struct staged staged;
 };
 

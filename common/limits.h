@@ -61,6 +61,7 @@
 
 #define LIMIT_LIST 65536              /* entries of a list in a message, unless it says less */
 #define LIMIT_OPEN_JOBS 10000
+#define LIMIT_CHECKED 64               /* submits whose photos and latents are being looked for */
 #define LIMIT_OWNER_JOBS 1000          /* open jobs of one owner */
 #define LIMIT_WORKERS 10000
 
