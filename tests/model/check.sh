@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check.sh quick|large: has spin search the model of the protocol (lease.pml). `quick` is some seconds a
-# configuration, `large` minutes and up to 2 GiB. What each searches is said by the lines at the end.
+# configuration, `large` minutes and up to 3 GiB. What each searches is said by the lines at the end.
 set -euo pipefail
 export LC_ALL=C
 
@@ -54,7 +54,10 @@ large)
     ends "${two[@]}" -DWORKER_KILLS=1 -DCUTS=1
     ends "${two[@]}" -DSECOND -DWORKER_KILLS=1
     ends "${two[@]}" -DSECOND -DFAILURES=1
-    holds "${two[@]}" -DSECOND -DSILENCES=1
+    ends "${two[@]}" -DSECOND -DSILENCES=1
+    ends "${two[@]}" -DSECOND -DCUTS=1
+    ends "${two[@]}" -DSECOND -DBROKER_KILLS=1
+    holds "${two[@]}" -DSECOND -DBROKER_KILLS=1 -DWORKER_KILLS=1
     holds "${two[@]}" -DBROKER_KILLS=1 -DWORKER_KILLS=1
     holds "${two[@]}" -DBROKER_KILLS=1 -DFAILURES=1
     holds "${two[@]}" -DCUTS=1 -DSILENCES=1
