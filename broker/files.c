@@ -2,21 +2,19 @@
  * in the order of asking, those of an upload may share its `incoming`; the last of them frees it. */
 #include "broker/files.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "broker/check.h"
+#include "broker/helper.h"
 #include "broker/store.h"
-#include "common/log.h"
 #include "db/bundles.h"
 
 struct files {
     const char *store;
-    struct mailbox *orders, *done;
-    pthread_t thread;
+    struct helper *helper;
     atomic_bool stopping;
 };
 
@@ -171,7 +169,6 @@ static int work(const struct files *files, struct files_job *job, struct error *
     case FILES_SUBMIT:
         return check_submit(files, job, err);
     case FILES_END:
-    case FILES_STOP:
         break;
     }
     return 0;
@@ -179,21 +176,22 @@ static int work(const struct files *files, struct files_job *job, struct error *
 
 /* ---- the thread ---- */
 
-static void *file_thread(void *state)
+static bool work_on(void *state, struct mail *order)
 {
-    struct files *files = state;
-    for (;;) {
-        struct files_job *job = (struct files_job *)mailbox_wait(files->orders);
-        bool stop = job->kind == FILES_STOP;
-        if (stop || job->kind == FILES_END) {
-            files_job_free(&job);
-            if (stop)
-                return NULL;
-            continue;
-        }
-        job->code = atomic_load(&files->stopping) ? E_INTERRUPTED : work(files, job, &job->err);
-        mailbox_put(files->done, &job->mail);
+    const struct files *files = state;
+    struct files_job *job = (struct files_job *)order;
+    if (job->kind == FILES_END) {
+        files_job_free(&job);
+        return false;
     }
+    job->code = atomic_load(&files->stopping) ? E_INTERRUPTED : work(files, job, &job->err);
+    return true;
+}
+
+static void drop(struct mail *order)
+{
+    struct files_job *job = (struct files_job *)order;
+    files_job_free(&job);
 }
 
 int files_start(const char *store, struct files **files, struct error *err)
@@ -204,62 +202,36 @@ int files_start(const char *store, struct files **files, struct error *err)
     started->store = store;
     int rc = incoming_clean(store, err);
     if (rc == 0)
-        rc = mailbox_open(&started->orders, err);
-    if (rc == 0)
-        rc = mailbox_open(&started->done, err);
-    int code = rc == 0 ? pthread_create(&started->thread, NULL, file_thread, started) : 0;
-    if (code)
-        rc = error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
-    if (rc < 0) {
-        mailbox_close(&started->orders);
-        mailbox_close(&started->done);
+        rc = helper_start(&(struct helper_task){work_on, drop, started}, &started->helper, err);
+    if (rc < 0)
         free(started);
-        return rc;
-    }
-    *files = started;
-    return 0;
-}
-
-static void drop_all(struct mailbox *mailbox)
-{
-    struct mail *mail;
-    while ((mail = mailbox_take(mailbox))) {
-        struct files_job *job = (struct files_job *)mail;
-        files_job_free(&job);
-    }
+    else
+        *files = started;
+    return rc;
 }
 
 void files_stop(struct files **files)
 {
     struct files *stopped = *files;
-    struct files_job *stop = stopped ? files_job_new(FILES_STOP) : NULL;
     if (!stopped)
         return;
     *files = NULL;
-    if (!stop) {
-        log_error("no memory to end the file thread: it ends with the process");
-        return;
-    }
     atomic_store(&stopped->stopping, true);
-    mailbox_put(stopped->orders, &stop->mail);
-    pthread_join(stopped->thread, NULL);
-    drop_all(stopped->done);
-    mailbox_close(&stopped->orders);
-    mailbox_close(&stopped->done);
+    helper_stop(&stopped->helper);
     free(stopped);
 }
 
 void files_put(struct files *files, struct files_job *job)
 {
-    mailbox_put(files->orders, &job->mail);
+    helper_put(files->helper, &job->mail);
 }
 
 struct files_job *files_take(struct files *files)
 {
-    return (struct files_job *)mailbox_take(files->done);
+    return (struct files_job *)helper_take(files->helper);
 }
 
 int files_fd(const struct files *files)
 {
-    return mailbox_fd(files->done);
+    return helper_fd(files->helper);
 }

@@ -25,7 +25,6 @@ enum files_kind {
     FILES_ADD,    /* bundle_add: a folder of this machine */
     FILES_SUBMIT, /* submit: are the spec's photos and latents there */
     FILES_END,    /* an upload is over */
-    FILES_STOP,
 };
 
 struct files_piece {

@@ -8,15 +8,14 @@
 #include <string.h>
 
 #include "broker/broker_priv.h"
+#include "broker/helper.h"
 #include "broker/judging.h"
-#include "common/log.h"
 #include "db/measures.h"
 #include "db/reduction.h"
 
 struct reducer {
     const char *db, *store;
-    struct mailbox *orders, *done;
-    pthread_t thread;
+    struct helper *helper;
     pthread_mutex_t mutex;
     struct database *working;
     bool stopping;
@@ -151,18 +150,17 @@ static int work(struct reducer *reducer, struct reduction *order)
     return rc;
 }
 
-static void *reducer_thread(void *state)
+static bool work_on(void *state, struct mail *mail)
 {
-    struct reducer *reducer = state;
-    for (;;) {
-        struct reduction *order = (struct reduction *)mailbox_wait(reducer->orders);
-        if (order->stage == 0) { /* see reducer_stop */
-            reduction_free(&order);
-            return NULL;
-        }
-        order->code = work(reducer, order);
-        mailbox_put(reducer->done, &order->mail);
-    }
+    struct reduction *order = (struct reduction *)mail;
+    order->code = work(state, order);
+    return true;
+}
+
+static void drop(struct mail *mail)
+{
+    struct reduction *dropped = (struct reduction *)mail;
+    reduction_free(&dropped);
 }
 
 int reducer_start(const char *db, const char *store, struct reducer **reducer, struct error *err)
@@ -173,69 +171,43 @@ int reducer_start(const char *db, const char *store, struct reducer **reducer, s
     started->db = db;
     started->store = store;
     pthread_mutex_init(&started->mutex, NULL);
-    int rc = mailbox_open(&started->orders, err);
-    if (rc == 0)
-        rc = mailbox_open(&started->done, err);
-    int code = rc == 0 ? pthread_create(&started->thread, NULL, reducer_thread, started) : 0;
-    if (code)
-        rc = error_set(err, E_MEMORY, "pthread_create: %s", strerror(code));
-    if (rc < 0) {
-        mailbox_close(&started->orders);
-        mailbox_close(&started->done);
-        pthread_mutex_destroy(&started->mutex);
-        free(started);
-        return rc;
+    int rc = helper_start(&(struct helper_task){work_on, drop, started}, &started->helper, err);
+    if (rc == 0) {
+        *reducer = started;
+        return 0;
     }
-    *reducer = started;
-    return 0;
-}
-
-static void drop_all(struct mailbox *mailbox)
-{
-    struct mail *mail;
-    while ((mail = mailbox_take(mailbox))) {
-        struct reduction *dropped = (struct reduction *)mail;
-        reduction_free(&dropped);
-    }
+    pthread_mutex_destroy(&started->mutex);
+    free(started);
+    return rc;
 }
 
 void reducer_stop(struct reducer **reducer)
 {
     struct reducer *stopped = *reducer;
-    struct reduction *stop = stopped ? calloc(1, sizeof *stop) : NULL;
     if (!stopped)
         return;
     *reducer = NULL;
-    if (!stop) {
-        log_error("no memory to end the reducing thread: it ends with the process");
-        return;
-    }
     pthread_mutex_lock(&stopped->mutex);
     stopped->stopping = true;
     if (stopped->working)
         reduction_interrupt(stopped->working);
     pthread_mutex_unlock(&stopped->mutex);
-    mailbox_put(stopped->orders, &stop->mail);
-    pthread_join(stopped->thread, NULL);
-    drop_all(stopped->orders);
-    drop_all(stopped->done);
-    mailbox_close(&stopped->orders);
-    mailbox_close(&stopped->done);
+    helper_stop(&stopped->helper);
     pthread_mutex_destroy(&stopped->mutex);
     free(stopped);
 }
 
 int reducer_fd(const struct reducer *reducer)
 {
-    return mailbox_fd(reducer->done);
+    return helper_fd(reducer->helper);
 }
 
 void reducer_put(struct reducer *reducer, struct reduction *order)
 {
-    mailbox_put(reducer->orders, &order->mail);
+    helper_put(reducer->helper, &order->mail);
 }
 
 struct reduction *reducer_take(struct reducer *reducer)
 {
-    return (struct reduction *)mailbox_take(reducer->done);
+    return (struct reduction *)helper_take(reducer->helper);
 }

@@ -230,7 +230,6 @@ static int take_done(struct broker *b, struct files_job *job, struct error *err)
     case FILES_BUNDLE:
         return upload_take(b, job, err);
     case FILES_END:
-    case FILES_STOP:
         break;
     }
     return 0;

@@ -36,21 +36,32 @@ static const char large[] =
     "  - {kind: evaluate, name: ageing, count: 400, task_size: 200, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";
 
+/* A farm in which one worker did the whole job. */
+static void run_whole(struct support *s, const char *yaml)
+{
+    struct peer client;
+    struct worker worker;
+    support_open(s);
+    support_start(s, 1000, 60000);
+    peer_open(s, &client);
+    support_add_bundle(s, &client);
+    worker_open(s, &worker, 1, 4);
+    uint64_t job = support_submit(&client, yaml);
+    uint64_t tasks = worker_run(&worker, &client, job, 0);
+    support_await_job(&client, job, "done");
+    char told[32];
+    snprintf(told, sizeof told, "%llu", (unsigned long long)tasks);
+    assert_string_equal(support_sql(s, "SELECT count(*) FROM task"), told);
+    peer_close(&worker.peer);
+    peer_close(&client);
+}
+
 static void runs_a_study(void **state)
 {
     struct support s;
-    struct peer client;
-    struct worker worker;
     (void)state;
-    support_open(&s);
-    support_start(&s, 1000, 60000);
-    peer_open(&s, &client);
-    support_add_bundle(&s, &client);
-    worker_open(&s, &worker, 1, 4);
-    uint64_t job = support_submit(&client, study);
-    uint64_t tasks = worker_run(&worker, &client, job, 0);
-    assert_int_equal(tasks, 3 + 7 + 3 + 5 + 3);
-    support_await_job(&client, job, "done");
+    run_whole(&s, study);
+    assert_string_equal(support_sql(&s, "SELECT count(*) FROM task"), "21"); /* 3 + 7 + 3 + 5 + 3 */
     assert_string_equal(support_sql(&s, "SELECT count(*) FROM toy_labels WHERE job = 1"), "100");
     assert_string_equal(
         support_sql(&s, "SELECT avg(Smiling > 0) = (SELECT share FROM class_distribution "
@@ -62,24 +73,13 @@ static void runs_a_study(void **state)
                                     "IS NOT NULL AND \"Order_change\" IS NOT NULL"),
                         "40");
     assert_string_equal(support_sql(&s, "SELECT count(*) FROM direction"), "12");
-    peer_close(&worker.peer);
-    peer_close(&client);
     support_close(&s);
 }
 
 static char *run_undisturbed(const char *yaml)
 {
     struct support s;
-    struct peer client;
-    struct worker worker;
-    support_open(&s);
-    support_start(&s, 1000, 60000);
-    peer_open(&s, &client);
-    support_add_bundle(&s, &client);
-    worker_open(&s, &worker, 1, 4);
-    worker_run(&worker, &client, support_submit(&client, yaml), 0);
-    peer_close(&worker.peer);
-    peer_close(&client);
+    run_whole(&s, yaml);
     char *dump = support_dump(&s);
     support_close(&s);
     return dump;
@@ -148,17 +148,8 @@ static void killed_brokers_end_large_stages(void **state)
 static void ends_large_stages(void **state)
 {
     struct support s;
-    struct peer client;
-    struct worker worker;
     (void)state;
-    support_open(&s);
-    support_start(&s, 1000, 60000);
-    peer_open(&s, &client);
-    support_add_bundle(&s, &client);
-    worker_open(&s, &worker, 1, 4);
-    uint64_t job = support_submit(&client, large);
-    worker_run(&worker, &client, job, 0);
-    support_await_job(&client, job, "done");
+    run_whole(&s, large);
     assert_string_equal(support_sql(&s, "SELECT group_concat(found) FROM mix_cell"), "30,9");
     assert_string_equal(support_sql(&s, "SELECT count(*) FROM toy_labels WHERE stage = 'half'"),
                         "39");
@@ -170,8 +161,6 @@ static void ends_large_stages(void **state)
         "1");
     assert_string_equal(support_sql(&s, "SELECT count(*) > 0 AND max(faces) = 400 FROM measure"),
                         "1");
-    peer_close(&worker.peer);
-    peer_close(&client);
     support_close(&s);
 }
 
