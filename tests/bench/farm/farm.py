@@ -98,7 +98,8 @@ class Farm:
             return database.execute(sql, values).fetchall()
 
     def finish(self, job: int) -> None:
-        """Returns when the job is done. The broker tells: to ask the database every 2 ms took 0.4 of a core from those measured."""
+        """Returns when the job is done. The broker tells: asking the database every 2 ms took 0.4 of a core from those
+        measured."""
         if subprocess.run([FACEFARM, "job", "wait", str(job), "--broker", self.endpoint], stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL, timeout=PATIENCE).returncode != 0:
             sys.exit(f"job {job} is not done: see {self.folder}")
