@@ -99,10 +99,14 @@ static inline float apply(float x)
     case 35: return fmax(x, 0.0f) + fmin(a * expm1(x / a), 0.0f);
     case 36: return x < -a ? x + b : x > a ? x - b : 0.0f;
     case 37: return x * tanh(fmax(x, 0.0f) + log1p(exp(-fabs(x))));
-    case 38: return to_float16(x);
-    case 39: return x == 0.0f ? 1.0f : 0.0f;
-    case 40: return isnan(x) ? 1.0f : 0.0f;
-    case 41: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
+    case 38: /* Gelu, or its approximation */
+        return 0.5f * x * (1.0f + (a == 0.0f ? erf(x * 0.70710678118654752f)
+                                             : tanh(0.79788456080286536f * fma(0.044715f * x * x, x, x))));
+    case 39: return x / (1.0f + exp(-a * x));
+    case 40: return to_float16(x);
+    case 41: return x == 0.0f ? 1.0f : 0.0f;
+    case 42: return isnan(x) ? 1.0f : 0.0f;
+    case 43: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
     default: return x;
     }
 }

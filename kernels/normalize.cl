@@ -3,6 +3,7 @@
  * normalised together, guarded, no local memory. Shapes are arguments, so that one program serves all.
  *
  *   standardize  out = (x − mean) / √(variance + epsilon) · scale[c] + shift[c]
+ *                ABOUT_ZERO: the mean is taken for 0
  *   unit         out = x / (Σ|x|^p)^(1/p), p of 1 or 2; 0 where the norm is 0
  *   local_response  out = x / (bias + alpha/size · Σ x² over `size` neighbouring channels)^beta:
  *                one work-item an element of [n][channels][inner]
@@ -37,9 +38,11 @@ __kernel void standardize(const __global float *restrict in, __global float *res
         return;
     size_t start = offset_of(i, kept, kept_strides, kept_rank);
     float mean = 0.0f, variance = 0.0f;
+#ifndef ABOUT_ZERO
     for (int r = 0; r < count; r++)
         mean += in[start + offset_of(r, reduced, reduced_strides, reduced_rank)];
     mean /= count;
+#endif
     for (int r = 0; r < count; r++) {
         float x = in[start + offset_of(r, reduced, reduced_strides, reduced_rank)] - mean;
         variance = fma(x, x, variance);

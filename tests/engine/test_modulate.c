@@ -138,7 +138,7 @@ static void test_exchanged(void **state)
     (void)state;
     struct model model;
     build(&model, &(struct form){.batch = 1, .swap = "Transpose"});
-    harness_refuse(&model, E_UNSUPPORTED, "Reshape");
+    harness_refuse(&model, E_UNSUPPORTED, "rows a sample");
     model_free(&model);
 }
 

@@ -44,7 +44,7 @@ int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
     if (elements < 0)
         return error_set(err, E_LIMIT, "the result has a negative dimension or more than %lld "
                          "elements", (long long)GRAPH_ELEMENTS_MAX);
-    if (batched && (rank == 0 || dims[0] != graph->batch))
+    if (batched && (rank == 0 || dims[0] % graph->batch || (dims[0] == 0 && elements > 0)))
         return error_set(err, E_UNSUPPORTED, "the result's first dimension is %lld where the "
                          "batch (%lld) is expected: samples would mix",
                          (long long)(rank ? dims[0] : 0), (long long)graph->batch);
@@ -53,6 +53,7 @@ int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
     value->rank = rank;
     memcpy(value->dims, dims, rank * sizeof *dims);
     value->batched = batched;
+    value->group = batched ? dims[0] / graph->batch : 1;
     value->known = true;
     return 0;
 }

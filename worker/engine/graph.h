@@ -2,8 +2,9 @@
  * The engine's graph: values (tensors by name) and nodes in topological order.
  *
  * A value is a constant (data != NULL: an initializer, or folded), a graph input, or the output of
- * one node. Dimension 0 of a batched value is the batch: rows of it are independent samples. In a
- * fixed graph (one that mixes rows on purpose, with all dimensions given) no value is batched.
+ * one node. Dimension 0 of a batched value is the batch: rows of it are independent samples, or the batch times
+ * `group`, where a reshape has put further dimensions into it ([N,C,H,W] as [N·C,1,H,W]): each sample then has
+ * `group` rows in a row. In a fixed graph (one that mixes rows on purpose, with all dimensions given) no value is batched.
  */
 #ifndef WORKER_ENGINE_GRAPH_H
 #define WORKER_ENGINE_GRAPH_H
@@ -29,6 +30,7 @@ struct value {
     int element; /* the file's type where it is another (element.h); 0: the type's own */
     bool known;  /* type, rank and dims are set */
     bool batched;
+    int64_t group; /* of a batched value: rows a sample */
     size_t rank;
     int64_t dims[ENGINE_RANK_MAX];
     void *data;   /* float or int64_t, dense; owned. NULL: computed at run time */
@@ -128,8 +130,8 @@ int64_t dims_elements(size_t rank, const int64_t *dims);
 /* Gives a known value zeroed data of its type: it becomes a constant. */
 MUST_CHECK int value_allocate(struct value *value, struct error *err);
 
-/* Sets type float and the shape, which is checked for size; `batched` values must keep the batch
- * in dimension 0. An empty result is a constant once its node is inferred (infer.c). */
+/* Sets type float and the shape, which is checked for size; `batched` values must keep the batch,
+ * or a multiple of it, in dimension 0. An empty result is a constant once its node is inferred (infer.c). */
 MUST_CHECK int value_set_shape(const struct graph *graph, struct value *value, size_t rank,
                                const int64_t *dims, bool batched, struct error *err);
 

@@ -27,7 +27,8 @@ size_t round_up(size_t number, size_t multiple)
 struct count value_rows(const struct value *value, size_t each)
 {
     size_t rows = value->rank ? (size_t)value->dims[0] : 1;
-    return value->batched ? (struct count){each, true} : (struct count){each * rows, false};
+    return value->batched ? (struct count){each * (size_t)value->group, true}
+                          : (struct count){each * rows, false};
 }
 
 struct count value_count(const struct value *value)
@@ -35,7 +36,7 @@ struct count value_count(const struct value *value)
     size_t elements = (size_t)value_elements(value);
     if (!value->batched)
         return (struct count){elements, false};
-    return (struct count){elements / (size_t)value->dims[0], true};
+    return (struct count){elements / (size_t)value->dims[0] * (size_t)value->group, true};
 }
 
 static int add_tensor(struct lowering *lowering, const struct tensor *tensor, int *number,

@@ -42,7 +42,7 @@ struct product {
 /* True for rows [N,a,b,1,1] of which one of a and b is 1. */
 static bool is_factor(const struct value *value, bool along_inputs)
 {
-    return value->known && value->batched && !value->data && value->type == VALUE_FLOAT &&
+    return value->known && value->batched && value->group == 1 && !value->data && value->type == VALUE_FLOAT &&
            value->rank == 5 && value->dims[3] == 1 && value->dims[4] == 1 &&
            value->dims[along_inputs ? 1 : 2] == 1;
 }

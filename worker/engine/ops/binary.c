@@ -404,9 +404,9 @@ static int lower_binary(struct lowering *lowering, struct node *node, struct err
 /* Since opset 7 operands broadcast as in numpy; before, as `align` says. */
 #define LEGACY "axis:i broadcast:i consumed_inputs:I"
 #define BINARY(name, number)                                                                       \
-    BINARY_ENTRY(name, 1, 6, LEGACY, 2, 2, number), BINARY_ENTRY(name, 7, 18, "", 2, 2, number)
+    BINARY_ENTRY(name, 1, 6, LEGACY, 2, 2, number), BINARY_ENTRY(name, 7, OPSET_LAST, "", 2, 2, number)
 #define VARIADIC(name, number)                                                                     \
-    BINARY_ENTRY(name, 1, 18, "consumed_inputs:I", 1, 64, number)
+    BINARY_ENTRY(name, 1, OPSET_LAST, "consumed_inputs:I", 1, 64, number)
 
 const struct op ops_binary[] = {
     BINARY("Add", BINARY_ADD),
@@ -415,12 +415,12 @@ const struct op ops_binary[] = {
     BINARY("Div", BINARY_DIV),
     BINARY("Pow", BINARY_POW),
     BINARY("PRelu", BINARY_PRELU),
-    BINARY_ENTRY("Mod", 10, 18, "fmod:i", 2, 2, BINARY_MOD),
+    BINARY_ENTRY("Mod", 10, OPSET_LAST, "fmod:i", 2, 2, BINARY_MOD),
     BINARY("Less", BINARY_LESS),
     BINARY("Greater", BINARY_GREATER),
     BINARY("Equal", BINARY_EQUAL),
-    BINARY_ENTRY("LessOrEqual", 12, 18, "", 2, 2, BINARY_LESS_EQUAL),
-    BINARY_ENTRY("GreaterOrEqual", 12, 18, "", 2, 2, BINARY_GREATER_EQUAL),
+    BINARY_ENTRY("LessOrEqual", 12, OPSET_LAST, "", 2, 2, BINARY_LESS_EQUAL),
+    BINARY_ENTRY("GreaterOrEqual", 12, OPSET_LAST, "", 2, 2, BINARY_GREATER_EQUAL),
     BINARY("And", BINARY_AND),
     BINARY("Or", BINARY_OR),
     BINARY("Xor", BINARY_XOR),

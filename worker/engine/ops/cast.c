@@ -90,5 +90,8 @@ static int lower_cast(struct lowering *lowering, struct node *node, struct error
 const struct op ops_cast[] = {
     {"Cast", 6, 18, "to:i", 1, 1, 1, 0, infer_cast, NULL, lower_cast},
     {"CastLike", 15, 18, "", 2, 2, 1, 0, infer_cast, NULL, lower_cast},
+    /* saturate and round_mode are of float8 types, which are none of ours */
+    {"Cast", 19, OPSET_LAST, "to:i saturate:i round_mode:s", 1, 1, 1, 0, infer_cast, NULL, lower_cast},
+    {"CastLike", 19, OPSET_LAST, "saturate:i round_mode:s", 2, 2, 1, 0, infer_cast, NULL, lower_cast},
     {0},
 };

@@ -445,8 +445,8 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
     "auto_pad:s dilations:I group:i kernel_shape:I pads:I strides:I"
 
 const struct op ops_conv[] = {
-    {"Conv", 1, 18, CONV_ATTRIBUTES, 2, 3, 1, 0, infer_conv, NULL, lower_conv},
-    {"ConvTranspose", 1, 18, CONV_ATTRIBUTES " output_padding:I output_shape:I", 2, 3, 1, 0,
+    {"Conv", 1, OPSET_LAST, CONV_ATTRIBUTES, 2, 3, 1, 0, infer_conv, NULL, lower_conv},
+    {"ConvTranspose", 1, OPSET_LAST, CONV_ATTRIBUTES " output_padding:I output_shape:I", 2, 3, 1, 0,
      infer_conv, NULL, lower_conv},
     {0},
 };

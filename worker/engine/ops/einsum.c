@@ -203,6 +203,6 @@ static int lower_einsum(struct lowering *lowering, struct node *node, struct err
 }
 
 const struct op ops_einsum[] = {
-    {"Einsum", 12, 18, "equation:s", 1, 2, 1, 0, infer_einsum, NULL, lower_einsum},
+    {"Einsum", 12, OPSET_LAST, "equation:s", 1, 2, 1, 0, infer_einsum, NULL, lower_einsum},
     {0},
 };

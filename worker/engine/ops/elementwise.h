@@ -43,6 +43,8 @@ enum unary {
     UNARY_CELU,
     UNARY_SHRINK,
     UNARY_MISH,
+    UNARY_GELU, /* a: approximated by tanh */
+    UNARY_SWISH,
     UNARY_TO_FLOAT16, /* the nearest that it has, ties to even */
     UNARY_NOT, /* from here on the result is boolean */
     UNARY_IS_NAN,

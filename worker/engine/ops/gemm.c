@@ -393,7 +393,7 @@ const struct op ops_gemm[] = {
     {"Gemm", 1, 6, "alpha:f beta:f transA:i transB:i broadcast:i", 3, 3, 1, 0, infer_gemm, NULL,
      lower_gemm},
     {"Gemm", 7, 10, "alpha:f beta:f transA:i transB:i", 3, 3, 1, 0, infer_gemm, NULL, lower_gemm},
-    {"Gemm", 11, 18, "alpha:f beta:f transA:i transB:i", 2, 3, 1, 0, infer_gemm, NULL, lower_gemm},
-    {"MatMul", 1, 18, "", 2, 2, 1, 0, infer_matmul, NULL, lower_matmul},
+    {"Gemm", 11, OPSET_LAST, "alpha:f beta:f transA:i transB:i", 2, 3, 1, 0, infer_gemm, NULL, lower_gemm},
+    {"MatMul", 1, OPSET_LAST, "", 2, 2, 1, 0, infer_matmul, NULL, lower_matmul},
     {0},
 };

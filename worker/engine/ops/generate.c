@@ -214,12 +214,12 @@ static int infer_arg(struct graph *graph, struct node *node, struct error *err)
 }
 
 const struct op ops_generate[] = {
-    {"Size", 1, 18, "", 1, 1, 1, 0, infer_size, NULL, NULL},
-    {"Range", 11, 18, "", 3, 3, 1, 0, infer_range, NULL, NULL},
-    {"NonZero", 9, 18, "", 1, 1, 1, 0, infer_non_zero, NULL, NULL},
-    {"OneHot", 9, 18, "axis:i", 3, 3, 1, 0, infer_one_hot, NULL, NULL},
-    {"EyeLike", 9, 18, "dtype:i k:i", 1, 1, 1, 0, infer_eye, NULL, NULL},
-    {"ArgMax", 1, 18, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 0, infer_arg, NULL, NULL},
-    {"ArgMin", 1, 18, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 1, infer_arg, NULL, NULL},
+    {"Size", 1, OPSET_LAST, "", 1, 1, 1, 0, infer_size, NULL, NULL},
+    {"Range", 11, OPSET_LAST, "", 3, 3, 1, 0, infer_range, NULL, NULL},
+    {"NonZero", 9, OPSET_LAST, "", 1, 1, 1, 0, infer_non_zero, NULL, NULL},
+    {"OneHot", 9, OPSET_LAST, "axis:i", 3, 3, 1, 0, infer_one_hot, NULL, NULL},
+    {"EyeLike", 9, OPSET_LAST, "dtype:i k:i", 1, 1, 1, 0, infer_eye, NULL, NULL},
+    {"ArgMax", 1, OPSET_LAST, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 0, infer_arg, NULL, NULL},
+    {"ArgMin", 1, OPSET_LAST, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 1, infer_arg, NULL, NULL},
     {0},
 };

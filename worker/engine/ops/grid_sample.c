@@ -24,11 +24,13 @@ static int read_choice(const struct node *node, const char *name, const char *co
                : 0;
 }
 
-static int read_sampling(const struct node *node, struct sampling *sampling, struct error *err)
+static int read_sampling(const struct graph *graph, const struct node *node, struct sampling *sampling,
+                         struct error *err)
 {
-    static const char *const modes[] = {"bilinear", "nearest", "bicubic"};
+    static const char *const old[] = {"bilinear", "nearest", "bicubic"}; /* of opset 16 */
+    static const char *const modes[] = {"linear", "nearest", "cubic"};
     static const char *const borders[] = {"zeros", "border", "reflection"};
-    int failed = read_choice(node, "mode", modes, &sampling->mode, err);
+    int failed = read_choice(node, "mode", graph->opset < 20 ? old : modes, &sampling->mode, err);
     return failed ? failed : read_choice(node, "padding_mode", borders, &sampling->border, err);
 }
 
@@ -36,7 +38,7 @@ static int infer_grid_sample(struct graph *graph, struct node *node, struct erro
 {
     const struct value *in = node_input(graph, node, 0), *grid = node_input(graph, node, 1);
     struct sampling sampling;
-    int failed = read_sampling(node, &sampling, err);
+    int failed = read_sampling(graph, node, &sampling, err);
     if (failed)
         return failed;
     if (in->type != VALUE_FLOAT || grid->type != VALUE_FLOAT || in->rank != 4 || grid->rank != 4 ||
@@ -56,7 +58,7 @@ static int lower_grid_sample(struct lowering *lowering, struct node *node, struc
     struct sampling sampling;
     struct step *step;
     int in, grid, out;
-    int failed = read_sampling(node, &sampling, err);
+    int failed = read_sampling(lowering->graph, node, &sampling, err);
     if (!failed)
         failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
     if (!failed)
@@ -82,7 +84,7 @@ static int lower_grid_sample(struct lowering *lowering, struct node *node, struc
 }
 
 const struct op ops_grid_sample[] = {
-    {"GridSample", 16, 18, "mode:s padding_mode:s align_corners:i", 2, 2, 1, 0, infer_grid_sample,
+    {"GridSample", 16, OPSET_LAST, "mode:s padding_mode:s align_corners:i", 2, 2, 1, 0, infer_grid_sample,
      NULL, lower_grid_sample},
     {0},
 };

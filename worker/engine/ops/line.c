@@ -74,8 +74,8 @@ static int lower_line(struct lowering *lowering, struct node *node, struct error
 }
 
 const struct op ops_line[] = {
-    {"Hardmax", 1, 18, "axis:i", 1, 1, 1, LINE_HARDMAX, infer_line, NULL, lower_line},
-    {"CumSum", 11, 18, "exclusive:i reverse:i", 2, 2, 1, LINE_CUMULATIVE_SUM, infer_line, NULL,
+    {"Hardmax", 1, OPSET_LAST, "axis:i", 1, 1, 1, LINE_HARDMAX, infer_line, NULL, lower_line},
+    {"CumSum", 11, OPSET_LAST, "exclusive:i reverse:i", 2, 2, 1, LINE_CUMULATIVE_SUM, infer_line, NULL,
      lower_line},
     {0},
 };

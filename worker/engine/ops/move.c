@@ -39,7 +39,7 @@ int move_step(struct lowering *lowering, const struct move *move, int in, int ou
         to[r] = (int32_t)move->out_strides[r];
     }
     if (rows->batched)
-        total = (struct count){each / (size_t)move->dims[0], true};
+        total = (struct count){each / (size_t)move->dims[0] * (size_t)rows->group, true};
     step_define(step, "-DRANK=%zu", move->rank);
     step_tensor(step, in);
     step_tensor(step, out);

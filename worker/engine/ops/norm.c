@@ -177,13 +177,13 @@ static int lower_pixel_norm_node(struct lowering *lowering, struct node *node, s
 }
 
 const struct op op_pixel_norm = {
-    "PixelNorm", 1, 18, "", 1, 1, 1, 0, NULL, NULL, lower_pixel_norm_node};
+    "PixelNorm", 1, OPSET_LAST, "", 1, 1, 1, 0, NULL, NULL, lower_pixel_norm_node};
 
 const struct op ops_norm[] = {
-    {"BatchNormalization", 1, 18,
+    {"BatchNormalization", 1, OPSET_LAST,
      "epsilon:f momentum:f training_mode:i spatial:i is_test:i consumed_inputs:I", 5, 5, 1, 0,
      infer_norm, NULL, lower_batch_norm},
-    {"InstanceNormalization", 6, 18, "epsilon:f", 3, 3, 1, 0, infer_norm, NULL,
+    {"InstanceNormalization", 6, OPSET_LAST, "epsilon:f", 3, 3, 1, 0, infer_norm, NULL,
      lower_instance_norm},
     {0},
 };

@@ -1,5 +1,5 @@
 /*
- * LayerNormalization, GroupNormalization, MeanVarianceNormalization, LpNormalization and LRN, in the
+ * LayerNormalization, RMSNormalization, GroupNormalization, MeanVarianceNormalization, LpNormalization and LRN, in the
  * plain layout. Scales and shifts are constants, spread at load over what is normalised, so that
  * one index finds both whatever they were broadcast from.
  */
@@ -13,7 +13,14 @@
 #include "worker/engine/ops/broadcast.h"
 #include "worker/engine/ops/lists.h"
 
-enum normalization { NORMALIZE_LAYER, NORMALIZE_GROUP, NORMALIZE_MEAN_VARIANCE, NORMALIZE_LP };
+enum normalization {
+    NORMALIZE_LAYER,
+    NORMALIZE_GROUP, /* a scale a group; since opset 21 a channel, as NORMALIZE_GROUP_CHANNELS */
+    NORMALIZE_GROUP_CHANNELS,
+    NORMALIZE_MEAN_VARIANCE,
+    NORMALIZE_LP,
+    NORMALIZE_RMS,
+};
 
 /* MeanVarianceNormalization adds 1e-9 to the deviation; this is that square, within the root. */
 #define DEVIATION_LEAST_SQUARED 1e-18f
@@ -77,11 +84,13 @@ static int make_plan(const struct graph *graph, const struct node *node,
         return error_set(err, E_UNSUPPORTED, "input is not a float tensor of rank 1 or more");
     switch ((enum normalization)node->op->variant) {
     case NORMALIZE_LAYER:
+    case NORMALIZE_RMS:
         failed = list_axis(attribute_int(node, "axis", -1), in->rank, &axis, err);
         plan->mask = (1u << in->rank) - (1u << axis);
         plan->channels = dims_elements(in->rank - axis, in->dims + axis);
         break;
     case NORMALIZE_GROUP:
+    case NORMALIZE_GROUP_CHANNELS:
         failed = plan_groups(node, in, plan, err);
         break;
     case NORMALIZE_MEAN_VARIANCE:
@@ -108,9 +117,12 @@ static int check_parameter(const struct graph *graph, const struct node *node, s
         return 0;
     if (!value->data || value->type != VALUE_FLOAT)
         return error_set(err, E_UNSUPPORTED, "input %zu is computed (expected a constant)", i);
-    if (node->op->variant == NORMALIZE_GROUP) {
-        bool fits = value->rank == 1 && value->dims[0] == plan->shape.dims[1];
-        return fits ? 0 : error_set(err, E_PARSE, "input %zu has not one element a group", i);
+    bool groups = node->op->variant == NORMALIZE_GROUP;
+    if (groups || node->op->variant == NORMALIZE_GROUP_CHANNELS) {
+        int64_t expected = groups ? plan->shape.dims[1] : plan->channels;
+        bool fits = value->rank == 1 && value->dims[0] == expected;
+        return fits ? 0 : error_set(err, E_PARSE, "input %zu has not %lld elements, one a %s", i,
+                                    (long long)expected, groups ? "group" : "channel");
     }
     for (size_t r = 0; r < in->rank; r++)
         if (plan->mask >> r & 1)
@@ -171,11 +183,12 @@ static int lower_parameter(struct lowering *lowering, const struct node *node, s
         if (plan->mask >> r & 1)
             dims[rank++] = in->dims[r];
     bool groups = node->op->variant == NORMALIZE_GROUP;
-    if (!groups)
+    bool listed = groups || node->op->variant == NORMALIZE_GROUP_CHANNELS;
+    if (!listed)
         broadcast_strides(value, rank, dims, strides);
     for (int64_t c = 0; c < plan->channels; c++) {
-        int64_t rest = c, at = groups ? c * plan->shape.dims[1] / plan->channels : 0;
-        for (size_t r = rank; !groups && r-- > 0; rest /= dims[r])
+        int64_t rest = c, at = groups ? c * plan->shape.dims[1] / plan->channels : listed ? c : 0;
+        for (size_t r = rank; !listed && r-- > 0; rest /= dims[r])
             at += rest % dims[r] * strides[r];
         spread[c] = ((const float *)value->data)[at];
     }
@@ -224,6 +237,8 @@ static int lower_standardize(struct lowering *lowering, struct node *node, struc
     axes_split(&plan.shape, LAYOUT_PLAIN, plan.mask, &split);
     struct count groups = lowering->tensors[out].elements;
     groups.each /= (size_t)split.elements;
+    if (node->op->variant == NORMALIZE_RMS)
+        step_define(step, "-DABOUT_ZERO");
     if (parameters[0] != in)
         step_define(step, "-DSCALE");
     if (parameters[1] != in)
@@ -313,15 +328,19 @@ static int lower_local_response(struct lowering *lowering, struct node *node, st
 }
 
 const struct op ops_normalize[] = {
-    {"LayerNormalization", 17, 18, "axis:i epsilon:f stash_type:i", 2, 3, 3, NORMALIZE_LAYER,
+    {"LayerNormalization", 17, OPSET_LAST, "axis:i epsilon:f stash_type:i", 2, 3, 3, NORMALIZE_LAYER,
      infer_normalize, NULL, lower_standardize},
-    {"GroupNormalization", 18, 18, "epsilon:f num_groups:i", 3, 3, 1, NORMALIZE_GROUP,
+    {"RMSNormalization", 23, OPSET_LAST, "axis:i epsilon:f stash_type:i", 2, 2, 1, NORMALIZE_RMS,
      infer_normalize, NULL, lower_standardize},
-    {"MeanVarianceNormalization", 9, 18, "axes:I", 1, 1, 1, NORMALIZE_MEAN_VARIANCE,
+    {"GroupNormalization", 18, 20, "epsilon:f num_groups:i", 3, 3, 1, NORMALIZE_GROUP,
      infer_normalize, NULL, lower_standardize},
-    {"LpNormalization", 1, 18, "axis:i p:i", 1, 1, 1, NORMALIZE_LP, infer_normalize, NULL,
+    {"GroupNormalization", 21, OPSET_LAST, "epsilon:f num_groups:i stash_type:i", 3, 3, 1,
+     NORMALIZE_GROUP_CHANNELS, infer_normalize, NULL, lower_standardize},
+    {"MeanVarianceNormalization", 9, OPSET_LAST, "axes:I", 1, 1, 1, NORMALIZE_MEAN_VARIANCE,
+     infer_normalize, NULL, lower_standardize},
+    {"LpNormalization", 1, OPSET_LAST, "axis:i p:i", 1, 1, 1, NORMALIZE_LP, infer_normalize, NULL,
      lower_unit},
-    {"LRN", 1, 18, "alpha:f beta:f bias:f size:i", 1, 1, 1, 0, infer_local_response, NULL,
+    {"LRN", 1, OPSET_LAST, "alpha:f beta:f bias:f size:i", 1, 1, 1, 0, infer_local_response, NULL,
      lower_local_response},
     {0},
 };

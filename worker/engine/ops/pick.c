@@ -409,12 +409,12 @@ static int lower_pick(struct lowering *lowering, struct node *node, struct error
     {name, first, last, attributes, least, most, 1, variant, infer_pick, fold_pick, lower_pick}
 
 const struct op ops_pick[] = {
-    PICK("GatherElements", 11, 18, "axis:i", 2, 2, PICK_GATHER_ELEMENTS),
-    PICK("GatherND", 11, 18, "batch_dims:i", 2, 2, PICK_GATHER_ND),
+    PICK("GatherElements", 11, OPSET_LAST, "axis:i", 2, 2, PICK_GATHER_ELEMENTS),
+    PICK("GatherND", 11, OPSET_LAST, "batch_dims:i", 2, 2, PICK_GATHER_ND),
     PICK("Scatter", 9, 10, "axis:i", 3, 3, PICK_SCATTER_ELEMENTS),
-    PICK("ScatterElements", 11, 18, "axis:i reduction:s", 3, 3, PICK_SCATTER_ELEMENTS),
-    PICK("ScatterND", 11, 18, "reduction:s", 3, 3, PICK_SCATTER_ND),
-    PICK("Trilu", 14, 18, "upper:i", 1, 2, PICK_TRILU),
-    PICK("ReverseSequence", 10, 18, "time_axis:i batch_axis:i", 2, 2, PICK_REVERSE),
+    PICK("ScatterElements", 11, OPSET_LAST, "axis:i reduction:s", 3, 3, PICK_SCATTER_ELEMENTS),
+    PICK("ScatterND", 11, OPSET_LAST, "reduction:s", 3, 3, PICK_SCATTER_ND),
+    PICK("Trilu", 14, OPSET_LAST, "upper:i", 1, 2, PICK_TRILU),
+    PICK("ReverseSequence", 10, OPSET_LAST, "time_axis:i batch_axis:i", 2, 2, PICK_REVERSE),
     {0},
 };

@@ -321,9 +321,10 @@ static int fold_pool(struct graph *graph, struct node *node, struct error *err)
 
 const struct op ops_pool[] = {
     POOL("MaxPool", 1, 7, "", 1, POOL_MAX),
-    POOL("MaxPool", 8, 18, " ceil_mode:i dilations:I storage_order:i", 2, POOL_MAX),
+    POOL("MaxPool", 8, OPSET_LAST, " ceil_mode:i dilations:I storage_order:i", 2, POOL_MAX),
     POOL("AveragePool", 1, 18, " ceil_mode:i count_include_pad:i", 1, POOL_AVERAGE),
+    POOL("AveragePool", 19, OPSET_LAST, " ceil_mode:i count_include_pad:i dilations:I", 1, POOL_AVERAGE),
     POOL("LpPool", 2, 17, " p:i", 1, POOL_NORM),
-    POOL("LpPool", 18, 18, " p:i ceil_mode:i dilations:I", 1, POOL_NORM),
+    POOL("LpPool", 18, OPSET_LAST, " p:i ceil_mode:i dilations:I", 1, POOL_NORM),
     {0},
 };

@@ -66,6 +66,8 @@ static int infer_random(struct graph *graph, struct node *node, struct error *er
                          (long long)type);
     if (!like && rank == 0)
         return error_set(err, E_PARSE, "shape is missing");
+    if (like && like->batched && like->group != 1)
+        return error_set(err, E_UNSUPPORTED, "%lld rows a sample (expected one)", (long long)like->group);
     bool batched = like && (like->batched || is_sized_for_batch(graph, like));
     if (noise_varies(graph, batched, rank, dims))
         return noise_take(graph, node, rank, dims, attribute_float(node, "mean", 0.0f),
@@ -103,9 +105,9 @@ static int lower_random(struct lowering *lowering, struct node *node, struct err
 }
 
 const struct op ops_random[] = {
-    {"RandomNormal", 1, 18, "dtype:i mean:f scale:f seed:f shape:I", 0, 0, 1, 0, infer_random, NULL,
+    {"RandomNormal", 1, OPSET_LAST, "dtype:i mean:f scale:f seed:f shape:I", 0, 0, 1, 0, infer_random, NULL,
      NULL},
-    {"RandomNormalLike", 1, 18, "dtype:i mean:f scale:f seed:f", 1, 1, 1, 0, infer_random, NULL,
+    {"RandomNormalLike", 1, OPSET_LAST, "dtype:i mean:f scale:f seed:f", 1, 1, 1, 0, infer_random, NULL,
      lower_random},
     {0},
 };

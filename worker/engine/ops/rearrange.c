@@ -10,6 +10,7 @@
 #include "worker/engine/ops/broadcast.h"
 #include "worker/engine/ops/lists.h"
 #include "worker/engine/ops/move.h"
+#include "worker/engine/ops/origin.h"
 
 /* Most copies one node may become. */
 #define PIECES_MAX 1024
@@ -201,17 +202,34 @@ static int describe_split(const struct graph *graph, const struct node *node,
     return failed;
 }
 
+/* A constant that joins each sample as it is: a class token. */
+static bool joins_all(const struct graph *graph, const struct value *in, const struct value *rows,
+                      size_t axis)
+{
+    return rows->batched && rows->group == 1 && !in->batched && in->rank > 0 && in->dims[0] == 1 &&
+           axis > 0 && !graph->fixed;
+}
+
+/* The first input that is batched, else the first. */
+static const struct value *concat_rows(const struct graph *graph, const struct node *node)
+{
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node_input(graph, node, i) && node_input(graph, node, i)->batched)
+            return node_input(graph, node, i);
+    return node_input(graph, node, 0);
+}
+
 static int concat_dims(const struct graph *graph, const struct node *node, size_t axis,
                        struct pieces *pieces, struct error *err)
 {
-    const struct value *first = node_input(graph, node, 0);
+    const struct value *first = concat_rows(graph, node);
     int64_t sum = 0;
     for (size_t i = 0; i < node->input_count; i++) {
         const struct value *in = node_input(graph, node, i);
         if (!in || in->rank != first->rank || in->type != first->type ||
-            in->batched != first->batched)
+            (in->batched != first->batched && !joins_all(graph, in, first, axis)))
             return error_set(err, E_UNSUPPORTED, "inputs 0 and %zu differ in kind or rank", i);
-        for (size_t r = 0; r < in->rank; r++)
+        for (size_t r = in->batched != first->batched; r < in->rank; r++)
             if (r != axis && in->dims[r] != first->dims[r])
                 return error_set(err, E_PARSE, "input %zu does not fit in dimension %zu", i, r);
         sum += in->dims[axis];
@@ -228,7 +246,7 @@ static int concat_dims(const struct graph *graph, const struct node *node, size_
 static int describe_concat(const struct graph *graph, const struct node *node,
                            struct pieces *pieces, struct error *err)
 {
-    const struct value *first = node_input(graph, node, 0);
+    const struct value *first = concat_rows(graph, node);
     size_t axis = 0;
     int64_t start = 0, strides[ENGINE_RANK_MAX];
     int failed = list_axis(attribute_int(node, "axis", graph->opset < 4), first->rank, &axis,
@@ -243,8 +261,13 @@ static int describe_concat(const struct graph *graph, const struct node *node,
         return failed;
     move_strides(pieces->rank[0], pieces->dims[0], strides);
     for (size_t i = 0; i < node->input_count; i++) {
-        struct move *move = whole_piece(node_input(graph, node, i), pieces);
+        const struct value *in = node_input(graph, node, i);
+        struct move *move = whole_piece(in, pieces);
         pieces->list[i].input = i;
+        if (in->batched != first->batched) { /* one row for all */
+            move->dims[0] = first->dims[0];
+            move->in_strides[0] = 0;
+        }
         memcpy(move->out_strides, strides, sizeof strides);
         move->to = start * strides[axis];
         start += move->dims[axis];
@@ -344,6 +367,18 @@ static int describe_node(const struct graph *graph, const struct node *node,
     return 0;
 }
 
+/* Whether the results are rows: those of an input, or one row for each sample. */
+static bool moves_rows(const struct graph *graph, const struct node *node, const struct pieces *pieces)
+{
+    const struct value *in = node_input(graph, node, 0);
+    if (node->op->variant == MOVE_CONCAT)
+        return concat_rows(graph, node)->batched;
+    if (node->op->variant != MOVE_EXPAND || in->batched || graph->fixed || pieces->rank[0] == 0)
+        return in->batched;
+    return in->type == VALUE_FLOAT && broadcast_keeps_rows(in, pieces->rank[0]) &&
+           pieces->dims[0][0] == graph->batch && origin_input_is_batch(graph, node, 1, 0);
+}
+
 static int infer_move(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
@@ -351,11 +386,12 @@ static int infer_move(struct graph *graph, struct node *node, struct error *err)
     int failed = describe_node(graph, node, &pieces, err);
     if (failed)
         return failed;
+    bool rows = moves_rows(graph, node, pieces);
     for (size_t i = 0; !failed && i < pieces->outputs; i++) {
         struct value *out = node_output(graph, node, i);
         if (!out)
             continue;
-        failed = value_set_shape(graph, out, pieces->rank[i], pieces->dims[i], in->batched, err);
+        failed = value_set_shape(graph, out, pieces->rank[i], pieces->dims[i], rows, err);
         out->type = in->type;
     }
     free(pieces);
@@ -416,14 +452,14 @@ static int lower_move(struct lowering *lowering, struct node *node, struct error
      lower_move}
 
 const struct op ops_move[] = {
-    MOVE("Transpose", 1, 18, "perm:I", 1, 1, 1, MOVE_TRANSPOSE),
+    MOVE("Transpose", 1, OPSET_LAST, "perm:I", 1, 1, 1, MOVE_TRANSPOSE),
     MOVE("Slice", 1, 9, "axes:I starts:I ends:I", 1, 1, 1, MOVE_SLICE),
-    MOVE("Slice", 10, 18, "", 3, 5, 1, MOVE_SLICE),
+    MOVE("Slice", 10, OPSET_LAST, "", 3, 5, 1, MOVE_SLICE),
     MOVE("Split", 2, 12, "axis:i split:I", 1, 1, PIECES_MAX, MOVE_SPLIT),
-    MOVE("Split", 13, 18, "axis:i num_outputs:i", 1, 2, PIECES_MAX, MOVE_SPLIT),
-    MOVE("Concat", 1, 18, "axis:i", 1, PIECES_MAX, 1, MOVE_CONCAT),
-    MOVE("Expand", 8, 18, "", 2, 2, 1, MOVE_EXPAND),
-    MOVE("DepthToSpace", 1, 18, "blocksize:i mode:s", 1, 1, 1, MOVE_BLOCKS),
-    MOVE("SpaceToDepth", 1, 18, "blocksize:i", 1, 1, 1, MOVE_BLOCKS),
+    MOVE("Split", 13, OPSET_LAST, "axis:i num_outputs:i", 1, 2, PIECES_MAX, MOVE_SPLIT),
+    MOVE("Concat", 1, OPSET_LAST, "axis:i", 1, PIECES_MAX, 1, MOVE_CONCAT),
+    MOVE("Expand", 8, OPSET_LAST, "", 2, 2, 1, MOVE_EXPAND),
+    MOVE("DepthToSpace", 1, OPSET_LAST, "blocksize:i mode:s", 1, 1, 1, MOVE_BLOCKS),
+    MOVE("SpaceToDepth", 1, OPSET_LAST, "blocksize:i", 1, 1, 1, MOVE_BLOCKS),
     {0},
 };

@@ -163,12 +163,12 @@ bool node_is_mean(const struct node *node)
 #define AXES "axes:I keepdims:i"
 #define REDUCE_BOTH(name, number)                                                                  \
     {name, 1, 17, AXES, 1, 1, 1, number, infer_reduce, NULL, lower_reduce},                        \
-    {name, 18, 18, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, number, infer_reduce, NULL,       \
+    {name, 18, OPSET_LAST, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, number, infer_reduce, NULL,       \
      lower_reduce}
 
 const struct op ops_reduce[] = {
     {"ReduceSum", 1, 12, AXES, 1, 1, 1, REDUCE_SUM, infer_reduce, NULL, lower_reduce},
-    {"ReduceSum", 13, 18, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, REDUCE_SUM, infer_reduce,
+    {"ReduceSum", 13, OPSET_LAST, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, REDUCE_SUM, infer_reduce,
      NULL, lower_reduce},
     REDUCE_BOTH("ReduceMean", REDUCE_MEAN),
     REDUCE_BOTH("ReduceMax", REDUCE_MAX),
@@ -179,11 +179,11 @@ const struct op ops_reduce[] = {
     REDUCE_BOTH("ReduceSumSquare", REDUCE_SQUARES),
     REDUCE_BOTH("ReduceLogSum", REDUCE_LOG_SUM),
     REDUCE_BOTH("ReduceLogSumExp", REDUCE_LOG_SUM_EXP),
-    {"GlobalAveragePool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, NULL,
+    {"GlobalAveragePool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, NULL,
      lower_reduce},
-    {"GlobalLpPool", 2, 18, "p:i", 1, 1, 1, REDUCE_GLOBAL + REDUCE_L2, infer_reduce, NULL,
+    {"GlobalLpPool", 2, OPSET_LAST, "p:i", 1, 1, 1, REDUCE_GLOBAL + REDUCE_L2, infer_reduce, NULL,
      lower_reduce},
-    {"GlobalMaxPool", 1, 18, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, NULL,
+    {"GlobalMaxPool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, NULL,
      lower_reduce},
     {0},
 };

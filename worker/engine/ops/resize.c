@@ -64,14 +64,15 @@ static int read_method(const struct graph *graph, const struct node *node,
     static const char *const modes[] = {"nearest", "linear", "cubic", "bilinear"};
     static const char *const coordinates[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
                                               "asymmetric", "tf_half_pixel_for_nn",
-                                              "tf_crop_and_resize"};
+                                              "tf_crop_and_resize", "half_pixel_symmetric"};
     static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor",
                                             "ceil"};
     bool old = graph->opset < 11; /* before there was a choice */
     int mode = 0, coordinate = 0, rounding = 0;
     int failed = read_name(node, "mode", modes, 4, RESIZE_NEAREST, &mode, err);
     if (!failed)
-        failed = read_name(node, "coordinate_transformation_mode", coordinates, 6,
+        failed = read_name(node, "coordinate_transformation_mode", coordinates,
+                           graph->opset < 19 ? 6 : 7,
                            old ? RESIZE_ASYMMETRIC : RESIZE_HALF_PIXEL, &coordinate, err);
     if (!failed)
         failed = read_name(node, "nearest_mode", roundings, 4,
@@ -456,7 +457,7 @@ const struct op ops_resize[] = {
     RESIZE("Upsample", 9, 9, "mode:s", 2, 2),
     RESIZE("Resize", 10, 10, "mode:s", 2, 2),
     RESIZE("Resize", 11, 17, RESIZE_ATTRIBUTES, 1, 4),
-    RESIZE("Resize", 18, 18, RESIZE_ATTRIBUTES " antialias:i axes:I keep_aspect_ratio_policy:s", 1,
-           4),
+    RESIZE("Resize", 18, OPSET_LAST, RESIZE_ATTRIBUTES " antialias:i axes:I keep_aspect_ratio_policy:s",
+           1, 4),
     {0},
 };

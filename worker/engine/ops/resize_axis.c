@@ -26,6 +26,8 @@ static double coordinate(enum resize_coordinates coordinates, const struct resiz
             return 0.5 * (axis->start + axis->end) * last;
         return axis->start * last +
                x * (axis->end - axis->start) * last / (double)(axis->out - 1);
+    case RESIZE_HALF_PIXEL_SYMMETRIC: /* what rounding the length leaves over is cut off at both ends alike */
+        return (double)axis->in / 2 * (1 - (double)axis->out / axis->length) + (x + 0.5) / axis->scale - 0.5;
     }
     return (x + 0.5) / axis->scale - 0.5;
 }

@@ -1,6 +1,6 @@
 /*
  * One axis of a Resize: which elements of the input, with which weights, make an element of the result.
- * The modes, coordinates and roundings are those of the ONNX operator from opset 7 to 18.
+ * The modes, coordinates and roundings are those of the ONNX operator from opset 7 on.
  */
 #ifndef WORKER_ENGINE_OPS_RESIZE_AXIS_H
 #define WORKER_ENGINE_OPS_RESIZE_AXIS_H
@@ -25,6 +25,7 @@ enum resize_coordinates { /* from a position of the result to one of the input *
     RESIZE_ASYMMETRIC,
     RESIZE_TF_HALF_PIXEL_NN,
     RESIZE_TF_CROP,
+    RESIZE_HALF_PIXEL_SYMMETRIC,
 };
 
 enum resize_rounding {

@@ -13,6 +13,7 @@
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/lists.h"
 #include "worker/engine/ops/move.h"
+#include "worker/engine/ops/origin.h"
 
 #define OUTSIDE (-1)
 
@@ -134,9 +135,10 @@ static int select_tile(const struct graph *graph, const struct node *node,
     return failed;
 }
 
-enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE };
+enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE, PAD_WRAP };
 
-static int read_pad_mode(const struct node *node, enum pad_mode *mode, struct error *err)
+static int read_pad_mode(const struct graph *graph, const struct node *node, enum pad_mode *mode,
+                         struct error *err)
 {
     char text[64];
     attribute_text(node, "mode", text);
@@ -146,8 +148,10 @@ static int read_pad_mode(const struct node *node, enum pad_mode *mode, struct er
         *mode = PAD_REFLECT;
     else if (strcmp(text, "edge") == 0)
         *mode = PAD_EDGE;
+    else if (strcmp(text, "wrap") == 0 && graph->opset >= 19)
+        *mode = PAD_WRAP;
     else
-        return error_set(err, E_UNSUPPORTED, "mode %s (expected constant, reflect or edge)", text);
+        return error_set(err, E_UNSUPPORTED, "mode %s (expected constant, reflect, edge or, from opset 19 on, wrap)", text);
     return 0;
 }
 
@@ -191,6 +195,8 @@ static int32_t padded_index(enum pad_mode mode, int64_t at, int64_t size)
         return OUTSIDE;
     if (mode == PAD_EDGE || size == 1)
         return at < 0 ? 0 : (int32_t)(size - 1);
+    if (mode == PAD_WRAP)
+        return (int32_t)((at % size + size) % size);
     int64_t period = 2 * (size - 1), phase = (at % period + period) % period;
     return (int32_t)(phase < size ? phase : period - phase);
 }
@@ -201,7 +207,7 @@ static int select_pad(const struct graph *graph, const struct node *node,
     const struct value *in = node_input(graph, node, 0);
     int64_t pads[2 * ENGINE_RANK_MAX] = {0};
     enum pad_mode mode = PAD_CONSTANT;
-    int failed = read_pad_mode(node, &mode, err);
+    int failed = read_pad_mode(graph, node, &mode, err);
     if (!failed)
         failed = read_pads(graph, node, pads, &selection->fill, err);
     for (size_t r = 0; !failed && r < in->rank; r++) {
@@ -258,6 +264,15 @@ static int result_shape(const struct graph *graph, const struct node *node,
     return failed;
 }
 
+/* One row that is repeated for each sample: rows of the batch, as x.repeat(n, 1, 1, 1) makes them of a constant. */
+static bool tiles_batch(const struct graph *graph, const struct node *node, int64_t rows)
+{
+    const struct value *in = node_input(graph, node, 0);
+    return node->op->variant == SELECT_TILE && graph->opset >= 6 && !graph->fixed && !in->batched &&
+           in->type == VALUE_FLOAT && in->rank > 0 && in->dims[0] == 1 && rows == graph->batch &&
+           origin_input_is_batch(graph, node, 1, 0);
+}
+
 static int infer_select(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
@@ -270,7 +285,8 @@ static int infer_select(struct graph *graph, struct node *node, struct error *er
     failed = result_shape(graph, node, &selection, &rank, dims, err);
     free_selection(&selection);
     if (!failed)
-        failed = value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
+        failed = value_set_shape(graph, node_output(graph, node, 0), rank, dims,
+                                 in->batched || tiles_batch(graph, node, dims[0]), err);
     if (!failed)
         node_output(graph, node, 0)->type = in->type;
     return failed;
@@ -385,12 +401,12 @@ static int lower_select(struct lowering *lowering, struct node *node, struct err
     {name, first, last, attributes, least, most, 1, variant, infer_select, fold_select, lower_select}
 
 const struct op ops_select[] = {
-    SELECT("Gather", 1, 18, "axis:i", 2, 2, SELECT_GATHER),
-    SELECT("Compress", 9, 18, "axis:i", 2, 2, SELECT_COMPRESS),
+    SELECT("Gather", 1, OPSET_LAST, "axis:i", 2, 2, SELECT_GATHER),
+    SELECT("Compress", 9, OPSET_LAST, "axis:i", 2, 2, SELECT_COMPRESS),
     SELECT("Tile", 1, 5, "", 3, 3, SELECT_TILE),
-    SELECT("Tile", 6, 18, "", 2, 2, SELECT_TILE),
+    SELECT("Tile", 6, OPSET_LAST, "", 2, 2, SELECT_TILE),
     SELECT("Pad", 2, 10, "mode:s pads:I value:f", 1, 1, SELECT_PAD),
     SELECT("Pad", 11, 17, "mode:s", 2, 3, SELECT_PAD),
-    SELECT("Pad", 18, 18, "mode:s", 2, 4, SELECT_PAD),
+    SELECT("Pad", 18, OPSET_LAST, "mode:s", 2, 4, SELECT_PAD),
     {0},
 };

@@ -4,11 +4,33 @@
 
 #include "worker/engine/ops.h"
 
+/* value_ints or value_floats: a list. */
+static int constant_list(const struct node *node, struct value *out, const struct graph *graph,
+                         struct error *err)
+{
+    const int64_t *ints = NULL;
+    const float *floats = NULL;
+    bool whole = attribute_present(node, "value_ints");
+    int64_t count = (int64_t)(whole ? attribute_ints(node, "value_ints", &ints)
+                                    : attribute_floats(node, "value_floats", &floats));
+    int failed = value_set_shape(graph, out, 1, &count, false, err);
+    if (failed)
+        return failed;
+    out->type = whole ? VALUE_INT64 : VALUE_FLOAT;
+    failed = value_allocate(out, err);
+    if (!failed && count > 0)
+        memcpy(out->data, whole ? (const void *)ints : floats,
+               (size_t)count * (whole ? sizeof *ints : sizeof *floats));
+    return failed;
+}
+
 static int infer_constant(struct graph *graph, struct node *node, struct error *err)
 {
     struct value *out = node_output(graph, node, 0);
     if (attribute_present(node, "value"))
         return attribute_tensor(node, "value", out, err);
+    if (attribute_present(node, "value_ints") || attribute_present(node, "value_floats"))
+        return constant_list(node, out, graph, err);
     int64_t one = 1;
     int failed = value_set_shape(graph, out, 0, &one, false, err);
     if (failed)
@@ -20,7 +42,7 @@ static int infer_constant(struct graph *graph, struct node *node, struct error *
         return failed;
     }
     if (!attribute_present(node, "value_int"))
-        return error_set(err, E_UNSUPPORTED, "neither value, value_float nor value_int is given");
+        return error_set(err, E_UNSUPPORTED, "it is neither a tensor nor numbers");
     out->type = VALUE_INT64;
     failed = value_allocate(out, err);
     if (!failed)
@@ -75,9 +97,9 @@ static int infer_constant_of_shape(struct graph *graph, struct node *node, struc
 }
 
 const struct op ops_shape[] = {
-    {"Constant", 1, 18, "value:t value_float:f value_int:i", 0, 0, 1, 0, infer_constant, NULL,
-     NULL},
-    {"Shape", 1, 18, "start:i end:i", 1, 1, 1, 0, infer_shape, NULL, NULL},
-    {"ConstantOfShape", 9, 18, "value:t", 1, 1, 1, 0, infer_constant_of_shape, NULL, NULL},
+    {"Constant", 1, OPSET_LAST, "value:t value_float:f value_int:i value_floats:F value_ints:I", 0, 0, 1, 0,
+     infer_constant, NULL, NULL},
+    {"Shape", 1, OPSET_LAST, "start:i end:i", 1, 1, 1, 0, infer_shape, NULL, NULL},
+    {"ConstantOfShape", 9, OPSET_LAST, "value:t", 1, 1, 1, 0, infer_constant_of_shape, NULL, NULL},
     {0},
 };

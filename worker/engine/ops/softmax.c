@@ -65,7 +65,7 @@ static int lower_softmax(struct lowering *lowering, struct node *node, struct er
 }
 
 const struct op ops_softmax[] = {
-    {"Softmax", 1, 18, "axis:i", 1, 1, 1, 0, infer_softmax, NULL, lower_softmax},
-    {"LogSoftmax", 1, 18, "axis:i", 1, 1, 1, 1, infer_softmax, NULL, lower_softmax},
+    {"Softmax", 1, OPSET_LAST, "axis:i", 1, 1, 1, 0, infer_softmax, NULL, lower_softmax},
+    {"LogSoftmax", 1, OPSET_LAST, "axis:i", 1, 1, 1, 1, infer_softmax, NULL, lower_softmax},
     {0},
 };

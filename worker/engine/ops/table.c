@@ -10,7 +10,7 @@ static const struct op *const families[] = {
     ops_line,    ops_random, ops_einsum, ops_grid_sample,
 };
 
-/* Operators of ONNX up to opset 18 that no feed-forward network of float32 images needs. */
+/* Operators of ONNX up to OPSET_LAST that no feed-forward network of float32 images needs. */
 static const struct {
     const char *type, *reason;
 } refusals[] = {
@@ -60,6 +60,20 @@ static const struct {
     {"BlackmanWindow", "signal processing is not run"},
     {"MelWeightMatrix", "signal processing is not run"},
     {"Det", "determinants are not run"},
+    {"Attention", "write it as MatMul and Softmax, as exporters do up to opset 22"},
+    {"LinearAttention", "write it as MatMul and Softmax, as exporters do up to opset 22"},
+    {"RotaryEmbedding", "write it as Mul, Add and Concat, as exporters do up to opset 22"},
+    {"SwiGLU", "write it as Split, Sigmoid and Mul"},
+    {"DeformConv", "deformable convolutions are not run"},
+    {"AffineGrid", "write it as MatMul, as exporters do up to opset 19"},
+    {"CumProd", "products along an axis are not run"},
+    {"BitCast", "bits are not read as other types"},
+    {"TensorScatter", "caches of language models are not run"},
+    {"CausalConvWithState", "recurrent networks are not run"},
+    {"ImageDecoder", "pictures come decoded"},
+    {"RegexFullMatch", "strings are not run"},
+    {"StringConcat", "strings are not run"},
+    {"StringSplit", "strings are not run"},
 };
 
 const char *op_refusal(const char *type)

@@ -30,6 +30,7 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_ELU:
     case UNARY_CELU:
     case UNARY_THRESHOLDED_RELU:
+    case UNARY_SWISH:
         read.a = attribute_float(node, "alpha", 1.0f);
         break;
     case UNARY_SHRINK:
@@ -39,6 +40,11 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_IS_INFINITE:
         read.a = attribute_int(node, "detect_negative", 1) != 0;
         read.b = attribute_int(node, "detect_positive", 1) != 0;
+        break;
+    case UNARY_GELU:
+        read.a = attribute_is(node, "approximate", "tanh", false);
+        if (read.a == 0 && !attribute_is(node, "approximate", "none", true))
+            failed = error_set(err, E_PARSE, "approximate is neither none nor tanh");
         break;
     case UNARY_SELU:
         read.a = attribute_float(node, "alpha", graph->opset < 6 ? 1.6732f : 1.67326319217681885f);
@@ -165,6 +171,9 @@ static int lower_unary(struct lowering *lowering, struct node *node, struct erro
                   : emit(lowering, node, (enum unary)node->op->variant, &parameters, err);
 }
 
+#define GELU_ERF 0.70710678118654752f  /* 1/√2 */
+#define GELU_TANH 0.79788456080286536f /* √(2/π) */
+
 static float apply(enum unary which, float x, const struct unary_parameters *p)
 {
     switch (which) {
@@ -206,6 +215,10 @@ static float apply(enum unary which, float x, const struct unary_parameters *p)
     case UNARY_CELU: return fmaxf(x, 0) + fminf(p->a * expm1f(x / p->a), 0);
     case UNARY_SHRINK: return x < -p->a ? x + p->b : x > p->a ? x - p->b : 0;
     case UNARY_MISH: return x * tanhf(fmaxf(x, 0) + log1pf(expf(-fabsf(x))));
+    case UNARY_GELU:
+        return 0.5f * x * (1 + (p->a == 0 ? erff(x * GELU_ERF)
+                                          : tanhf(GELU_TANH * (x + 0.044715f * x * x * x))));
+    case UNARY_SWISH: return x / (1.0f + expf(-p->a * x));
     case UNARY_TO_FLOAT16: return element_round(ELEMENT_FLOAT16, x);
     case UNARY_NOT: return x == 0;
     case UNARY_IS_NAN: return isnan(x);
@@ -248,7 +261,7 @@ static int fold_unary(struct graph *graph, struct node *node, struct error *err)
 }
 
 #define UNARY(name, first, attributes, number)                                                     \
-    {name, first, 18, attributes, 1, 1, 1, number, infer_unary, fold_unary, lower_unary}
+    {name, first, OPSET_LAST, attributes, 1, 1, 1, number, infer_unary, fold_unary, lower_unary}
 
 const struct op ops_unary[] = {
     UNARY("Abs", 6, "", UNARY_ABS),
@@ -262,7 +275,7 @@ const struct op ops_unary[] = {
     UNARY("Tanh", 6, "", UNARY_TANH),
     UNARY("Sigmoid", 6, "", UNARY_SIGMOID),
     {"Clip", 6, 10, "min:f max:f", 1, 1, 1, UNARY_CLIP, infer_unary, fold_unary, lower_unary},
-    {"Clip", 11, 18, "", 1, 3, 1, UNARY_CLIP, infer_unary, fold_unary, lower_unary},
+    {"Clip", 11, OPSET_LAST, "", 1, 3, 1, UNARY_CLIP, infer_unary, fold_unary, lower_unary},
     UNARY("Elu", 1, "alpha:f consumed_inputs:I", UNARY_ELU),
     UNARY("Floor", 6, "", UNARY_FLOOR),
     UNARY("Ceil", 6, "", UNARY_CEIL),
@@ -289,6 +302,8 @@ const struct op ops_unary[] = {
     UNARY("Celu", 12, "alpha:f", UNARY_CELU),
     UNARY("Shrink", 9, "lambd:f bias:f", UNARY_SHRINK),
     UNARY("Mish", 18, "", UNARY_MISH),
+    UNARY("Gelu", 20, "approximate:s", UNARY_GELU),
+    UNARY("Swish", 24, "alpha:f", UNARY_SWISH),
     UNARY("Not", 1, "", UNARY_NOT),
     UNARY("IsNaN", 9, "", UNARY_IS_NAN),
     UNARY("IsInf", 10, "detect_negative:i detect_positive:i", UNARY_IS_INFINITE),

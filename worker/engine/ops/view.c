@@ -6,6 +6,7 @@
 
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
+#include "worker/engine/ops/origin.h"
 
 enum view {
     VIEW_SAME, /* Identity, Dropout */
@@ -45,8 +46,10 @@ static int reshape_dims(const struct graph *graph, const struct node *node,
         dims[i] = shape[i];
         if (shape[i] == 0 && i < in->rank && !attribute_int(node, "allowzero", 0))
             dims[i] = in->dims[i];
-        if (i == 0 && shape[i] == 1 && in->batched && graph->own_batch == 1)
-            dims[i] = graph->batch; /* the file speaks of one row, and each is like it */
+        /* The file speaks of one sample, and each is like it. */
+        if (i == 0 && shape[i] > 0 && in->batched && graph->own_batch == 1 &&
+            !origin_input_is_batch(graph, node, 1, 0))
+            dims[i] = shape[i] * graph->batch;
         if (dims[i] == -1 && open == ENGINE_RANK_MAX)
             open = i;
         else if (dims[i] < 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
@@ -252,16 +255,16 @@ static int lower_view_node(struct lowering *lowering, struct node *node, struct 
      lower_view_node}
 
 const struct op ops_view[] = {
-    VIEW("Identity", 1, 18, "", 1, VIEW_SAME),
+    VIEW("Identity", 1, OPSET_LAST, "", 1, VIEW_SAME),
     DROPOUT(1, 6, "is_test:i ratio:f consumed_inputs:I", 1),
     DROPOUT(7, 11, "ratio:f", 1),
-    DROPOUT(12, 18, "seed:i", 3),
+    DROPOUT(12, OPSET_LAST, "seed:i", 3),
     VIEW("Reshape", 1, 4, "shape:I consumed_inputs:I", 1, VIEW_RESHAPE),
-    VIEW("Reshape", 5, 18, "allowzero:i", 2, VIEW_RESHAPE),
-    VIEW("Flatten", 1, 18, "axis:i", 1, VIEW_FLATTEN),
+    VIEW("Reshape", 5, OPSET_LAST, "allowzero:i", 2, VIEW_RESHAPE),
+    VIEW("Flatten", 1, OPSET_LAST, "axis:i", 1, VIEW_FLATTEN),
     VIEW("Squeeze", 1, 12, "axes:I", 1, VIEW_SQUEEZE),
-    VIEW("Squeeze", 13, 18, "", 2, VIEW_SQUEEZE),
+    VIEW("Squeeze", 13, OPSET_LAST, "", 2, VIEW_SQUEEZE),
     VIEW("Unsqueeze", 1, 12, "axes:I", 1, VIEW_UNSQUEEZE),
-    VIEW("Unsqueeze", 13, 18, "", 2, VIEW_UNSQUEEZE),
+    VIEW("Unsqueeze", 13, OPSET_LAST, "", 2, VIEW_UNSQUEEZE),
     {0},
 };

@@ -83,6 +83,6 @@ static int lower_where(struct lowering *lowering, struct node *node, struct erro
 }
 
 const struct op ops_where[] = {
-    {"Where", 9, 18, "", 3, 3, 1, 0, infer_where, fold_where, lower_where},
+    {"Where", 9, OPSET_LAST, "", 3, 3, 1, 0, infer_where, fold_where, lower_where},
     {0},
 };
