@@ -102,6 +102,7 @@ void bundle_free(struct bundle **bundle)
     free(freed->embedders);
     free(freed->mapping);
     free(freed->encoder);
+    free(freed->data);
     document_free(&bundle_schema, freed->source);
     free(freed);
 }
@@ -122,7 +123,9 @@ static const struct bundle_file *named_file(const struct bundle *bundle, size_t 
     if (i < bundle->embedders_count)
         return &bundle->embedders[i].file;
     i -= bundle->embedders_count;
-    return bundle->encoder && i == 0 ? &bundle->encoder->file : NULL;
+    if (bundle->encoder && i-- == 0)
+        return &bundle->encoder->file;
+    return i < bundle->data_count ? &bundle->data[i] : NULL;
 }
 
 static bool is_first(const struct bundle *bundle, size_t i)

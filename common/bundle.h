@@ -199,6 +199,8 @@ struct bundle {
     struct bundle_embedder *embedders;
     uint32_t embedders_count;
     struct bundle_encoder *encoder; /* or NULL */
+    struct bundle_file *data;       /* files that networks keep weights in */
+    uint32_t data_count;
     struct bundle_source *source;
 };
 
@@ -213,7 +215,7 @@ MUST_CHECK int bundle_load(const char *folder, struct bundle **bundle, char hash
                            struct error *err);
 void bundle_free(struct bundle **bundle);
 
-/* The bundle's ONNX files, each once, in the order of bundle.yaml; NULL from bundle_file_count() on. */
+/* The bundle's files (ONNX, and what they keep weights in), each once, in the order of bundle.yaml; NULL from bundle_file_count() on. */
 const struct bundle_file *bundle_file(const struct bundle *bundle, size_t i);
 size_t bundle_file_count(const struct bundle *bundle);
 

@@ -88,7 +88,7 @@ int bundle_take_file(struct bundle_check *check, const char *file, const char *s
 {
     int rc = bundle_check_name(check, "file", file);
     if (!rc && strcasecmp(file, BUNDLE_FILE) == 0)
-        rc = bundle_wrong(check, E_INVALID, "file", "is %s, expected an ONNX file", file);
+        rc = bundle_wrong(check, E_INVALID, "file", "is %s itself, expected another file", file);
     if (!rc && (strlen(sha256) != 64 || strspn(sha256, "0123456789abcdef") != 64))
         rc = bundle_wrong(check, E_INVALID, "sha256", "is \"%s\", expected 64 hexadecimal digits",
                    sha256);
@@ -423,6 +423,24 @@ static int take_encoder(struct bundle_check *check, const struct raw_encoder *ra
     return rc;
 }
 
+/* ---- data files ---- */
+
+static int take_data(struct bundle_check *check, const struct bundle_source *source, struct bundle *bundle)
+{
+    int rc = 0;
+    bundle->data = calloc(source->data_count + 1, sizeof *bundle->data);
+    if (!bundle->data)
+        return error_set(check->err, E_MEMORY, "no memory for a bundle");
+    for (uint32_t i = 0; !rc && i < source->data_count; i++) {
+        size_t mark = bundle_enter(check, "data", (int)i);
+        rc = bundle_take_file(check, source->data[i].file, source->data[i].sha256, &bundle->data[i]);
+        bundle->data_count++;
+        if (!rc)
+            bundle_leave(check, mark);
+    }
+    return rc;
+}
+
 /* ---- the whole ---- */
 
 static int take_head(struct bundle_check *check, const struct bundle_source *source,
@@ -477,5 +495,7 @@ int bundle_complete(const char *yaml, size_t size, struct bundle *bundle, struct
         rc = take_embedders(&check, source, bundle);
     if (!rc)
         rc = take_encoder(&check, source->encoder, bundle);
+    if (!rc)
+        rc = take_data(&check, source, bundle);
     return rc ? rc : check_files(bundle, &check);
 }

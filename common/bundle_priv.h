@@ -82,7 +82,7 @@ struct raw_attribute {
     char *name;
     char **of;
     uint32_t of_count;
-    bool *negate;
+    int *negate; /* 0 or 1 */
     double *threshold;
     double *abstain;
     uint32_t abstain_count;
@@ -125,6 +125,10 @@ struct raw_encoder {
     char *output;
 };
 
+struct raw_data {
+    char *file, *sha256;
+};
+
 struct bundle_source {
     char *format, *name, *description, *licence;
     double *tolerance;
@@ -139,6 +143,8 @@ struct bundle_source {
     struct raw_embedder *embedders;
     uint32_t embedders_count;
     struct raw_encoder *encoder;
+    struct raw_data *data;
+    uint32_t data_count;
 };
 
 extern const cyaml_schema_value_t bundle_schema;

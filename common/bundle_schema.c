@@ -14,6 +14,8 @@ const cyaml_strval_t bundle_noise_names[BUNDLE_NOISES] = {{"constant", BUNDLE_NO
                                                           {"none", BUNDLE_NOISE_NONE},
                                                           {"seeded", BUNDLE_NOISE_SEEDED}};
 static const cyaml_strval_t weights_names[] = {{"float32", BUNDLE_FLOAT32}, {"float16", BUNDLE_FLOAT16}};
+/* libcyaml takes every word but a few for true. */
+static const cyaml_strval_t truths[] = {{"false", 0}, {"true", 1}, {"no", 0}, {"yes", 1}};
 static const cyaml_strval_t role_names[] = {{"fit", BUNDLE_FIT}, {"judge", BUNDLE_JUDGE}};
 static const cyaml_strval_t embedding_names[] = {{"identity", BUNDLE_IDENTITY},
                                                  {"features", BUNDLE_FEATURES}};
@@ -146,7 +148,7 @@ static const cyaml_schema_value_t estimator = {
 static const cyaml_schema_field_t attribute_fields[] = {
     NAME_FIELD(name, raw_attribute),
     LIST_FIELD(of, raw_attribute, OPTIONAL, name, 1, LIMIT_ATTRIBUTES),
-    CYAML_FIELD_BOOL_PTR("negate", OPTIONAL, struct raw_attribute, negate),
+    MAY_ENUM_FIELD(negate, raw_attribute, truths),
     MAY_REAL_FIELD(threshold, raw_attribute),
     LIST_FIELD(abstain, raw_attribute, OPTIONAL, wide_number, 2, 2),
     TEXT_FIELD(judges, raw_attribute, OPTIONAL, LIMIT_NAME_BYTES),
@@ -191,6 +193,11 @@ static const cyaml_schema_field_t encoder_fields[] = {
     FILE_FIELDS(raw_encoder), MAP_FIELD(input, raw_encoder, image_fields),
     TENSOR_FIELD(output, raw_encoder), CYAML_FIELD_END};
 
+static const cyaml_schema_field_t data_fields[] = {FILE_FIELDS(raw_data), CYAML_FIELD_END};
+
+static const cyaml_schema_value_t data = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_data, data_fields)};
+
 static const cyaml_schema_field_t bundle_fields[] = {
     NAME_FIELD(format, bundle_source),
     NAME_FIELD(name, bundle_source),
@@ -205,6 +212,7 @@ static const cyaml_schema_field_t bundle_fields[] = {
     LIST_FIELD(age_estimators, bundle_source, OPTIONAL, estimator, 0, LIMIT_ESTIMATORS),
     LIST_FIELD(embedders, bundle_source, OPTIONAL, embedder, 1, LIMIT_EMBEDDERS),
     MAY_MAP_FIELD(encoder, bundle_source, encoder_fields),
+    LIST_FIELD(data, bundle_source, OPTIONAL, data, 1, LIMIT_DATA_FILES),
     CYAML_FIELD_END};
 
 const cyaml_schema_value_t bundle_schema = {

@@ -19,6 +19,7 @@
 #define LIMIT_ESTIMATORS 8            /* age estimators of a bundle */
 #define LIMIT_LABELLERS 16            /* networks that score faces in a bundle */
 #define LIMIT_OUTPUTS 16              /* outputs of a labeller that are read */
+#define LIMIT_DATA_FILES 64           /* that networks of a bundle keep weights in */
 #define LIMIT_EMBEDDERS 4             /* identity and feature networks of a bundle */
 #define LIMIT_EMBEDDING 65536         /* numbers of an embedding */
 #define LIMIT_FEATURE_FACES 2048      /* faces of an evaluation whose features are kept */

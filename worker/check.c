@@ -2,6 +2,7 @@
 #include "worker/check.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <jansson.h>
 #include <sys/stat.h>
 
@@ -89,6 +90,33 @@ static int check_network(struct device *device, const char *folder,
     return failed ? failed : check_on_device(device, folder, described, out, err);
 }
 
+/* Data files of a network that bundle.yaml does not list: they would not travel with the bundle. */
+struct listing {
+    const struct bundle *bundle;
+    char missing[LIMIT_TENSOR_BYTES];
+};
+
+static void note_unlisted(void *context, const char *file)
+{
+    struct listing *listing = context;
+    for (size_t i = 0; i < bundle_file_count(listing->bundle); i++)
+        if (strcmp(bundle_file(listing->bundle, i)->file, file) == 0)
+            return;
+    snprintf(listing->missing, sizeof listing->missing, "%s", file);
+}
+
+static int check_data_files(const struct bundle *bundle, const char *folder, const char *file, struct error *err)
+{
+    char path[2 * LIMIT_PATH_BYTES];
+    struct listing listing = {.bundle = bundle};
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    int failed = engine_data_files(path, note_unlisted, &listing, err);
+    if (failed || !*listing.missing)
+        return failed;
+    return error_set(err, E_INVALID, "%s: its weights are in %s, which bundle.yaml does not list: data: [{file: %s, sha256: …}]",
+                     path, listing.missing, listing.missing);
+}
+
 static void say_problem(void *context, const char *text)
 {
     fprintf(context, "  %s\n", text);
@@ -135,7 +163,9 @@ int check_bundle(const char *folder, const char *wanted, FILE *out, struct error
         struct pipeline_network described;
         pipeline_network(bundle, i, &described);
         described.noise.vary = described.noisy; /* as a stage may ask for it */
-        failed = check_network(device, folder, &described, out, err);
+        failed = check_data_files(bundle, folder, described.file, err);
+        if (!failed)
+            failed = check_network(device, folder, &described, out, err);
     }
     if (!failed && device)
         failed = check_values(device, folder, out, err);

@@ -70,7 +70,8 @@ static void a_bundle_needs_no_estimator(void **state)
          "embedders:\n"                                                                            \
          "- {name: arc, kind: identity, " FILE_("e.onnx") ", output: e, dimension: 512, input: " IMAGE "}\n" \
          "- {name: inc, kind: features, " FILE_("e.onnx") ", output: f, dimension: 64, input: " IMAGE "}\n" \
-         "encoder: {" FILE_("n.onnx") ", output: mu, input: " IMAGE "}\n"
+         "encoder: {" FILE_("n.onnx") ", output: mu, input: " IMAGE "}\n"                          \
+         "data: [{" FILE_("n.onnx.data") "}]\n"
 
 static void all_that_a_bundle_may_have(void **state)
 {
@@ -102,9 +103,10 @@ static void all_that_a_bundle_may_have(void **state)
     assert_int_equal(bundle->generator.output.layout, BUNDLE_NHWC);
     assert_int_equal(bundle_embedder(bundle, BUNDLE_FEATURES), 1);
     assert_string_equal(bundle->encoder->output, "mu");
-    assert_int_equal(bundle_file_count(bundle), 7); /* e.onnx once */
+    assert_int_equal(bundle_file_count(bundle), 8); /* e.onnx once */
     assert_string_equal(bundle_file(bundle, 5)->file, "e.onnx");
-    assert_null(bundle_file(bundle, 7));
+    assert_string_equal(bundle_file(bundle, 7)->file, "n.onnx.data");
+    assert_null(bundle_file(bundle, 8));
     bundle_free(&bundle);
 }
 
@@ -220,7 +222,11 @@ static const struct {
      E_NOT_FOUND, "judges: no attribute before this is called \"a\""},
     {LABELLED(IMAGE, "[{tensor: o, values: year_logits, name: n, role: fit}]"), E_INVALID,
      "bins: missing"},
+    {LABELLED(IMAGE, "[{tensor: o, columns: [a], attributes: [{name: a, negate: maybe}]}]"), E_PARSE, "line 11"},
     {LABELLED(IMAGE, "[{tensor: o, values: years, name: n}]"), E_INVALID, "role: missing"},
+    {GOOD "data: []\n", E_PARSE, "line 7"},
+    {GOOD "data: [{file: ../w.data, sha256: " HEX "}]\n", E_INVALID, "data[0]: file: "},
+    {GOOD "data: [{file: c.data, sha256: 12}]\n", E_INVALID, "data[0]: sha256: "},
     {LABELLED(IMAGE, "[{tensor: o, columns: [a]}, {tensor: p, values: years, name: n, role: fit, "
                      "bins: {first: 9, last: 3, step: 1}}]"),
      E_INVALID, "bins: are 9 to 3 by 1"},
@@ -246,7 +252,7 @@ static const struct {
     {GOOD "encoder: {file: ../e.onnx, sha256: " HEX ", output: o, input: " IMAGE "}\n", E_INVALID,
      "encoder: file: is \"../e.onnx\""},
     {GOOD "encoder: {file: bundle.yaml, sha256: " HEX ", output: o, input: " IMAGE "}\n", E_INVALID,
-     "expected an ONNX file"},
+     "itself, expected another file"},
     {GOOD "encoder: {file: c.onnx, sha256: 1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
           ", output: o, input: " IMAGE "}\n",
      E_INVALID, "two different sha256"},

@@ -85,6 +85,11 @@ MUST_CHECK int engine_check(const char *path, struct error *err);
 MUST_CHECK int engine_explain(const char *path, void (*say)(void *context, const char *text),
                               void *context, size_t *count, struct error *err);
 
+/* The other files, by name in its folder, that the ONNX file at `path` keeps weights in: `name` is called with each, more than
+ * once where several tensors are in it. */
+MUST_CHECK int engine_data_files(const char *path, void (*name)(void *context, const char *file), void *context,
+                                 struct error *err);
+
 size_t engine_input_count(const struct engine_network *network);
 size_t engine_output_count(const struct engine_network *network);
 const struct engine_tensor_info *engine_input(const struct engine_network *network, size_t i);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "worker/engine/half.h"
 #include "worker/engine/noise.h"
+#include "worker/engine/onnx.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
@@ -422,6 +423,13 @@ int engine_explain(const char *path, void (*say)(void *context, const char *text
 int engine_check(const char *path, struct error *err)
 {
     int failed = check(path, NULL, 0, err);
+    return failed ? error_prefix(err, failed, "%s", path) : 0;
+}
+
+int engine_data_files(const char *path, void (*name)(void *context, const char *file), void *context,
+                      struct error *err)
+{
+    int failed = onnx_name_files(path, name, context, err);
     return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 

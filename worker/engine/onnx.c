@@ -12,6 +12,7 @@
 
 #include "common/limits.h"
 #include "worker/engine/element.h"
+#include "worker/engine/onnx_external.h"
 
 int onnx_unpack(const void *data, size_t size, Onnx__ModelProto **model, struct error *err)
 {
@@ -40,7 +41,7 @@ static int read_all(FILE *in, size_t size, void **data, struct error *err)
     return 0;
 }
 
-int onnx_read(const char *path, Onnx__ModelProto **model, struct error *err)
+static int unpack_file(const char *path, Onnx__ModelProto **model, struct error *err)
 {
     void *data = NULL;
     struct stat status;
@@ -59,6 +60,31 @@ int onnx_read(const char *path, Onnx__ModelProto **model, struct error *err)
     if (!failed)
         failed = onnx_unpack(data, (size_t)status.st_size, model, err);
     free(data);
+    return failed;
+}
+
+int onnx_read(const char *path, Onnx__ModelProto **model, struct error *err)
+{
+    Onnx__ModelProto *read = NULL;
+    int failed = unpack_file(path, &read, err);
+    if (!failed)
+        failed = onnx_read_external(path, read, err);
+    if (failed)
+        onnx_free(&read);
+    else
+        *model = read;
+    return failed;
+}
+
+int onnx_name_files(const char *path, void (*name)(void *context, const char *file), void *context,
+                    struct error *err)
+{
+    Onnx__ModelProto *model = NULL;
+    int failed = unpack_file(path, &model, err);
+    for (size_t i = 0; !failed && i < model->graph->n_initializer; i++)
+        if (onnx_external_file(model, i))
+            name(context, onnx_external_file(model, i));
+    onnx_free(&model);
     return failed;
 }
 
@@ -186,7 +212,7 @@ static int check_tensor(const Onnx__TensorProto *tensor, enum value_type *held, 
     if (failed)
         return error_prefix(err, failed, "tensor %.80s", name);
     if (tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-        return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file", name);
+        return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file, which only initializers' may be", name);
     if (tensor->segment)
         return error_set(err, E_UNSUPPORTED, "tensor %.80s: it is stored in segments", name);
     if (tensor->n_dims > ENGINE_RANK_MAX)

@@ -11,10 +11,14 @@
 
 #include "worker/engine/graph.h"
 
-/* Unpacks the file at `path`, or `size` bytes at `data`. The caller frees with onnx_free. */
+/* Unpacks the file at `path`, with what it keeps in other files (onnx_external.h), or `size` bytes at `data`. The caller
+ * frees with onnx_free. */
 MUST_CHECK int onnx_read(const char *path, Onnx__ModelProto **model, struct error *err);
 MUST_CHECK int onnx_unpack(const void *data, size_t size, Onnx__ModelProto **model,
                            struct error *err);
+/* Calls `name` with the name of each other file that the initializers of the file at `path` are in, as often as they are. */
+MUST_CHECK int onnx_name_files(const char *path, void (*name)(void *context, const char *file), void *context,
+                               struct error *err);
 void onnx_free(Onnx__ModelProto **model);
 
 /* The version of the default operator set that the model imports. */
