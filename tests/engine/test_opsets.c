@@ -230,6 +230,27 @@ static void expect_empty(const float *x, float *y)
     y[1] = x[1];
 }
 
+/* How many thresholds x is above, and one: an ordinal head. */
+static void build_ordinal(struct model *model)
+{
+    model_floats(model, "levels", 1, (const int64_t[]){5}, (const float[]){-0.5f, -0.2f, 0, 0.3f, 0.6f});
+    model_ints(model, "axis", 1, (const int64_t[]){1});
+    model_ints(model, "one", 1, (const int64_t[]){1});
+    model_node(model, "Greater", "x levels", "above");
+    node_int(model, model_node(model, "Cast", "above", "whole"), "to", 7);
+    model_node(model, "ReduceSum", "whole axis", "sum");
+    model_node(model, "Add", "one sum", "rank");
+    node_int(model, model_node(model, "Cast", "rank", "y"), "to", 1);
+}
+
+static void expect_ordinal(const float *x, float *y)
+{
+    static const float levels[5] = {-0.5f, -0.2f, 0, 0.3f, 0.6f};
+    y[0] = 1;
+    for (int i = 0; i < 5; i++)
+        y[0] += x[i] > levels[i];
+}
+
 static const struct example examples[] = {
     {"Gelu and Swish", 24, 2, {-1, 8}, build_gelu, expect_gelu, 24},
     {"GroupNormalization", 21, 3, {-1, 4, 3}, build_group, expect_group, 12},
@@ -240,6 +261,7 @@ static const struct example examples[] = {
     {"rows of channels", 13, 4, {-1, 2, 3, 4}, build_grouped, expect_grouped, 24},
     {"a class", 13, 2, {-1, 3}, build_class, expect_class, 6},
     {"noise of the batch", 13, 2, {-1, 2}, build_empty, expect_empty, 2},
+    {"an ordinal head", 13, 2, {-1, 5}, build_ordinal, expect_ordinal, 1},
     {"constants of the batch", 20, 2, {-1, 3}, build_spread, expect_spread, 7},
 };
 
@@ -326,6 +348,24 @@ static void begin(struct model *model)
     model_node(model, "Reshape", "x apart", "a");
 }
 
+/* Half of a count is another number for integers. */
+static void test_divided(void **state)
+{
+    (void)state;
+    struct model model;
+    model_init(&model, 13);
+    model_input(&model, "x", 2, (const int64_t[]){-1, 5});
+    model_floats(&model, "zero", 1, (const int64_t[]){1}, (const float[]){0});
+    model_ints(&model, "two", 1, (const int64_t[]){2});
+    model_node(&model, "Greater", "x zero", "above");
+    node_int(&model, model_node(&model, "Cast", "above", "whole"), "to", 7);
+    model_node(&model, "Div", "whole two", "half");
+    node_int(&model, model_node(&model, "Cast", "half", "y"), "to", 1);
+    model_output(&model, "y");
+    harness_refuse(&model, E_UNSUPPORTED, "it computes with integers that come of samples");
+    model_free(&model);
+}
+
 /* What would let samples meet, and a result that is not of samples. */
 static void test_refused(void **state)
 {
@@ -354,6 +394,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples), cmocka_unit_test(test_file_of_one),
+                                       cmocka_unit_test(test_divided),
                                        cmocka_unit_test(test_refused)};
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ enum value_type {
 struct value {
     char *name;
     enum value_type type;
-    int element; /* the file's type where it is another (element.h); 0: the type's own */
+    int element; /* the file's type where it is another (element.h); 0: the type's own. Of floats that are counted: int64 */
     bool known;  /* type, rank and dims are set */
     bool batched;
     int64_t group; /* of a batched value: rows a sample */

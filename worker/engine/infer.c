@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "worker/engine/counted.h"
 #include "worker/engine/element.h"
 #include "worker/engine/modulate.h"
 #include "worker/engine/ops.h"
@@ -163,6 +164,8 @@ static int infer_node(struct graph *graph, struct node *node, struct error *err)
         failed = check_groups(graph, node, err);
     if (!failed)
         failed = unite_rows(graph, node, err);
+    if (!failed)
+        failed = counted_prepare(graph, node, err);
     if (!failed)
         failed = node->op->infer(graph, node, err);
     bool folds = !failed && node->op->fold && all_constant(graph, node) && !gives_rows(graph, node);

@@ -1,10 +1,11 @@
 /*
- * Cast and CastLike. Integers and what comes of them exist at load only; on the device float and double
+ * Cast and CastLike. Integers exist at load only, but for those counted from truth values (counted.h); on the device float and double
  * stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes the number.
  */
 #include <math.h>
 #include <string.h>
 
+#include "worker/engine/counted.h"
 #include "worker/engine/element.h"
 #include "worker/engine/lower.h"
 #include "worker/engine/ops/elementwise.h"
@@ -64,6 +65,10 @@ static int infer_cast(struct graph *graph, struct node *node, struct error *err)
     enum value_type type = VALUE_FLOAT;
     int element = 0;
     int failed = target_type(graph, node, &type, &element, err);
+    if (!in->data && type == VALUE_INT64 && (in->type == VALUE_BOOL || counted_is(in))) {
+        type = VALUE_FLOAT;
+        element = ELEMENT_INT64;
+    }
     if (!failed && !in->data && type != in->type && type != VALUE_FLOAT)
         failed = error_set(err, E_UNSUPPORTED, "a cast of computed numbers to %s",
                            type == VALUE_BOOL ? "bool" : "integers");
