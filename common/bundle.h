@@ -215,7 +215,8 @@ MUST_CHECK int bundle_load(const char *folder, struct bundle **bundle, char hash
                            struct error *err);
 void bundle_free(struct bundle **bundle);
 
-/* The bundle's files (ONNX, and what they keep weights in), each once, in the order of bundle.yaml; NULL from bundle_file_count() on. */
+/* The bundle's files (ONNX, and what they keep weights in), each once, in the order of bundle.yaml; NULL from
+ * bundle_file_count() on. */
 const struct bundle_file *bundle_file(const struct bundle *bundle, size_t i);
 size_t bundle_file_count(const struct bundle *bundle);
 

@@ -113,8 +113,8 @@ static int check_data_files(const struct bundle *bundle, const char *folder, con
     int failed = engine_data_files(path, note_unlisted, &listing, err);
     if (failed || !*listing.missing)
         return failed;
-    return error_set(err, E_INVALID, "%s: its weights are in %s, which bundle.yaml does not list: data: [{file: %s, sha256: …}]",
-                     path, listing.missing, listing.missing);
+    return error_set(err, E_INVALID, "%s: its weights are in %s, which bundle.yaml does not list (data: [{file: "
+                     "%s, sha256: …}])", path, listing.missing, listing.missing);
 }
 
 static void say_problem(void *context, const char *text)

@@ -251,6 +251,20 @@ static void expect_ordinal(const float *x, float *y)
         y[0] += x[i] > levels[i];
 }
 
+/* A matrix with as many rows as there are samples, all alike, is none of theirs. */
+static void build_matrix(struct model *model)
+{
+    static const float alike[6] = {1, 2, 1, 2, 1, 2};
+    model_floats(model, "w", 2, (const int64_t[]){ROWS, 2}, alike);
+    model_node(model, "MatMul", "x w", "y");
+}
+
+static void expect_matrix(const float *x, float *y)
+{
+    y[0] = x[0] + x[1] + x[2];
+    y[1] = 2 * y[0];
+}
+
 static const struct example examples[] = {
     {"Gelu and Swish", 24, 2, {-1, 8}, build_gelu, expect_gelu, 24},
     {"GroupNormalization", 21, 3, {-1, 4, 3}, build_group, expect_group, 12},
@@ -262,6 +276,7 @@ static const struct example examples[] = {
     {"a class", 13, 2, {-1, 3}, build_class, expect_class, 6},
     {"noise of the batch", 13, 2, {-1, 2}, build_empty, expect_empty, 2},
     {"an ordinal head", 13, 2, {-1, 5}, build_ordinal, expect_ordinal, 1},
+    {"a matrix", 13, 2, {-1, ROWS}, build_matrix, expect_matrix, 2},
     {"constants of the batch", 20, 2, {-1, 3}, build_spread, expect_spread, 7},
 };
 

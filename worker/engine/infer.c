@@ -117,6 +117,8 @@ static int unite_rows(struct graph *graph, struct node *node, struct error *err)
         if (in && in->batched && in->group == 1)
             rank = in->rank;
     }
+    if (strcmp(node->op->type, "MatMul") == 0 && rank < 3)
+        return 0; /* dimension 0 of a matrix is summed over */
     if (rank == 0 || graph->fixed || graph->batch == 1)
         return 0;
     for (size_t i = 0; !failed && i < node->input_count; i++)

@@ -212,7 +212,8 @@ static int check_tensor(const Onnx__TensorProto *tensor, enum value_type *held, 
     if (failed)
         return error_prefix(err, failed, "tensor %.80s", name);
     if (tensor->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
-        return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file, which only initializers' may be", name);
+        return error_set(err, E_UNSUPPORTED, "tensor %.80s: its data are in another file, which only those of "
+                         "initializers may be", name);
     if (tensor->segment)
         return error_set(err, E_UNSUPPORTED, "tensor %.80s: it is stored in segments", name);
     if (tensor->n_dims > ENGINE_RANK_MAX)

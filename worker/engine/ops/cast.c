@@ -1,6 +1,6 @@
 /*
- * Cast and CastLike. Integers exist at load only, but for those counted from truth values (counted.h); on the device float and double
- * stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes the number.
+ * Cast and CastLike. Integers exist at load only, but for those counted from truth values (counted.h); on
+ * the device float and double stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes the number.
  */
 #include <math.h>
 #include <string.h>
