@@ -189,25 +189,31 @@ def setup_filter() -> torch.Tensor:
     return taps / taps.sum()
 
 
-def upfirdn(x: torch.Tensor, taps: torch.Tensor, up: int = 1, padding: tuple = (0, 0, 0, 0), gain: float = 1.0):
-    """Zeros put between the samples, padding, one FIR filter for every channel."""
+def upfirdn(x: torch.Tensor, taps: torch.Tensor, up: int = 1, padding: tuple = (0, 0, 0, 0), gain: float = 1.0,
+            rows: bool = False):
+    """Zeros put between the samples, padding, one FIR filter for every channel; `rows` takes each channel for a
+    picture of its own, as rosinality's code has it."""
     c, h, w = (int(size) for size in x.shape[1:])  # ints are constants to an exporter
     if up > 1:
         x = F.pad(x.reshape(-1, c, h, 1, w, 1), [0, up - 1, 0, 0, 0, up - 1]).reshape(-1, c, h * up, w * up)
     x = F.pad(x, list(padding))
-    kernel = (taps * gain).flip([0, 1])[None, None].repeat(c, 1, 1, 1)
-    return F.conv2d(x, kernel, groups=c)
+    kernel = (taps * gain).flip([0, 1])[None, None]
+    if rows:
+        x = F.conv2d(x.reshape(-1, 1, *(int(size) for size in x.shape[2:])), kernel)
+        return x.reshape(-1, c, *(int(size) for size in x.shape[2:]))
+    return F.conv2d(x, kernel.repeat(c, 1, 1, 1), groups=c)
 
 
 class ModulatedConv(nn.Module):
     """y = conv(x, W·s [· demodulation]); `fused` spells it as one grouped convolution with a weight for
     each image, otherwise the input and the output are scaled."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, latent: int, up: bool, demodulate: bool, fused: bool):
+    def __init__(self, inputs: int, outputs: int, kernel: int, latent: int, up: bool, demodulate: bool, fused: bool,
+                 rows: bool = False):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outputs, inputs, kernel, kernel))
         self.affine = Dense(latent, inputs, bias=1.0)
-        self.up, self.demodulate, self.fused, self.kernel = up, demodulate, fused, kernel
+        self.up, self.demodulate, self.fused, self.kernel, self.rows = up, demodulate, fused, kernel, rows
         self.gain = 1.0 if demodulate else 1.0 / math.sqrt(inputs * kernel * kernel)
         self.register_buffer("taps", setup_filter())
 
@@ -221,7 +227,7 @@ class ModulatedConv(nn.Module):
             weight = weight.reshape(groups, outputs, inputs, self.kernel, self.kernel).transpose(1, 2)
             weight = weight.reshape(groups * inputs, outputs, self.kernel, self.kernel)
         x = F.conv_transpose2d(x, weight.flip([2, 3]), stride=2, groups=groups)
-        return upfirdn(x, self.taps, padding=(1, 1, 1, 1), gain=4.0)
+        return upfirdn(x, self.taps, padding=(1, 1, 1, 1), gain=4.0, rows=self.rows)
 
     def forward(self, x: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
         style = self.affine(w) * self.gain
@@ -241,9 +247,10 @@ class ModulatedConv(nn.Module):
 
 
 class SynthesisLayer(nn.Module):
-    def __init__(self, inputs: int, outputs: int, resolution: int, latent: int, up: bool, fused: bool, clamp: float):
+    def __init__(self, inputs: int, outputs: int, resolution: int, latent: int, up: bool, fused: bool, clamp: float,
+                 rows: bool):
         super().__init__()
-        self.conv = ModulatedConv(inputs, outputs, 3, latent, up, True, fused)
+        self.conv = ModulatedConv(inputs, outputs, 3, latent, up, True, fused, rows)
         self.register_buffer("noise", torch.randn(resolution, resolution))
         self.noise_strength = nn.Parameter(torch.tensor(0.1))
         self.bias = nn.Parameter(0.1 * torch.randn(outputs))
@@ -270,18 +277,18 @@ class StyleGan2(nn.Module):
     """z [N, latent] -> [N, 3, R, R]; the noise is a constant, as for generation."""
 
     def __init__(self, resolution: int, base: int = 16384, most: int = 512, latent: int = 512, layers: int = 8,
-                 fused: bool = True, clamp: float = 256.0):
+                 fused: bool = True, clamp: float = 256.0, rows: bool = False):
         super().__init__()
         sizes = resolutions(resolution)
         width = [channels(r, base, most) for r in sizes]
-        self.fused = fused
+        self.fused, self.rows = fused, rows
         self.mapping = Mapping(latent, layers, 1.0)
         self.constant = nn.Parameter(torch.randn(width[0], 4, 4))
         self.layers, self.to_rgb = nn.ModuleList(), nn.ModuleList()
         for i, (size, wide) in enumerate(zip(sizes, width)):
             if i:
-                self.layers.append(SynthesisLayer(width[i - 1], wide, size, latent, True, fused, clamp))
-            self.layers.append(SynthesisLayer(wide, wide, size, latent, False, fused, clamp))
+                self.layers.append(SynthesisLayer(width[i - 1], wide, size, latent, True, fused, clamp, rows))
+            self.layers.append(SynthesisLayer(wide, wide, size, latent, False, fused, clamp, rows))
             self.to_rgb.append(ToRgb(wide, latent, fused, clamp))
         self.register_buffer("taps", setup_filter())
 
@@ -292,7 +299,7 @@ class StyleGan2(nn.Module):
         for i, to_rgb in enumerate(self.to_rgb):
             if i:
                 x = self.layers[2 * i - 1](x, w)
-                image = upfirdn(image, self.taps, up=2, padding=(2, 1, 2, 1), gain=4.0)
+                image = upfirdn(image, self.taps, up=2, padding=(2, 1, 2, 1), gain=4.0, rows=self.rows)
             x = self.layers[2 * i](x, w)
             y = to_rgb(x, w)
             image = y if image is None else image + y

@@ -21,6 +21,8 @@ SMALL = {
     "stylegan": ("stylegan", {"resolution": 128, "base": 1024, "most": 16, "latent": 32}),
     "stylegan2_fused": ("stylegan2", {"resolution": 64, "base": 512, "most": 16, "latent": 32}),
     "stylegan2_unfused": ("stylegan2", {"resolution": 64, "base": 512, "most": 16, "latent": 32, "fused": False}),
+    "stylegan2_rows": ("stylegan2", {"resolution": 32, "base": 256, "most": 16, "latent": 32, "fused": False,
+                                     "rows": True}),
     "dcgan": ("dcgan", {"most": 32}),
     "vae": ("vae", {"most": 32}),
     "resnet18": ("resnet18", {"num_classes": 40}),
