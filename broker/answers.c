@@ -257,38 +257,62 @@ int answer_scores(struct broker *b, const struct reply *reply, struct error *err
 
 /* What a stage's worker needs beside directions. Everything is freed by the caller. */
 struct extras {
-    struct wire_normal *normals;
+    struct wire_normal *normals; /* names are borrowed from the bundle */
     size_t count;
     float *logits;
     size_t attributes;
 };
 
-static int take_normal(void *context, const struct results_boundary *boundary, struct error *err)
+/* data[d] as float32; NULL where there is no memory. */
+static float *narrow(const double *data, size_t d)
 {
-    struct extras *extras = context;
-    struct wire_normal *grown =
-        realloc(extras->normals, (extras->count + 1) * sizeof *extras->normals);
-    size_t size = boundary->dimension * sizeof(float);
-    uint8_t *copy = malloc(size ? size : 1);
-    char *name = strdup(boundary->name);
-    if (grown)
-        extras->normals = grown;
-    if (!grown || !copy || !name) {
-        free(copy);
-        free(name);
-        return error_set(err, E_MEMORY, "no memory for a boundary");
+    float *copy = malloc(d * sizeof *copy);
+    for (size_t c = 0; copy && c < d; c++)
+        copy[c] = (float)data[c];
+    return copy;
+}
+
+static int take_normals(const struct moving *boundaries, const char *const *names,
+                        struct extras *extras, struct error *err)
+{
+    size_t d = boundaries->dimension, bytes = d * sizeof(float);
+    extras->normals = calloc(boundaries->count + 1, sizeof *extras->normals);
+    for (size_t i = 0; extras->normals && i < boundaries->count; i++) {
+        float *normal = narrow(boundaries->normals + i * d, d);
+        float *across = boundaries->across ? narrow(boundaries->across + i * d, d) : NULL;
+        extras->normals[extras->count++] =
+            (struct wire_normal){i,
+                                 names[i],
+                                 {(uint8_t *)normal, bytes},
+                                 boundaries->offsets[i],
+                                 {(uint8_t *)across, across ? bytes : 0}};
+        if (!normal || (boundaries->across && !across))
+            return error_set(err, E_MEMORY, "no memory for a boundary");
     }
-    memcpy(copy, boundary->normal, size);
-    grown[extras->count++] = (struct wire_normal){
-        (uint64_t)boundary->position, name, {copy, size}, boundary->offset};
-    return 0;
+    return extras->normals ? 0 : error_set(err, E_MEMORY, "no memory for boundaries");
+}
+
+/* Boundaries as the stage's directions were made of them. */
+static int find_normals(struct broker *b, const struct farm_stage *stage, struct extras *extras,
+                        struct error *err)
+{
+    bool layers[LIMIT_LAYERS] = {false}, refused;
+    struct directions_order order;
+    struct moving boundaries = {0};
+    int rc = lifecycle_directions(stage, layers, &order, err);
+    if (rc == 0)
+        rc = directions_boundaries(b->db, &order, &boundaries, &refused, err);
+    if (rc == 0)
+        rc = take_normals(&boundaries, order.names, extras, err);
+    moving_free(&boundaries);
+    return rc;
 }
 
 static void free_extras(struct extras *extras)
 {
     for (size_t i = 0; i < extras->count; i++) {
-        free((char *)extras->normals[i].name);
         free((uint8_t *)extras->normals[i].normal.data);
+        free((uint8_t *)extras->normals[i].across.data);
     }
     free(extras->normals);
     free(extras->logits);
@@ -301,7 +325,7 @@ static int find_extras(struct broker *b, const struct farm_stage *stage, struct 
     const struct farm_stage *fit = stage ? stage->input : NULL, *label = fit ? fit->input : NULL;
     int rc = 0;
     if (fit && spec_stage_needs_boundaries(stage->spec))
-        rc = results_each_boundary(b->db, fit->id, take_normal, extras, err);
+        rc = find_normals(b, stage, extras, err);
     if (rc < 0 || !label || !spec_stage_stops(stage->spec))
         return rc;
     extras->attributes = stage->job->bundle->layout.attributes;

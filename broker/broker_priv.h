@@ -15,6 +15,7 @@
 
 #include "broker/access.h"
 #include "broker/broker.h"
+#include "broker/directions.h"
 #include "broker/farm.h"
 #include "broker/metrics.h"
 #include "broker/metrics_http.h"
@@ -233,6 +234,11 @@ void worker_failed(struct broker *b, struct farm_worker *worker, const struct fa
 void worker_succeeded(struct farm_worker *worker, struct farm_stage *stage);
 
 /* ---- lifecycle.c: writes, so an error dooms ---- */
+
+/* What an edit or evaluate stage's directions and boundaries are made of; `layers` is
+ * order->layers. */
+MUST_CHECK int lifecycle_directions(const struct farm_stage *stage, bool layers[LIMIT_LAYERS],
+                                    struct directions_order *order, struct error *err);
 
 /* Starts, completes and fails a job's stages as their inputs and progress say, and ends the job.
  * The job may be freed: false then. */

@@ -5,38 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/moving.h"
 #include "common/buffer.h"
 #include "common/conditions.h"
 #include "common/joint.h"
 #include "common/meet.h"
 #include "common/projection.h"
-#include "db/results.h"
 
 struct frame { /* what all directions of a stage are made from */
     const struct spec_stage *spec;
     const char *const *names;
     size_t count, dimension;
-    double *offsets; /* [count] */
-    double *normals; /* [count][dimension] */
-    double *moving;  /* the same, of the layers that are moved only; not normalised */
-    const bool *layers; /* [layer_count] */
-    size_t layer_count;
+    struct moving boundaries; /* once they are there */
     struct conditions held;
     size_t *which;             /* [count]: the conditions of the present target, */
     double *conditions;        /* [count][dimension]: their normals */
     double *weights;           /* [count]: and weights */
     double *plain, *projected; /* [dimension] */
-    size_t found;              /* boundaries read */
 };
 
-#define NOTHING_MOVES 1e-6 /* of a unit normal, in the layers that are moved */
 #define DESCRIPTION_MAX ((size_t)1 << 20)
 
 static void frame_free(struct frame *f)
 {
-    free(f->normals);
-    free(f->moving);
-    free(f->offsets);
+    moving_free(&f->boundaries);
     conditions_close(&f->held);
     free(f->which);
     free(f->conditions);
@@ -53,9 +45,6 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .names = names,
         .count = count,
         .dimension = dimension,
-        .normals = calloc(count * dimension, sizeof(double)),
-        .moving = calloc(count * dimension, sizeof(double)),
-        .offsets = calloc(count, sizeof(double)),
         .which = calloc(count, sizeof(size_t)),
         .conditions = calloc(count * dimension, sizeof(double)),
         .weights = calloc(count, sizeof(double)),
@@ -63,8 +52,7 @@ static int frame_make(struct frame *f, const struct spec_stage *spec, const char
         .projected = calloc(dimension, sizeof(double)),
     };
     int rc = conditions_open(spec, names, count, &f->held, err);
-    if (rc == 0 &&
-        !(f->normals && f->moving && f->offsets && f->which && f->conditions && f->weights && f->plain && f->projected))
+    if (rc == 0 && !(f->which && f->conditions && f->weights && f->plain && f->projected))
         rc = error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
     else if (rc < 0)
         error_prefix(err, rc, "stage %s", spec->name);
@@ -147,53 +135,12 @@ int directions_check(const struct spec_stage *stage, const char *const *names, s
 
 /* ---- when the stage begins ---- */
 
-static int take_boundary(void *context, const struct results_boundary *boundary, struct error *err)
-{
-    struct frame *f = context;
-    size_t at = (size_t)boundary->position;
-    if (at >= f->count || strcmp(boundary->name, f->names[at]) != 0 ||
-        boundary->dimension != f->dimension)
-        return error_set(err, E_DATABASE,
-                         "boundary %zu, \"%s\" of %zu dimensions, is none of the "
-                         "bundle's",
-                         at, boundary->name, boundary->dimension);
-    for (size_t c = 0; c < f->dimension; c++) {
-        float value;
-        memcpy(&value, (const char *)boundary->normal + c * sizeof value, sizeof value);
-        f->normals[at * f->dimension + c] = (double)value;
-    }
-    f->offsets[at] = boundary->offset;
-    f->found++;
-    return 0;
-}
-
-/* Of each boundary what lies in the layers that are moved. */
-static int take_layers(struct frame *f, struct error *err)
-{
-    size_t each = f->layer_count ? f->dimension / f->layer_count : f->dimension;
-    for (size_t i = 0; i < f->count; i++) {
-        double square = 0;
-        for (size_t c = 0; c < f->dimension; c++) {
-            bool moves = f->layer_count == 0 || f->layers[c / each];
-            double value = moves ? f->normals[i * f->dimension + c] : 0;
-            f->moving[i * f->dimension + c] = value;
-            square += value * value;
-        }
-        if (!(square > NOTHING_MOVES * NOTHING_MOVES))
-            return error_set(err, E_INVALID, "layers \"%s\" have nothing of the boundary of %s",
-                             f->spec->layers, f->names[i]);
-    }
-    return 0;
-}
-
 /* Normals and weights of the present target's conditions. */
 static void gather_conditions(struct frame *f, size_t k)
 {
     for (size_t i = 0; i < k; i++) {
-        const double *from = f->moving + f->which[i] * f->dimension;
-        double norm = sqrt(dot(from, from, f->dimension));
-        for (size_t c = 0; c < f->dimension; c++)
-            f->conditions[i * f->dimension + c] = from[c] / norm;
+        memcpy(f->conditions + i * f->dimension, f->boundaries.normals + f->which[i] * f->dimension,
+               f->dimension * sizeof *f->conditions);
         f->weights[i] = f->held.weights[f->which[i]];
     }
 }
@@ -206,7 +153,7 @@ static void judge(const struct frame *f, size_t k, const double *target, const d
     result->gain = dot(target, direction, f->dimension);
     result->leak = 0;
     for (size_t i = 0; i < k; i++) {
-        const double *normal = f->normals + f->which[i] * f->dimension;
+        const double *normal = f->boundaries.whole + f->which[i] * f->dimension;
         double leak = fabs(dot(normal, direction, f->dimension)) /
                       sqrt(dot(normal, normal, f->dimension));
         result->leak = fmax(result->leak, leak);
@@ -240,11 +187,11 @@ static double target_offset(const struct frame *f)
     for (size_t c = 0; c < f->dimension; c++) {
         double sum = 0;
         for (size_t i = 0; i < f->count; i++)
-            sum += f->held.occurs[i] * f->normals[i * f->dimension + c];
+            sum += f->held.occurs[i] * f->boundaries.normals[i * f->dimension + c];
         square += sum * sum;
     }
     for (size_t i = 0; i < f->count; i++)
-        offset += f->held.occurs[i] * f->offsets[i];
+        offset += f->held.occurs[i] * f->boundaries.offsets[i];
     return offset / sqrt(square); /* projection_direction refuses a sum of nothing */
 }
 
@@ -309,19 +256,22 @@ static int make_direction(struct frame *f, const char *name, const struct projec
                           struct error *err)
 {
     bool conditions = f->spec->conditions_count > 0;
-    int rc = projection_direction(name, f->names, f->count, f->moving, f->dimension, f->plain, err);
+    bool all = f->boundaries.normals == f->boundaries.whole;
+    int rc = projection_direction(name, f->names, f->count, f->boundaries.normals, f->dimension,
+                                  f->plain, err);
     if (rc == 0) {
         gather_conditions(f, projection->k);
         rc = plain_leak(f, projection, plain, err);
     }
     if (rc == 0 && conditions)
         rc = projection_solve(projection, f->projected, projected, err);
-    double *whole = rc == 0 && f->layer_count > 0 ? calloc(f->dimension, sizeof *whole) : NULL;
-    if (rc < 0 || f->layer_count == 0)
+    if (rc < 0 || all)
         return rc;
+    double *whole = calloc(f->dimension, sizeof *whole);
     if (!whole)
         return error_set(err, E_MEMORY, "no memory for a direction");
-    rc = projection_direction(name, f->names, f->count, f->normals, f->dimension, whole, err);
+    rc = projection_direction(name, f->names, f->count, f->boundaries.whole, f->dimension, whole,
+                              err);
     if (rc == 0)
         judge(f, projection->k, whole, f->plain, plain);
     if (rc == 0 && conditions)
@@ -332,45 +282,98 @@ static int make_direction(struct frame *f, const char *name, const struct projec
 
 /* ---- one target, several scores ---- */
 
+/* Boundaries whose scores change at once: the targets, then k conditions. */
+struct joint_rows {
+    size_t required, m;
+    double *rows, *across, *change; /* [m][d], [m][d] or NULL, [m] */
+    const char **names;             /* [m] */
+};
+
+static void joint_rows_free(struct joint_rows *r)
+{
+    free(r->rows);
+    free(r->across);
+    free(r->change);
+    free(r->names);
+}
+
+static int joint_rows_make(const struct frame *f, const struct joint *joint, size_t k,
+                           struct joint_rows *r, struct error *err)
+{
+    size_t m = joint->count + k, d = f->dimension;
+    const struct moving *from = &f->boundaries;
+    *r = (struct joint_rows){
+        .required = joint->count,
+        .m = m,
+        .rows = calloc(m * d, sizeof(double)),
+        .across = from->across ? calloc(m * d, sizeof(double)) : NULL,
+        .change = calloc(m, sizeof(double)),
+        .names = calloc(m, sizeof(char *)),
+    };
+    if (!r->rows || !r->change || !r->names || (from->across && !r->across))
+        return error_set(err, E_MEMORY, "no memory for %zu scores", m);
+    for (size_t i = 0; i < m; i++) {
+        size_t which = i < joint->count ? joint->which[i] : f->which[i - joint->count];
+        memcpy(r->rows + i * d, from->normals + which * d, d * sizeof *r->rows);
+        if (from->across)
+            memcpy(r->across + i * d, from->across + which * d, d * sizeof *r->across);
+        r->names[i] = f->names[which];
+    }
+    return 0;
+}
+
+/* step[d] that brings the first `m` scores their change. */
+static int joint_step(const struct frame *f, const struct joint_rows *r, size_t m, double *step,
+                      struct error *err)
+{
+    struct meet *meet = NULL;
+    const struct meet_rows from = {m, f->dimension, r->rows, r->across, r->required, r->names};
+    int rc = meet_make(&from, &meet, err);
+    if (rc == 0)
+        meet_step(meet, r->change, step);
+    meet_free(&meet);
+    return rc;
+}
+
+/* Conditions keep the share 1 − λ of the drift that the targets alone would bring. */
+static int joint_drift(const struct frame *f, struct joint_rows *r, double *step, struct error *err)
+{
+    int rc = r->m > r->required ? joint_step(f, r, r->required, step, err) : 0;
+    for (size_t i = r->required; rc == 0 && i < r->m; i++)
+        r->change[i] = (1 - f->held.weights[f->which[i - r->required]]) *
+                       dot(r->rows + i * f->dimension, step, f->dimension);
+    return rc;
+}
+
 /*
- * direction[d]: where a face goes whose scores are all 0, and the conditions' change by nothing. It is each
- * face's own (common/meet.h); this one stands for them in tables, and its gain is the length of the
- * scores' vector that a unit step along it brings: for one score the projected edit's.
+ * direction[d]: where a face goes whose scores are all 0. It is each face's own (common/meet.h);
+ * this one stands for them in tables, and its gain is the length of the targets' scores that a unit
+ * step along it brings: for one score the projected edit's.
  */
 static int joint_direction(struct frame *f, const struct joint *joint, size_t k, double *direction,
                            struct projection_result *result, struct error *err)
 {
-    size_t m = joint->count + k;
-    double *rows = calloc(m * f->dimension, sizeof *rows), *change = calloc(m, sizeof *change);
-    const char **names = calloc(m, sizeof *names);
-    struct meet *meet = NULL;
+    struct joint_rows r;
     double square = 0;
-    int rc = rows && change && names ? 0 : error_set(err, E_MEMORY, "no memory for %zu scores", m);
-    for (size_t i = 0; rc == 0 && i < m; i++) {
-        size_t which = i < joint->count ? joint->which[i] : f->which[i - joint->count];
-        memcpy(rows + i * f->dimension, f->moving + which * f->dimension,
-               f->dimension * sizeof *rows);
-        names[i] = f->names[which];
-        change[i] = i < joint->count ? joint->scores[i] : 0;
-        square += change[i] * change[i];
+    int rc = joint_rows_make(f, joint, k, &r, err);
+    for (size_t i = 0; rc == 0 && i < joint->count; i++) {
+        r.change[i] = joint->scores[i];
+        square += r.change[i] * r.change[i];
     }
     for (size_t i = 0; rc == 0 && square == 0 && i < joint->count; i++)
-        change[i] = 1;
-    const struct meet_rows from = {m, f->dimension, rows, NULL, joint->count, names};
+        r.change[i] = 1;
     if (rc == 0)
-        rc = meet_make(&from, &meet, err);
+        rc = joint_drift(f, &r, direction, err);
+    if (rc == 0)
+        rc = joint_step(f, &r, r.m, direction, err);
     if (rc == 0) {
-        meet_step(meet, change, direction);
         double norm = sqrt(dot(direction, direction, f->dimension));
         for (size_t c = 0; c < f->dimension; c++)
             direction[c] /= norm;
         judge(f, k, direction, direction, result);
         result->gain = sqrt(square > 0 ? square : (double)joint->count) / norm;
     }
-    meet_free(&meet);
-    free(rows);
-    free(change);
-    free(names);
+    joint_rows_free(&r);
     return rc;
 }
 
@@ -416,6 +419,23 @@ static int make_target(struct database *db, struct frame *f, int64_t stage, size
     return rc == 0 && conditions && !joint ? write_curve(db, stage, position, &projection, err) : rc;
 }
 
+int directions_boundaries(struct database *db, const struct directions_order *order,
+                          struct moving *boundaries, bool *refused, struct error *err)
+{
+    const struct spec_stage *spec = order->spec;
+    const struct moving_order wanted = {
+        .fit = order->fit,
+        .names = order->names,
+        .count = order->count,
+        .dimension = order->dimension,
+        .layers = order->layers,
+        .layer_count = order->layer_count,
+        .text = spec->layers,
+        .scored = spec->reach == MOVE_SCORE || spec->reach == MOVE_JOINT,
+    };
+    return moving_load(db, &wanted, boundaries, refused, err);
+}
+
 int directions_make(struct database *db, const struct directions_order *order, bool *refused,
                     struct error *err)
 {
@@ -426,16 +446,7 @@ int directions_make(struct database *db, const struct directions_order *order, b
         *refused = rc != E_MEMORY;
         return rc;
     }
-    f.layers = order->layers;
-    f.layer_count = order->layer_count;
-    rc = results_each_boundary(db, order->fit, take_boundary, &f, err);
-    if (rc == 0 && f.found != f.count)
-        rc = error_set(err, E_DATABASE, "stage %lld has %zu of %zu boundaries",
-                       (long long)order->fit, f.found, f.count);
-    if (rc == 0) {
-        rc = take_layers(&f, err);
-        *refused = rc < 0;
-    }
+    rc = directions_boundaries(db, order, &f.boundaries, refused, err);
     for (size_t i = 0; rc == 0 && i < target_count(&f); i++)
         rc = make_target(db, &f, order->id, i, refused, err);
     frame_free(&f);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "broker/broker_priv.h"
-#include "broker/directions.h"
 #include "common/text.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -98,19 +97,13 @@ void lifecycle_cancel(struct broker *b, struct farm_job *job)
 
 /* ---- stages ---- */
 
-/* Directions are made when the boundaries are there; *text is filled where they cannot be. */
-static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, struct error *err)
+int lifecycle_directions(const struct farm_stage *stage, bool layers[LIMIT_LAYERS],
+                         struct directions_order *order, struct error *err)
 {
     const struct farm_bundle *bundle = stage->job->bundle;
-    *refused = false;
-    if (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE)
-        return 0;
-    bool layers[LIMIT_LAYERS] = {false};
     uint32_t layer_count = stage->spec->layers ? bundle->bundle->generator.latent.layers : 0;
     int rc = layer_count ? spec_layers(stage->spec, layer_count, layers, err) : 0;
-    if (rc < 0)
-        return rc;
-    struct directions_order order = {
+    *order = (struct directions_order){
         .id = stage->id,
         .fit = stage->input->id,
         .spec = stage->spec,
@@ -120,7 +113,19 @@ static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, st
         .layers = layers,
         .layer_count = layer_count,
     };
-    return directions_make(b->db, &order, refused, err);
+    return rc;
+}
+
+/* Directions are made when the boundaries are there; *text is filled where they cannot be. */
+static int prepare(struct broker *b, struct farm_stage *stage, bool *refused, struct error *err)
+{
+    *refused = false;
+    if (stage->spec->kind != SPEC_EDIT && stage->spec->kind != SPEC_EVALUATE)
+        return 0;
+    bool layers[LIMIT_LAYERS] = {false};
+    struct directions_order order;
+    int rc = lifecycle_directions(stage, layers, &order, err);
+    return rc < 0 ? rc : directions_make(b->db, &order, refused, err);
 }
 
 static int start_stage(struct broker *b, struct farm_stage *stage, bool *failed, struct error *err)

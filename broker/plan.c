@@ -46,7 +46,8 @@ static uint64_t index_bytes(const struct spec_stage *stage, const struct bundle 
 {
     struct stage_networks networks;
     if (stage->kind == SPEC_FIT)
-        return (uint64_t)bundle_latent_size(bundle) * sizeof(float) * SPEC_METHODS;
+        return (uint64_t)bundle_latent_size(bundle) * sizeof(float) *
+               (SPEC_METHODS + 1); /* with `across` */
     uint64_t boundaries = bundle->attributes_count + (bundle->age_estimators_count > 0);
     uint64_t columns = bundle_score_columns(bundle) + (spec_stage_moves(stage) ? MOVE_NUMBERS : 0);
     if (stage_networks(stage, bundle, &networks, NULL) == 0)

@@ -175,7 +175,10 @@ static int check_boundary(const struct wire_boundary *boundary, uint64_t positio
     if (boundary->test_auc > 1 || (boundary->test_auc < 0 && boundary->test_auc != -1))
         return error_set(err, E_INVALID, "test_auc: %g, expected 0 to 1, or -1",
                          boundary->test_auc);
-    return check_normal(boundary->normal, bundle, err);
+    size_t size = bundle_latent_size(bundle->bundle) * sizeof(float);
+    bool mapped = bundle->bundle->generator.latent.space != BUNDLE_Z;
+    int rc = check_normal(boundary->normal, bundle, err);
+    return rc < 0 ? rc : check_size("across", boundary->across, mapped ? size : 0, err);
 }
 
 static int check_boundaries(const struct wire_result *result, const struct farm_stage *stage,
@@ -396,7 +399,9 @@ static int print_boundary(struct buffer *out, const struct wire_boundary *b, str
         (unsigned long long)b->train_fn, (unsigned long long)b->test_tp,
         (unsigned long long)b->test_fp, (unsigned long long)b->test_tn,
         (unsigned long long)b->test_fn, b->test_auc);
-    return rc < 0 ? rc : buffer_append(out, b->normal.data, b->normal.size, err);
+    if (rc == 0)
+        rc = buffer_append(out, b->normal.data, b->normal.size, err);
+    return rc < 0 ? rc : buffer_append(out, b->across.data, b->across.size, err);
 }
 
 static int print_fitted(struct buffer *out, const struct wire_fitted *f, struct error *err)

@@ -193,7 +193,7 @@ bool spec_stage_moves(const struct spec_stage *stage)
 
 bool spec_stage_needs_boundaries(const struct spec_stage *stage)
 {
-    return edits(stage) && (stage->reach == MOVE_JOINT || stage->reproject || stage->layers ||
+    return edits(stage) && (stage->reach == MOVE_JOINT || stage->reproject ||
                             (stage->rows.steps > 0 && stage->reach == MOVE_SCORE));
 }
 

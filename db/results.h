@@ -73,6 +73,7 @@ struct results_boundary {
     int64_t position;
     const char *name;
     const void *normal; /* float32, not aligned */
+    const void *across; /* likewise: Σ · normal; NULL: Σ = I */
     size_t dimension, layers; /* all numbers; of how many layers */
     double offset;
 };
@@ -81,6 +82,17 @@ MUST_CHECK int results_each_boundary(struct database *db, int64_t stage,
                                                  const struct results_boundary *boundary,
                                                  struct error *err),
                                      void *context, struct error *err);
+
+/* The same for the layers of boundaries that were fitted layer by layer, by position and layer. */
+struct results_layer {
+    int64_t position, layer;
+    double offset,
+        cosine; /* of the layer's own boundary; length of its part in the boundary's normal */
+};
+MUST_CHECK int results_each_layer(struct database *db, int64_t stage,
+                                  int (*each)(void *context, const struct results_layer *layer,
+                                              struct error *err),
+                                  void *context, struct error *err);
 
 /* Mean and standard deviation of each attribute's logit over a done stage's faces as sampled,
  * moments[attributes][2]. E_NOT_FOUND unless all are there. */

@@ -216,6 +216,10 @@ int results_insert_boundary(struct database *db, int64_t stage, const struct wir
     else
         statement_bind_real(q, 17, b->test_auc);
     statement_bind_int(q, 18, layers);
+    if (b->across.size > 0)
+        statement_bind_blob(q, 19, b->across.data, b->across.size);
+    else
+        statement_bind_null(q, 19);
     return statement_run(q, err);
 }
 
@@ -283,7 +287,31 @@ int results_each_boundary(struct database *db, int64_t stage,
         boundary.dimension = size / sizeof(float);
         boundary.offset = statement_real(q, 3);
         boundary.layers = (size_t)statement_int(q, 4);
+        boundary.across = statement_blob(q, 5, &size);
+        if (size != boundary.dimension * sizeof(float))
+            boundary.across = NULL;
         rc = each(context, &boundary, err);
+        if (rc != 0)
+            break;
+    }
+    statement_reset(q);
+    return rc;
+}
+
+int results_each_layer(struct database *db, int64_t stage,
+                       int (*each)(void *context, const struct results_layer *layer,
+                                   struct error *err),
+                       void *context, struct error *err)
+{
+    struct statement *q;
+    int rc = database_query(db, "fitted_layer_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    while ((rc = statement_step(q, err)) > 0) {
+        const struct results_layer layer = {statement_int(q, 0), statement_int(q, 1),
+                                            statement_real(q, 2), statement_real(q, 3)};
+        rc = each(context, &layer, err);
         if (rc != 0)
             break;
     }

@@ -1,4 +1,4 @@
-/* Fetched directions. Belongs to the compute thread; immutable once made, but for `across`. */
+/* Fetched directions. Belongs to the compute thread; immutable once made. */
 #include "worker/directions.h"
 
 #include <math.h>
@@ -18,8 +18,8 @@ struct directions {
     struct direction *items;
     size_t boundary_count;
     char **names;
-    double *normals, *offsets, *across;
-    bool has_across;
+    double *normals, *offsets;
+    double *across; /* or NULL */
     float *logits;
     size_t logit_count; /* attributes */
 };
@@ -47,45 +47,57 @@ static int copy_direction(const struct wire_direction *from, size_t dimension, s
     return 0;
 }
 
+static int widen(const char *what, const struct wire_normal *from, struct wire_bytes bytes,
+                 size_t dimension, double *to, struct error *err)
+{
+    if (bytes.size != dimension * sizeof(float))
+        return error_set(err, E_INVALID, "boundary %s: %s of %zu bytes, expected %zu floats",
+                         from->name, what, bytes.size, dimension);
+    for (size_t c = 0; c < dimension; c++) {
+        float value;
+        memcpy(&value, bytes.data + c * sizeof value, sizeof value);
+        if (!isfinite(value))
+            return error_set(err, E_INVALID, "boundary %s: number %zu of its %s is %g", from->name,
+                             c, what, (double)value);
+        to[c] = (double)value;
+    }
+    return 0;
+}
+
 static int copy_normal(const struct wire_normal *from, struct directions *to, size_t i,
                        struct error *err)
 {
     size_t d = to->dimension;
-    if (from->position != i || from->normal.size != d * sizeof(float))
-        return error_set(err, E_INVALID,
-                         "boundary %zu: is %llu of %zu bytes, expected %zu floats", i,
-                         (unsigned long long)from->position, from->normal.size, d);
+    if (from->position != i)
+        return error_set(err, E_INVALID, "boundary %s: is %llu, expected %zu", from->name,
+                         (unsigned long long)from->position, i);
     to->offsets[i] = from->offset;
     to->names[i] = strdup(from->name);
     if (!to->names[i])
         return error_set(err, E_MEMORY, "no memory for boundaries");
-    for (size_t c = 0; c < d; c++) {
-        float value;
-        memcpy(&value, from->normal.data + c * sizeof value, sizeof value);
-        if (!isfinite(value))
-            return error_set(err, E_INVALID, "boundary %s: number %zu is %g", from->name, c,
-                             (double)value);
-        to->normals[i * d + c] = (double)value;
-    }
-    return 0;
+    int failed = widen("normal", from, from->normal, d, to->normals + i * d, err);
+    return failed || !to->across ? failed
+                                 : widen("across", from, from->across, d, to->across + i * d, err);
 }
 
 static int copy_normals(const struct wire_directions *message, struct directions *to,
                         struct error *err)
 {
     size_t count = message->normals.count;
+    const struct wire_normal *from = WIRE_ITEMS(message->normals, normal);
     if (count == 0)
         return 0;
+    bool across = from[0].across.size > 0; /* all have it, or none */
     to->names = calloc(count, sizeof *to->names);
     to->normals = calloc(count * to->dimension, sizeof *to->normals);
-    to->across = calloc(count * to->dimension, sizeof *to->across);
+    to->across = across ? calloc(count * to->dimension, sizeof *to->across) : NULL;
     to->offsets = calloc(count, sizeof *to->offsets);
-    if (!to->names || !to->normals || !to->across || !to->offsets)
+    if (!to->names || !to->normals || (across && !to->across) || !to->offsets)
         return error_set(err, E_MEMORY, "no memory for %zu boundaries", count);
     to->boundary_count = count;
     int failed = 0;
     for (size_t i = 0; !failed && i < count; i++)
-        failed = copy_normal(&WIRE_ITEMS(message->normals, normal)[i], to, i, err);
+        failed = copy_normal(&from[i], to, i, err);
     return failed;
 }
 
@@ -152,7 +164,7 @@ void directions_free(struct directions **directions)
     *directions = NULL;
 }
 
-int directions_boundaries(struct directions *directions, size_t count,
+int directions_boundaries(const struct directions *directions, size_t count,
                           struct directions_boundaries *boundaries, struct error *err)
 {
     if (directions->boundary_count != count)
@@ -164,7 +176,6 @@ int directions_boundaries(struct directions *directions, size_t count,
         .normals = directions->normals,
         .offsets = directions->offsets,
         .across = directions->across,
-        .has_across = &directions->has_across,
     };
     return 0;
 }

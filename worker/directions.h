@@ -21,21 +21,21 @@ void directions_free(struct directions **directions);
 MUST_CHECK int directions_find(const struct directions *directions, uint64_t target, bool projected,
                                const float **vector, const char **name, struct error *err);
 
-/* Offset of the target's own boundary, whose normal is the plain direction where all layers move. */
+/* Offset of the target's own boundary, whose normal is the plain direction. */
 MUST_CHECK int directions_offset(const struct directions *directions, uint64_t target,
                                  double *offset, struct error *err);
 
-/* All boundaries, in the bundle's order: attributes, then the age. They live as long as `directions`. */
+/* All boundaries, in the bundle's order: attributes, then the age; in the layers that the stage
+ * moves. They live as long as `directions`. */
 struct directions_boundaries {
     size_t count;
     const char *const *names;
     const double *normals; /* [count][dimension] */
     const double *offsets; /* [count] */
-    double *across; /* [count][dimension]: B Σ, filled by whoever finds the covariance Σ first; */
-    bool *has_across; /* then this is set */
+    const double *across;  /* [count][dimension]: Σ times them; NULL: Σ = I */
 };
 /* E_NOT_FOUND where the broker did not send `count` of them. */
-MUST_CHECK int directions_boundaries(struct directions *directions, size_t count,
+MUST_CHECK int directions_boundaries(const struct directions *directions, size_t count,
                                      struct directions_boundaries *boundaries, struct error *err);
 
 /* moments[attributes][2] of the labelled faces' logits: mean, standard deviation. E_NOT_FOUND where the

@@ -86,6 +86,7 @@ void outcome_clear(struct outcome *outcome)
     for (size_t i = 0; i < outcome->boundary_count; i++) {
         free((void *)outcome->boundaries[i].name);
         free((void *)outcome->boundaries[i].normal.data);
+        free((void *)outcome->boundaries[i].across.data);
     }
     for (size_t i = 0; i < outcome->file_count; i++) {
         free((void *)outcome->files[i].path);
@@ -254,13 +255,16 @@ int outcome_add_boundary(struct outcome *outcome, const struct wire_boundary *bo
         return error_set(err, E_MEMORY, "no memory for a boundary");
     outcome->boundaries = grown;
     struct wire_boundary copy = *boundary;
-    uint8_t *normal = malloc(boundary->normal.size);
+    uint8_t *normal = malloc(boundary->normal.size), *across = malloc(boundary->across.size + 1);
     copy.name = strdup(boundary->name);
     copy.normal.data = normal;
+    copy.across.data = across;
     grown[outcome->boundary_count++] = copy;
-    if (!copy.name || !normal)
+    if (!copy.name || !normal || !across)
         return error_set(err, E_MEMORY, "no memory for a boundary");
     memcpy(normal, boundary->normal.data, boundary->normal.size);
+    if (boundary->across.size > 0)
+        memcpy(across, boundary->across.data, boundary->across.size);
     return 0;
 }
 

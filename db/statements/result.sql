@@ -35,8 +35,8 @@ UPDATE face SET distance = ?4, reached = ?5, stopped = ?6, evaluations = ?7 WHER
 
 -- name: boundary_insert
 INSERT INTO boundary (stage_id, position, name, normal, "offset", threshold, cost, iterations,
-  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc, layers)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18);
+  train_tp, train_fp, train_tn, train_fn, test_tp, test_fp, test_tn, test_fn, test_auc, layers, across)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19);
 
 -- name: fitted_insert
 INSERT INTO fitted (stage_id, position, role, step, method, cost, normal, "offset", cosine, cosine_folds,
@@ -54,7 +54,10 @@ VALUES (?1, ?2, ?4, ?5, ?6, ?8, ?9, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
   ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33);
 
 -- name: boundary_list
-SELECT position, name, normal, "offset", layers FROM boundary WHERE stage_id = ?1 ORDER BY position;
+SELECT position, name, normal, "offset", layers, across FROM boundary WHERE stage_id = ?1 ORDER BY position;
+
+-- name: fitted_layer_list
+SELECT position, layer, "offset", cosine FROM fitted_layer WHERE stage_id = ?1 ORDER BY position, layer;
 
 -- name: file_insert
 INSERT INTO file (stage_id, path, kind, target, projected, start, count, bytes, sha256)

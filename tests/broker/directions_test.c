@@ -279,6 +279,94 @@ static void several_scores_have_a_direction(void **state)
     assert_non_null(strstr(err.text, "no boundary is called \"Beard\""));
 }
 
+/* Σ = [4 2 0; 2 2 0; 0 0 1]. The step to Smiling = 1 goes along Σ n = (4, 2, 0), and takes Male
+ * to 1. */
+static void scores_in_a_metric_have_its_direction(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused;
+    struct wire_direction *d;
+    static const float across[COUNT][DIMENSION] = {{4, 2, 0}, {4, 2.8f, 0}, {0, 0, 1}};
+    char joint[] = "Smiling=1", *targets[] = {joint}, *conditions[] = {male};
+    for (uint64_t i = 0; i < COUNT; i++)
+        put(results_insert_boundary(
+                b->db, b->edit, /* as good as another fit */
+                &(struct wire_boundary){.position = i,
+                                        .name = names[i],
+                                        .normal = {(const uint8_t *)normals[i], sizeof normals[i]},
+                                        .across = {(const uint8_t *)across[i], sizeof across[i]}},
+                1, &err),
+            &err);
+    struct spec_stage spec = edit(targets, 1, conditions, 1, 0.5);
+    spec.reach = MOVE_JOINT;
+    struct directions_order order = {b->edit, b->edit, &spec, names, COUNT, DIMENSION, NULL, 0};
+    put(directions_make(b->db, &order, &refused, &err), &err);
+    read_all(b, &d, 2);
+    expect_vector(&d[0], 0.894427f, 0.447214f, 0);
+    assert_true(fabs(d[0].gain - sqrt(0.8)) < 1e-6); /* of Smiling by a unit step */
+    assert_true(fabs(d[0].leak - sqrt(0.8)) < 1e-6); /* of Male */
+    /* Smiling 1 and half of Male's drift are met by one latent of the plane: (1, −0.125). */
+    expect_vector(&d[1], 0.992278f, -0.124035f, 0);
+    assert_true(fabs(d[1].gain - 0.992278) < 1e-5);
+    results_directions_free(d, 2);
+}
+
+/* Boundaries that were fitted layer by layer have a score along some layers: Σ c_l b_l over the
+ * length of what is there. */
+static void scores_along_layers_have_offsets(void **state)
+{
+    struct bench *b = *state;
+    struct error err = {0};
+    bool refused = false, layers[DIMENSION] = {true, false, false};
+    struct wire_direction *d;
+    char text[] = "0", *targets[] = {male};
+    struct spec_stage spec = edit(targets, 1, NULL, 0, 1);
+    spec.layers = text;
+    spec.reach = MOVE_SCORE;
+    struct directions_order order = {b->edit, b->fit,    &spec,  names,
+                                     COUNT,   DIMENSION, layers, DIMENSION};
+    float all_layers[COUNT][DIMENSION] = {{0.6f, 0.8f, 0}, {0.6f, 0, 0.8f}, {0.8f, 0.6f, 0}};
+    order.fit = b->edit; /* as good as another fit */
+    for (uint64_t i = 0; i < COUNT; i++)
+        put(results_insert_boundary(
+                b->db, b->edit,
+                &(struct wire_boundary){
+                    .position = i,
+                    .name = names[i],
+                    .normal = {(const uint8_t *)all_layers[i], sizeof all_layers[i]}},
+                DIMENSION, &err),
+            &err);
+    assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
+    assert_true(refused);
+    assert_non_null(strstr(err.text, "the boundary of Smiling has one score for all layers, none "
+                                     "along layers \"0\": expected boundaries of a fit with "
+                                     "per_layer: true, or another reach"));
+    for (uint64_t i = 0; i < COUNT; i++)
+        for (uint64_t l = 0; l < DIMENSION; l++)
+            put(results_insert_fitted(b->db, b->edit,
+                                      &(struct wire_fitted){.position = i,
+                                                            .role = "layer",
+                                                            .step = l,
+                                                            .method = "svm",
+                                                            .offset = 2.0 + (double)l,
+                                                            .cosine = (double)all_layers[i][l]},
+                                      &err),
+                &err);
+    put(directions_make(b->db, &order, &refused, &err), &err);
+    read_all(b, &d, 1);
+    expect_vector(&d[0], 1, 0, 0);
+    assert_true(fabs(d[0].offset - 2) < 1e-6); /* 0.6 · 2 of the layer, over 0.6 */
+    results_directions_free(d, 1);
+    layers[1] = layers[2] = true; /* all of them are none in particular */
+    put(results_forgive(b->db, b->edit, true, &err), &err);
+    put(directions_make(b->db, &order, &refused, &err), &err);
+    read_all(b, &d, 1);
+    expect_vector(&d[0], 0.6f, 0, 0.8f);
+    assert_true(d[0].offset == 0);
+    results_directions_free(d, 1);
+}
+
 /* Every number is a layer of its own. */
 static void layers_are_moved_alone(void **state)
 {
@@ -304,8 +392,9 @@ static void layers_are_moved_alone(void **state)
     spec.reach = MOVE_JOINT;
     spec.layers = text;
     assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
-    assert_non_null(strstr(err.text, "the boundary of Male is a combination of Smiling"));
+    assert_non_null(strstr(err.text, "has one score for all layers"));
     layers[2] = false;
+    spec.reach = MOVE_RELATIVE;
     assert_int_equal(directions_make(b->db, &order, &refused, &err), E_INVALID);
     assert_true(refused && strstr(err.text, "have nothing of the boundary of age"));
 }
@@ -361,16 +450,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
     const struct CMUnitTest tests[] = {
-        TEST(plain_directions_have_gain_one),
-        TEST(all_means_every_boundary_and_every_other),
-        TEST(conditions_in_the_target_do_not_apply),
-        TEST(conditions_have_discounts_of_their_own),
-        TEST(a_retried_stage_makes_them_again),
-        TEST(a_condition_can_be_free),
-        TEST(several_scores_have_a_direction),
-        TEST(layers_are_moved_alone),
-        TEST(judges_only_what_has_a_judge),
-        TEST(says_what_cannot_be),
+        TEST(plain_directions_have_gain_one),        TEST(all_means_every_boundary_and_every_other),
+        TEST(conditions_in_the_target_do_not_apply), TEST(conditions_have_discounts_of_their_own),
+        TEST(a_retried_stage_makes_them_again),      TEST(a_condition_can_be_free),
+        TEST(several_scores_have_a_direction),       TEST(scores_in_a_metric_have_its_direction),
+        TEST(scores_along_layers_have_offsets),      TEST(layers_are_moved_alone),
+        TEST(judges_only_what_has_a_judge),          TEST(says_what_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

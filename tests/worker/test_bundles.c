@@ -247,13 +247,40 @@ static void given_latents_are_on_their_sphere(void **state)
 
 #define ATTRIBUTES 3
 
-static float edit_normals[ATTRIBUTES][LAYERS * DIMENSION];
+static float edit_normals[ATTRIBUTES][LAYERS * DIMENSION], edit_vectors[2][LAYERS * DIMENSION];
+
+/* Σ of the samples that covariance.h says, of a bundle in w. */
+static void find_covariance(double covariance[DIMENSION][DIMENSION])
+{
+    double mean[DIMENSION], w[DIMENSION];
+    find_average(mean);
+    for (uint64_t i = 0; i < AVERAGED; i++) {
+        map(0, i, 0, w);
+        for (size_t a = 0; a < DIMENSION; a++)
+            for (size_t b = 0; b < DIMENSION; b++)
+                covariance[a][b] += (w[a] - mean[a]) * (w[b] - mean[b]) / (AVERAGED - 1);
+    }
+}
+
+/* In w: the normals times Σ, as a fit reports them. */
+static void find_across(float across[DIMENSION], const float normal[DIMENSION])
+{
+    double covariance[DIMENSION][DIMENSION] = {{0}};
+    find_covariance(covariance);
+    for (size_t k = 0; k < DIMENSION; k++) {
+        double sum_of = 0;
+        for (size_t j = 0; j < DIMENSION; j++)
+            sum_of += covariance[k][j] * (double)normal[j];
+        across[k] = (float)sum_of;
+    }
+}
 
 /* Plain directions of A and B are their normals, in w+ those of layer 1 alone. */
 static void give_edits(size_t size, bool layer, struct directions **directions)
 {
     static const char *const labels[ATTRIBUTES] = {"A", "B", "C"};
-    static float vectors[2][LAYERS * DIMENSION];
+    static float across[ATTRIBUTES][DIMENSION];
+    float(*vectors)[LAYERS * DIMENSION] = edit_vectors;
     struct wire_direction items[2];
     struct wire_normal all[ATTRIBUTES];
     harness_random(edit_normals[0], ATTRIBUTES * LAYERS * DIMENSION, 9);
@@ -263,7 +290,12 @@ static void give_edits(size_t size, bool layer, struct directions **directions)
             square += (double)edit_normals[i][k] * (double)edit_normals[i][k];
         for (size_t k = 0; k < size; k++)
             edit_normals[i][k] = (float)((double)edit_normals[i][k] / sqrt(square));
-        all[i] = (struct wire_normal){i, labels[i], {(const uint8_t *)edit_normals[i], size * 4}, 0.1};
+        all[i] = (struct wire_normal){
+            i, labels[i], {(const uint8_t *)edit_normals[i], size * 4}, 0.1, {0}};
+        if (size == DIMENSION) {
+            find_across(across[i], edit_normals[i]);
+            all[i].across = (struct wire_bytes){(const uint8_t *)across[i], sizeof across[i]};
+        }
         for (size_t k = 0; i < 2 && k < size; k++) {
             vectors[i][k] = layer && k / DIMENSION != 1 ? 0 : edit_normals[i][k];
             part += (double)vectors[i][k] * (double)vectors[i][k];
@@ -321,7 +353,10 @@ static void layers_move_alone(void **state)
         ways_point(ways, 0, w, alpha, moved);
         for (size_t k = 0; k < LAYERS * DIMENSION; k++)
             assert_true(k / DIMENSION == 1 || moved[k] == w[k]);
-        near("score", score_of(0, moved, LAYERS * DIMENSION), 2); /* of the whole boundary */
+        double score = 0.1; /* along the layer */
+        for (size_t k = 0; k < LAYERS * DIMENSION; k++)
+            score += (double)edit_vectors[0][k] * (double)moved[k];
+        near("score", score, 2);
     }
     ways_close(&ways);
     directions_free(&task.directions);
@@ -340,16 +375,10 @@ static void scores_in_w_are_met_by_the_least_unusual_step(void **state)
     struct spec *spec = open_edit(pipeline, "  - {kind: edit, targets: [A, B], reach: score, limit: 1000,\n"
                                             "     rows: {from: 0, to: 1, steps: 2}}\n", false, &task);
     const struct spec_variant variant = {.target = 0, .distance = 2, .second = -1};
-    double mean[DIMENSION], covariance[DIMENSION][DIMENSION] = {{0}}, w[DIMENSION], alpha;
+    double covariance[DIMENSION][DIMENSION] = {{0}}, alpha;
     float from[DIMENSION], moved[DIMENSION];
     assert_ok(ways_open(&task, &variant, 1, &ways, &err));
-    find_average(mean);
-    for (uint64_t i = 0; i < AVERAGED; i++) {
-        map(0, i, 0, w);
-        for (size_t a = 0; a < DIMENSION; a++)
-            for (size_t b = 0; b < DIMENSION; b++)
-                covariance[a][b] += (w[a] - mean[a]) * (w[b] - mean[b]) / (AVERAGED - 1);
-    }
+    find_covariance(covariance);
     assert_ok(pipeline_latents(pipeline, 4, 3, 1, from, &err));
     assert_int_equal(ways_end(ways, 0, from, &alpha), MOVE_REACHED);
     ways_point(ways, 0, from, alpha, moved);

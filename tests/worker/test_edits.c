@@ -66,7 +66,8 @@ static int give_directions(void *state, uint64_t stage, size_t dimension,
                                            .vector = {(const uint8_t *)vectors[i], 512}};
     }
     for (size_t i = 0; i < BOUNDARIES; i++)
-        all[i] = (struct wire_normal){i, names[i], {(const uint8_t *)normals[i], 512}, offsets[i]};
+        all[i] =
+            (struct wire_normal){i, names[i], {(const uint8_t *)normals[i], 512}, offsets[i], {0}};
     const struct wire_directions message = {.directions = WIRE_LIST(items, 4),
                                             .normals = WIRE_LIST(all, BOUNDARIES),
                                             .logits = {(const uint8_t *)moments, sizeof moments}};

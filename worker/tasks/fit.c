@@ -11,6 +11,7 @@
 #include "common/boundary_files.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/tasks/covariance.h"
 #include "worker/tasks/fit_layers.h"
 
 struct fit {
@@ -21,6 +22,8 @@ struct fit {
     struct fit_trials trials;
     struct fit_trials layers; /* of the boundaries, of a stage with per_layer */
     double *costs; /* [columns]: given or chosen */
+    float *across; /* [columns][dimension]: covariance of the latents times the boundaries; NULL in
+                      z */
 };
 
 static const struct spec_stage *stage_of(const struct fit *fit)
@@ -250,6 +253,34 @@ static int solve(struct fit *fit, struct error *err)
     return failed ? failed : run_trials(fit, &fit->trials, &fit->layers, err);
 }
 
+/* ---- how latents vary across them ---- */
+
+static int find_across(struct fit *fit, struct error *err)
+{
+    size_t d = fit->samples.dimension, count = fit->samples.columns * d;
+    if (pipeline_bundle(fit->samples.task->pipeline)->generator.latent.space == BUNDLE_Z)
+        return 0;
+    double *normals = calloc(count, sizeof *normals), *product = calloc(count, sizeof *product);
+    fit->across = calloc(count, sizeof *fit->across);
+    int failed =
+        normals && product && fit->across
+            ? 0
+            : error_set(err, E_MEMORY, "no memory for %zu boundaries", fit->samples.columns);
+    for (size_t t = 0; !failed && t < fit->trials.count; t++) {
+        const struct fit_trial *trial = &fit->trials.items[t];
+        for (size_t j = 0; strcmp(trial->role, "chosen") == 0 && j < d; j++)
+            normals[trial->column * d + j] = (double)trial->boundary.normal[j];
+    }
+    if (!failed)
+        failed = covariance_times(fit->samples.task->pipeline, normals, fit->samples.columns,
+                                  product, err);
+    for (size_t i = 0; !failed && i < count; i++)
+        fit->across[i] = (float)product[i];
+    free(normals);
+    free(product);
+    return failed;
+}
+
 /* ---- results ---- */
 
 static double cosine(const struct fit *fit, const struct fit_trial *a, const struct fit_trial *b)
@@ -342,7 +373,7 @@ static int report_boundary(struct fit *fit, const struct fit_trial *chosen, stru
         log_warning(
             "boundary %s: one class only in %zu training samples; its direction says nothing", name,
             fit->samples.rows - fit->samples.held_outs);
-    const struct wire_boundary message = {
+    struct wire_boundary message = {
         .position = fit->samples.first + chosen->column,
         .name = name,
         .normal = {(const uint8_t *)chosen->boundary.normal,
@@ -361,6 +392,10 @@ static int report_boundary(struct fit *fit, const struct fit_trial *chosen, stru
         .test_fn = test->false_negatives,
         .test_auc = chosen->intervals.auc,
     };
+    if (fit->across)
+        message.across = (struct wire_bytes){
+            (const uint8_t *)(fit->across + chosen->column * fit->samples.dimension),
+            fit->samples.dimension * sizeof(float)};
     return outcome_add_boundary(fit->samples.task->outcome, &message, err);
 }
 
@@ -411,6 +446,8 @@ int task_fit(struct task *task, struct error *err)
     if (!failed)
         failed = solve(&fit, err);
     if (!failed)
+        failed = find_across(&fit, err);
+    if (!failed)
         failed = report(&fit, err);
     task->outcome->metrics.solve_ms += task_elapsed_ms(&since) - task->outcome->metrics.latents_ms;
     boundaries_free(&fit.imported);
@@ -419,6 +456,7 @@ int task_fit(struct task *task, struct error *err)
     fit_trials_free(&fit.trials);
     fit_trials_free(&fit.layers);
     free(fit.costs);
+    free(fit.across);
     fit_samples_free(&fit.samples);
     return failed;
 }

@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include "common/joint.h"
-#include "worker/tasks/covariance.h"
 
-/* A row: the score of boundary `which`. */
-static void add_score(const struct ways *ways, struct scores *s, double *moving, double *across,
-                      const char **names, size_t which, double goal, double keep)
+/* A row: the score of boundary `which`. across: [rows][d], or NULL. */
+static void add_score(const struct ways *ways, struct scores *s, double *across, const char **names,
+                      size_t which, double goal, double keep)
 {
     size_t d = ways->d, i = s->m++;
     memcpy(s->rows + i * d, ways->boundaries.normals + which * d, d * sizeof *s->rows);
-    memcpy(moving + i * d, ways->moving + which * d, d * sizeof *moving);
-    memcpy(across + i * d, ways->boundaries.across + which * d, d * sizeof *across);
+    if (across)
+        memcpy(across + i * d, ways->boundaries.across + which * d, d * sizeof *across);
     s->offsets[i] = ways->boundaries.offsets[which];
     s->goals[i] = goal;
     s->keep[i] = keep;
@@ -46,11 +45,10 @@ static void scores_free(struct scores *s)
     free(s->keep);
 }
 
-static int factor(const struct ways *ways, struct scores *s, const double *moving,
-                  const double *across, const char *const *names, struct error *err)
+static int factor(const struct ways *ways, struct scores *s, const double *across,
+                  const char *const *names, struct error *err)
 {
-    bool identity = ways->bundle->generator.latent.space == BUNDLE_Z;
-    struct meet_rows rows = {s->m, ways->d, moving, identity ? NULL : across, s->required, names};
+    struct meet_rows rows = {s->m, ways->d, s->rows, across, s->required, names};
     int failed = meet_make(&rows, &s->meet, err);
     rows.m = s->required;
     return failed || s->m == s->required ? failed : meet_make(&rows, &s->natural, err);
@@ -61,21 +59,23 @@ static int make_scores(struct ways *ways, struct edit *edit, const char *target,
                        const struct joint *joint, struct error *err)
 {
     size_t k = 0, most = joint->count + ways->boundary_count, d = ways->d;
-    double *moving = calloc(2 * most * d, sizeof *moving), *across = moving + most * d;
+    bool metric = ways->boundaries.across != NULL;
+    double *across = metric ? calloc(most * d, sizeof *across) : NULL;
     const char **names = calloc(most, sizeof *names);
-    int failed = moving && names ? scores_room(&edit->scores, most, d, err)
-                                 : error_set(err, E_MEMORY, "no memory for %zu scores", most);
+    int failed = (across || !metric) && names
+                     ? scores_room(&edit->scores, most, d, err)
+                     : error_set(err, E_MEMORY, "no memory for %zu scores", most);
     if (!failed)
         failed = conditions_of(&ways->conditions, target, ways->which, &k, err);
     for (size_t i = 0; !failed && i < joint->count; i++)
-        add_score(ways, &edit->scores, moving, across, names, joint->which[i], joint->scores[i], 0);
+        add_score(ways, &edit->scores, across, names, joint->which[i], joint->scores[i], 0);
     edit->scores.required = joint->count;
     for (size_t i = 0; !failed && edit->projected && i < k; i++)
-        add_score(ways, &edit->scores, moving, across, names, ways->which[i], 0,
+        add_score(ways, &edit->scores, across, names, ways->which[i], 0,
                   1 - ways->conditions.weights[ways->which[i]]);
     if (!failed)
-        failed = factor(ways, &edit->scores, moving, across, names, err);
-    free(moving);
+        failed = factor(ways, &edit->scores, across, names, err);
+    free(across);
     free(names);
     return failed;
 }
@@ -90,7 +90,7 @@ static int make_distances(struct ways *ways, struct edit *edit, struct error *er
     for (size_t i = 0; !failed && i < TARGETS_MOST; i++)
         ways_widen(edit->direction[i], d, s->rows + i * d);
     s->m = s->required = TARGETS_MOST;
-    return failed ? failed : factor(ways, s, s->rows, s->rows, names, err);
+    return failed ? failed : factor(ways, s, NULL, names, err);
 }
 
 /* The target's text; that of a grid names both. */
@@ -199,26 +199,14 @@ static int make_hold(struct ways *ways, struct edit *edit, const char *target, s
     return failed;
 }
 
-/* The whole target's unit normal: the plain direction, unless that is a part of it. */
-static int find_normal(struct ways *ways, struct edit *edit, const char *target, struct error *err)
+/* The target's own boundary: its plain direction, and where that has score 0. */
+static int find_normal(struct ways *ways, struct edit *edit, struct error *err)
 {
-    const float *plain;
-    int failed = directions_find(ways->task->directions, (uint64_t)edit->target, false, &plain, NULL, err);
-    if (!failed)
-        failed = directions_offset(ways->task->directions, (uint64_t)edit->target, &edit->offset, err);
-    edit->normal = calloc(ways->d, sizeof *edit->normal);
-    if (!failed && !edit->normal)
-        failed = error_set(err, E_MEMORY, "no memory for a normal");
-    if (failed)
-        return failed;
-    memcpy(edit->normal, plain, ways->d * sizeof *plain);
-    if (!ways->task->stage->layers || joint_is(target))
-        return 0;
-    failed = projection_direction(target, ways->names, ways->boundary_count,
-                                  ways->boundaries.normals, ways->d, ways->end, err);
-    for (size_t i = 0; !failed && i < ways->d; i++)
-        edit->normal[i] = (float)ways->end[i];
-    return failed;
+    int failed = directions_find(ways->task->directions, (uint64_t)edit->target, false,
+                                 &edit->normal, NULL, err);
+    return failed ? failed
+                  : directions_offset(ways->task->directions, (uint64_t)edit->target, &edit->offset,
+                                      err);
 }
 
 static int make_edit(struct ways *ways, struct edit *edit, struct error *err)
@@ -230,7 +218,7 @@ static int make_edit(struct ways *ways, struct edit *edit, struct error *err)
     int failed = directions_find(ways->task->directions, (uint64_t)edit->target, edit->projected,
                                  &edit->direction[0], &name, err);
     if (!failed)
-        failed = find_normal(ways, edit, name, err);
+        failed = find_normal(ways, edit, err);
     if (!failed)
         failed = find_meaning(ways, edit, name, err);
     if (!failed && grid)
@@ -258,36 +246,6 @@ static int find_edit(struct ways *ways, size_t v, struct error *err)
     ways->edits[ways->edit_count++] =
         (struct edit){.target = variant->target, .projected = variant->projected};
     return make_edit(ways, &ways->edits[i], err);
-}
-
-/* Normals in the layers that are moved, and those times the latents' covariance where scores want it. */
-static int take_boundaries(struct ways *ways, struct error *err)
-{
-    const struct spec_stage *stage = ways->task->stage;
-    const struct bundle_latent *latent = &ways->bundle->generator.latent;
-    size_t k = ways->boundary_count, d = ways->d;
-    bool layers[LIMIT_LAYERS], scores = stage->reach == MOVE_JOINT || stage->reach == MOVE_SCORE;
-    if (!spec_stage_needs_boundaries(stage))
-        return 0;
-    int failed = directions_boundaries(ways->task->directions, k, &ways->boundaries, err);
-    if (!failed)
-        failed = spec_layers(stage, latent->layers, layers, err);
-    if (failed)
-        return failed;
-    ways->moving = calloc(k * d, sizeof *ways->moving);
-    if (!ways->moving)
-        return error_set(err, E_MEMORY, "no memory for %zu boundaries", k);
-    size_t each = latent->space == BUNDLE_W_PLUS ? latent->dimension : d;
-    for (size_t i = 0; i < k * d; i++)
-        ways->moving[i] = layers[i % d / each] ? ways->boundaries.normals[i] : 0;
-    if (!scores || *ways->boundaries.has_across || latent->space == BUNDLE_Z)
-        return 0;
-    failed = covariance_times(ways->task->pipeline, ways->moving, k, ways->boundaries.across, err);
-    for (size_t i = 0; !failed && i < k * d; i++)
-        if (!layers[i % d / each])
-            ways->boundaries.across[i] = 0;
-    *ways->boundaries.has_across = !failed;
-    return failed;
 }
 
 static int take_names(struct ways *ways, struct error *err)
@@ -334,11 +292,10 @@ int ways_open(const struct task *task, const struct spec_variant *variants, size
     if (law->normalisation == LATENT_SPHERE)
         w->radius = law->radius > 0 ? law->radius : sqrt((double)w->d);
     int failed = allocate(w, err);
-    bool edits = task->stage->kind == SPEC_EDIT || task->stage->kind == SPEC_EVALUATE;
     if (!failed)
         failed = take_names(w, err);
-    if (!failed && edits)
-        failed = take_boundaries(w, err);
+    if (!failed && spec_stage_needs_boundaries(task->stage))
+        failed = directions_boundaries(task->directions, w->boundary_count, &w->boundaries, err);
     for (size_t v = 0; !failed && v < count; v++) {
         w->variants[v] = variants[v];
         w->edit_of[v] = SIZE_MAX;
@@ -361,7 +318,6 @@ void ways_close(struct ways **ways)
         scores_free(&w->edits[i].scores);
         meet_free(&w->edits[i].hold);
         free(w->edits[i].slopes);
-        free(w->edits[i].normal);
         free(w->edits[i].means);
     }
     conditions_close(&w->conditions);
@@ -370,7 +326,6 @@ void ways_close(struct ways **ways)
     free(w->edit_of);
     free(w->names);
     free(w->which);
-    free(w->moving);
     free(w->z);
     free(w->end);
     free(w->other);

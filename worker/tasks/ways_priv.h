@@ -14,7 +14,7 @@ struct scores {
     size_t m, required;
     struct meet *meet;    /* of all rows */
     struct meet *natural; /* of the targets alone, where there are conditions */
-    double *rows;         /* [m][d]: whole normals */
+    double *rows;         /* [m][d]: normals */
     double *offsets;      /* [m] */
     double *goals;        /* [m]: of the targets, with offsets */
     double *keep;         /* [m]: 1 − λ of a condition */
@@ -25,7 +25,7 @@ struct edit {
     int64_t target;
     bool projected;
     const float *direction[TARGETS_MOST];
-    float *normal; /* [d]: of the whole target */
+    const float *normal; /* [d]: of the target: its plain direction */
     double offset;
     struct scores scores; /* m > 0: the way leads to them */
     struct meet *hold;    /* rows: normal, conditions; NULL: nothing is re-projected */
@@ -51,7 +51,6 @@ struct ways {
     struct conditions conditions;
     size_t *which; /* [boundary_count]: the conditions of the present target */
     struct directions_boundaries boundaries;
-    double *moving;                  /* [boundary_count][d]: normals in the layers that are moved */
     double *z, *end, *other, *value; /* scratch: [d], [d], [d], [3][boundaries + targets] */
 };
 
