@@ -2,6 +2,7 @@
 #include "common/photo_quality.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "common/exact.h"
 #include "common/statistics.h"
@@ -86,5 +87,56 @@ int photo_quality(const float *scores, const signed char *truth, const uint32_t 
     if (made.auc < 0)
         made.auc = NAN;
     *quality = made;
+    return 0;
+}
+
+/* ---- intervals ---- */
+
+static const struct quality_interval undefined = {NAN, NAN};
+
+/* What the bootstrap found of a figure; it says 0 and 0 where no draw has it. */
+static struct quality_interval found(double figure, struct quality_interval interval)
+{
+    return isnan(figure) || (interval.low == 0 && interval.high == 0 && figure != 0) ? undefined
+                                                                                     : interval;
+}
+
+static struct quality_interval wilson(uint64_t part, uint64_t whole)
+{
+    if (whole == 0)
+        return undefined;
+    struct statistics_interval interval = statistics_wilson(part, whole);
+    return (struct quality_interval){interval.low, interval.high};
+}
+
+int photo_quality_intervals(const float *scores, const signed char *truth, size_t count,
+                            const struct photo_quality *quality,
+                            struct photo_quality_intervals *intervals, struct error *err)
+{
+    const struct quality_counts *c = &quality->counts;
+    struct quality_intervals drawn = {0};
+    size_t n = 0;
+    float *counted = malloc((quality->photos + 1) * sizeof *counted);
+    signed char *known = malloc(quality->photos + 1);
+    for (size_t i = 0; counted && known && i < count; i++)
+        if (truth[i] != 0 && !isnan(scores[i])) {
+            counted[n] = scores[i];
+            known[n++] = truth[i];
+        }
+    int rc = counted && known
+                 ? quality_bootstrap(counted, known, n, 1, 0, quality_resamples(n), &drawn, err)
+                 : error_set(err, E_MEMORY, "no memory to draw from %zu photos", count);
+    free(counted);
+    free(known);
+    if (rc < 0)
+        return rc;
+    *intervals = (struct photo_quality_intervals){
+        .balanced = found(quality->balanced_accuracy, drawn.balanced),
+        .f1 = found(quality->f1, drawn.f1),
+        .mcc = found(quality->mcc, drawn.mcc),
+        .auc = found(quality->auc, drawn.auc_interval),
+        .precision = wilson(c->true_positives, c->true_positives + c->false_positives),
+        .recall = wilson(c->true_positives, quality->positives),
+    };
     return 0;
 }

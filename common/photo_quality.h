@@ -6,12 +6,18 @@
 
 #include "common/error.h"
 #include "common/quality.h"
+#include "common/quality_bootstrap.h"
 
 #define PHOTO_QUALITY_BINS 10
 
 struct photo_quality_bin { /* of probabilities from bin/10 to (bin + 1)/10 */
     size_t photos;
     double probability, share; /* mean of the labeller's, and of the photos that have the attribute */
+};
+
+struct photo_quality_intervals {                    /* of 95 %; NaN where not defined */
+    struct quality_interval balanced, f1, mcc, auc; /* by the bootstrap */
+    struct quality_interval precision, recall;      /* Wilson's */
 };
 
 struct photo_quality {
@@ -33,5 +39,15 @@ struct photo_quality {
 MUST_CHECK int photo_quality(const float *scores, const signed char *truth, const uint32_t *order,
                              size_t count, double threshold, struct photo_quality *quality,
                              struct error *err);
+
+/*
+ * Intervals of what photo_quality said of the same arrays. The photos that count are drawn in their
+ * order by one seed, so the same photos have the same intervals, whoever judges them and whatever
+ * else the arrays hold.
+ */
+MUST_CHECK int photo_quality_intervals(const float *scores, const signed char *truth, size_t count,
+                                       const struct photo_quality *quality,
+                                       struct photo_quality_intervals *intervals,
+                                       struct error *err);
 
 #endif

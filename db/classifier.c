@@ -75,7 +75,8 @@ static int read_logits(struct classifying *c, struct error *err)
 /* ---- judging ---- */
 
 static int put(const struct classifying *c, size_t attribute, enum truth_group group,
-               const struct photo_quality *quality, struct error *err)
+               const struct photo_quality *quality, const struct photo_quality_intervals *intervals,
+               struct error *err)
 {
     struct statement *q;
     int rc = database_query(c->db, "classifier_insert", &q, err);
@@ -102,7 +103,19 @@ static int put(const struct classifying *c, size_t attribute, enum truth_group g
                              quality->mcc,
                              quality->auc,
                              quality->squared_error,
-                             quality->calibration_error};
+                             quality->calibration_error,
+                             intervals->balanced.low,
+                             intervals->balanced.high,
+                             intervals->f1.low,
+                             intervals->f1.high,
+                             intervals->mcc.low,
+                             intervals->mcc.high,
+                             intervals->auc.low,
+                             intervals->auc.high,
+                             intervals->precision.low,
+                             intervals->precision.high,
+                             intervals->recall.low,
+                             intervals->recall.high};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++)
         if (isnan(values[i]))
             statement_bind_null(q, 10 + (int)i);
@@ -119,7 +132,11 @@ static int judge(struct classifying *c, size_t attribute, int known, enum truth_
         c->truth[i] = truth_value_in(c->asked->truth, c->rows[i], known, group);
     int rc = photo_quality(c->scores, c->truth, c->order, c->count,
                            c->asked->bundle->scores[attribute].threshold, &quality, err);
-    return rc < 0 || quality.photos == 0 ? rc : put(c, attribute, group, &quality, err);
+    if (rc < 0 || quality.photos == 0)
+        return rc;
+    struct photo_quality_intervals intervals;
+    rc = photo_quality_intervals(c->scores, c->truth, c->count, &quality, &intervals, err);
+    return rc < 0 ? rc : put(c, attribute, group, &quality, &intervals, err);
 }
 
 /* Sorted once for all groups. */

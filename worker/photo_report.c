@@ -55,14 +55,25 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *quality_json(const struct photo_quality *q)
+/* NAME_low and NAME_high. */
+static void add_interval(json_t *object, const char *name, struct quality_interval interval)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_low", name);
+    json_object_set_new(object, key, number(interval.low));
+    snprintf(key, sizeof key, "%s_high", name);
+    json_object_set_new(object, key, number(interval.high));
+}
+
+static json_t *quality_json(const struct photo_quality *q,
+                            const struct photo_quality_intervals *intervals)
 {
     json_t *bins = json_array();
     for (int i = 0; i < PHOTO_QUALITY_BINS; i++)
         json_array_append_new(
             bins, json_pack("{s:I,s:o,s:o}", "photos", (json_int_t)q->bins[i].photos, "probability",
                             number(q->bins[i].probability), "share", number(q->bins[i].share)));
-    return json_pack(
+    json_t *quality = json_pack(
         "{s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "photos",
         (json_int_t)q->photos, "positives", (json_int_t)q->positives, "true_positives",
         (json_int_t)q->counts.true_positives, "false_positives",
@@ -74,6 +85,13 @@ static json_t *quality_json(const struct photo_quality *q)
         number(q->precision), "recall", number(q->recall), "f1", number(q->f1), "mcc",
         number(q->mcc), "auc", number(q->auc), "squared_error", number(q->squared_error),
         "calibration_error", number(q->calibration_error), "reliability", bins);
+    add_interval(quality, "balanced", intervals->balanced);
+    add_interval(quality, "precision", intervals->precision);
+    add_interval(quality, "recall", intervals->recall);
+    add_interval(quality, "f1", intervals->f1);
+    add_interval(quality, "mcc", intervals->mcc);
+    add_interval(quality, "auc", intervals->auc);
+    return quality;
 }
 
 static int attribute_json(const struct photo_report *report, uint32_t attribute,
@@ -86,8 +104,14 @@ static int attribute_json(const struct photo_report *report, uint32_t attribute,
     for (int group = report->parts ? TRUTH_OF_TRAIN : TRUTH_OF_ALL; !failed && group < TRUTH_GROUPS; group++) {
         struct photo_quality quality;
         failed = judge(report, attribute, (enum truth_group)group, column, &quality, err);
-        if (!failed && quality.photos > 0)
-            json_object_set_new(parts, truth_group_name((enum truth_group)group), quality_json(&quality));
+        struct photo_quality_intervals intervals;
+        if (failed || quality.photos == 0)
+            continue;
+        failed = photo_quality_intervals(column->scores, column->truth, report->photos, &quality,
+                                         &intervals, err);
+        if (!failed)
+            json_object_set_new(parts, truth_group_name((enum truth_group)group),
+                                quality_json(&quality, &intervals));
     }
     json_array_append_new(
         list, json_pack("{s:s,s:I,s:I,s:o,s:o,s:o,s:o}", "attribute",

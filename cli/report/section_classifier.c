@@ -37,10 +37,15 @@ int section_classifier(struct report *report, struct error *err)
         {"95 %", TABLE_RANGE, 3, NULL},
         {"base rate", TABLE_NUMBER, 3, NULL},
         {"balanced accuracy", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
         {"precision", TABLE_NUMBER, 3, "rule"},
-        {"recall", TABLE_NUMBER, 3, NULL},
-        {"F1", TABLE_NUMBER, 3, NULL},
+        {"95 %", TABLE_RANGE, 3, NULL},
+        {"recall", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
+        {"F1", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
         {"AUC", TABLE_NUMBER, 3, "rule"},
+        {"95 %", TABLE_RANGE, 3, NULL},
         {"squared error", TABLE_NUMBER, 4, "rule"},
         {"calibration error", TABLE_NUMBER, 4, NULL},
     };
@@ -54,9 +59,9 @@ int section_classifier(struct report *report, struct error *err)
     report_open(
         &report->html, "classifier", "The classifier on photographs",
         "How the labellers agree with what is known of photographs: of the test part where the "
-        "photos have parts, else of all. Accuracy with Wilson’s 95 % interval, beside the base "
-        "rate, "
-        "what always answering with the majority scores. The squared error is that of the "
+        "photos have parts, else of all. Accuracy, precision and recall have Wilson’s 95 % "
+        "intervals, the others those of a bootstrap over the photos. The base rate is what always "
+        "answering with the majority scores. The squared error is that of the "
         "probabilities (Brier’s score), the calibration error their mean distance from the share "
         "that has the attribute, over ten bins.");
     rc = print_means(report, err);

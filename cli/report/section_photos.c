@@ -1,4 +1,5 @@
-/* Photos: how well the generator gives them back, side by side, and which could not be read. */
+/* Photos: what the labellers say of them, how well the generator gives them back where they were
+ * encoded, and which could not be read. */
 #include "cli/report/table.h"
 
 static int print_pairs(struct report *report, struct error *err)
@@ -60,16 +61,25 @@ int section_photos(struct report *report, struct error *err)
         {"why it was not read", TABLE_TEXT, 0, NULL},
     };
     struct statement *q;
-    int64_t count = 0;
+    int64_t count = 0, encoded = 0;
     int rc = report_query(report, "report_photo_count", report->job, &q, err);
     if (rc == 0)
         rc = statement_run_int(q, &count, err);
     if (rc < 0 || count == 0)
         return rc;
+    rc = report_query(report, "report_photo_encoded", report->job, &q, err);
+    if (rc == 0)
+        rc = statement_run_int(q, &encoded, err);
+    if (rc < 0)
+        return rc;
     report_open(&report->html, "photos", "Photos",
-                "What the encoder and the generator together give back of photographs: an edit "
-                "of a photo can be no better than this. The error is the root mean square over "
-                "pixels of reconstruction less photo, both at the generator’s size.");
+                encoded
+                    ? "What the encoder and the generator together give back of photographs: an "
+                      "edit of a photo can be no better than this. The error is the root mean "
+                      "square over pixels of reconstruction less photo, both at the generator’s "
+                      "size."
+                    : "What the labellers say of photographs: who has what, with Wilson’s 95 % "
+                      "interval, and which photos could not be read.");
     rc = table_query(report, "report_photo_stages", report->job, "photos", stages,
                      sizeof stages / sizeof *stages, NULL, err);
     if (rc == 0)

@@ -1,17 +1,21 @@
 /* Tables: one loop for all of them. */
 #include "cli/report/table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#define TABLE_COLUMNS 32 /* of a table, at most */
+
 static void print_head(struct html *html, const char *class, const struct table_column *columns,
-                       size_t count)
+                       size_t count, const bool *shown)
 {
     html_print(html, "<div class=\"scroll\"><table class=\"%s\"><thead><tr>", class);
     for (size_t i = 0; i < count; i++)
-        html_print(html, "<th class=\"%s%s%s\">%s</th>",
-                   columns[i].kind == TABLE_TEXT ? "text" : "", columns[i].class ? " " : "",
-                   columns[i].class ? columns[i].class : "", columns[i].title);
+        if (shown[i])
+            html_print(html, "<th class=\"%s%s%s\">%s</th>",
+                       columns[i].kind == TABLE_TEXT ? "text" : "", columns[i].class ? " " : "",
+                       columns[i].class ? columns[i].class : "", columns[i].title);
     html_raw(html, "</tr></thead><tbody>\n");
 }
 
@@ -72,22 +76,45 @@ static void print_cell(struct html *html, struct statement *q, int column,
     html_raw(html, first ? "</th>" : "</td>");
 }
 
+static int width_of(const struct table_column *column)
+{
+    return column->kind == TABLE_RANGE ? 2 : 1;
+}
+
+/* Which columns any row has something in; text is always shown. */
+static int find_shown(struct statement *q, const struct table_column *columns, size_t count,
+                      bool *shown, struct error *err)
+{
+    int rc;
+    for (size_t i = 0; i < count; i++)
+        shown[i] = columns[i].kind == TABLE_NAME || columns[i].kind == TABLE_TEXT;
+    while ((rc = statement_step(q, err)) > 0)
+        for (size_t i = 0, at = 0; i < count; at += (size_t)width_of(&columns[i++]))
+            shown[i] = shown[i] || !statement_is_null(q, (int)at);
+    statement_reset(q);
+    return rc;
+}
+
 int table_print(struct report *report, struct statement *q, const char *class,
                 const struct table_column *columns, size_t count, size_t *rows, struct error *err)
 {
     struct html *html = &report->html;
     size_t n = 0;
-    int rc;
-    while ((rc = statement_step(q, err)) > 0) {
+    bool shown[TABLE_COLUMNS];
+    assert(count <= TABLE_COLUMNS);
+    int rc = find_shown(q, columns, count, shown, err);
+    while (rc == 0 && (rc = statement_step(q, err)) > 0) {
         int column = 0;
         if (n++ == 0)
-            print_head(html, class, columns, count);
+            print_head(html, class, columns, count, shown);
         html_raw(html, "<tr>");
         for (size_t i = 0; i < count; i++) {
-            print_cell(html, q, column, &columns[i], i == 0);
-            column += columns[i].kind == TABLE_RANGE ? 2 : 1;
+            if (shown[i])
+                print_cell(html, q, column, &columns[i], i == 0);
+            column += width_of(&columns[i]);
         }
         html_raw(html, "</tr>\n");
+        rc = 0;
     }
     if (n)
         html_raw(html, "</tbody></table></div>\n");

@@ -22,8 +22,9 @@ struct table_column {
     const char *class; /* of the cells, or NULL */
 };
 
-/* The statement's rows under the columns' titles; `rows`, where not NULL, receives how many. Nothing
- * is written where there are none. ?1 is already bound. */
+/* The statement's rows under the columns' titles; `rows`, where not NULL, receives how many.
+ * Nothing is written where there are none, and no column of figures that no row has. ?1 is already
+ * bound. */
 MUST_CHECK int table_print(struct report *report, struct statement *statement, const char *class,
                            const struct table_column *columns, size_t count, size_t *rows,
                            struct error *err);

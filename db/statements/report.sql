@@ -95,6 +95,10 @@ WHERE v.stage_id = ?1 AND v.projected = ?3 GROUP BY v.variant ORDER BY v.variant
 -- name: report_photo_count
 SELECT count(*) FROM photos WHERE job = ?1;
 
+-- Those that latents were made of.
+-- name: report_photo_encoded
+SELECT count(*) FROM photo p JOIN stage s ON s.id = p.stage_id WHERE s.job_id = ?1 AND s.kind = 'encode';
+
 -- name: report_photo_stages
 SELECT stage, count(*), sum(code IS NOT NULL), avg(error), max(error), 20 * log10(255 / nullif(sqrt(avg(error * error)), 0)),
        avg(identity), min(identity), avg(age), avg(abs(age_reconstructed - age))
@@ -128,7 +132,8 @@ SELECT count(*) FROM classifier_quality WHERE job = ?1;
 -- A stage's test part where it has one, else all its photos; beside it the training part.
 -- name: report_classifier
 SELECT q.attribute, q.stage, q.part, q.photos, 1.0 * q.positives / q.photos, t.accuracy, q.accuracy, q.accuracy_low, q.accuracy_high,
-       q.base_rate, q.balanced_accuracy, q.precision, q.recall, q.f1, q.auc, q.squared_error, q.calibration_error
+       q.base_rate, q.balanced_accuracy, q.balanced_low, q.balanced_high, q.precision, q.precision_low, q.precision_high,
+       q.recall, q.recall_low, q.recall_high, q.f1, q.f1_low, q.f1_high, q.auc, q.auc_low, q.auc_high, q.squared_error, q.calibration_error
 FROM classifier_quality q LEFT JOIN classifier_quality t ON t.stage_id = q.stage_id AND t.position = q.position AND t.part = 'train'
 WHERE q.job = ?1 AND q.part = CASE WHEN EXISTS (SELECT 1 FROM photo_quality x WHERE x.stage_id = q.stage_id AND x.part = 'test')
                                    THEN 'test' ELSE 'all' END

@@ -68,8 +68,9 @@ SELECT stage, number, name, sha256, height, width, error, psnr, identity, age, a
 FROM photos WHERE job = ?1 ORDER BY stage_id, idx LIMIT 100000;
 
 -- name: report_json_classifier_quality
-SELECT stage, part, attribute, photos, positives, accuracy, accuracy_low, accuracy_high, base_rate, balanced_accuracy, precision,
-       recall, f1, mcc, auc, squared_error, calibration_error
+SELECT stage, part, attribute, photos, positives, accuracy, accuracy_low, accuracy_high, base_rate, balanced_accuracy, balanced_low,
+       balanced_high, precision, precision_low, precision_high, recall, recall_low, recall_high, f1, f1_low, f1_high, mcc, mcc_low,
+       mcc_high, auc, auc_low, auc_high, squared_error, calibration_error
 FROM classifier_quality WHERE job = ?1 ORDER BY stage_id, part, position;
 
 -- name: report_json_linear_separability

@@ -58,7 +58,8 @@ for size in 92 7; do
     finish_job "$(submit job.yaml)"
 done
 columns='part, position, attribute, photos, tp, fp, tn, fn, accuracy, accuracy_low, accuracy_high, base_rate, balanced_accuracy,
-    precision, recall, f1, mcc, auc, squared_error, calibration_error'
+    precision, recall, f1, mcc, auc, squared_error, calibration_error, balanced_low, balanced_high, f1_low, f1_high, mcc_low, mcc_high,
+    auc_low, auc_high, precision_low, precision_high, recall_low, recall_high'
 rows() { sqlite3 -readonly -cmd '.mode quote' farm.db "SELECT $columns FROM photo_quality WHERE stage_id = $1 ORDER BY part, position"; }
 rows 3 >whole
 rows 5 >parts
@@ -79,7 +80,8 @@ all Male 50' "$(query "SELECT part || ' ' || attribute || ' ' || photos FROM cla
 
 # The same figures as the command has: to the ten digits that it prints.
 "$facefarm" label --json --images album --bundle small --device 0 --truth truth.csv --partition parts.txt >told.json 2>label.log
-figures=(photos positives accuracy accuracy_low accuracy_high base_rate balanced_accuracy precision recall f1 mcc auc squared_error calibration_error)
+figures=(photos positives accuracy accuracy_low accuracy_high base_rate balanced_accuracy precision recall f1 mcc auc squared_error calibration_error
+    balanced_low balanced_high precision_low precision_high recall_low recall_high f1_low f1_high mcc_low mcc_high auc_low auc_high)
 compared=0
 for figure in "${figures[@]}"; do
     same=$(query "WITH told AS (
@@ -89,13 +91,21 @@ for figure in "${figures[@]}"; do
     expect_equal "$figure of four parts of two attributes" 8 "$same"
     compared=$((compared + same))
 done
-expect_equal "figures" $((14 * 8)) "$compared"
+expect_equal "figures" $((26 * 8)) "$compared"
 has "SELECT max(accuracy) < 0.95 AND min(accuracy) > 0.5 AND max(auc) < 1 FROM classifier_quality" || fail "nothing is wrong anywhere"
+
+for figure in balanced_accuracy:balanced precision:precision recall:recall f1:f1 mcc:mcc auc:auc; do
+    has "SELECT count(*) = 10 AND min(${figure%:*} BETWEEN ${figure#*:}_low AND ${figure#*:}_high) AND max(${figure#*:}_high - ${figure#*:}_low) < 0.9
+        FROM classifier_quality WHERE job = 2" || fail "intervals of ${figure%:*}"
+done
 
 "$facefarm" db check farm.db --store store >/dev/null
 "$facefarm" report --db farm.db --store store --job 2 --output report
-for words in 'id="classifier"' 'href="#classifier"' 'scored, test, mean of 2 attributes' 'training accuracy'; do
+for words in 'id="classifier"' 'href="#classifier"' 'scored, test, mean of 2 attributes' 'training accuracy' 'What the labellers say of photographs'; do
     grep -qF "$words" report/index.html || fail "the report does not say: $words"
+done
+for words in 'reconstruct' 'identity kept' 'encoder'; do
+    if grep -qF "$words" report/index.html; then fail "the report says of photos that were only labelled: $words"; fi
 done
 expect_equal "rows of report.json" 10 "$(query "SELECT json_array_length(readfile('$work/report/report.json'), '\$.classifier_quality')")"
 

@@ -7,7 +7,7 @@
 #include "tests/oracles/fit_words.h"
 #include "worker/fit.h"
 #include "common/quality.h"
-#include "worker/quality_bootstrap.h"
+#include "common/quality_bootstrap.h"
 
 static struct error err;
 static struct device *device;

@@ -171,6 +171,20 @@ static void quality_is_what_its_formulas_say(void **state)
     assert_true(fabs(q.calibration_error - ece) < 1e-12);
     /* statsmodels' proportion_confint(6, 8, method="wilson") */
     assert_true(fabs(q.accuracy_low - 0.40927) < 1e-4 && fabs(q.accuracy_high - 0.92852) < 1e-4);
+    struct photo_quality_intervals i;
+    assert_ok(photo_quality_intervals(scores, truth, 9, &q, &i, &err));
+    /* proportion_confint(3, 4, method="wilson") */
+    assert_true(fabs(i.precision.low - 0.30064) < 1e-4 && fabs(i.precision.high - 0.95441) < 1e-4);
+    assert_true(i.recall.low == i.precision.low && i.recall.high == i.precision.high);
+    assert_true(i.auc.low < q.auc && i.auc.high == 1 && i.auc.low > 0.4);
+    assert_true(i.f1.low > 0 && i.f1.low < q.f1 && i.f1.high == 1);
+    assert_true(i.mcc.low < q.mcc && i.mcc.high == 1 && i.balanced.low < 0.75 &&
+                i.balanced.high == 1);
+    /* Of positives only there is no area and no balanced accuracy. */
+    assert_ok(photo_quality(scores, truth, NULL, 3, 0, &q, &err));
+    assert_ok(photo_quality_intervals(scores, truth, 3, &q, &i, &err));
+    assert_true(isnan(i.auc.low) && isnan(i.balanced.high) && isnan(i.mcc.low) &&
+                i.precision.high == 1);
     assert_ok(photo_quality(scores + 8, truth + 8, NULL, 1, 0, &q, &err));
     assert_int_equal(q.photos, 0);
 }

@@ -6,7 +6,7 @@
 #define WORKER_TASKS_FIT_TRIALS_H
 
 #include "common/quality.h"
-#include "worker/quality_bootstrap.h"
+#include "common/quality_bootstrap.h"
 #include "worker/tasks/fit_samples.h"
 
 enum fit_part {
@@ -14,6 +14,11 @@ enum fit_part {
     FIT_TEST, /* held out; of a trial with a fold, the fold */
     FIT_REST, /* left out by the set */
     FIT_PARTS,
+};
+
+/* Scores on FIT_TEST by class: Σ 1, Σ y, Σ s, Σ s y, Σ s², y the label. */
+struct fit_classes {
+    double n, y, s, sy, ss;
 };
 
 struct fit_trial {
@@ -24,12 +29,14 @@ struct fit_trial {
     double cost;
     int fold;            /* left out of the training samples and tested on; −1: none */
     unsigned halvings;   /* of the training samples */
+    unsigned half; /* 1 or 2: this half of the training samples is tested on instead; 0: none */
     bool judged;         /* with intervals */
     const double *given; /* where nothing is to be solved: the normal, and */
     double given_offset;
     /* results */
     struct fit_boundary boundary;
     struct quality_counts counts[FIT_PARTS];
+    struct fit_classes classes;
     double
         kappa; /* squared correlation of score and label on FIT_TEST; least squares: of the value */
     unsigned resamples;

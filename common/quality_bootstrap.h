@@ -4,8 +4,8 @@
  * so that the same seed gives the same intervals, and all columns are judged on the same draws; a
  * column's intervals do not depend on the others.
  */
-#ifndef WORKER_QUALITY_BOOTSTRAP_H
-#define WORKER_QUALITY_BOOTSTRAP_H
+#ifndef COMMON_QUALITY_BOOTSTRAP_H
+#define COMMON_QUALITY_BOOTSTRAP_H
 
 #include <stddef.h>
 #include <stdint.h>

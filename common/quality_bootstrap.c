@@ -1,5 +1,5 @@
 /* The bootstrap: each column is sorted once, and a resample is how often each sample was drawn. */
-#include "worker/quality_bootstrap.h"
+#include "common/quality_bootstrap.h"
 
 #include <math.h>
 #include <stdbool.h>
