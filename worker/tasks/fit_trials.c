@@ -28,8 +28,8 @@ void fit_trials_free(struct fit_trials *trials)
 /* ---- which samples ---- */
 
 /* FIT_PARTS: none of them. */
-static enum fit_part part_of(const struct fit_samples *samples, const struct fit_trial *trial,
-                             size_t row, const uint32_t choices[4])
+static enum fit_part whole_part(const struct fit_samples *samples, const struct fit_trial *trial,
+                                size_t row, const uint32_t choices[4])
 {
     bool whole = trial->fold < 0 && trial->halvings == 0;
     if (fit_samples_label(samples, row, trial->column) == 0)
@@ -43,6 +43,19 @@ static enum fit_part part_of(const struct fit_samples *samples, const struct fit
         return fold == (uint64_t)trial->fold ? FIT_TEST : FIT_TRAIN;
     }
     return trial->halvings > 0 && choices[3] >> (32 - trial->halvings) != 0 ? FIT_PARTS : FIT_TRAIN;
+}
+
+/* The halves are told by the lowest bit of what says how training sets are halved, which that does
+ * not read. */
+static enum fit_part part_of(const struct fit_samples *samples, const struct fit_trial *trial,
+                             size_t row, const uint32_t choices[4])
+{
+    enum fit_part part = whole_part(samples, trial, row, choices);
+    if (trial->half == 0)
+        return part;
+    if (part != FIT_TRAIN)
+        return FIT_PARTS;
+    return (choices[3] & 1) + 1 == trial->half ? FIT_TEST : FIT_TRAIN;
 }
 
 static void choices_of(const struct fit_samples *samples, size_t row, uint32_t choices[4])
@@ -174,6 +187,9 @@ static void take_score(struct judging *judging, size_t t, size_t row, const uint
         double s = (double)score,
                y = values ? (double)value_of(judging->samples, trial, row) : (double)label;
         struct moments *m = &judging->moments[t];
+        struct fit_classes *c = &trial->classes;
+        *c = (struct fit_classes){c->n + 1, c->y + label, c->s + s, c->sy + s * label,
+                                  c->ss + s * s};
         *m = (struct moments){m->n + 1,      m->s + s,      m->y + y,
                               m->ss + s * s, m->yy + y * y, m->sy + s * y};
     }
