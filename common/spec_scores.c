@@ -1,6 +1,6 @@
 /*
- * Targets that are mappings of names to scores, written as text before they are read, since libcyaml knows
- * no keys that are names:
+ * Targets that are mappings of names to scores, written as text before they are read, since
+ * libcyaml knows no keys that are names:
  *
  *     targets: {Young: -2, Smiling: 1.5}    becomes  targets: ["Young=-2,Smiling=1.5"]
  *     targets: [{Young: -2}, {Young: 2}]    becomes  targets: ["Young=-2", "Young=2"]
@@ -8,12 +8,11 @@
  * Where that moved what stands behind it on its line, the place in an error is moved back; lines
  * stay what they are.
  */
-#include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "common/limits.h"
 #include "common/spec_priv.h"
+#include "common/yaml_text.h"
 
 #define TARGETS "targets"
 
@@ -35,9 +34,7 @@ struct joint_text {
 };
 
 struct walk { /* through the events */
-    const char *text;
-    size_t size;
-    size_t at, index;   /* bytes and characters of the original text that were passed */
+    struct yaml_text_cursor cursor; /* in the original text */
     size_t copied;      /* bytes of it that are in `expanded` or replaced */
     size_t depth;       /* open collections */
     size_t targets;     /* depth of the sequence of that name, or 0 */
@@ -46,30 +43,18 @@ struct walk { /* through the events */
     struct buffer *expanded, *changes;
 };
 
-/* Where the character of that index begins. Marks ascend. */
-static size_t byte_of(struct walk *walk, size_t wanted)
-{
-    while (walk->at < walk->size && walk->index < wanted) {
-        for (walk->at++; walk->at < walk->size &&
-                         ((unsigned char)walk->text[walk->at] & 0xc0) == 0x80;
-             walk->at++)
-            ;
-        ++walk->index;
-    }
-    return walk->at;
-}
-
 /* `text` in place of what stands from one mark to the other, and then as many ends of lines. */
 static int replace(struct walk *walk, const yaml_mark_t *from, const yaml_mark_t *to,
                    const char *text, struct error *err)
 {
-    size_t start = byte_of(walk, from->index);
-    int rc = buffer_append(walk->expanded, walk->text + walk->copied, start - walk->copied, err);
+    size_t start = yaml_text_byte(&walk->cursor, from->index);
+    int rc =
+        buffer_append(walk->expanded, walk->cursor.text + walk->copied, start - walk->copied, err);
     if (!rc)
         rc = buffer_append(walk->expanded, text, strlen(text), err);
     for (size_t line = from->line; !rc && line < to->line; line++)
         rc = buffer_append(walk->expanded, "\n", 1, err);
-    walk->copied = byte_of(walk, to->index);
+    walk->copied = yaml_text_byte(&walk->cursor, to->index);
     bool one_line = from->line == to->line;
     const struct change change = {to->line + 1, to->column + 1,
                                   one_line ? to->column - from->column : to->column,
@@ -146,8 +131,9 @@ static int close_collection(struct walk *walk, const yaml_event_t *event, struct
     return rc;
 }
 
-static int take_event(struct walk *walk, const yaml_event_t *event, struct error *err)
+static int take_event(void *context, const yaml_event_t *event, struct error *err)
 {
+    struct walk *walk = context;
     bool key = false;
     int rc = 0;
     switch (event->type) {
@@ -179,49 +165,29 @@ static int take_event(struct walk *walk, const yaml_event_t *event, struct error
     return rc;
 }
 
-/* Text that is no YAML is rewritten up to there; libcyaml says what is wrong with it. */
-static int walk_events(struct walk *walk, struct error *err)
-{
-    yaml_parser_t parser;
-    yaml_event_t event;
-    int rc = 0;
-    if (!yaml_parser_initialize(&parser))
-        return error_set(err, E_MEMORY, "no memory for a YAML parser");
-    yaml_parser_set_input_string(&parser, (const unsigned char *)walk->text, walk->size);
-    for (bool more = true; more && !rc && yaml_parser_parse(&parser, &event);) {
-        more = event.type != YAML_STREAM_END_EVENT;
-        rc = take_event(walk, &event, err);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
-    return rc;
-}
-
 int spec_scores_expand(const char *text, size_t size, struct buffer *expanded,
                       struct buffer *changes, struct error *err)
 {
-    struct walk walk = {.text = text, .size = size, .expanded = expanded, .changes = changes};
-    walk.at = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* counts as nothing */
-    int rc = walk_events(&walk, err);
+    struct walk walk = {
+        .cursor = yaml_text_cursor(text, size), .expanded = expanded, .changes = changes};
+    int rc = yaml_text_walk(text, size, take_event, &walk, err);
     if (walk.joint.depth) /* the text ended inside of it */
         buffer_free(&walk.joint.text);
     return rc ? rc : buffer_append(expanded, text + walk.copied, size - walk.copied, err);
 }
 
+static long moved(const void *context, size_t line, size_t column)
+{
+    const struct buffer *changes = context;
+    const struct change *list = (const void *)changes->data;
+    long by = 0;
+    for (size_t i = 0; i < changes->size / sizeof *list; i++)
+        if (list[i].line == line && (long)column - by > (long)list[i].column - (long)list[i].old)
+            by += (long)list[i].now - (long)list[i].old;
+    return by;
+}
+
 int spec_scores_place(const struct buffer *changes, int code, struct error *err)
 {
-    size_t line, column;
-    const struct change *list = (const void *)changes->data;
-    int length = 0;
-    if (!err || sscanf(err->text, "line %zu, column %zu:%n", &line, &column, &length) != 2 ||
-        !length)
-        return code;
-    long moved = 0;
-    for (size_t i = 0; i < changes->size / sizeof *list; i++)
-        if (list[i].line == line && (long)column - moved > (long)list[i].column - (long)list[i].old)
-            moved += (long)list[i].now - (long)list[i].old;
-    long place = (long)column - moved;
-    char rest[ERROR_TEXT_MAX];
-    snprintf(rest, sizeof rest, "%s", err->text + length);
-    return error_set(err, code, "line %zu, column %zu:%s", line, place > 0 ? (size_t)place : 1, rest);
+    return yaml_text_place(moved, changes, code, err);
 }

@@ -3,17 +3,16 @@
  * keys of one's own. They are written out in the text before it is read:
  *
  *     conditions: [Male]          becomes  conditions: [{name: Male}]
- *     labels: {zone: a, rack: 3}  becomes  labels: [{key: zone, "value": a}, {key: rack, "value": 3}]
- *     seeds: 0-9999,12000         becomes  seeds: [0-9999,12000]
+ *     labels: {zone: a, rack: 3}  becomes  labels: [{key: zone, "value": a}, {key: rack, "value":
+ * 3}] seeds: 0-9999,12000         becomes  seeds: [0-9999,12000]
  *
  * Where that moved what stands behind it on its line, the place in an error is moved back.
  */
-#include <stdio.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "common/limits.h"
 #include "common/spec_priv.h"
+#include "common/yaml_text.h"
 
 #define CONDITIONS "conditions"
 #define LABELS "labels"
@@ -51,6 +50,7 @@ struct walk { /* through the events */
     bool flow, has_key;
     yaml_mark_t last; /* end of the last value */
     size_t before;    /* insertions' size */
+    struct buffer *insertions;
 };
 
 static bool in_mapping(const struct walk *walk)
@@ -179,9 +179,10 @@ static const char *short_key(const char *text)
     return NULL;
 }
 
-static int take_event(struct walk *walk, const yaml_event_t *event, struct buffer *insertions,
-                      struct error *err)
+static int take_event(void *context, const yaml_event_t *event, struct error *err)
 {
+    struct walk *walk = context;
+    struct buffer *insertions = walk->insertions;
     const char *key = NULL;
     int rc = 0;
     switch (event->type) {
@@ -212,47 +213,16 @@ static int take_event(struct walk *walk, const yaml_event_t *event, struct buffe
     return rc;
 }
 
-/* Text that is no YAML gives what was found up to there; libcyaml says what is wrong with it. */
-static int find_insertions(const char *text, size_t size, struct buffer *insertions,
-                           struct error *err)
-{
-    yaml_parser_t parser;
-    yaml_event_t event;
-    struct walk walk = {0};
-    int rc = 0;
-    if (!yaml_parser_initialize(&parser))
-        return error_set(err, E_MEMORY, "no memory for a YAML parser");
-    yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
-    for (bool more = true; more && !rc && yaml_parser_parse(&parser, &event);) {
-        more = event.type != YAML_STREAM_END_EVENT;
-        rc = take_event(&walk, &event, insertions, err);
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&parser);
-    return rc;
-}
-
-/* Where the character of that index begins, counted on from `at`, which stands at character *index.
- */
-static size_t byte_of(const char *text, size_t size, size_t at, size_t *index, size_t wanted)
-{
-    while (at < size && *index < wanted) {
-        for (at++; at < size && ((unsigned char)text[at] & 0xc0) == 0x80; at++)
-            ;
-        ++*index;
-    }
-    return at;
-}
-
 int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
                       struct buffer *insertions, struct error *err)
 {
-    size_t done = 0, index = 0;
-    int rc = find_insertions(text, size, insertions, err);
-    size_t at = size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* counts as nothing */
+    struct yaml_text_cursor cursor = yaml_text_cursor(text, size);
+    struct walk walk = {.insertions = insertions};
+    size_t done = 0;
+    int rc = yaml_text_walk(text, size, take_event, &walk, err);
     const struct insertion *list = (const void *)insertions->data;
     for (size_t i = 0; !rc && i < insertions->size / sizeof *list; i++) {
-        at = byte_of(text, size, at, &index, list[i].index);
+        size_t at = yaml_text_byte(&cursor, list[i].index);
         rc = buffer_append(expanded, text + done, at - done, err);
         if (!rc)
             rc = buffer_append(expanded, list[i].text, strlen(list[i].text), err);
@@ -261,18 +231,18 @@ int spec_short_expand(const char *text, size_t size, struct buffer *expanded,
     return rc ? rc : buffer_append(expanded, text + done, size - done, err);
 }
 
+static long moved(const void *context, size_t line, size_t column)
+{
+    const struct buffer *insertions = context;
+    const struct insertion *list = (const void *)insertions->data;
+    size_t by = 0;
+    for (size_t i = 0; i < insertions->size / sizeof *list; i++)
+        if (list[i].line == line && column > list[i].column + by)
+            by += strlen(list[i].text) - list[i].cut;
+    return (long)by;
+}
+
 int spec_short_place(const struct buffer *insertions, int code, struct error *err)
 {
-    size_t line, column, moved = 0;
-    const struct insertion *list = (const void *)insertions->data;
-    int length = 0;
-    if (!err || sscanf(err->text, "line %zu, column %zu:%n", &line, &column, &length) != 2 ||
-        !length)
-        return code;
-    for (size_t i = 0; i < insertions->size / sizeof *list; i++)
-        if (list[i].line == line && column > list[i].column + moved)
-            moved += strlen(list[i].text) - list[i].cut;
-    char rest[ERROR_TEXT_MAX];
-    snprintf(rest, sizeof rest, "%s", err->text + length);
-    return error_set(err, code, "line %zu, column %zu:%s", line, column - moved, rest);
+    return yaml_text_place(moved, insertions, code, err);
 }
