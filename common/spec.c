@@ -64,7 +64,7 @@ static const cyaml_schema_value_t seed_range = {
 static const cyaml_schema_field_t cell_fields[] = {
     CYAML_FIELD_SEQUENCE("of", CYAML_FLAG_POINTER, struct raw_cell, of, &expression, 1,
                          LIMIT_TARGETS),
-    INT_FIELD(faces, raw_cell), CYAML_FIELD_END};
+    INT_FIELD(faces, raw_cell), REAL_FIELD(share, raw_cell), CYAML_FIELD_END};
 
 static const cyaml_schema_value_t mix_cell = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct raw_cell, cell_fields)};

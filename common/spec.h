@@ -8,56 +8,67 @@
  *     stages:
  *       - {kind: sample,   name: faces,      count: 2000, output: png}
  *       - {kind: label,    name: labels,     count: 20000}
- *       - {kind: fit,      name: boundaries, from: labels, train_share: 0.8, cost: 1, weights: balanced}
- *       - {kind: edit,     name: sheets,     from: boundaries, faces: 3, targets: [Smiling, -Young],
- *          distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
+ *       - {kind: fit,      name: boundaries, from: labels, train_share: 0.8, cost: 1, weights:
+ * balanced}
+ *       - {kind: edit,     name: sheets,     from: boundaries, faces: 3, targets: [Smiling,
+ * -Young], distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
  *       - {kind: evaluate, name: ageing,     from: boundaries, start: 1000000, count: 10000,
- *          targets: [age], distance: 3, distances: {from: -3, to: 3, steps: 7}, conditions: [Male], discount: 1}
+ *          targets: [age], distance: 3, distances: {from: -3, to: 3, steps: 7}, conditions: [Male],
+ * discount: 1}
  *
  *       - {kind: encode,   name: photos,     images: 1f0c…, count: 500}
- *       - {kind: edit,     name: edited,     from: boundaries, photos: photos, faces: 8, targets: [Smiling]}
+ *       - {kind: edit,     name: edited,     from: boundaries, photos: photos, faces: 8, targets:
+ * [Smiling]}
  *
- * An encode stage makes latents of photos by the bundle's encoder, and measures how well the generator gives them
- * back; edit and evaluate stages with `photos` work on those instead of samples.
+ * An encode stage makes latents of photos by the bundle's encoder, and measures how well the
+ * generator gives them back; edit and evaluate stages with `photos` work on those instead of
+ * samples.
  *
- * seeds: 0-9999,12000 instead of start and count (of an edit stage: faces) says which samples, one by one or in
- * ranges; sample 12000 is the same face in every list: see common/seeds.h.
+ * seeds: 0-9999,12000 instead of start and count (of an edit stage: faces) says which samples, one
+ * by one or in ranges; sample 12000 is the same face in every list: see common/seeds.h.
  *
- * mix: [{faces: 50, of: [Male]}, {faces: 50, of: [-Male, Smiling]}] of a label stage looks among its faces, in
- * their order, for so many of each cell: a face goes to the first cell that it fits and that has room. Where that is
- * not reached the stage fails and says how far it got. samples: STAGE takes the faces found, in the same order.
+ * mix: [{faces: 50, of: [Male]}, {faces: 50, of: [-Male, Smiling]}] of a label stage looks among
+ * its faces, in their order, for so many of each cell (or, with faces: 100 of the stage, for a
+ * share: 0.5 of them each): a face goes to the first cell that it fits and that has room. Where
+ * that is not reached the stage fails and says how far it got. samples: STAGE takes the faces
+ * found, in the same order, made as there (mixing; noise and truncation unless the stage says
+ * others).
  *
- * truth: 9b2e… beside the images: 1f0c… of a label stage judges the labellers by what is known of the photos
- * (common/truth_store.h).
- * latents: 1f0c… takes rows of imported latents (common/latent_list.h) where else samples are drawn.
+ * truth: 9b2e… beside the images: 1f0c… of a label stage judges the labellers by what is known of
+ * the photos (common/truth_store.h). latents: 1f0c… takes rows of imported latents
+ * (common/latent_list.h) where else samples are drawn.
  *
- * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one out of "all".
- * projection: exact (each condition keeps 1 − discount of its drift), soft (strength instead of discount),
- * correlation (discount 1 − |cosine to the target|), naive (for comparison with published code only): see
- * common/projection.h. needs: {device: gpu, memory: 8G, labels: {zone: a}} of any stage says which workers may have
- * its tasks: see common/needs.h.
+ * A condition may be written out, {name: Male, discount: 0.8}; {name: Bald, free: true} takes one
+ * out of "all". projection: exact (each condition keeps 1 − discount of its drift), soft (strength
+ * instead of discount), correlation (discount 1 − |cosine to the target|), naive (for comparison
+ * with published code only): see common/projection.h. needs: {device: gpu, memory: 8G, labels:
+ * {zone: a}} of any stage says which workers may have its tasks: see common/needs.h.
  *
  * reach says what a distance is: relative (z + distance · u), absolute (the signed distance
- * to the hyperplane), score (of the target's boundary), logit (of the classifier), years or more_years (of an
- * `estimator`); all but the first differ from face to face, and go no further than `limit`: see common/move.h
- * and, for what networks judge within `tolerance` by at most so many `evaluations`, common/search.h.
+ * to the hyperplane), score (of the target's boundary), logit (of the classifier), years or
+ * more_years (of an `estimator`); all but the first differ from face to face, and go no further
+ * than `limit`: see common/move.h and, for what networks judge within `tolerance` by at most so
+ * many `evaluations`, common/search.h.
  *
- * targets: {Young: -2, Smiling: 1.5} is one edit to several scores at once, as text "Young=-2,Smiling=1.5"
- * (reach: joint; distances are shares of the way): see common/meet.h.
+ * targets: {Young: -2, Smiling: 1.5} is one edit to several scores at once, as text
+ * "Young=-2,Smiling=1.5" (reach: joint; distances are shares of the way): see common/meet.h.
  *
- * stop: {off_target: 0.5, identity: 0.6} looks at every face at `walk` steps on its way, of which each is
- * `decay` times as long as the one before, and stops where the other attributes' logits have moved by more than
- * 0.5 standard deviations in the mean, or the cosine of the identity network's embeddings is below 0.6.
- * reproject: true lets the scores of target and conditions go exactly as without the sphere, on the sphere.
- * In stages that make faces, noise: constant, none or seeded says what the generator's noise is (bundle.h),
- * truncation: {psi: 0.5, layers: 4} how far its w is drawn to the mean: common/stage_generator.h. Sample and label stages mix
- * styles by mixing: {layers: 4-7, offset: 1000, probability: 0.5}: these layers of sample i are those of sample i + 1000
- * (layers: random: from a cut-off on); in a sample stage {layers: 0-3, with: 100-104} makes a sheet of all pairs.
+ * stop: {off_target: 0.5, identity: 0.6} looks at every face at `walk` steps on its way, of which
+ * each is `decay` times as long as the one before, and stops where the other attributes' logits
+ * have moved by more than 0.5 standard deviations in the mean, or the cosine of the identity
+ * network's embeddings is below 0.6. reproject: true lets the scores of target and conditions go
+ * exactly as without the sphere, on the sphere. In stages that make faces, noise: constant, none or
+ * seeded says what the generator's noise is (bundle.h), truncation: {psi: 0.5, layers: 4} how far
+ * its w is drawn to the mean: common/stage_generator.h. They mix styles by mixing: {layers: 4-7,
+ * offset: 1000, probability: 0.5}: these layers of sample i are those of sample i + 1000 (layers:
+ * random: from a cut-off on), also before an edit in w+; in a sample stage {layers: 0-3, with:
+ * 100-104} makes a sheet of all pairs.
  *
- * per_layer: true of a fit stage in w+ fits a boundary on each layer's own numbers (worker/tasks/fit_layers.h).
- * layers: 0-7 moves these layers of w+ only. An edit stage of two targets with rows: {from, to, steps} makes a
- * grid a face: columns are the distances of the first target, rows those of the second; where a network judges,
- * rows are logits of the second target, whatever the columns are.
+ * per_layer: true of a fit stage in w+ fits a boundary on each layer's own numbers
+ * (worker/tasks/fit_layers.h). layers: 0-7 moves these layers of w+ only. An edit stage of two
+ * targets with rows: {from, to, steps} makes a grid a face: columns are the distances of the first
+ * target, rows those of the second; where a network judges, rows are logits of the second target,
+ * whatever the columns are.
  */
 #ifndef COMMON_SPEC_H
 #define COMMON_SPEC_H
@@ -173,7 +184,7 @@ struct spec_stage {
     bool truncation_given;   /* all that make faces of samples: else the bundle's */
     double psi;
     uint32_t truncated;      /* layers; 0: as many as the bundle says */
-    struct mixing mixing;    /* sample, label */
+    struct mixing mixing;    /* all that make faces of samples */
     double train_share;      /* fit, in (0, 1) */
     double cost;             /* fit: C of the SVM, for the mean loss (see worker/fit.h) */
     enum spec_weights weights; /* fit */

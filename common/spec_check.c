@@ -76,12 +76,12 @@ static int check_keys(const struct raw_stage *raw, struct error *err)
         {"reproject", EDITED, raw->reproject},
         {"layers", EDITED, raw->layers},
         {"rows", OF(SPEC_EDIT), raw->rows},
-        {"faces", OF(SPEC_EDIT), raw->faces},
+        {"faces", OF(SPEC_EDIT) | OF(SPEC_LABEL), raw->faces},
         {"distances", EDITED, raw->distances},
         {"distance", OF(SPEC_EVALUATE), raw->distance},
         {"noise", SAMPLED | OF(SPEC_ENCODE), raw->noise},
         {"truncation", SAMPLED, raw->truncation},
-        {"mixing", OF(SPEC_SAMPLE) | OF(SPEC_LABEL), raw->mixing},
+        {"mixing", SAMPLED, raw->mixing},
     };
     for (size_t i = 0; i < sizeof uses / sizeof *uses; i++)
         if (uses[i].present && !(uses[i].kinds & OF(raw->kind)))
@@ -436,7 +436,7 @@ static int complete_stage(struct spec *spec, uint32_t position, const struct raw
     if (!rc)
         rc = complete_kind(spec, position, raw, stage, err);
     if (!rc)
-        rc = spec_complete_generator(raw, stage, err);
+        rc = spec_complete_generator(spec, position, raw, stage, err);
     return rc ? error_prefix(err, rc, "stage %u (%s)", position + 1, stage_name(raw)) : 0;
 }
 

@@ -78,9 +78,9 @@ static int take_mixing(const struct raw_stage *raw, struct spec_stage *stage, st
     struct mixing *mixing = &stage->mixing;
     if (!raw->mixing)
         return 0;
-    if (stage->images)
+    if (stage->images || raw->photos)
         return error_set(err, E_INVALID,
-                         "mixing: the stage labels photos, which no generator makes");
+                         "mixing: the stage's faces are photos, which no generator makes");
     if (stage->latents)
         return error_set(err, E_INVALID,
                          "mixing: the stage's latents are imported ones, expected samples");
@@ -105,13 +105,44 @@ static int take_mixing(const struct raw_stage *raw, struct spec_stage *stage, st
     return rc ? rc : take_others(raw, stage, err);
 }
 
-int spec_complete_generator(const struct raw_stage *raw, struct spec_stage *stage,
-                            struct error *err)
+/* The faces of a mix are as the stage that found them made them; a stage may say another noise or
+ * truncation. */
+static int take_over(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                     struct spec_stage *stage, struct error *err)
+{
+    const struct spec_stage *from = NULL;
+    for (uint32_t i = 0; i < position; i++)
+        if (stage->samples && strcmp(spec->stages[i].name, stage->samples) == 0)
+            from = &spec->stages[i];
+    if (!from)
+        return 0;
+    if (!raw->noise && from->noise_given) {
+        stage->noise_given = true;
+        stage->noise = from->noise;
+    }
+    if (!raw->truncation && from->truncation_given) {
+        stage->truncation_given = true;
+        stage->psi = from->psi;
+        stage->truncated = from->truncated;
+    }
+    if (raw->mixing || !from->mixing.given)
+        return 0;
+    stage->mixing = from->mixing;
+    stage->mixing.layers = from->mixing.layers ? strdup(from->mixing.layers) : NULL;
+    return stage->mixing.layers || !from->mixing.layers
+               ? 0
+               : error_set(err, E_MEMORY, "no memory for layers");
+}
+
+int spec_complete_generator(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
+                            struct spec_stage *stage, struct error *err)
 {
     int rc = take_noise(raw, stage, err);
     if (!rc)
         rc = take_truncation(raw, stage, err);
-    return rc ? rc : take_mixing(raw, stage, err);
+    if (!rc)
+        rc = take_mixing(raw, stage, err);
+    return rc ? rc : take_over(spec, position, raw, stage, err);
 }
 
 bool spec_stage_is_mixed_sheet(const struct spec_stage *stage)

@@ -1,4 +1,5 @@
 /* A target mix of classes: what a label stage looks for, and stages that take the faces found. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,71 @@ static int take_cell(const struct raw_cell *raw, struct spec_cell *cell, struct 
         if (!cell->of[cell->of_count])
             return error_set(err, E_MEMORY, "no memory for a mix");
     }
-    return spec_take_small("faces", raw->faces, 0, 1, LIMIT_RANGES, &cell->faces, err);
+    if (raw->share && raw->faces)
+        return error_set(err, E_INVALID, "share: stands beside faces, expected one of them");
+    return raw->share ? 0
+                      : spec_take_small("faces", raw->faces, 0, 1, LIMIT_RANGES, &cell->faces, err);
+}
+
+#define SHARES_MISS 1e-6 /* of 1, by what is written with few digits */
+
+/* The sum of the cells' shares; 0 where they have numbers. */
+static int add_shares(const struct raw_stage *raw, double *sum, struct error *err)
+{
+    uint32_t shares = 0;
+    *sum = 0;
+    for (uint32_t i = 0; i < raw->mix_count; i++) {
+        const double *share = raw->mix[i].share;
+        if (share && !(*share > 0 && *share <= 1))
+            return error_set(err, E_LIMIT, "mix: cell %u: share: is %g, expected more than 0 to 1",
+                             i + 1, *share);
+        shares += share != NULL;
+        *sum += share ? *share : 0;
+    }
+    if (shares != 0 && shares != raw->mix_count)
+        return error_set(err, E_INVALID, "mix: some cells have a share and some a number of faces");
+    if (shares != 0 && fabs(*sum - 1) > SHARES_MISS)
+        return error_set(err, E_INVALID, "mix: the shares are %g together, expected 1", *sum);
+    return 0;
+}
+
+/* By the largest remainder: what is left of the whole faces goes to the cells that lost most, of
+ * equals to the first. */
+static void apportion(const struct raw_stage *raw, uint32_t faces, struct spec_cell *cells)
+{
+    uint32_t left = faces;
+    for (uint32_t i = 0; i < raw->mix_count; i++) {
+        cells[i].faces = (uint32_t)(*raw->mix[i].share * faces);
+        left -= cells[i].faces < left ? cells[i].faces : left;
+    }
+    for (; left > 0; left--) {
+        uint32_t most = 0;
+        for (uint32_t i = 1; i < raw->mix_count; i++)
+            if (*raw->mix[i].share * faces - cells[i].faces >
+                *raw->mix[most].share * faces - cells[most].faces)
+                most = i;
+        cells[most].faces++;
+    }
+}
+
+static int take_shares(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
+{
+    double sum = 0;
+    uint32_t faces = 0;
+    int rc = add_shares(raw, &sum, err);
+    if (!rc && sum == 0 && raw->faces)
+        rc = error_set(err, E_INVALID, "faces: only a mix of shares takes it");
+    if (rc || sum == 0)
+        return rc;
+    rc = spec_take_small("faces", raw->faces, 0, 1, LIMIT_RANGES, &faces, err);
+    if (rc)
+        return rc;
+    apportion(raw, faces, stage->mix);
+    for (uint32_t i = 0; i < raw->mix_count; i++)
+        if (stage->mix[i].faces == 0)
+            return error_set(err, E_INVALID, "mix: cell %u: a share of %g is no face of %u", i + 1,
+                             *raw->mix[i].share, faces);
+    return 0;
 }
 
 /* The samples found go into the specs of the stages that take them, so there are as many as a list
@@ -35,7 +100,9 @@ int spec_complete_mix(const struct raw_stage *raw, struct spec_stage *stage, str
 {
     int rc = 0;
     if (raw->mix_count == 0)
-        return 0;
+        return raw->faces && raw->kind == SPEC_LABEL
+                   ? error_set(err, E_INVALID, "faces: only a mix of shares takes it")
+                   : 0;
     if (raw->images)
         return error_set(err, E_INVALID, "mix: stands beside images, expected samples");
     stage->mix = calloc(raw->mix_count, sizeof *stage->mix);
@@ -46,6 +113,8 @@ int spec_complete_mix(const struct raw_stage *raw, struct spec_stage *stage, str
         if (rc)
             error_prefix(err, rc, "mix: cell %u", stage->mix_count + 1);
     }
+    if (!rc)
+        rc = take_shares(raw, stage, err);
     if (!rc && spec_mix_faces(stage) > LIMIT_RANGES)
         rc = error_set(err, E_LIMIT, "mix: %llu faces, LIMIT_RANGES is %d",
                        (unsigned long long)spec_mix_faces(stage), LIMIT_RANGES);

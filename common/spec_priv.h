@@ -47,6 +47,7 @@ struct raw_cell {
     char **of;
     uint32_t of_count;
     int64_t *faces;
+    double *share;
 };
 
 struct raw_stage {
@@ -144,8 +145,10 @@ MUST_CHECK int spec_complete_fit(const struct raw_stage *raw, struct spec_stage 
 MUST_CHECK int spec_print_fit(struct buffer *out, const struct spec_stage *stage,
                               struct error *err);
 
-/* Fills what the stage says of the generator, of a stage whose `images` are known. */
-MUST_CHECK int spec_complete_generator(const struct raw_stage *raw, struct spec_stage *stage,
+/* Fills what the stage says of the generator, of a stage whose `images` and `samples` are known;
+ * where the samples are another stage's, what that one says and this one does not. */
+MUST_CHECK int spec_complete_generator(const struct spec *spec, uint32_t position,
+                                       const struct raw_stage *raw, struct spec_stage *stage,
                                        struct error *err);
 /* Prints it, if it is anything. */
 MUST_CHECK int spec_print_generator(struct buffer *out, const struct spec_stage *stage,

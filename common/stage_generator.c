@@ -45,9 +45,28 @@ static int take_truncation(const struct spec_stage *stage, const struct bundle *
     return 0;
 }
 
-/* Layers that the generator has, of vectors that can differ; a fit needs the latents themselves. */
-static int check_mixing(const struct spec_stage *stage, bool fits, const struct bundle *bundle,
-                        struct error *err)
+/* What takes the latents themselves, and not only faces. */
+static const char *use_of(enum spec_kind kind)
+{
+    switch (kind) {
+    case SPEC_FIT:
+        return "fit on";
+    case SPEC_EDIT:
+    case SPEC_EVALUATE:
+        return "edit";
+    case SPEC_SAMPLE:
+    case SPEC_LABEL:
+    case SPEC_PROBE:
+    case SPEC_ENCODE:
+        break;
+    }
+    return NULL;
+}
+
+/* Layers that the generator has, of vectors that can differ; a fit and an edit need the latents
+ * themselves. */
+static int check_mixing(const struct spec_stage *stage, enum spec_kind kind,
+                        const struct bundle *bundle, struct error *err)
 {
     const struct bundle_latent *latent = &bundle->generator.latent;
     uint64_t layers;
@@ -59,12 +78,12 @@ static int check_mixing(const struct spec_stage *stage, bool fits, const struct 
         return error_set(err, E_INVALID,
                          "mixing: the generator of bundle %s takes one vector a face",
                          bundle->name);
-    if (fits && latent->space == BUNDLE_W)
-        return error_set(
-            err, E_INVALID,
-            "from: stage %s mixes styles, whose faces have no single w to fit on: bundle %s "
-            "has its latents in w, expected w+",
-            stage->name, bundle->name);
+    if (use_of(kind) && latent->space == BUNDLE_W)
+        return error_set(err, E_INVALID,
+                         "%s: stage %s mixes styles, whose faces have no single w to %s: bundle %s "
+                         "has its latents in w, expected w+",
+                         kind == SPEC_FIT ? "from" : "mixing", stage->name, use_of(kind),
+                         bundle->name);
     int rc = mixing_layers(&stage->mixing, latent->layers, &layers, err);
     return rc ? error_prefix(err, rc, "mixing") : 0;
 }
@@ -85,7 +104,7 @@ int stage_generator(const struct spec *spec, uint32_t position, const struct bun
     if (!rc && stage->truncation_given)
         rc = take_truncation(stage, bundle, &made, err);
     if (!rc && stage->mixing.given)
-        rc = check_mixing(stage, stage != &spec->stages[position], bundle, err);
+        rc = check_mixing(stage, spec->stages[position].kind, bundle, err);
     if (rc)
         return error_prefix(err, rc, "stage %s", stage->name);
     *generator = made;

@@ -452,6 +452,42 @@ static void styles_are_mixed(void **state)
     }
 }
 
+/* In w+ an edit begins at the mixed latent, also where stop rules and judges look on the way. */
+static void an_edit_begins_at_the_mixed_latent(void **state)
+{
+    (void)state;
+    static const char spec[] =
+        "  - {kind: label, name: a, count: 9, mixing: {layers: 1-2, offset: 5, probability: 0.6}}\n"
+        "  - {kind: fit}\n"
+        "  - {kind: evaluate, start: 0, count: 9, targets: [p0], distance: 2,\n"
+        "     mixing: {layers: 1-2, offset: 5, probability: 0.6}}\n"
+        "  - {kind: evaluate, name: found, start: 0, count: 9, targets: [p0], reach: logit, "
+        "distance: 0,\n"
+        "     limit: 1000, mixing: {layers: 1-2, offset: 5, probability: 0.6}}\n";
+    char hash[DIGEST_HEX_BYTES];
+    double step[PICTURE];
+    float far[IN];
+    write_bundle("w+", false, "", "", hash);
+    struct runner *runner = open_runner(4, hash);
+    struct outcome *labels = succeed(runner, hash, spec, 0, 0, MIXED);
+    struct outcome *edits = succeed(runner, hash, spec, 2, 0, MIXED);
+    struct outcome *found = succeed(runner, hash, spec, 3, 0, MIXED);
+    for (size_t k = 0; k < IN; k++)
+        far[k] = 2 * normal[0][k];
+    plain_picture(far, step);
+    for (size_t face = 0; face < MIXED; face++) {
+        const float *before = edits->scores + face * 2 * PICTURE, *after = before + PICTURE;
+        assert_memory_equal(before, labels->scores + face * PICTURE, PICTURE * sizeof(float));
+        for (size_t i = 0; i < PICTURE; i++)
+            assert_true(fabs((double)after[i] - (double)before[i] - step[i]) < 1e-4);
+        assert_memory_equal(found->scores + face * 2 * PICTURE, labels->scores + face * PICTURE,
+                            PICTURE * sizeof(float));
+        assert_true(fabs((double)found->scores[(face * 2 + 1) * PICTURE]) < 0.06);
+    }
+    outcome_free(&labels), outcome_free(&edits), outcome_free(&found);
+    runner_close(&runner);
+}
+
 static void near_pixel(const double *picture, const uint8_t *found, size_t stride)
 {
     for (size_t i = 0; i < PICTURE; i++) {
@@ -559,7 +595,8 @@ static void a_stage_asks_for_what_there_is(void **state)
         "  - {kind: label, name: a, count: 6, mixing: {layers: 1-3, offset: 1}}\n"
         "  - {kind: label, name: b, count: 6, mixing: {layers: 0-2, offset: 1}}\n"
         "  - {kind: label, name: c, count: 6, mixing: {layers: 1, offset: 1}}\n"
-        "  - {kind: fit, from: c}\n";
+        "  - {kind: fit, from: c}\n"
+        "  - {kind: edit, targets: [p0], mixing: {layers: 1, offset: 1}}\n";
     static const struct {
         uint64_t position;
         int code;
@@ -569,6 +606,7 @@ static void a_stage_asks_for_what_there_is(void **state)
         {1, E_INVALID,
          "stage b: mixing: layers: all 3, or none, of the other sample are no mixing"},
         {3, E_INVALID, "from: stage c mixes styles, whose faces have no single w to fit on"},
+        {4, E_INVALID, "mixing: stage edit mixes styles, whose faces have no single w to edit"},
     };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         struct outcome *outcome = run(runner, hash, mixed, refused[i].position, 0, 1);
@@ -602,6 +640,7 @@ int main(void)
         cmocka_unit_test(an_edit_keeps_its_face_noise),
         cmocka_unit_test(a_stage_has_its_own_truncation),
         cmocka_unit_test(styles_are_mixed),
+        cmocka_unit_test(an_edit_begins_at_the_mixed_latent),
         cmocka_unit_test(a_sheet_has_all_pairs),
         cmocka_unit_test(a_bundle_without_its_noise_is_refused),
         cmocka_unit_test(a_stage_asks_for_what_there_is),
