@@ -147,6 +147,15 @@ start_worker()
     wait_until "worker $1" known "$1"
 }
 
+# start_small: a farm with one worker, "alone", and the small bundle (made here, unless the test has made it).
+start_small()
+{
+    [ -d small ] || "$build/tests/integration/small_bundle" small
+    start_broker
+    start_worker alone
+    "$facefarm" bundle add small
+}
+
 # start_faulty NAME DEVICES FAULTS: a worker whose OpenCL calls fail, see tests/engine/opencl_faults.h.
 start_faulty()
 {

@@ -4,10 +4,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-"$build/tests/integration/small_bundle" small
-start_broker
-start_worker alone
-"$facefarm" bundle add small
+start_small
 
 job()
 {

@@ -7,9 +7,7 @@
 "$build/tests/integration/small_bundle" small
 # A threshold: a score is the logit less that of the threshold, a probability is not.
 sed -i 's|columns: [[]Smiling, Male[]]|&, attributes: [{name: Smiling}, {name: Male, threshold: 0.7}]|' small/bundle.yaml
-start_broker
-start_worker alone
-"$facefarm" bundle add small
+start_small
 cat >draw.yaml <<END
 format: facefarm-job/1
 bundle: small
