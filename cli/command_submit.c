@@ -70,6 +70,8 @@ int command_study(struct cli *cli)
         .bundle = cli_text(cli, "bundle"),
         .seed = cli_uint(cli, "seed"),
         .faces = cli_uint(cli, "faces"),
+        .seeds = cli_text(cli, "seeds"),
+        .latents = cli_text(cli, "latents"),
         .samples = cli_uint(cli, "samples"),
         .evaluate = cli_uint(cli, "evaluate"),
         .sheets = (uint32_t)cli_uint(cli, "sheets"),

@@ -79,6 +79,10 @@ static const struct cli_option failures_options[] = {
 
 static const struct cli_option study_options[] = {
     {"faces", CLI_UINT, "N", (double)LIMIT_SAMPLES, "20000", "faces to label and to fit on"},
+    {"seeds", CLI_TEXT, "RANGES", 0, NULL,
+     "which samples those are, instead of the first N: 0-9999,12000"},
+    {"latents", CLI_TEXT, "HASH", 0, NULL,
+     "rows of latents that facefarm latents import brought, instead of samples"},
     {"samples", CLI_UINT, "N", (double)LIMIT_SAMPLES, "2000", "faces to write as PNG; 0: none"},
     {"evaluate", CLI_UINT, "N", (double)LIMIT_SAMPLES, "10000",
      "faces to edit and to judge, none of them labelled before; 0: none"},

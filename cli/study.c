@@ -88,16 +88,34 @@ static int fill_judged(const struct study *study, struct spec_stage *stage, stru
     return rc;
 }
 
+/* Which samples are labelled; *behind is the first behind all of them. */
+static int fill_labels(const struct study *study, struct spec_stage *stage, uint64_t *behind,
+                       struct error *err)
+{
+    *stage =
+        (struct spec_stage){.kind = SPEC_LABEL, .name = (char *)"labels", .count = study->faces};
+    *behind = study->faces;
+    if (!study->seeds)
+        return 0;
+    int rc = seeds_parse(&study->seeds, 1, &stage->seeds, err);
+    if (rc != 0)
+        return error_prefix(err, rc, "--seeds");
+    seeds_span(&stage->seeds, &stage->start, behind);
+    stage->count = stage->seeds.total;
+    return 0;
+}
+
 /* The judged edit on all faces; on a tenth of them the sweep up to it, and on a fortieth the edit of
  * every boundary, with all others held as on the sheets. */
 static int fill_evaluations(const struct study *study, const struct names *conditions,
-                            char **target, char **all, struct spec_stage *stages, struct error *err)
+                            uint64_t start, char **target, char **all, struct spec_stage *stages,
+                            struct error *err)
 {
     bool projected = conditions->count > 0;
     stages[0] = (struct spec_stage){.kind = SPEC_EVALUATE,
                                     .name = (char *)"ageing",
                                     .from = (char *)"boundaries",
-                                    .start = study->faces,
+                                    .start = start,
                                     .count = study->evaluate,
                                     .targets = target,
                                     .targets_count = 1,
@@ -135,8 +153,10 @@ static int fill_stages(const struct study *study, const struct names *conditions
                                           .name = (char *)"faces",
                                           .count = study->samples,
                                           .output = SPEC_PNG};
-    stages[n++] =
-        (struct spec_stage){.kind = SPEC_LABEL, .name = (char *)"labels", .count = study->faces};
+    uint64_t behind = 0;
+    int rc = fill_labels(study, &stages[n++], &behind, err);
+    if (rc != 0)
+        return rc;
     stages[n++] = (struct spec_stage){.kind = SPEC_FIT,
                                       .name = (char *)"boundaries",
                                       .from = (char *)"labels",
@@ -148,7 +168,7 @@ static int fill_stages(const struct study *study, const struct names *conditions
             .kind = SPEC_EDIT,
             .name = (char *)"sheets",
             .from = (char *)"boundaries",
-            .start = study->faces + study->evaluate,
+            .start = behind + study->evaluate,
             .faces = study->sheets,
             .targets = all,
             .targets_count = 1,
@@ -157,7 +177,11 @@ static int fill_stages(const struct study *study, const struct names *conditions
             .discount = study->sheet_discount,
             .distances = {.from = -SHEET_REACH, .to = SHEET_REACH, .steps = SHEET_STEPS}};
     spec->stages_count = study->evaluate ? n + 3 : n;
-    return study->evaluate ? fill_evaluations(study, conditions, target, all, stages + n, err) : 0;
+    if (study->evaluate)
+        rc = fill_evaluations(study, conditions, behind, target, all, stages + n, err);
+    for (uint32_t i = 0; i < spec->stages_count; i++)
+        stages[i].latents = stages[i].kind == SPEC_FIT ? NULL : (char *)study->latents;
+    return rc;
 }
 
 int study_yaml(const struct study *study, struct buffer *yaml, struct error *err)
@@ -181,6 +205,8 @@ int study_yaml(const struct study *study, struct buffer *yaml, struct error *err
     if (rc == 0)
         rc = spec_parse((const char *)yaml->data, yaml->size, &checked, err);
     spec_free(&checked);
+    for (uint32_t i = 0; i < sizeof stages / sizeof *stages; i++)
+        seeds_free(&stages[i].seeds);
 out:
     free_names(&conditions);
     return rc;

@@ -102,6 +102,37 @@ static void no_face_is_used_twice(void **state)
     spec_free(&spec);
 }
 
+/* Other samples than the first, and rows of a file; what is judged lies behind them still. */
+static void faces_can_be_said(void **state)
+{
+    (void)state;
+    static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    struct study study = base;
+    struct buffer yaml;
+    struct error err = {0};
+    study.seeds = "100-4099,50000,7";
+    study.latents = hash;
+    struct spec *spec = build(&study);
+    const struct spec_stage *labels = &spec->stages[spec_find(spec, "labels")];
+    assert_true(labels->count == 4002 && labels->seeds.count == 3 &&
+                labels->seeds.runs[0].sample == 100);
+    assert_int_equal(spec->stages[spec_find(spec, "ageing")].start, 50001);
+    assert_int_equal(spec->stages[spec_find(spec, "sheets")].start, 60001);
+    for (uint32_t i = 0; i < spec->stages_count; i++)
+        if (spec->stages[i].kind == SPEC_FIT)
+            assert_null(spec->stages[i].latents);
+        else
+            assert_string_equal(spec->stages[i].latents, hash);
+    spec_free(&spec);
+    study.seeds = "9-3";
+    buffer_init(&yaml, LIMIT_SPEC_BYTES);
+    assert_true(study_yaml(&study, &yaml, &err) != 0 && strstr(err.text, "--seeds: "));
+    study.seeds = NULL;
+    study.latents = "mine.npy";
+    assert_int_equal(study_yaml(&study, &yaml, &err), E_INVALID);
+    buffer_free(&yaml);
+}
+
 static void zero_leaves_stages_out(void **state)
 {
     (void)state;
@@ -158,8 +189,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(default_is_golden),
-        cmocka_unit_test(the_judged_edit_has_options),           cmocka_unit_test(no_face_is_used_twice),
-        cmocka_unit_test(zero_leaves_stages_out),      cmocka_unit_test(conditions),
+        cmocka_unit_test(the_judged_edit_has_options),
+        cmocka_unit_test(no_face_is_used_twice),
+        cmocka_unit_test(faces_can_be_said),
+        cmocka_unit_test(zero_leaves_stages_out),
+        cmocka_unit_test(conditions),
         cmocka_unit_test(bad_values_are_refused_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
