@@ -7,6 +7,7 @@
 #include "cli/export.h"
 #include "cli/jobs.h"
 #include "cli/report/report.h"
+#include "db/bundles.h"
 
 struct what {
     const char *name;
@@ -15,11 +16,9 @@ struct what {
 };
 
 static const struct what whats[] = {
-    {"labels", NULL, "export_make_labels"},
-    {"evaluation", NULL, "export_make_evaluation"},
-    {"edits", NULL, "export_make_edits"},
-    {"boundaries", "export_boundaries", NULL},
-    {NULL, NULL, NULL},
+    {"labels", NULL, "export_make_labels"}, {"evaluation", NULL, "export_make_evaluation"},
+    {"edits", NULL, "export_make_edits"},   {"boundaries", "export_boundaries", NULL},
+    {"latents", "export_latents", NULL},    {NULL, NULL, NULL},
 };
 
 static int find_what(const char *name, const struct what **what, struct error *err)
@@ -29,9 +28,9 @@ static int find_what(const char *name, const struct what **what, struct error *e
             *what = w;
             return 0;
         }
-    return error_set(err, E_INVALID,
-                     "--what: found \"%s\", expected labels, evaluation, edits or boundaries",
-                     name);
+    return error_set(
+        err, E_INVALID,
+        "--what: found \"%s\", expected labels, evaluation, edits, boundaries or latents", name);
 }
 
 static int bundle_of(struct database *db, int64_t job, int64_t *bundle, struct error *err)
@@ -65,6 +64,15 @@ static int open_rows(struct database *db, const struct what *what, int64_t job,
     return rc;
 }
 
+/* ?2: a stage, or all. */
+static void bind_stage(struct statement *rows, const char *stage)
+{
+    if (stage)
+        statement_bind_text(rows, 2, stage);
+    else
+        statement_bind_null(rows, 2);
+}
+
 static int write_rows(struct cli *cli, struct statement *rows, enum export_format format,
                       const char *output, struct error *err)
 {
@@ -76,6 +84,41 @@ static int write_rows(struct cli *cli, struct statement *rows, enum export_forma
     int rc = export_rows(rows, format, file, err);
     if (fclose(file) != 0 && rc == 0)
         rc = error_set(err, E_IO, "%s: %s", output, strerror(errno));
+    return rc;
+}
+
+/* Vectors of a latent of the job's bundle: 0 but in w+. */
+static int vectors_of(struct database *db, int64_t job, uint32_t *vectors, struct error *err)
+{
+    int64_t id = 0;
+    struct bundles_row row = {0};
+    struct bundle *bundle = NULL;
+    int rc = bundle_of(db, job, &id, err);
+    if (rc == 0)
+        rc = bundles_get(db, id, &row, err);
+    if (rc == 0)
+        rc = bundle_parse(row.yaml, strlen(row.yaml), &bundle, err);
+    if (rc == 0)
+        *vectors =
+            bundle->generator.latent.space == BUNDLE_W_PLUS ? bundle->generator.latent.layers : 0;
+    bundle_free(&bundle);
+    bundles_row_free(&row);
+    return rc;
+}
+
+static int write_latents(struct cli *cli, struct database *db, struct statement *rows, int64_t job,
+                         const char *output, struct error *err)
+{
+    uint32_t vectors = 0;
+    size_t count = 0;
+    const char *stage = cli_text(cli, "stage");
+    int rc = vectors_of(db, job, &vectors, err);
+    if (rc != 0)
+        return rc;
+    bind_stage(rows, stage);
+    rc = export_latents(rows, vectors, output, &count, err);
+    if (rc == 0)
+        fprintf(cli->talk, "facefarm export: %zu latents in %s\n", count, output);
     return rc;
 }
 
@@ -91,10 +134,13 @@ static int write_npy(struct cli *cli, struct database *db, const struct what *wh
         rc = open_rows(db, what, job, &rows, err);
         return rc != 0 ? rc : export_npy(rows, output, err);
     }
-    rc = database_query(db, "export_normals", &rows, err);
+    bool latents = strcmp(what->name, "latents") == 0;
+    rc = database_query(db, latents ? "export_latent_rows" : "export_normals", &rows, err);
     if (rc != 0)
         return rc;
     statement_bind_int(rows, 1, job);
+    if (latents)
+        return write_latents(cli, db, rows, job, output, err);
     rc = export_boundaries(rows, output, &count, err);
     if (rc == 0)
         fprintf(cli->talk, "facefarm export: %zu boundaries in %s\n", count, output);
@@ -108,6 +154,8 @@ static int export_job(struct cli *cli, struct database *db, const struct what *w
     const char *format = cli_text(cli, "format");
     const char *output = cli_text(cli, "output");
     int64_t job = cli_text(cli, "job") ? (int64_t)cli_uint(cli, "job") : 0;
+    if (cli_text(cli, "stage") && strcmp(what->name, "latents") != 0)
+        return error_set(err, E_INVALID, "--stage: says which latents, --what is %s", what->name);
     int rc = report_find_job(db, job, &job, err);
     if (rc != 0)
         return rc;
@@ -116,6 +164,8 @@ static int export_job(struct cli *cli, struct database *db, const struct what *w
     rc = open_rows(db, what, job, &rows, err);
     if (rc != 0)
         return rc;
+    if (strcmp(what->name, "latents") == 0)
+        bind_stage(rows, cli_text(cli, "stage"));
     return write_rows(cli, rows, strcmp(format, "csv") == 0 ? EXPORT_CSV : EXPORT_JSONL, output,
                       err);
 }

@@ -202,7 +202,8 @@ static const struct cli_option direction_options[] = {
 static const struct cli_option export_options[] = {
     {"db", CLI_FILE, "FILE", 0, "farm.db", "the farm's database"},
     {"job", CLI_UINT, "ID", 9007199254740992.0, NULL, "the job [the last one]"},
-    {"what", CLI_TEXT, "WHAT", 0, "labels", "labels, evaluation, edits or boundaries"},
+    {"what", CLI_TEXT, "WHAT", 0, "labels", "labels, evaluation, edits, boundaries or latents"},
+    {"stage", CLI_TEXT, "NAME", 0, NULL, "whose latents, where several encode stages have some"},
     {"format", CLI_TEXT, "FORMAT", 0, "csv", "csv, jsonl or npy"},
     {"output", CLI_FILE, "PATH", 0, NULL,
      "file to write, - for stdout; a folder for boundaries as npy [-]"},
@@ -227,16 +228,20 @@ static const struct cli_option report_options[] = {
 
 const struct cli_command cli_commands[] = {
     {"up", "", 0, 0, "starts a broker and one worker a device on this machine",
-     "Starts a broker and one worker for each device of this machine, registers the bundle, and runs "
-     "until it is stopped (Ctrl-C or SIGTERM) or until COMMAND ends. What crashes is started again. "
-     "COMMAND runs with FACEFARM_BROKER set once everything is ready; its exit code is that of up.\n"
+     "Starts a broker and one worker for each device of this machine, registers the bundle, and "
+     "runs "
+     "until it is stopped (Ctrl-C or SIGTERM) or until COMMAND ends. What crashes is started "
+     "again. "
+     "COMMAND runs with FACEFARM_BROKER set once everything is ready; its exit code is that of "
+     "up.\n"
      "\nExample: facefarm up --db farm.db -- facefarm study --faces 2000 --wait",
      up_options, CLI_REST, command_up},
     {"submit", "SPEC.yaml", 1, 1, "submits a job's specification (- reads stdin)",
      "Submits the job that the file specifies and prints its number once it is durable.",
      submit_options, CLI_BROKER, command_submit},
     {"study", "", 0, 0, "submits the whole chain: sample, label, fit, edit, evaluate",
-     "Submits one job that samples and labels faces, fits the boundary of every attribute and of age, "
+     "Submits one job that samples and labels faces, fits the boundary of every attribute and of "
+     "age, "
      "draws a sheet of edits for each (plain and with every other boundary held), and measures the "
      "age before and after the edit of --target over faces that were not labelled. The same seed "
      "gives the same study.",
@@ -247,84 +252,114 @@ const struct cli_command cli_commands[] = {
      command_job_show},
     {"job cancel", "ID", 1, 1, "ends a job", NULL, no_options, CLI_BROKER, command_job_cancel},
     {"job pause", "ID", 1, 1, "pauses a job: its tasks stop and go back",
-     "What runs stops within a second and goes back to the queue, without an attempt; what is done stays "
+     "What runs stops within a second and goes back to the queue, without an attempt; what is done "
+     "stays "
      "done. A paused job gets no tasks, also over a broker's restart, until it is resumed.",
      no_options, CLI_BROKER, command_job_pause},
     {"job resume", "ID", 1, 1, "lets a paused job go on", NULL, no_options, CLI_BROKER,
      command_job_resume},
     {"job priority", "ID", 1, 1, "ranks a job among its owner's",
-     "Sets the priority. Of a user's jobs the one with the greatest priority is worked on first; between "
+     "Sets the priority. Of a user's jobs the one with the greatest priority is worked on first; "
+     "between "
      "users their shares decide.",
      priority_options, CLI_BROKER, command_job_priority},
     {"job retry", "ID", 1, 1, "tries again what failed of a job",
-     "Puts what was set aside back into the queue, with no attempts counted. A failed job runs again "
-     "from where it was; what is done stays done. --failed says what is tried again, and is needed, "
+     "Puts what was set aside back into the queue, with no attempts counted. A failed job runs "
+     "again "
+     "from where it was; what is done stays done. --failed says what is tried again, and is "
+     "needed, "
      "so that other choices can be added.",
      retry_options, CLI_BROKER, command_job_retry},
     {"job failures", "ID", 1, 1, "lists a job's failed attempts, newest first",
-     "Lists the failed attempts: which indices, on which worker and device, why, and (with --log) the "
+     "Lists the failed attempts: which indices, on which worker and device, why, and (with --log) "
+     "the "
      "last lines that the worker logged before.",
      failures_options, CLI_BROKER, command_job_failures},
     {"job wait", "ID", 1, 1, "waits for a job's end, showing its progress",
-     "Waits for the job's end. Where stderr is a terminal a line for each stage shows its progress, "
+     "Waits for the job's end. Where stderr is a terminal a line for each stage shows its "
+     "progress, "
      "else a line is printed at changes. A broker that is started again in between is waited for.",
      no_options, CLI_BROKER, command_job_wait},
     {"explain", "JOB", 1, 1, "says why each of a job's stages is running, or is not",
-     "For each stage: what it waits for (another stage or job, a resume, a worker that has what it needs), "
-     "which workers could run it and what they do instead, and why that comes first. --json adds a code "
+     "For each stage: what it waits for (another stage or job, a resume, a worker that has what it "
+     "needs), "
+     "which workers could run it and what they do instead, and why that comes first. --json adds a "
+     "code "
      "to each reason, for programs.",
      no_options, CLI_BROKER, command_explain},
     {"events", "", 0, 0, "prints the journal: every change of a state, oldest first",
-     "Jobs and stages, workers that come, go and fall silent, failed attempts, what was set aside, keys, users "
-     "and the broker itself: who ordered it (with keys), and when. With --follow what happens is printed as "
-     "it happens, also over a broker's restart. --json prints an object a line. Without an admin's key "
+     "Jobs and stages, workers that come, go and fall silent, failed attempts, what was set aside, "
+     "keys, users "
+     "and the broker itself: who ordered it (with keys), and when. With --follow what happens is "
+     "printed as "
+     "it happens, also over a broker's restart. --json prints an object a line. Without an admin's "
+     "key "
      "one sees the events of one's own jobs. The broker keeps the newest 200,000 (--keep-events).",
      events_options, CLI_BROKER, command_events},
     {"user list", "", 0, 0, "lists users, their shares, limits and what they have queued", NULL,
      no_options, CLI_BROKER, command_user_list},
     {"user set", "NAME", 1, 1, "sets a user's share of the farm and limits",
-     "While several users have work, each gets seconds of the workers in proportion to the share. What is "
+     "While several users have work, each gets seconds of the workers in proportion to the share. "
+     "What is "
      "over a limit is refused when it is submitted. The broker keeps it.",
      user_options, CLI_BROKER, command_user_set},
     {"worker list", "", 0, 0, "lists the workers seen", NULL, no_options, CLI_BROKER,
      command_worker_list},
     {"worker drain", "WORKER|all", 1, 1, "lets workers finish what runs, and end",
-     "The worker, by its number or its name, finishes and delivers the task that runs, gives back what "
-     "waits, and ends. No task has failed by it. SIGTERM ends a worker sooner: what runs is dropped at "
+     "The worker, by its number or its name, finishes and delivers the task that runs, gives back "
+     "what "
+     "waits, and ends. No task has failed by it. SIGTERM ends a worker sooner: what runs is "
+     "dropped at "
      "the next batch and given back, too.",
      no_options, CLI_BROKER, command_worker_drain},
     {"worker restore", "WORKER|all", 1, 1, "takes back workers that were set aside",
-     "A worker on which everything fails is set aside: it stays connected and gets no tasks. facefarm "
+     "A worker on which everything fails is set aside: it stays connected and gets no tasks. "
+     "facefarm "
      "worker list shows the reason; this makes it one of the others again.",
      no_options, CLI_BROKER, command_worker_restore},
     {"bundle check", "DIR|FILE.onnx", 1, 1, "says whether a bundle or an ONNX file would run",
-     "Checks a bundle on a device of this machine: every file, every operator, every tensor's shape, "
+     "Checks a bundle on a device of this machine: every file, every operator, every tensor's "
+     "shape, "
      "and on eight faces whether the values can be what bundle.yaml says; what is possible but "
      "strange is a line that begins with \"warning:\". Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
     {"latents import", "FILE", 1, 1, "brings latents into a store",
-     "Takes a .npy file, or an array of a .npz file (stored or deflated): float32 or float64 in C order, "
-     "[rows, dimension], or [rows, vectors, dimension] in w+. Rows are copied to STORE/latents in blocks, under the "
-     "hash of the list of their contents, which is printed. A stage with latents: HASH makes its faces of them "
-     "instead of samples: start, count and seeds are rows. The same numbers give the same hash. Numbers that are not finite are "
+     "Takes a .npy file, or an array of a .npz file (stored or deflated): float32 or float64 in C "
+     "order, "
+     "[rows, dimension], or [rows, vectors, dimension] in w+. Rows are copied to STORE/latents in "
+     "blocks, under the "
+     "hash of the list of their contents, which is printed. A stage with latents: HASH makes its "
+     "faces of them "
+     "instead of samples: start, count and seeds are rows. The same numbers give the same hash. "
+     "Numbers that are not finite are "
      "refused.",
      latents_import_options, 0, command_latents_import},
     {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file (.npy or .npz)",
-     "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the farm's workers draw, "
-     "and map, for the same seed and samples of the bundle. In w they are not truncated (the generator's input "
-     "is). Runs on this machine, without a broker. facefarm latents import brings such files into a store.",
+     "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the "
+     "farm's workers draw, "
+     "and map, for the same seed and samples of the bundle. In w they are not truncated (the "
+     "generator's input "
+     "is). Runs on this machine, without a broker. facefarm latents import brings such files into "
+     "a store.",
      latents_options, 0, command_latents},
     {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
-     "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints the "
-     "share of photos that have each attribute; with --truth also how well the labeller agrees: accuracy "
-     "with its 95 % interval (Wilson), base rate (always saying what is more frequent), balanced accuracy, "
-     "F1, AUC, the mean squared error of the probabilities and their calibration error (ten bins), of the "
-     "test part where --partition is given. --json has every part, and the reliability bins. Runs on this "
+     "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints "
+     "the "
+     "share of photos that have each attribute; with --truth also how well the labeller agrees: "
+     "accuracy "
+     "with its 95 % interval (Wilson), base rate (always saying what is more frequent), balanced "
+     "accuracy, "
+     "F1, AUC, the mean squared error of the probabilities and their calibration error (ten bins), "
+     "of the "
+     "test part where --partition is given. --json has every part, and the reliability bins. Runs "
+     "on this "
      "machine, without a broker. Photos that cannot be read are told on stderr, and counted.",
      label_options, 0, command_label},
-    {"bundle plan", "PATH", 1, 1, "prints how a bundle's networks, or an ONNX file, run on a device",
-     "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted and "
+    {"bundle plan", "PATH", 1, 1,
+     "prints how a bundle's networks, or an ONNX file, run on a device",
+     "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted "
+     "and "
      "measured milliseconds, and the share of the device's multiply-add peak. Tuning changes how "
      "fast later runs are, never what they give; it is kept in FACEFARM_CACHE, or "
      "XDG_CACHE_HOME/facefarm, or ~/.cache/facefarm.",
@@ -335,58 +370,82 @@ const struct cli_command cli_commands[] = {
      "key.",
      bundle_add_options, CLI_BROKER, command_bundle_add},
     {"boundary export", "JOB DIR", 2, 2, "writes a job's boundaries as .npy files",
-     "Writes DIR/NAME_boundary.npy, (1, d) float32, in w+ (layers, d), for each boundary of a job, as "
-     "InterFaceGAN keeps them, and DIR/offsets.csv with a line NAME,offset each: score = normal · latent + offset.",
+     "Writes DIR/NAME_boundary.npy, (1, d) float32, in w+ (layers, d), for each boundary of a job, "
+     "as "
+     "InterFaceGAN keeps them, and DIR/offsets.csv with a line NAME,offset each: score = normal · "
+     "latent + offset.",
      boundary_export_options, 0, command_boundary_export},
     {"boundary import", "DIR", 1, 1, "brings boundaries in files into a store",
      "Takes every .npy file of DIR, (1, d) or (d), of w+ (layers, d), (1, layers, d) or flattened "
      "(1, layers · d), called NAME_boundary.npy, boundary_NAME.npy or "
      "NAME.npy after an attribute of the bundle (or age), and DIR/offsets.csv if it is there (else "
-     "offsets are 0). They are made unit vectors and copied to STORE/boundaries under the hash of their "
-     "content, which is printed. A fit stage with files: HASH takes them as they are, judges them on "
+     "offsets are 0). They are made unit vectors and copied to STORE/boundaries under the hash of "
+     "their "
+     "content, which is printed. A fit stage with files: HASH takes them as they are, judges them "
+     "on "
      "its samples, and fits the others.",
      boundary_import_options, 0, command_boundary_import},
     {"photos import", "DIR", 1, 1, "brings photos into a store",
-     "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of their names and "
-     "contents, which is printed. An encode stage with images: HASH makes latents of them, which edit and evaluate "
-     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files give the same hash.\n"
-     "--truth, and --partition with it, go to STORE/truth; a second line has their hash. A label stage with truth: HASH "
-     "beside images is judged by them when it is done: the view classifier_quality, and the report, have what "
+     "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of "
+     "their names and "
+     "contents, which is printed. An encode stage with images: HASH makes latents of them, which "
+     "edit and evaluate "
+     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files "
+     "give the same hash.\n"
+     "--truth, and --partition with it, go to STORE/truth; a second line has their hash. A label "
+     "stage with truth: HASH "
+     "beside images is judged by them when it is done: the view classifier_quality, and the "
+     "report, have what "
      "facefarm label --truth prints.",
      photos_import_options, 0, command_photos_import},
     {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
-     "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy files, "
+     "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy "
+     "files, "
      "and what it does: the gain is the share of a step that still goes where it was meant to, the "
      "leak the largest share that goes along a condition, and each condition is listed with the "
-     "drift it has by itself and the one that is left. A negative gain is an edit that went round.\n"
-     "\nExample: facefarm direction 1 --target Young --conditions all,Gray_Hair=free --discount 0.75 "
+     "drift it has by itself and the one that is left. A negative gain is an edit that went "
+     "round.\n"
+     "\nExample: facefarm direction 1 --target Young --conditions all,Gray_Hair=free --discount "
+     "0.75 "
      "--sweep",
      direction_options, 0, command_direction},
     {"keygen", "FILE", 1, 1, "makes a key pair and prints the line for the broker's file of keys",
-     "Writes a new key pair to FILE, which only you may read and which is never overwritten, and prints a line ROLE KEY "
-     "OWNER. That line goes into the file that facefarm-broker --keys names (SIGHUP makes it read again); without it the "
-     "key opens nothing. Of a broker's own pair the line goes to those who connect to it, as --broker-key. Once a broker "
+     "Writes a new key pair to FILE, which only you may read and which is never overwritten, and "
+     "prints a line ROLE KEY "
+     "OWNER. That line goes into the file that facefarm-broker --keys names (SIGHUP makes it read "
+     "again); without it the "
+     "key opens nothing. Of a broker's own pair the line goes to those who connect to it, as "
+     "--broker-key. Once a broker "
      "has keys, every connection to it is encrypted and has to prove a key that it knows.",
      keygen_options, 0, command_keygen},
     {"export", "", 0, 0, "writes a job's rows as CSV, JSON lines or .npy",
      "Writes rows of a job: labels (scores of every labelled face), evaluation (scores and ages "
-     "before and after), edits (the same along the sweep), or boundaries. Boundaries as npy are one "
-     "file each, (1, d) float32, in w+ (layers, d), the layout of InterFaceGAN.",
+     "before and after), edits (the same along the sweep), boundaries, or latents (of the photos "
+     "of an "
+     "encode stage). Boundaries as npy are one file each, (1, d) float32, in w+ (layers, d), the "
+     "layout of "
+     "InterFaceGAN. Latents as npy are one array, (photos, d), in w+ (photos, layers, d), which "
+     "facefarm latents "
+     "import takes; as CSV they are the photos that its rows are.",
      export_options, 0, command_export},
     {"report", "[A B]", 0, 2, "writes a job's report: one HTML file, one JSON file, its sheets",
      "Writes OUTPUT/index.html, one file that needs no network, OUTPUT/report.json with the same "
-     "figures unrounded, and copies the sheets beside them. The headline figures are printed as well; "
-     "each is one SQL statement that the report shows. With --compare it pairs the figures of jobs A "
+     "figures unrounded, and copies the sheets beside them. The headline figures are printed as "
+     "well; "
+     "each is one SQL statement that the report shows. With --compare it pairs the figures of jobs "
+     "A "
      "and B, also of two databases.\n\nExample: facefarm report --compare 1 2 --other-db other.db",
      report_options, 0, command_report},
     {"db check", "FILE", 1, 1, "proves a database's invariants",
-     "Checks that nothing is lost and nothing is counted twice: SQLite's own integrity, every range "
+     "Checks that nothing is lost and nothing is counted twice: SQLite's own integrity, every "
+     "range "
      "of a stage done once, a row for every face and variant of what is done and no other, states "
      "that agree with their audit, summaries made of all faces. What is wrong is printed, a line "
      "each, and the exit code is 1. A broker may be writing meanwhile.",
      db_check_options, 0, command_db_check},
     {"db backup", "FILE COPY", 2, 2, "copies a database while a broker may be writing it",
-     "Writes COPY, a consistent copy of the database as it stands at one moment: whole and on disk, "
+     "Writes COPY, a consistent copy of the database as it stands at one moment: whole and on "
+     "disk, "
      "or not at all. A file that is there already is not replaced.",
      no_options, 0, command_db_backup},
     {"help", "[COMMAND]", 0, 2, "explains a command; --man prints the manual page", NULL,

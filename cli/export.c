@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/limits.h"
 #include "common/npy.h"
 
 #define ARRAY_MAX ((size_t)4 << 30)
@@ -199,5 +200,53 @@ int export_boundaries(struct statement *statement, const char *folder, size_t *c
         rc = error_set(err, E_NOT_FOUND, "the job has no boundaries");
     if (rc == 0)
         *count = written;
+    return rc;
+}
+
+static int append_latent(struct statement *q, char stage[LIMIT_NAME_BYTES + 1], size_t *width,
+                         struct buffer *values, struct error *err)
+{
+    size_t size;
+    const void *latent = statement_blob(q, 1, &size);
+    if (!stage[0])
+        snprintf(stage, LIMIT_NAME_BYTES + 1, "%s", statement_text(q, 0));
+    if (strcmp(stage, statement_text(q, 0)) != 0)
+        return error_set(
+            err, E_INVALID,
+            "stages %s and %s of the job have latents: expected --stage with one of them", stage,
+            statement_text(q, 0));
+    if (*width && size != *width)
+        return error_set(err, E_DATABASE, "latents of %zu and of %zu bytes in stage %s", *width,
+                         size, stage);
+    *width = size;
+    return buffer_append(values, latent, size, err);
+}
+
+int export_latents(struct statement *statement, uint32_t vectors, const char *path, size_t *count,
+                   struct error *err)
+{
+    char stage[LIMIT_NAME_BYTES + 1] = "";
+    struct buffer values;
+    size_t width = 0, rows = 0;
+    int rc;
+    buffer_init(&values, ARRAY_MAX);
+    while ((rc = statement_step(statement, err)) > 0) {
+        rc = append_latent(statement, stage, &width, &values, err);
+        if (rc != 0)
+            break;
+        rows++;
+    }
+    statement_reset(statement);
+    if (rc == 0 && rows == 0)
+        rc = error_set(err, E_NOT_FOUND, "no photos of the job were encoded");
+    uint64_t numbers = width / sizeof(float), parts = vectors ? vectors : 1;
+    if (rc == 0 && numbers % parts != 0)
+        rc = error_set(err, E_DATABASE, "stage %s: latents of %llu numbers, expected %u vectors",
+                       stage, (unsigned long long)numbers, vectors);
+    const uint64_t dims[] = {rows, vectors ? parts : numbers, numbers / parts};
+    if (rc == 0)
+        rc = npy_write(path, (const float *)values.data, vectors ? 3 : 2, dims, err);
+    buffer_free(&values);
+    *count = rc == 0 ? rows : 0;
     return rc;
 }

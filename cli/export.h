@@ -26,4 +26,10 @@ MUST_CHECK int export_npy(struct statement *statement, const char *path, struct 
 MUST_CHECK int export_boundaries(struct statement *statement, const char *folder, size_t *count,
                                  struct error *err);
 
+/* Rows (stage, latent): one array (rows, d) float32, or where vectors > 0 (rows, vectors, d).
+ * *count is how many. E_INVALID where they are of several stages, E_NOT_FOUND where there is none.
+ */
+MUST_CHECK int export_latents(struct statement *statement, uint32_t vectors, const char *path,
+                              size_t *count, struct error *err);
+
 #endif

@@ -294,6 +294,16 @@ WHERE v.job = ?1 ORDER BY v.stage_id, v.position;
 SELECT s.name, b.name, b.normal, b.layers FROM boundary b JOIN stage s ON s.id = b.stage_id
 WHERE s.job_id = ?1 ORDER BY b.stage_id, b.position;
 
+-- Photos that an encode stage made latents of, and these, in the same order. ?2: of one stage, or NULL.
+-- name: export_latents
+SELECT s.name AS stage, row_number() OVER (PARTITION BY s.id ORDER BY l.idx) - 1 AS row, s.start + l.idx AS number, p.name AS photo, p.sha256
+FROM photo_latent l JOIN stage s ON s.id = l.stage_id JOIN photo p ON p.stage_id = l.stage_id AND p.idx = l.idx
+WHERE s.job_id = ?1 AND (?2 IS NULL OR s.name = ?2) ORDER BY s.position, l.idx;
+
+-- name: export_latent_rows
+SELECT s.name, l.latent FROM photo_latent l JOIN stage s ON s.id = l.stage_id
+WHERE s.job_id = ?1 AND (?2 IS NULL OR s.name = ?2) ORDER BY s.position, l.idx;
+
 -- ---- where edits ended, and grids; ?1 is the job ----
 
 -- name: report_ends_count

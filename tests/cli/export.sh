@@ -39,7 +39,7 @@ same "normal of age" "$(tail -c 16 npy/age_boundary.npy | od -An -tx1 | tr -d ' 
 grep -aq "'shape': (2000, 45)" <(head -c 128 labels.npy) || fail "labels.npy has another shape: $(head -c 128 labels.npy | tr -d '\0')"
 
 same "told with --json" "$("$facefarm" export --db farm.db --output x.csv --json | tr -d ' \n')" '{"what":"labels","format":"csv","output":"x.csv"}'
-expect 2 'expected labels, evaluation, edits or boundaries' "$facefarm" export --db farm.db --what faces
+expect 2 'expected labels, evaluation, edits, boundaries or latents' "$facefarm" export --db farm.db --what faces
 expect 2 'expected csv, jsonl or npy' "$facefarm" export --db farm.db --format xls
 expect 1 'needs --output' "$facefarm" export --db farm.db --format npy
 expect 1 'no job 9' "$facefarm" export --db farm.db --job 9

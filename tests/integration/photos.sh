@@ -5,10 +5,7 @@
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-"$build/tests/integration/small_bundle" small
-start_broker
-start_worker alone
-"$facefarm" bundle add small
+start_small
 
 cat >draw.yaml <<END
 format: facefarm-job/1
@@ -107,6 +104,28 @@ for words in 'id="photos"' 'b_cut.png' 'photo</li>' '2 of 23 photos could not be
     grep -qF "$words" report/index.html || fail "the report does not say: $words"
 done
 grep -q '"psnr"' report/report.json || fail "report.json has no photos"
+
+# An encode stage's latents are exported, imported, and make the reconstructions' faces again, to the last bit.
+"$facefarm" export --db farm.db --job 2 --what latents --format npy --output latents.npy
+"$facefarm" export --db farm.db --job 2 --what latents --stage photos --format csv >latents.csv
+expect_equal "photos that have latents" 21 "$(($(wc -l <latents.csv) - 1))"
+expect_equal "the last of them" photos,20,22,zz_again.PNG "$(tail -1 latents.csv | cut -d , -f 1-4)"
+encoded=$("$facefarm" latents import latents.npy --store store)
+cat >again.yaml <<END
+format: facefarm-job/1
+bundle: small
+stages:
+- {kind: label, name: again, latents: $encoded, count: 21}
+END
+again=$(submit again.yaml)
+finish_job "$again"
+expect_equal "faces of exported latents" "21 0.0" "$(query "SELECT count(*) || ' ' || max(abs(a.age_judge - r.age_judge))
+    FROM face a JOIN (SELECT row_number() OVER (ORDER BY idx) - 1 AS row, age_judge FROM face WHERE stage_id = 5 AND variant = 1) r ON r.row = a.idx
+    WHERE a.stage_id = (SELECT id FROM stage WHERE job_id = $again)")"
+if "$facefarm" export --db farm.db --job 2 --what latents --stage scored --format npy --output none.npy 2>bad.log; then fail "exported latents that are none"; fi
+grep -qF 'no photos of the job were encoded' bad.log || fail "$(cat bad.log)"
+if "$facefarm" export --db farm.db --job 2 --what labels --stage photos 2>bad.log; then fail "exported the labels of a stage"; fi
+grep -qF 'says which latents' bad.log || fail "$(cat bad.log)"
 
 # What cannot be, is refused at once.
 refused() { if "$facefarm" submit bad.yaml >/dev/null 2>bad.log; then fail "taken: $1"; fi; grep -qF "$2" bad.log || fail "$1: $(cat bad.log)"; }
