@@ -108,6 +108,7 @@ static int print_layers(struct report *report, struct error *err)
         {"95 %", TABLE_RANGE, 3, NULL},
         {"AUC", TABLE_NUMBER, 3, "rule"},
         {"95 %", TABLE_RANGE, 3, NULL},
+        {"weight in the boundary", TABLE_NUMBER, 3, "rule"},
     };
     struct html *html = &report->html;
     size_t rows = 0;

@@ -48,5 +48,5 @@ FROM l GROUP BY stage_id, layer ORDER BY stage_id, layer;
 
 -- name: report_layers_rows
 SELECT attribute, layer, test_accuracy, test_accuracy_low, test_accuracy_high, base_rate, balanced_accuracy, balanced_low, balanced_high,
-       auc, auc_low, auc_high
+       auc, auc_low, auc_high, cosine
 FROM boundary_layers WHERE job = ?1 ORDER BY stage_id, attribute = 'age', position, layer;

@@ -95,6 +95,7 @@ same "layers, and each attribute's" "$(wc -l <found)" "$(sqlite3 layers.db "SELE
 same "the layer that carries them" "$(sed -n '2p' found | sed 's/<[^>]*>/ /g' | tr -s ' ')" \
     "$(sqlite3 layers.db "SELECT printf(' 1 %d %.3f %.3f %.3f %.3f %d ', count(*), avg(test_accuracy), avg(balanced_accuracy), avg(auc), max(auc), count(*))
        FROM boundary_layers WHERE layer = 1 AND attribute <> 'age'")"
+grep -qF 'weight in the boundary' layers/index.html || fail "the report does not say how much a layer counts"
 same "layers in report.json" "$(sqlite3 :memory: "SELECT json_array_length(readfile('layers/report.json'), '\$.boundary_layers')")" \
     "$(sqlite3 layers.db "SELECT count(*) FROM boundary_layers")"
 
