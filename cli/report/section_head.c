@@ -17,14 +17,31 @@ static void format_time(int64_t milliseconds, char *text, size_t size)
         strftime(text, size, "%Y-%m-%d %H:%M UTC", &utc);
 }
 
-/* "20 000 faces labelled, 40 boundaries fitted, age moved by +26.1 years." */
-static void print_claim(struct html *html, const struct report_headline *h)
+/* Whether what the job labelled are photographs, and nothing else. */
+static bool labels_photos(const struct spec *spec)
 {
+    bool any = false;
+    for (uint32_t i = 0; spec && i < spec->stages_count; i++) {
+        if (spec->stages[i].kind == SPEC_LABEL && !spec->stages[i].images)
+            return false;
+        any = any || spec->stages[i].kind == SPEC_LABEL;
+    }
+    return any;
+}
+
+/* "20 000 faces labelled, 40 boundaries fitted, age moved by +26.1 years." */
+static void print_claim(struct report *report)
+{
+    struct html *html = &report->html;
+    const struct report_headline *h = &report->headline;
     html_raw(html, "<h1>");
     html_count(html, h->faces);
-    html_raw(html, " faces labelled, ");
-    html_count(html, h->boundaries);
-    html_raw(html, " boundaries fitted");
+    html_raw(html, labels_photos(report->spec) ? " photos labelled" : " faces labelled");
+    if (h->boundaries > 0) {
+        html_raw(html, ", ");
+        html_count(html, h->boundaries);
+        html_raw(html, " boundaries fitted");
+    }
     if (h->shifts_count) {
         html_raw(html, ", age moved by <span class=\"accent\">");
         report_signed(html, (struct figure){true, h->shifts[0].shift}, 1);
@@ -225,7 +242,7 @@ int section_head(struct report *report, struct error *err)
 {
     struct html *html = &report->html;
     html_raw(html, "<header>\n<p class=\"eyebrow\">facefarm</p>\n");
-    print_claim(html, &report->headline);
+    print_claim(report);
     int rc = print_facts(report, err);
     if (rc == 0)
         rc = print_banner(report, err);

@@ -99,7 +99,7 @@ done
 
 "$facefarm" db check farm.db --store store >/dev/null
 "$facefarm" report --db farm.db --store store --job 2 --output report
-for words in 'id="classifier"' 'href="#classifier"' 'scored, test, mean of 2 attributes' 'training accuracy' 'What the labellers say of photographs'; do
+for words in 'id="classifier"' 'href="#classifier"' 'scored, test, mean of 2 attributes' 'training accuracy' 'What the labellers say of photographs' ' photos labelled</h1>'; do
     grep -qF "$words" report/index.html || fail "the report does not say: $words"
 done
 for words in 'reconstruct' 'identity kept' 'encoder'; do
