@@ -20,7 +20,11 @@
  *
  * With FRONT, the convolution is 1×1 over one long row (HI = 1), and a depthwise convolution's output is its
  * input: a group makes what its patch needs, as depthwise.cl does, to the bit, from `in` of
- * [N][FRONT_HI][FRONT_WI][CINP]; its other numbers are FRONT_… of depthwise.cl's. CIN is a multiple of 16.
+ * [N][FRONT_HI][FRONT_WI][CINP]; its other numbers are FRONT_… of depthwise.cl's. CIP is at least CINP.
+ *
+ * With POOL, the convolution is 1×1 over one long row (HI = 1) of image rows of POOL positions, and what is written is
+ * the largest of each 2×2 positions, to the bit as pool_blocked.cl does, channels-last: [N][HO·WO/POOL/2][POOL/2][COP].
+ * 2·POOL divides TILEX and HO·WO. A panel's tile is kept behind the patch: TILEX·16·NV floats more.
  */
 #ifndef CI
 #define CI 16     /* input channels of one group */
@@ -128,7 +132,7 @@ static inline void make_patch(const __global float *restrict in, const __global 
                               const __global float *restrict bias, __local float *restrict patch,
                               int first)
 {
-    for (int c = 0; c < CIN; c += 16) {
+    for (int c = 0; c < CINP; c += 16) {
         V w[FRONT_TY * FRONT_TX];
         int y = first / FRONT_WO, x = first % FRONT_WO;
         UNROLL for (int t = 0; t < FRONT_TY * FRONT_TX; t++) w[t] = LOAD(weights + t * CINP + c);
@@ -250,6 +254,33 @@ static inline void normalise(__global float *restrict out, int y0, int x0)
 }
 #endif
 
+/* Floats of local memory. */
+#ifdef POOL
+#define ROOM (PATCHY * PATCHX * CIP + TILEX * PAN)
+
+/* The largest of each 2×2 positions of a tile that begins at position j0, of one panel. */
+static inline void pool_tile(const __local float *restrict kept, __global float *restrict out, int j0,
+                             int panel)
+{
+    for (int j = 0; j < TILEX && j0 + j < WO; j += 2 * POOL)
+        for (int x = 0; x < POOL; x += 2) {
+            int pixel = ((j0 + j) / POOL / 2) * (POOL / 2) + x / 2;
+            UNROLL for (int v = 0; v < NV; v++)
+            {
+                V result = (V)-INFINITY;
+                UNROLL for (int t = 0; t < 4; t++)
+                {
+                    V a = vload16(0, kept + (j + t / 2 * POOL + x + t % 2) * PAN + v * 16);
+                    result = a > result || a != a ? a : result;
+                }
+                *(__global V *)(out + (size_t)pixel * COP + panel * PAN + v * 16) = result;
+            }
+        }
+}
+#else
+#define ROOM (PATCHY * PATCHX * CIP)
+#endif
+
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void
 conv(const __global float *restrict in, const __global float *restrict weights,
      const __global float *restrict bias, const __global float *restrict residual,
@@ -259,7 +290,7 @@ conv(const __global float *restrict in, const __global float *restrict weights,
 #endif
      )
 {
-    __local float patch[PATCHY * PATCHX * CIP] __attribute__((aligned(64)));
+    __local float patch[ROOM] __attribute__((aligned(64)));
     int tile = get_group_id(0);
     size_t n = get_group_id(1);
     int i0 = tile / TILES_X * TILEY, j0 = tile % TILES_X * TILEX;
@@ -272,6 +303,8 @@ conv(const __global float *restrict in, const __global float *restrict weights,
 #endif
 #ifdef OUT_PLAIN
     size_t sample = n * CO * HO * WO;
+#elif defined(POOL)
+    size_t sample = n * COP * HO * WO / 4;
 #else
     size_t sample = n * COP * HO * WO;
 #endif
@@ -301,11 +334,19 @@ conv(const __global float *restrict in, const __global float *restrict weights,
                             {
                                 int c = panel * PAN + v * 16;
                                 V sum = add_residual(residual + sample, acc[m][v], y * WO + x, c);
+#ifdef POOL
+                                vstore16(apply(sum, ACT, ACT_A, ACT_B), 0,
+                                         patch + PATCHX * CIP + (j + m) * PAN + v * 16);
+#else
                                 store(out, apply(sum, ACT, ACT_A, ACT_B), y * WO + x, c);
+#endif
                             }
                         }
                     }
                 }
+#ifdef POOL
+            pool_tile(patch + PATCHX * CIP, out, j0, panel);
+#endif
         }
     }
 #ifdef PIXEL_NORM

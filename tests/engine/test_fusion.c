@@ -356,10 +356,10 @@ static void test_chain(void **state)
 }
 
 /* A depthwise convolution, its activation, a 1×1 one; `apart`: what is between them is an output too. */
-static void build_joined(struct model *model, int64_t stride, int64_t dilation, bool activated,
-                         bool residual, bool apart)
+static void build_joined(struct model *model, int64_t channels, int64_t stride, int64_t dilation,
+                         bool activated, bool residual, bool apart)
 {
-    static const int64_t dims[] = {-1, 32, 9, 7}, w[] = {32, 1, 3, 3}, v[] = {48, 32, 1, 1};
+    const int64_t dims[] = {-1, channels, 9, 7}, w[] = {channels, 1, 3, 3}, v[] = {48, channels, 1, 1};
     const int64_t strides[] = {stride, stride}, dilations[] = {dilation, dilation},
                   pads[] = {dilation, dilation, 1, 1};
     float data[48 * 32];
@@ -373,7 +373,7 @@ static void build_joined(struct model *model, int64_t stride, int64_t dilation, 
     if (residual)
         model_node(model, "Conv", "x v b", "r");
     Onnx__NodeProto *node = model_node(model, "Conv", "x w", "d");
-    node_int(model, node, "group", 32);
+    node_int(model, node, "group", channels);
     node_ints(model, node, "strides", 2, strides);
     node_ints(model, node, "dilations", 2, dilations);
     node_ints(model, node, "pads", 4, pads);
@@ -390,14 +390,15 @@ static void build_joined(struct model *model, int64_t stride, int64_t dilation, 
 static void test_joined(void **state)
 {
     (void)state;
-    for (int i = 0; i < 12; i++) {
+    for (int i = 0; i < 24; i++) {
         float *in = calloc(ROWS * 32 * 63, sizeof *in), *out[2][2] = {{NULL}};
         size_t count = 0, depthwise[2] = {0};
         harness_random(in, ROWS * 32 * 63, 6);
         for (int apart = 0; apart < 2; apart++) {
             struct model model;
-            build_joined(&model, 1 + i % 2, 1 + i / 2 % 3, i < 8,
-                         i >= 6 && i % 2 == 0 && i / 2 % 3 == 0, apart);
+            int j = i % 12; /* channels fill whole vectors, or do not */
+            build_joined(&model, i < 12 ? 32 : 24, 1 + j % 2, 1 + j / 2 % 3, j < 8,
+                         j >= 6 && j % 2 == 0 && j / 2 % 3 == 0, apart);
             struct engine_network *network = harness_load(&model, ROWS, NULL);
             for (size_t k = 0; k < engine_output_count(network); k++)
                 out[apart][k] = calloc(engine_output(network, k)->row_elements * ROWS, sizeof(float));
@@ -418,6 +419,60 @@ static void test_joined(void **state)
     }
 }
 
+/* A 1×1 convolution, its activation and a pooling; `apart`: what is between them is an output too. */
+static void build_pooled(struct model *model, int64_t height, int64_t width, int64_t stride, bool apart)
+{
+    const int64_t dims[] = {-1, 24, height, width}, v[] = {40, 24, 1, 1}, kernel[] = {2, 2},
+                  strides[] = {stride, stride};
+    float data[40 * 24];
+    model_init(model, 13);
+    model_input(model, "x", 4, dims);
+    harness_random(data, 40 * 24, 4);
+    model_floats(model, "v", 4, v, data);
+    model_floats(model, "b", 1, v, data);
+    model_node(model, "Conv", "x v b", "c");
+    model_node(model, "LeakyRelu", "c", "a");
+    Onnx__NodeProto *node = model_node(model, "MaxPool", "a", "y");
+    node_ints(model, node, "kernel_shape", 2, kernel);
+    node_ints(model, node, "strides", 2, strides);
+    model_output(model, "y");
+    if (apart)
+        model_output(model, "a");
+}
+
+/* Pooled on the way it is one step less, and every bit the same; windows of odd images or that overlap stay. */
+static void test_pooled(void **state)
+{
+    (void)state;
+    static const int64_t shapes[][3] = {{6, 8, 2}, {16, 32, 2}, {2, 16, 2}, {22, 16, 2}, {7, 8, 2}, {6, 8, 1}};
+    for (int i = 0; i < 6; i++) {
+        const int64_t *shape = shapes[i];
+        size_t ins = (size_t)(ROWS * 24 * shape[0] * shape[1]), count = 0, pools[2] = {0};
+        float *in = calloc(ins, sizeof *in), *out[2][2] = {{NULL}};
+        harness_random(in, ins, 6);
+        for (int apart = 0; apart < 2; apart++) {
+            struct model model;
+            build_pooled(&model, shape[0], shape[1], shape[2], apart);
+            struct engine_network *network = harness_load(&model, ROWS, NULL);
+            for (size_t k = 0; k < engine_output_count(network); k++)
+                out[apart][k] = calloc(engine_output(network, k)->row_elements * ROWS, sizeof(float));
+            count = engine_output(network, 0)->row_elements * ROWS;
+            harness_run(network, ROWS, (const float *const[]){in}, out[apart]);
+            for (size_t k = 0; k < network->lowering.step_count; k++)
+                pools[apart] += strncmp(network->lowering.steps[k].file, "pool", 4) == 0;
+            engine_free(&network);
+            model_free(&model);
+        }
+        assert_int_equal(pools[0], i < 4 ? 0 : 1);
+        assert_int_equal(pools[1], 1);
+        assert_memory_equal(out[0][0], out[1][0], count * sizeof(float));
+        free(in);
+        free(out[0][0]);
+        free(out[1][0]);
+        free(out[1][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_small_operand),
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_pooled),
     };
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

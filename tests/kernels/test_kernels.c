@@ -194,6 +194,23 @@ static void test_grouped(void **state)
     compare(&model, NULL);
 }
 
+/* A pooling made on the way out of a 1×1 convolution. */
+static void test_pooled(void **state)
+{
+    (void)state;
+    static const int64_t w[] = {18, 16, 1, 1}, v[] = {16, 3, 1, 1}, two[] = {2, 2};
+    struct model model;
+    start(&model, 3, 4, 8);
+    floats(&model, "w", 4, w);
+    floats(&model, "v", 4, v);
+    model_node(&model, "Conv", "x v", "a");
+    model_node(&model, "Conv", "a w", "b");
+    Onnx__NodeProto *node = model_node(&model, "MaxPool", "b", "y");
+    node_ints(&model, node, "kernel_shape", 2, two);
+    node_ints(&model, node, "strides", 2, two);
+    compare(&model, NULL);
+}
+
 static void test_others(void **state)
 {
     (void)state;
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_pixels_by_sixteen),
         cmocka_unit_test(test_generator),
         cmocka_unit_test(test_winograd), cmocka_unit_test(test_joined),
+        cmocka_unit_test(test_pooled),
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_grouped),
         cmocka_unit_test(test_others),

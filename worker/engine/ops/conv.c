@@ -15,6 +15,8 @@
 
 #define NARROW_MOST 4     /* channels */
 #define NARROW_PIXELS 256 /* GROUP_PIXELS of conv_narrow.cl */
+#define POOL_TILE 64           /* positions of a group, at least where rows allow */
+#define POOL_BYTES_MAX (256u << 10)
 #define JOINED_OPERATIONS 1e6 /* that a core does more to save a launch: some 20 µs of a depthwise one */
 
 static int infer_conv(struct graph *graph, struct node *node, struct error *err)
@@ -196,9 +198,8 @@ struct front {
 static int add_front(struct lowering *lowering, const struct front *front, size_t step,
                      struct error *err)
 {
-    int weights, bias;
-    int failed = lower_packed(lowering, &front->conv, &front->node->fused, front->conv.channels_out,
-                              &weights, &bias, err);
+    int weights, bias, pitch = (int)round_up((size_t)front->conv.channels_out, CHANNEL_BLOCK);
+    int failed = lower_packed(lowering, &front->conv, &front->node->fused, pitch, &weights, &bias, err);
     if (failed)
         return failed;
     struct step *made = &lowering->steps[step];
@@ -215,17 +216,94 @@ static int add_front(struct lowering *lowering, const struct front *front, size_
     return 0;
 }
 
-static int lower_tiled(struct lowering *lowering, const struct node *node, const struct conv *conv,
-                       const struct conv_candidate *choice, bool normalise,
-                       const struct front *front, struct error *err)
+static bool is_point(const struct conv *conv)
 {
+    return conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 && conv->x.kernel == 1 &&
+           conv->y.phases == 1 && conv->x.phases == 1 && conv->y.in == conv->y.out &&
+           conv->x.in == conv->x.out && conv->y.stride == 1 && conv->x.stride == 1;
+}
+
+static bool all_are(const struct node *node, const char *name, int64_t wanted, int64_t otherwise)
+{
+    const int64_t *ints;
+    size_t count = attribute_ints(node, name, &ints);
+    for (size_t i = 0; i < count; i++)
+        if (ints[i] != wanted)
+            return false;
+    return count > 0 || wanted == otherwise;
+}
+
+/* The pooling of 2×2 positions to their largest that alone reads what `node` makes, or NULL. */
+static const struct node *find_pool(const struct lowering *lowering, const struct node *node)
+{
+    const struct graph *graph = lowering->graph;
+    int value = node->outputs[0];
+    const struct value *made = &graph->values[value];
+    if (made->uses != 1 || made->rank != 4 || made->dims[2] % 2 || made->dims[3] % 2)
+        return NULL;
+    for (size_t i = 0; i < graph->node_count; i++) {
+        const struct node *user = &graph->nodes[i];
+        if (user->dead || user->input_count < 1 || user->inputs[0] != value)
+            continue;
+        bool halves = strcmp(user->op->type, "MaxPool") == 0 && user->output_count == 1 &&
+                      all_are(user, "kernel_shape", 2, 0) && all_are(user, "strides", 2, 1) &&
+                      all_are(user, "dilations", 1, 1) && all_are(user, "pads", 0, 0) &&
+                      attribute_is(user, "auto_pad", "NOTSET", true);
+        return halves ? user : NULL;
+    }
+    return NULL;
+}
+
+/* Makes tiles of whole pairs of rows, of `width` positions each, and of whole blocks; false if local memory does
+ * not hold them. */
+static bool fit_pool(const struct lowering *lowering, const struct conv *conv, int width,
+                     struct tiling *tiling)
+{
+    int pair = 2 * width, positions = conv_positions(&conv->x), tile = pair;
+    while (tile % tiling->block_x || (tile < POOL_TILE && tile + pair <= positions))
+        tile += pair;
+    size_t floats = (size_t)tile * (size_t)(tiling->pitch + CHANNEL_BLOCK * tiling->vectors);
+    if (tiling->block_y != 1 || floats * sizeof(float) > POOL_BYTES_MAX ||
+        floats * sizeof(float) > lowering->target.local_bytes)
+        return false;
+    tiling->tile_x = tiling->patch_x = tile;
+    return true;
+}
+
+/* A pooling that the convolution before it does on the way: `choice` is then fit for that. */
+static const struct node *join_pool(const struct lowering *lowering, const struct node *node,
+                                    const struct conv *original, const struct conv *conv,
+                                    struct conv_candidate *choice)
+{
+    if (!is_point(original) || node->fused.residual || node->fused.pixel_norm)
+        return NULL;
+    const struct node *pool = find_pool(lowering, node);
+    return pool && fit_pool(lowering, conv, original->x.out, &choice->tiling) ? pool : NULL;
+}
+
+/* What the direct kernel does beside the convolution. */
+struct beside {
+    bool normalise;
+    const struct front *front; /* NULL: none */
+    const struct node *pool;   /* what is written is this node's output; NULL: none */
+    int pool_width;
+};
+
+static int lower_tiled(struct lowering *lowering, const struct node *node, const struct conv *conv,
+                       const struct conv_candidate *choice, const struct beside *beside,
+                       struct error *err)
+{
+    const struct front *front = beside->front;
+    struct node writer = *node;
+    if (beside->pool)
+        writer.outputs = beside->pool->outputs;
     int input = front ? front->node->inputs[0] : node->inputs[0];
     const struct tiling *tiling = &choice->tiling;
-    bool out_plain =
-        conv->rank != 4 || (!normalise && lower_wants_plain(lowering, node->outputs[0]));
+    bool out_plain = conv->rank != 4 || (!beside->normalise && !beside->pool &&
+                                         lower_wants_plain(lowering, node->outputs[0]));
     bool in_last = front || lower_is_channels_last(lowering, input);
     struct step *step;
-    int failed = conv_step(lowering, node, input, conv, "conv.cl", "conv",
+    int failed = conv_step(lowering, &writer, input, conv, "conv.cl", "conv",
                            CHANNEL_BLOCK * tiling->vectors,
                            in_last ? LAYOUT_CHANNELS_LAST : LAYOUT_PLAIN,
                            out_plain ? LAYOUT_PLAIN : LAYOUT_CHANNELS_LAST, &step, err);
@@ -235,21 +313,16 @@ static int lower_tiled(struct lowering *lowering, const struct node *node, const
         step_define(step, "-DIN_PLAIN");
     if (out_plain)
         step_define(step, "-DOUT_PLAIN");
-    if (normalise)
+    if (beside->normalise)
         step_define(step, "-DPIXEL_NORM=(%af)", (double)node->fused.pixel_norm_epsilon);
+    if (beside->pool)
+        step_define(step, "-DPOOL=%d", beside->pool_width);
     define_tiling(step, conv, tiling);
     step->cycles = choice->cycles;
-    snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d", tiling->block_y,
-             tiling->block_x, tiling->vectors);
+    snprintf(step->algorithm, sizeof step->algorithm, "direct %dx%dx%d%s", tiling->block_y,
+             tiling->block_x, tiling->vectors, beside->pool ? ", pooled" : "");
     step->global[1] = value_rows(node_output(lowering->graph, node, 0), 1);
     return front ? add_front(lowering, front, lowering->step_count - 1, err) : 0;
-}
-
-static bool is_point(const struct conv *conv)
-{
-    return conv->rank == 4 && !conv->transposed && conv->y.kernel == 1 && conv->x.kernel == 1 &&
-           conv->y.phases == 1 && conv->x.phases == 1 && conv->y.in == conv->y.out &&
-           conv->x.in == conv->x.out && conv->y.stride == 1 && conv->x.stride == 1;
 }
 
 /* 1×1 to a few channels that are wanted plain, as images are. */
@@ -374,6 +447,15 @@ static bool worth_joining(const struct lowering *lowering, const struct conv *de
            JOINED_OPERATIONS * lowering->target.cores;
 }
 
+/* Makes the patch's pixels long enough for whole vectors of channels; false if local memory is too small. */
+static bool fit_front(const struct lowering *lowering, const struct conv *conv, struct tiling *tiling)
+{
+    int whole = (int)round_up((size_t)conv->channels_in, CHANNEL_BLOCK);
+    tiling->pitch = tiling->pitch > whole ? tiling->pitch : whole;
+    return (size_t)tiling->patch_y * (size_t)tiling->patch_x * (size_t)tiling->pitch * sizeof(float) <=
+           lowering->target.local_bytes;
+}
+
 /* The 1×1 convolution that alone reads what depthwise `node` makes and can make it on the way. */
 static bool find_point(const struct lowering *lowering, const struct node *node,
                        const struct conv *conv, struct point *point)
@@ -381,8 +463,7 @@ static bool find_point(const struct lowering *lowering, const struct node *node,
     const struct graph *graph = lowering->graph;
     int value = node->outputs[0];
     size_t rows = (size_t)graph->values[value].dims[0];
-    if (graph->values[value].uses != 1 || node->fused.residual || node->fused.pixel_norm ||
-        conv->channels_out % CHANNEL_BLOCK)
+    if (graph->values[value].uses != 1 || node->fused.residual || node->fused.pixel_norm)
         return false;
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *user = &graph->nodes[i];
@@ -396,7 +477,8 @@ static bool find_point(const struct lowering *lowering, const struct node *node,
             return false;
         point->node = user;
         return choose(lowering, user, &point->conv, false, &point->choice) &&
-               !point->choice.transformed && worth_joining(lowering, conv, rows, point);
+               !point->choice.transformed && fit_front(lowering, &point->conv, &point->choice.tiling) &&
+               worth_joining(lowering, conv, rows, point);
     }
     return false;
 }
@@ -406,17 +488,31 @@ static int lower_joined(struct lowering *lowering, const struct node *node, cons
 {
     const struct front front = {node, *conv};
     lower_absorb(lowering, point->node);
-    return lower_tiled(lowering, point->node, &point->conv, &point->choice, false, &front, err);
+    return lower_tiled(lowering, point->node, &point->conv, &point->choice,
+                       &(struct beside){.front = &front}, err);
+}
+
+/* A direct convolution, with its pixel norm or the pooling behind it. */
+static int lower_direct(struct lowering *lowering, const struct node *node, const struct conv *original,
+                        const struct conv *conv, struct conv_candidate *choice, bool normalise,
+                        struct error *err)
+{
+    struct beside beside = {.normalise = normalise, .pool_width = original->x.out};
+    beside.pool = join_pool(lowering, node, original, conv, choice);
+    if (beside.pool)
+        lower_absorb(lowering, beside.pool);
+    return lower_tiled(lowering, node, conv, choice, &beside, err);
 }
 
 static int lower_conv(struct lowering *lowering, struct node *node, struct error *err)
 {
     struct point point;
-    struct conv conv;
+    struct conv conv, original;
     struct conv_candidate choice;
     int failed = conv_read(lowering->graph, node, &conv, err);
     if (failed)
         return failed;
+    original = conv;
     bool inside = conv_normalises_inside(node, &conv);
     if (is_depthwise(lowering, &conv)) {
         inside = false;
@@ -429,7 +525,7 @@ static int lower_conv(struct lowering *lowering, struct node *node, struct error
                choose(lowering, node, &conv, inside, &choice)) {
         failed = choice.transformed
                      ? lower_transformed(lowering, node, &conv, &choice, inside, err)
-                     : lower_tiled(lowering, node, &conv, &choice, inside, NULL, err);
+                     : lower_direct(lowering, node, &original, &conv, &choice, inside, err);
     } else {
         inside = false;
         failed = conv_tiles_fit(lowering, &conv) ? lower_conv_tiles(lowering, node, &conv, err)
