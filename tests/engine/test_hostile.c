@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const int64_t image[] = {-1, 2, 4, 4};
 
@@ -177,6 +178,68 @@ static void test_files(void **state)
     assert_non_null(strstr(err.text, "test_hostile.c"));
 }
 
+struct told {
+    size_t count;
+    char text[4][400];
+};
+
+static void note_problem(void *context, const char *text)
+{
+    struct told *told = context;
+    if (told->count < 4)
+        snprintf(told->text[told->count], sizeof told->text[0], "%s", text);
+    told->count++;
+}
+
+/* The problems of the model, and frees it. */
+static void explain(struct model *model, struct told *told)
+{
+    char path[] = "/tmp/facefarm-explain-XXXXXX";
+    struct error err = {0};
+    size_t size, count;
+    uint8_t *bytes = model_pack(model, &size);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    close(fd);
+    *told = (struct told){0};
+    assert_int_equal(engine_explain(path, note_problem, told, &count, &err), 0);
+    assert_int_equal(count, told->count);
+    unlink(path);
+    free(bytes);
+    model_free(model);
+}
+
+/* Shapes behind a node that does not run are unknown because of it, not because they depend on the content; and one that
+ * is refused for that itself is named once. */
+static void test_first_causes(void **state)
+{
+    (void)state;
+    static const int64_t moved[] = {1, 0, 2, 3};
+    struct model model;
+    struct told told;
+    start(&model);
+    node_ints(&model, model_node(&model, "Transpose", "x", "t"), "perm", 4, moved);
+    model_node(&model, "Shape", "t", "s");
+    model_node(&model, "ConstantOfShape", "s", "c");
+    model_node(&model, "Add", "t c", "y");
+    model_output(&model, "y");
+    explain(&model, &told);
+    assert_int_equal(told.count, 1);
+    assert_non_null(strstr(told.text[0], "Transpose, opset 13): it moves the batch"));
+
+    start(&model);
+    model_node(&model, "Frobnicate", "x", "f");
+    model_node(&model, "Shape", "f", "s");
+    model_node(&model, "ArgMax", "x", "a");
+    node_int(&model, model_node(&model, "Cast", "a", "b"), "to", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT);
+    model_node(&model, "Reshape", "b s", "y");
+    model_output(&model, "y");
+    explain(&model, &told);
+    assert_int_equal(told.count, 2);
+    assert_non_null(strstr(told.text[0], "(Frobnicate, opset 13): unknown operator"));
+    assert_non_null(strstr(told.text[1], "(ArgMax, opset 13): input 0 is computed"));
+}
+
 static uint8_t *small_network(size_t *size)
 {
     static const int64_t dims[] = {3, 2, 3, 3}, pads[] = {1, 1, 1, 1}, shape[] = {-1, 48},
@@ -246,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_names),            cmocka_unit_test(test_counts),
         cmocka_unit_test(test_mixing),           cmocka_unit_test(test_weights),
         cmocka_unit_test(test_sizes),            cmocka_unit_test(test_files),
+        cmocka_unit_test(test_first_causes),
         cmocka_unit_test(test_truncated),        cmocka_unit_test(test_flipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

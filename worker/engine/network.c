@@ -378,13 +378,28 @@ int network_check(const void *data, size_t size, struct error *err)
     return check(NULL, data, size, err);
 }
 
+/* Whether node `at` has its problem already, or lies behind one, which left its outputs without shapes. */
+static bool is_explained(const struct graph *graph, size_t at)
+{
+    const struct node *node = &graph->nodes[at];
+    for (size_t i = 0; i < graph->problem_count; i++)
+        if (graph->problems[i].node == at)
+            return true;
+    for (size_t i = 0; i < node->output_count; i++) {
+        const struct value *out = node_output(graph, node, i);
+        if (out && !out->known)
+            return true;
+    }
+    return false;
+}
+
 /* What only the input's content decides has shapes, but no kernel. */
 static int find_unlowered(struct graph *graph, struct error *err)
 {
     for (size_t i = 0; i < graph->node_count; i++) {
         const struct node *node = &graph->nodes[i];
         struct error error = {0};
-        if (node->dead || node->op->lower || !node->op->infer)
+        if (node->dead || node->op->lower || !node->op->infer || is_explained(graph, i))
             continue;
         error_set(&error, E_UNSUPPORTED, "it depends on the input's content (expected a constant)");
         node_error(graph, node, E_UNSUPPORTED, &error);
