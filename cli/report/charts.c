@@ -2,22 +2,25 @@
 #include "cli/report/charts.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WIDTH 540.0
 #define HEIGHT 300.0
-#define LEFT 50.0
+#define LEFT 50.0 /* at least; wide numbers on the y axis take more, beside its title */
+#define TITLE 28.0
+#define DIGIT 7.0
 #define RIGHT 14.0
 #define TOP 14.0
 #define BOTTOM 44.0
 
-struct frame { /* what the axes show */
-    double x0, x1, y0, y1;
+struct frame { /* what the axes show, and where they begin */
+    double x0, x1, y0, y1, left;
 };
 
 static double at_x(const struct frame *f, double x)
 {
-    return LEFT + (x - f->x0) / (f->x1 - f->x0) * (WIDTH - LEFT - RIGHT);
+    return f->left + (x - f->x0) / (f->x1 - f->x0) * (WIDTH - f->left - RIGHT);
 }
 
 static double at_y(const struct frame *f, double y)
@@ -33,12 +36,19 @@ static double nice_step(double span, int pieces)
     return unit * (ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 5 ? 5 : 10);
 }
 
-static void widen(struct frame *f)
+/* Ranges that are not empty, and room for the longest number on the y axis. */
+static void settle(struct frame *f)
 {
     if (!(f->x1 > f->x0))
         f->x1 = f->x0 + 1;
     if (!(f->y1 > f->y0))
         f->y1 = f->y0 + 1;
+    f->left = LEFT;
+    double step = nice_step(f->y1 - f->y0, 5);
+    for (double y = ceil(f->y0 / step - 1e-9) * step; y <= f->y1 + 1e-9 * step; y += step) {
+        int letters = snprintf(NULL, 0, "%g", fabs(y) < step / 1e6 ? 0.0 : y);
+        f->left = fmax(f->left, TITLE + DIGIT * letters);
+    }
 }
 
 static void open_plot(struct html *html, const struct frame *f, const char *x_title,
@@ -52,17 +62,17 @@ static void open_plot(struct html *html, const struct frame *f, const char *x_ti
         html_print(html,
                    "<line class=\"grid\" x1=\"%g\" x2=\"%g\" y1=\"%.1f\" y2=\"%.1f\"/>"
                    "<text class=\"end\" x=\"%g\" y=\"%.1f\">%s%g</text>",
-                   LEFT, WIDTH - RIGHT, at_y(f, y), at_y(f, y), LEFT - 7, at_y(f, y) + 4,
+                   f->left, WIDTH - RIGHT, at_y(f, y), at_y(f, y), f->left - 7, at_y(f, y) + 4,
                    y < -step / 1e6 ? "−" : "", fabs(y) < step / 1e6 ? 0.0 : fabs(y));
     step = nice_step(f->x1 - f->x0, 8);
     for (double x = ceil(f->x0 / step - 1e-9) * step; x <= f->x1 + 1e-9 * step; x += step)
         html_print(html, "<text class=\"mid\" x=\"%.1f\" y=\"%g\">%s%g</text>", at_x(f, x),
                    HEIGHT - BOTTOM + 17, x < -step / 1e6 ? "−" : "",
                    fabs(x) < step / 1e6 ? 0.0 : fabs(x));
-    html_print(html, "<line class=\"axis\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", LEFT,
+    html_print(html, "<line class=\"axis\" x1=\"%g\" x2=\"%g\" y1=\"%g\" y2=\"%g\"/>", f->left,
                WIDTH - RIGHT, HEIGHT - BOTTOM, HEIGHT - BOTTOM);
     html_print(html, "<text class=\"mid title\" x=\"%g\" y=\"%g\">%s</text>",
-               (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title);
+               (f->left + WIDTH - RIGHT) / 2, HEIGHT - 6, x_title);
     html_print(html,
                "<text class=\"mid title\" transform=\"translate(12 %g) rotate(-90)\">%s</text>",
                (TOP + HEIGHT - BOTTOM) / 2, y_title);
@@ -95,7 +105,7 @@ void chart_histogram(struct html *html, const struct chart *chart)
         }
     if (!isfinite(f.x0))
         return;
-    widen(&f);
+    settle(&f);
     open_plot(html, &f, chart->x_title, chart->y_title);
     for (int k = 0; k < CHART_SERIES_MAX; k++) {
         const struct chart_series *s = &chart->series[k];
@@ -129,7 +139,7 @@ static void draw_line(struct html *html, const struct frame *f, const struct cha
 void chart_lines(struct html *html, const struct chart_line *lines, size_t count,
                  const char *x_title, const char *y_title)
 {
-    struct frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+    struct frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY, LEFT};
     for (size_t k = 0; k < count; k++)
         for (size_t i = 0; i < lines[k].count; i++) {
             f.x0 = fmin(f.x0, lines[k].points[i].x);
@@ -143,10 +153,11 @@ void chart_lines(struct html *html, const struct chart_line *lines, size_t count
         }
     if (!isfinite(f.x0))
         return;
-    widen(&f);
+    settle(&f);
     double step = nice_step(f.y1 - f.y0, 5);
     f.y0 = floor(f.y0 / step + 1e-9) * step;
     f.y1 = ceil(f.y1 / step - 1e-9) * step;
+    settle(&f);
     open_plot(html, &f, x_title, y_title);
     for (size_t k = 0; k < count; k++)
         draw_line(html, &f, &lines[k]);
