@@ -26,20 +26,30 @@ struct figure report_figure(struct statement *statement, int column)
                            statement_real(statement, column)};
 }
 
-void report_print(struct html *html, struct figure figure, int decimals)
+/* What rounding leaves nothing of has no sign: an interval does not begin at −0.000. */
+static void print_figure(struct html *html, struct figure figure, int decimals, const char *plus)
 {
     char text[64];
-    snprintf(text, sizeof text, "%s%.*f", figure.value < 0 ? "−" : "", decimals,
-             fabs(figure.value));
+    snprintf(text, sizeof text, "%.*f", decimals, fabs(figure.value));
+    bool zero = strspn(text, "0.") == strlen(text);
+    if (figure.known && !zero)
+        html_raw(html, figure.value < 0 ? "−" : plus);
     html_raw(html, figure.known ? text : "–");
+}
+
+void report_print(struct html *html, struct figure figure, int decimals)
+{
+    print_figure(html, figure, decimals, "");
 }
 
 void report_signed(struct html *html, struct figure figure, int decimals)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%s%.*f", figure.value < 0 ? "−" : "+", decimals,
-             fabs(figure.value));
-    html_raw(html, figure.known ? text : "–");
+    print_figure(html, figure, decimals, "+");
+}
+
+void report_years(struct html *html, double years)
+{
+    report_signed(html, (struct figure){true, years}, fabs(years) < 1 ? 2 : 1);
 }
 
 void report_name(const char *attribute, char *text, size_t size)

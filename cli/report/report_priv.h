@@ -49,10 +49,12 @@ MUST_CHECK int report_sql(const char *name, int64_t job, struct buffer *text, st
 
 /* A statement's column as a figure. */
 struct figure report_figure(struct statement *statement, int column);
-/* The figure with so many decimals, or a dash. */
+/* The figure with so many decimals, or a dash. A zero, rounded, has no sign. */
 void report_print(struct html *html, struct figure figure, int decimals);
 /* With its sign, "+19.2" or "−3.0". */
 void report_signed(struct html *html, struct figure figure, int decimals);
+/* A shift of age with its sign and one decimal, with two below a year: "+35.0", "−0.05". */
+void report_years(struct html *html, double years);
 
 /* "Wearing_Hat" as people read it: "Wearing hat". Into a buffer of `size`. */
 void report_name(const char *attribute, char *text, size_t size);

@@ -175,11 +175,13 @@ static int print_sweep(struct report *report, struct error *err)
         html_raw(&report->html, "<figure>");
         chart_lines(&report->html, sweep->lines, sweep->count, "distance along the age boundary",
                     "age in years");
-        html_raw(
-            &report->html,
-            "<figcaption>Dose and response: the sheets’ faces (thin) and their mean. "
-            "<span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> <span class=\"nowrap\"><i "
-            "class=\"key s2\"></i>projected, as on the sheet</span></figcaption></figure>\n");
+        html_raw(&report->html,
+                 "<figcaption>Dose and response: the sheets’ faces (thin) and their mean. "
+                 "<span class=\"nowrap\"><i class=\"key s1\"></i>plain</span>");
+        if (sweep->lines[sweep->count - 1].colour == 2) /* their mean comes last */
+            html_raw(&report->html, " <span class=\"nowrap\"><i class=\"key s2\"></i>projected, as on "
+                                    "the sheet</span>");
+        html_raw(&report->html, "</figcaption></figure>\n");
     }
     free(sweep);
     return rc;
@@ -206,8 +208,10 @@ static int print_by_age(struct report *report, struct error *err)
         chart_lines(&report->html, lines, 2, "age before, in tens of years", "mean shift in years");
         html_raw(
             &report->html,
-            "<figcaption>Who ages by how much. <span class=\"nowrap\"><i class=\"key s1\"></i>plain</span> "
-            "<span class=\"nowrap\"><i class=\"key s2\"></i>projected</span></figcaption></figure>\n");
+            "<figcaption>Who ages by how much. <span class=\"nowrap\"><i class=\"key s1\"></i>plain</span>");
+        if (lines[1].count)
+            html_raw(&report->html, " <span class=\"nowrap\"><i class=\"key s2\"></i>projected</span>");
+        html_raw(&report->html, "</figcaption></figure>\n");
     }
     return rc;
 }
@@ -253,14 +257,20 @@ static void print_shift_table(struct report *report, const struct evaluated *e)
 static void print_ages_lead(struct report *report, const struct evaluated *e)
 {
     struct html *html = &report->html;
+    int at = report->spec ? spec_find(report->spec, e->stage) : -1;
     html_raw(html, "<p class=\"lead\">");
     html_count(html, report->headline.shifts[0].faces);
-    html_raw(html, e->unseen ? " faces that no boundary has seen"
-                             : " faces, some of which the boundaries "
-                               "were fitted on");
-    html_raw(html, ", sample ");
-    html_count(html, e->start);
-    html_raw(html, " and on, each ");
+    if (at >= 0 && report->spec->stages[at].photos) {
+        html_print(html, " photos of stage %s, as the generator gives them back", report->spec->stages[at].photos);
+    } else {
+        html_raw(html, e->unseen ? " faces that no boundary has seen"
+                                 : " faces, some of which the boundaries "
+                                   "were fitted on");
+        html_raw(html, ", sample ");
+        html_count(html, e->start);
+        html_raw(html, " and on");
+    }
+    html_raw(html, ", each ");
     if (report->headline.shifts[0].words[0])
         html_print(html, "%s", report->headline.shifts[0].words);
     else

@@ -44,7 +44,7 @@ static void print_claim(struct report *report)
     }
     if (h->shifts_count) {
         html_raw(html, ", age moved by <span class=\"accent\">");
-        report_signed(html, (struct figure){true, h->shifts[0].shift}, 1);
+        report_years(html, h->shifts[0].shift);
         html_raw(html, " years</span>");
         if (strcmp(h->shifts[0].target, SPEC_AGE) != 0) {
             char name[128];
@@ -68,9 +68,9 @@ static int print_banner(struct report *report, struct error *err)
     char alt[256], name[96];
     report_name(statement_text(q, 0), name, sizeof name);
     name[0] = (char)tolower((unsigned char)name[0]);
-    snprintf(alt, sizeof alt, "One face, edited along its %s boundary from distance %s%g to %g",
-             name, statement_real(q, 2) < 0 ? "−" : "", fabs(statement_real(q, 2)),
-             statement_real(q, 3));
+    snprintf(alt, sizeof alt, "%s edited along its %s boundary from distance %s%g to %g",
+             statement_int(q, 5) ? "A photo, and what the generator gives back," : "One face,", name,
+             statement_real(q, 2) < 0 ? "−" : "", fabs(statement_real(q, 2)), statement_real(q, 3));
     html_print(&report->html, "<figure class=\"banner\"><div style=\"--steps:%d\">",
                (int)statement_int(q, 4));
     rc = report_picture(report, statement_text(q, 1), alt, 0, NULL, err);
@@ -89,9 +89,12 @@ static void tile_shift(struct html *html, const struct report_shift *s)
     char name[128];
     open_tile(html, s->projected ? "Age shift, projected" : "Age shift",
               s->projected ? " t2" : " t1");
-    report_signed(html, (struct figure){true, s->shift}, 1);
-    html_raw(html, " <small>years</small></b>");
-    html_print(html, "<span>95 %%: %.2f to %.2f</span><span>", s->low, s->high);
+    report_years(html, s->shift);
+    html_raw(html, " <small>years</small></b><span>95 %: ");
+    report_print(html, (struct figure){true, s->low}, 2);
+    html_raw(html, " to ");
+    report_print(html, (struct figure){true, s->high}, 2);
+    html_raw(html, "</span><span>");
     html_count(html, s->faces);
     if (s->words[0])
         html_print(html, " faces, %s", s->words);

@@ -14,8 +14,8 @@ int measures_parts(struct report *report, struct error *err)
 {
     static const struct table_column parts[] = {
         {"faces", TABLE_TEXT, 0, NULL},         {"count", TABLE_COUNT, 0, NULL},
-        {"plain", TABLE_SIGNED, 1, "rule"},     {"95 %", TABLE_RANGE, 1, NULL},
-        {"projected", TABLE_SIGNED, 1, "rule"}, {"95 %", TABLE_RANGE, 1, NULL},
+        {"plain", TABLE_SIGNED, 2, "rule"},     {"95 %", TABLE_RANGE, 2, NULL},
+        {"projected", TABLE_SIGNED, 2, "rule"}, {"95 %", TABLE_RANGE, 2, NULL},
     };
     static const struct table_column spread[] = {
         {"years", TABLE_TEXT, 0, NULL},
@@ -24,7 +24,7 @@ int measures_parts(struct report *report, struct error *err)
         {"median", TABLE_NUMBER, 1, NULL},
         {"75 %", TABLE_NUMBER, 1, NULL},
         {"95 %", TABLE_NUMBER, 1, NULL},
-        {"std. dev.", TABLE_NUMBER, 1, NULL},
+        {"std. dev.", TABLE_NUMBER, 2, NULL},
         {"at the lowest age", TABLE_SHARE, 1, "rule"},
         {"at the highest age", TABLE_SHARE, 1, NULL},
     };

@@ -38,13 +38,10 @@ static void print_boundary(struct html *html, struct statement *q)
     cell_count(html, q, 2);
     html_raw(html, "<td class=\"flags\">");
     if (baseline)
-        html_raw(
-            html,
-            "<span title=\"Always answering with the majority scores more\">majority wins</span> ");
+        html_raw(html, "<span title=\"Always answering with the majority scores more\">majority wins</span>");
+    html_raw(html, baseline && small ? ", " : "");
     if (small)
-        html_raw(
-            html,
-            "<span title=\"Fewer training faces than four times the dimensions\">few faces</span>");
+        html_raw(html, "<span title=\"Fewer training faces than four times the dimensions\">few faces</span>");
     html_raw(html, "</td></tr>\n");
 }
 

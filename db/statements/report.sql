@@ -72,7 +72,7 @@ ORDER BY s.position, d.name <> 'age', d.position;
 
 -- The sheet whose first row opens the report: of age if there is one.
 -- name: report_banner
-SELECT d.name, f.path, min(v.distance), max(v.distance), count(v.variant) + (s.images IS NOT NULL)
+SELECT d.name, f.path, min(v.distance), max(v.distance), count(v.variant) + (s.images IS NOT NULL), s.images IS NOT NULL
 FROM stage s
 JOIN direction d ON d.stage_id = s.id AND d.projected = 0
 JOIN file f ON f.stage_id = s.id AND f.kind = 'sheet' AND f.projected = 0 AND f.start = d.position * s.unit
@@ -163,14 +163,14 @@ WHERE s.job_id = ?1 AND s.kind = 'evaluate' ORDER BY s.position LIMIT 1;
 -- name: report_age_histogram
 SELECT variant, 2 * CAST(floor(age_judge / 2) AS INTEGER) AS bin, count(*) FROM face
 WHERE stage_id = ?1 AND age_judge IS NOT NULL
-  AND variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2) GROUP BY variant, bin ORDER BY variant, bin;
+  AND variant <= 1 + (SELECT coalesce(max(projected), 0) FROM variant WHERE stage_id = ?1 AND variant = 2) GROUP BY variant, bin ORDER BY variant, bin;
 
 -- Shifts of the faces in bins of two years; ?1 is the stage.
 -- name: report_shift_histogram
 SELECT a.variant, 2 * CAST(floor((a.age_judge - b.age_judge) / 2) AS INTEGER) AS bin, count(*)
 FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
 WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
-  AND a.variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2)
+  AND a.variant <= 1 + (SELECT coalesce(max(projected), 0) FROM variant WHERE stage_id = ?1 AND variant = 2)
 GROUP BY a.variant, bin ORDER BY a.variant, bin;
 
 -- Share of the faces that the edit made older, and the estimator's own range; ?1 is the stage.
@@ -184,7 +184,7 @@ WHERE a.stage_id = ?1 AND a.variant > 0 GROUP BY a.variant ORDER BY a.variant;
 SELECT a.variant - 1, 10 * CAST(floor(b.age_judge / 10) AS INTEGER) + 5 AS age, avg(a.age_judge - b.age_judge)
 FROM face a JOIN face b ON b.stage_id = a.stage_id AND b.idx = a.idx AND b.variant = 0
 WHERE a.stage_id = ?1 AND a.variant > 0 AND a.age_judge IS NOT NULL AND b.age_judge IS NOT NULL
-  AND a.variant <= 1 + (SELECT max(projected) FROM variant WHERE stage_id = ?1 AND variant = 2)
+  AND a.variant <= 1 + (SELECT coalesce(max(projected), 0) FROM variant WHERE stage_id = ?1 AND variant = 2)
 GROUP BY a.variant, age HAVING count(*) >= 10 ORDER BY a.variant, age;
 
 -- Age over the sweep of the edit stages' target age: a row a face and step.

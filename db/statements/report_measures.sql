@@ -208,8 +208,8 @@ UNION ALL
 SELECT 'positives', printf('%d boundaries are tested on fewer than 30 faces that have the attribute, so that their F1 and recall are rough: %s.', count(*), group_concat(label || ' (' || test_positives || ')', ', '))
 FROM b WHERE test_positives < 30 HAVING count(*) > 0
 UNION ALL
-SELECT w.code, printf('%s, %d boundaries: %s.', w.code, count(*), group_concat(replace(w.attribute, '_', ' ') || ' (' || w.text || ')', '; '))
-FROM boundary_warnings w WHERE w.job = ?1 AND w.code IN ('one class', 'no better than chance', 'unstable') GROUP BY w.code
+SELECT w.code, printf('%s: %s.', upper(substr(w.code, 1, 1)) || substr(w.code, 2), group_concat(replace(w.attribute, '_', ' ') || ' (' || w.text || ')', '; '))
+FROM boundary_warnings w WHERE w.job = ?1 AND w.code IN ('one class', 'few of a class', 'no better than chance', 'unstable') GROUP BY w.code
 UNION ALL
 SELECT 'clipped', printf('Stage %s: %.1f %% of the ages after the edit lie at an end of the estimator''s range; those faces may have moved further than it can say.', e.name, 100 * max(m.value))
 FROM e JOIN measure m ON m.stage_id = e.id AND m.name IN ('clipped_low', 'clipped_high') AND m.variant > 0

@@ -70,6 +70,17 @@ same "tags that open and close" "$(grep -o '<section' "$page" | wc -l)" "$(grep 
 same "faces shown" "$(sed -n '/<div class="faces">/,/<\/div>/p' "$page" | grep -o '<img' | wc -l)" 40
 same sheets "$(find report/sheets -name '*.png' | wc -l)" "$(ask "SELECT count(*) FROM file WHERE kind = 'sheet'")"
 
+grep -q '[−+]0\.0*[^0-9.]' "$page" && fail "a zero has a sign"
+
+# An evaluation without a projected edit has histograms all the same, and names none.
+same "histograms" "$(grep -o 'aria-label="faces by' "$page" | wc -l)" 2
+cp farm.db plain.db
+sqlite3 plain.db "DELETE FROM face WHERE variant > 1; DELETE FROM measure WHERE variant > 1; DELETE FROM variant WHERE variant > 1 AND stage_id IN (SELECT id FROM stage WHERE kind = 'evaluate');
+  DELETE FROM direction WHERE projected = 1 AND stage_id IN (SELECT id FROM stage WHERE kind = 'evaluate')"
+"$facefarm" report --db plain.db --store store --output plain >/dev/null 2>err || fail "no report of plain edits: $(cat err)"
+same "histograms of plain edits" "$(grep -o 'aria-label="faces by' plain/index.html | wc -l)" 2
+grep -qF 'after, projected' plain/index.html && fail "the page has a projected edit"
+
 # People read the same figures; a second run writes the same page.
 cp "$page" first.html
 "$facefarm" report --db farm.db --store store --output report >text
@@ -98,6 +109,12 @@ same "the layer that carries them" "$(sed -n '2p' found | sed 's/<[^>]*>/ /g' | 
 grep -qF 'weight in the boundary' layers/index.html || fail "the report does not say how much a layer counts"
 same "layers in report.json" "$(sqlite3 :memory: "SELECT json_array_length(readfile('layers/report.json'), '\$.boundary_layers')")" \
     "$(sqlite3 layers.db "SELECT count(*) FROM boundary_layers")"
+
+# One face of a class is a reason to doubt.
+sqlite3 layers.db "UPDATE fitted SET train_tp = 1, train_fn = 0 WHERE role = 'chosen' AND position = 0"
+"$facefarm" report --db layers.db --store store --output few >/dev/null || fail "no report of a rare class"
+grep -q '>Few of a class: .*(1 of [0-9]* training samples are of the rarer class)' few/index.html ||
+    fail "the page does not say that one face was all of a class"
 
 # A sheet of mixed styles has rows; faces are counted without them.
 same "faces drawn" "$(grep -c "The first of $(ask "SELECT sum(count) FROM file JOIN stage s ON s.id = stage_id WHERE s.kind = 'sample'") faces" "$page")" 1

@@ -100,7 +100,8 @@ has "SELECT avg(b.identity) < avg(a.identity) FROM face a JOIN face b USING (sta
 "$facefarm" db check farm.db --store store >/dev/null
 
 "$facefarm" report --db farm.db --store store --job 2 --output report
-for words in 'id="photos"' 'b_cut.png' 'photo</li>' '2 of 23 photos could not be read'; do
+for words in 'id="photos"' 'b_cut.png' 'photo</li>' '2 of 23 photos could not be read' \
+    'A photo, and what the generator gives back, edited' ' photos of stage photos, as the generator gives them back, each moved'; do
     grep -qF "$words" report/index.html || fail "the report does not say: $words"
 done
 grep -q '"psnr"' report/report.json || fail "report.json has no photos"
