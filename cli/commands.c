@@ -324,38 +324,6 @@ const struct cli_command cli_commands[] = {
      "strange is a line that begins with \"warning:\". Of an ONNX file alone every node that "
      "would not run is listed, with the reason.",
      bundle_check_options, 0, command_bundle_check},
-    {"latents import", "FILE", 1, 1, "brings latents into a store",
-     "Takes a .npy file, or an array of a .npz file (stored or deflated): float32 or float64 in C "
-     "order, "
-     "[rows, dimension], or [rows, vectors, dimension] in w+. Rows are copied to STORE/latents in "
-     "blocks, under the "
-     "hash of the list of their contents, which is printed. A stage with latents: HASH makes its "
-     "faces of them "
-     "instead of samples: start, count and seeds are rows. The same numbers give the same hash. "
-     "Numbers that are not finite are "
-     "refused.",
-     latents_import_options, 0, command_latents_import},
-    {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file (.npy or .npz)",
-     "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the "
-     "farm's workers draw, "
-     "and map, for the same seed and samples of the bundle. In w they are not truncated (the "
-     "generator's input "
-     "is). Runs on this machine, without a broker. facefarm latents import brings such files into "
-     "a store.",
-     latents_options, 0, command_latents},
-    {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
-     "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints "
-     "the "
-     "share of photos that have each attribute; with --truth also how well the labeller agrees: "
-     "accuracy "
-     "with its 95 % interval (Wilson), base rate (always saying what is more frequent), balanced "
-     "accuracy, "
-     "F1, AUC, the mean squared error of the probabilities and their calibration error (ten bins), "
-     "of the "
-     "test part where --partition is given. --json has every part, and the reliability bins. Runs "
-     "on this "
-     "machine, without a broker. Photos that cannot be read are told on stderr, and counted.",
-     label_options, 0, command_label},
     {"bundle plan", "PATH", 1, 1,
      "prints how a bundle's networks, or an ONNX file, run on a device",
      "Prints the fused graph, one line a step: the algorithm chosen, operations, bytes, predicted "
@@ -369,6 +337,51 @@ const struct cli_command cli_commands[] = {
      "checked there by its hash. Nothing is sent of one that the broker has. It takes an admin's "
      "key.",
      bundle_add_options, CLI_BROKER, command_bundle_add},
+    {"label", "", 0, 0, "scores photos with a bundle's labellers, and judges them",
+     "Each photo stands for the generator's whole picture: a labeller takes its crop of it. Prints "
+     "the "
+     "share of photos that have each attribute; with --truth also how well the labeller agrees: "
+     "accuracy "
+     "with its 95 % interval (Wilson), base rate (always saying what is more frequent), balanced "
+     "accuracy, "
+     "F1, AUC, the mean squared error of the probabilities and their calibration error (ten bins), "
+     "of the "
+     "test part where --partition is given. --json has every part, and the reliability bins. Runs "
+     "on this "
+     "machine, without a broker. Photos that cannot be read are told on stderr, and counted.",
+     label_options, 0, command_label},
+    {"photos import", "DIR", 1, 1, "brings photos into a store",
+     "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of "
+     "their names and "
+     "contents, which is printed. An encode stage with images: HASH makes latents of them, which "
+     "edit and evaluate "
+     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files "
+     "give the same hash.\n"
+     "--truth, and --partition with it, go to STORE/truth; a second line has their hash. A label "
+     "stage with truth: HASH "
+     "beside images is judged by them when it is done: the view classifier_quality, and the "
+     "report, have what "
+     "facefarm label --truth prints.",
+     photos_import_options, 0, command_photos_import},
+    {"latents", "FILE.npy", 1, 1, "writes the latents of samples as a NumPy file (.npy or .npz)",
+     "float32 [samples, dimension], in w+ [samples, layers, dimension]: the numbers that the "
+     "farm's workers draw, "
+     "and map, for the same seed and samples of the bundle. In w they are not truncated (the "
+     "generator's input "
+     "is). Runs on this machine, without a broker. facefarm latents import brings such files into "
+     "a store.",
+     latents_options, 0, command_latents},
+    {"latents import", "FILE", 1, 1, "brings latents into a store",
+     "Takes a .npy file, or an array of a .npz file (stored or deflated): float32 or float64 in C "
+     "order, "
+     "[rows, dimension], or [rows, vectors, dimension] in w+. Rows are copied to STORE/latents in "
+     "blocks, under the "
+     "hash of the list of their contents, which is printed. A stage with latents: HASH makes its "
+     "faces of them "
+     "instead of samples: start, count and seeds are rows. The same numbers give the same hash. "
+     "Numbers that are not finite are "
+     "refused.",
+     latents_import_options, 0, command_latents_import},
     {"boundary export", "JOB DIR", 2, 2, "writes a job's boundaries as .npy files",
      "Writes DIR/NAME_boundary.npy, (1, d) float32, in w+ (layers, d), for each boundary of a job, "
      "as "
@@ -385,19 +398,6 @@ const struct cli_command cli_commands[] = {
      "on "
      "its samples, and fits the others.",
      boundary_import_options, 0, command_boundary_import},
-    {"photos import", "DIR", 1, 1, "brings photos into a store",
-     "Copies every .png, .jpg and .jpeg file of DIR to STORE/photos, under the hash of the list of "
-     "their names and "
-     "contents, which is printed. An encode stage with images: HASH makes latents of them, which "
-     "edit and evaluate "
-     "stages with photos: STAGE edit; a label stage with images: HASH scores them. The same files "
-     "give the same hash.\n"
-     "--truth, and --partition with it, go to STORE/truth; a second line has their hash. A label "
-     "stage with truth: HASH "
-     "beside images is judged by them when it is done: the view classifier_quality, and the "
-     "report, have what "
-     "facefarm label --truth prints.",
-     photos_import_options, 0, command_photos_import},
     {"direction", "[JOB]", 0, 1, "gain and leak of an edit, before anything is rendered",
      "Computes the direction of an edit from the boundaries of a job (the last one) or of .npy "
      "files, "
