@@ -87,6 +87,20 @@ static void find_key(const char *text, size_t size, const char *name, struct rep
     yaml_parser_delete(&parser);
 }
 
+/* A key that is missing is told in the key that was read last, or in itself where there was none. It is missing beside that
+ * one, in the same mapping. */
+static void place_missing(struct report *report)
+{
+    static const char missing[] = "Missing required mapping field: ", in[] = " in mapping field ";
+    char where[sizeof report->where];
+    if (strncmp(report->reason, missing, strlen(missing)) != 0 || strncmp(report->where, in, strlen(in)) != 0)
+        return;
+    const char *key = report->reason + strlen(missing), *last = report->where + strlen(in);
+    bool itself = last[0] == '\'' && strncmp(last + 1, key, strlen(key)) == 0 && last[1 + strlen(key)] == '\'';
+    snprintf(where, sizeof where, "%s%s", itself ? "" : " beside ", itself ? "" : last);
+    memcpy(report->where, where, sizeof where);
+}
+
 /* The syntax error of text that is no YAML at all. */
 static bool syntax_error(const char *text, size_t size, struct report *report)
 {
@@ -120,6 +134,7 @@ static int explain(const char *text, size_t size, cyaml_err_t code, struct repor
                 find_key(text, size, report->reason + strlen(keyed[i]), report);
                 report->where[0] = '\0';
             }
+    place_missing(report);
     const char *reason = report->reason[0] ? report->reason : cyaml_strerror(code);
     if (!report->line)
         return error_set(err, E_PARSE, "%s", reason);

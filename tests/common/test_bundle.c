@@ -145,6 +145,9 @@ static const struct {
     const char *part;
 } wrong[] = {
     {HEAD "colour: red\n", E_PARSE, "line 5, column 1: Unexpected key: colour"},
+    {"format: facefarm-bundle/1\nname: b\nlicence: l\n" GENERATOR("8", IMAGE) CLASSIFIER("[a]"), E_PARSE,
+     "Missing required mapping field: description beside 'classifier'"},
+    {HEAD "generator: {}\n", E_PARSE, "Missing required mapping field: file"},
     {"format: facefarm-bundle/2\nname: b\ndescription: d\nlicence: l\n" GENERATOR("8", IMAGE)
          CLASSIFIER("[a]"),
      E_VERSION, "expected facefarm-bundle/1"},
