@@ -255,6 +255,26 @@ int answer_scores(struct broker *b, const struct reply *reply, struct error *err
     return rc;
 }
 
+int answer_samples(struct broker *b, const struct reply *reply, struct error *err)
+{
+    uint64_t count = reply->task.count;
+    uint64_t *samples = malloc(count * sizeof *samples);
+    if (!samples)
+        return error_set(err, E_MEMORY, "no memory for samples");
+    int rc = jobs_read_samples(b->db, (int64_t)reply->id, reply->task.start, count, samples, err);
+    const struct wire_samples body = {
+        reply->request,
+        reply->id,
+        reply->task.start,
+        count,
+        {(const uint8_t *)samples, count * sizeof *samples},
+    };
+    if (rc == 0)
+        rc = socket_send(b->socket, &reply->to, WIRE_SAMPLES, &body, err);
+    free(samples);
+    return rc;
+}
+
 /* What a stage's worker needs beside directions. Everything is freed by the caller. */
 struct extras {
     struct wire_normal *normals; /* names are borrowed from the bundle */

@@ -33,7 +33,7 @@ struct reply {
     enum wire_type type;
     uint64_t request;
     uint64_t id;                 /* job, stage, worker or session, by type */
-    struct wire_task task;       /* scores: start and count; revoke: count 0: all; events: since */
+    struct wire_task task; /* scores, samples: start and count; revoke: count 0: all; events: since */
     struct wire_task *tasks;     /* accepted: owned */
     size_t task_count, task_room;
     size_t first_column, columns; /* scores: of a row, what is sent */
@@ -140,6 +140,7 @@ MUST_CHECK int answer_failures(struct broker *b, const struct reply *reply, stru
 MUST_CHECK int answer_explanation(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_workers(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_scores(struct broker *b, const struct reply *reply, struct error *err);
+MUST_CHECK int answer_samples(struct broker *b, const struct reply *reply, struct error *err);
 MUST_CHECK int answer_directions(struct broker *b, const struct reply *reply, struct error *err);
 
 /* ---- journal.c ---- */
@@ -202,6 +203,8 @@ MUST_CHECK int peer_failed(struct broker *b, const struct socket_identity *from,
                            const struct wire_failed *failed, struct error *err);
 MUST_CHECK int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
                                  const struct wire_fetch_scores *fetch, struct error *err);
+MUST_CHECK int peer_fetch_samples(struct broker *b, const struct socket_identity *from,
+                                  const struct wire_fetch_samples *fetch, struct error *err);
 MUST_CHECK int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
                                      const struct wire_fetch_directions *fetch, struct error *err);
 /* Ends the sessions of workers whose keys are no longer authorized: their leases go back and blame nobody. */

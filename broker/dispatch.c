@@ -71,6 +71,7 @@ HANDLER(results, peer_results)
 HANDLER(failed, peer_failed)
 HANDLER(goodbye, peer_goodbye)
 HANDLER(fetch_scores, peer_fetch_scores)
+HANDLER(fetch_samples, peer_fetch_samples)
 HANDLER(fetch_directions, peer_fetch_directions)
 HANDLER(fetch_folder, transfers_fetch_folder)
 HANDLER(fetch_chunk, transfers_fetch_chunk)
@@ -122,6 +123,7 @@ static const struct row rows[WIRE_TYPES] = {
     [WIRE_FAILED] = {on_failed, WORKERS, false, COST_REFUSED, false},
     [WIRE_GOODBYE] = {on_goodbye, WORKERS, false, COST_REFUSED, false},
     [WIRE_FETCH_SCORES] = {on_fetch_scores, WORKERS, true, COST_REFUSED, true},
+    [WIRE_FETCH_SAMPLES] = {on_fetch_samples, WORKERS, true, COST_REFUSED, true},
     [WIRE_FETCH_DIRECTIONS] = {on_fetch_directions, WORKERS, true, COST_REFUSED, true},
     [WIRE_FETCH_FOLDER] = {on_fetch_folder, WORKERS, true, COST_REFUSED, true},
     [WIRE_FETCH_CHUNK] = {on_fetch_chunk, WORKERS, true, COST_REFUSED, true},

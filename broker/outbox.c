@@ -126,6 +126,8 @@ static int send_reply(struct broker *b, const struct reply *r, struct error *err
         return answer_workers(b, r, err);
     case WIRE_SCORES:
         return answer_scores(b, r, err);
+    case WIRE_SAMPLES:
+        return answer_samples(b, r, err);
     case WIRE_DIRECTIONS:
         return answer_directions(b, r, err);
     }
@@ -207,6 +209,7 @@ static bool is_read(const struct reply *reply)
     case WIRE_EXPLANATION:
     case WIRE_EVENTS:
     case WIRE_SCORES:
+    case WIRE_SAMPLES:
     case WIRE_DIRECTIONS:
         return true;
     }

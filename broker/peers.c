@@ -321,6 +321,29 @@ int peer_fetch_scores(struct broker *b, const struct socket_identity *from,
     return 0;
 }
 
+int peer_fetch_samples(struct broker *b, const struct socket_identity *from,
+                       const struct wire_fetch_samples *fetch, struct error *err)
+{
+    const struct farm_stage *stage = farm_find_stage(&b->farm, (int64_t)fetch->stage);
+    if (!stage || !stage->mix || stage->mix->state != STATES_STAGE_DONE)
+        return error_set(err, E_NOT_FOUND,
+                         "stage %llu is no stage of an open job whose mix has been found",
+                         (unsigned long long)fetch->stage);
+    uint64_t faces = spec_mix_faces(stage->mix->spec);
+    if (fetch->count == 0 || fetch->start >= faces || fetch->count > faces - fetch->start)
+        return error_set(err, E_LIMIT, "faces %llu + %llu, the stage has %llu",
+                         (unsigned long long)fetch->start, (unsigned long long)fetch->count,
+                         (unsigned long long)faces);
+    outbox_put(b,
+               &(struct reply){.to = *from,
+                               .type = WIRE_SAMPLES,
+                               .request = fetch->request,
+                               .id = fetch->stage,
+                               .task = {fetch->start, fetch->count, 0, 0}},
+               NULL);
+    return 0;
+}
+
 int peer_fetch_directions(struct broker *b, const struct socket_identity *from,
                           const struct wire_fetch_directions *fetch, struct error *err)
 {

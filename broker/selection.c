@@ -98,7 +98,7 @@ void selection_free(struct selection *selection)
 
 struct giving {
     struct database *db;
-    struct farm_stage *stage;
+    const struct farm_stage *stage;
     const struct selection *found;
 };
 
@@ -137,67 +137,30 @@ static int write_cells(const struct giving *s, char text[LIMIT_TEXT_BYTES], stru
 
 /* ---- who takes them ---- */
 
-static int give(const struct giving *s, struct farm_stage *taker, struct error *err)
+static int give(const struct giving *s, const struct farm_stage *taker, struct error *err)
 {
-    struct spec_stage *spec = &taker->job->spec->stages[taker->position];
-    struct seeds seeds = {.count = s->found->seeds.count, .total = s->found->seeds.total};
-    seeds.runs = malloc(s->found->seeds.count * sizeof *seeds.runs);
-    if (!seeds.runs)
-        return error_set(err, E_MEMORY, "no memory for samples");
-    memcpy(seeds.runs, s->found->seeds.runs, s->found->seeds.count * sizeof *seeds.runs);
-    seeds_free(&spec->seeds);
-    spec->seeds = seeds;
+    const struct seeds *seeds = &s->found->seeds;
     int rc = jobs_delete_samples(s->db, taker->id, err);
-    for (size_t i = 0; rc == 0 && i < seeds.count; i++)
-        rc = jobs_insert_samples(s->db, taker->id, &seeds.runs[i], err);
+    for (size_t i = 0; rc == 0 && i < seeds->count; i++)
+        rc = jobs_insert_samples(s->db, taker->id, &seeds->runs[i], err);
     return rc;
 }
 
-/* The job's text, as workers get it, and as the job is taken up with. */
-static int renew_text(const struct giving *s, char text[LIMIT_TEXT_BYTES], struct error *err)
+static int give_all(const struct giving *s, struct error *err)
 {
-    struct farm_job *job = s->stage->job;
-    struct buffer yaml;
-    buffer_init(&yaml, LIMIT_SPEC_BYTES);
-    int rc = spec_print(job->spec, &yaml, err);
-    if (rc == 0)
-        rc = buffer_append(&yaml, "", 1, err);
-    char *copy = rc == 0 ? strdup((const char *)yaml.data) : NULL;
-    buffer_free(&yaml);
-    if (rc == E_LIMIT) {
-        snprintf(text, LIMIT_TEXT_BYTES,
-                 "the samples of its mix do not fit into the spec: LIMIT_SPEC_BYTES is %d",
-                 LIMIT_SPEC_BYTES);
-        return 0;
-    }
-    if (rc == 0 && !copy)
-        rc = error_set(err, E_MEMORY, "no memory for a spec");
-    if (rc == 0)
-        rc = jobs_set_spec(s->db, job->id, copy, err);
-    if (rc < 0) {
-        free(copy);
-        return rc;
-    }
-    free(job->text);
-    job->text = copy;
-    return 0;
-}
-
-static int give_all(const struct giving *s, char text[LIMIT_TEXT_BYTES], struct error *err)
-{
-    struct farm_job *job = s->stage->job;
+    const struct farm_job *job = s->stage->job;
     int rc = 0;
     for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
         if (job->stages[i].mix == s->stage)
             rc = give(s, &job->stages[i], err);
-    return rc < 0 ? rc : renew_text(s, text, err);
+    return rc;
 }
 
-int selection_write(struct database *db, struct farm_stage *stage,
+int selection_write(struct database *db, const struct farm_stage *stage,
                     const struct selection *selection, char text[LIMIT_TEXT_BYTES],
                     struct error *err)
 {
     const struct giving s = {.db = db, .stage = stage, .found = selection};
     int rc = write_cells(&s, text, err);
-    return rc < 0 || text[0] != '\0' ? rc : give_all(&s, text, err);
+    return rc < 0 || text[0] != '\0' ? rc : give_all(&s, err);
 }

@@ -22,11 +22,11 @@ MUST_CHECK int selection_find(struct database *db, const struct farm_stage *stag
                               struct selection *selection, struct error *err);
 void selection_free(struct selection *selection);
 /*
- * Writes: how far each cell got (mix_cell), the samples of the stages that take the faces, and the
- * job's spec with these. Memory follows: their specs' seeds, the job's text. Where the mix is not
- * reached, or makes the spec too long, `text` says so and nothing of the second kind is written.
+ * Writes: how far each cell got (mix_cell), and the samples of the stages that take the faces,
+ * whose workers ask for them task by task. Where the mix is not reached `text` says so, and nothing
+ * of the second kind is written.
  */
-MUST_CHECK int selection_write(struct database *db, struct farm_stage *stage,
+MUST_CHECK int selection_write(struct database *db, const struct farm_stage *stage,
                                const struct selection *selection, char text[LIMIT_TEXT_BYTES],
                                struct error *err);
 

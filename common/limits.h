@@ -32,6 +32,7 @@
 #define LIMIT_LATENT_DIMENSION 65536
 #define LIMIT_IMAGE_SIDE 4096
 #define LIMIT_RANGES 4096              /* ranges of samples that are written out */
+#define LIMIT_MIX_FACES (1 << 20)      /* faces of a mix */
 #define LIMIT_LATENTS (1u << 30)       /* numbers in a file of latents */
 #define LIMIT_TRUTH_BYTES (256u << 20) /* a list of the attributes of photos */
 #define LIMIT_TRUTH_ROWS 4000000       /* photos in it */

@@ -8,6 +8,15 @@
 #include "common/limits.h"
 #include "common/ranges.h"
 
+/* Of so many runs: the next power of two, so that adding one by one costs what adding all does. */
+static size_t room(size_t count)
+{
+    size_t most = 1;
+    while (most < count)
+        most *= 2;
+    return most;
+}
+
 static int by_sample(const void *a, const void *b)
 {
     const struct seeds_run *x = a, *y = b;
@@ -57,7 +66,8 @@ static void merge(struct seeds *seeds)
 static int take_ranges(const struct range *ranges, size_t count, uint64_t total,
                        struct seeds *seeds, struct error *err)
 {
-    struct seeds made = {.runs = malloc(count * sizeof *made.runs), .count = count, .total = total};
+    struct seeds made = {
+        .runs = malloc(room(count) * sizeof *made.runs), .count = count, .total = total};
     if (!made.runs)
         return error_set(err, E_MEMORY, "no memory for ranges");
     for (size_t i = 0, face = 0; i < count; face += ranges[i].count, i++)
@@ -100,11 +110,13 @@ int seeds_add(struct seeds *seeds, uint64_t sample, struct error *err)
         seeds->total++;
         return 0;
     }
-    struct seeds_run *grown = realloc(seeds->runs, (seeds->count + 1) * sizeof *grown);
-    if (!grown)
-        return error_set(err, E_MEMORY, "no memory for samples");
-    grown[seeds->count++] = (struct seeds_run){seeds->total++, sample, 1};
-    seeds->runs = grown;
+    if (seeds->count == 0 || seeds->count == room(seeds->count)) {
+        struct seeds_run *grown = realloc(seeds->runs, room(seeds->count + 1) * sizeof *grown);
+        if (!grown)
+            return error_set(err, E_MEMORY, "no memory for samples");
+        seeds->runs = grown;
+    }
+    seeds->runs[seeds->count++] = (struct seeds_run){seeds->total++, sample, 1};
     return 0;
 }
 

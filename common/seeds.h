@@ -22,9 +22,9 @@ struct seeds_run {
 };
 
 struct seeds {              /* zeroed: none */
-    struct seeds_run *runs; /* [count], by face, without a gap */
+    struct seeds_run *runs; /* [count], by face, without a gap; room for the next power of two */
     size_t count;
-    uint64_t total; /* faces */
+    uint64_t total; /* faces; with `total` alone set, those before it are of no concern */
 };
 
 /* Reads lists as ranges_parse takes them, one behind the other; ranges that follow each other

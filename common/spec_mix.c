@@ -29,8 +29,9 @@ static int take_cell(const struct raw_cell *raw, struct spec_cell *cell, struct 
     }
     if (raw->share && raw->faces)
         return error_set(err, E_INVALID, "share: stands beside faces, expected one of them");
-    return raw->share ? 0
-                      : spec_take_small("faces", raw->faces, 0, 1, LIMIT_RANGES, &cell->faces, err);
+    return raw->share
+               ? 0
+               : spec_take_small("faces", raw->faces, 0, 1, LIMIT_MIX_FACES, &cell->faces, err);
 }
 
 #define SHARES_MISS 1e-6 /* of 1, by what is written with few digits */
@@ -83,7 +84,7 @@ static int take_shares(const struct raw_stage *raw, struct spec_stage *stage, st
         rc = error_set(err, E_INVALID, "faces: only a mix of shares takes it");
     if (rc || sum == 0)
         return rc;
-    rc = spec_take_small("faces", raw->faces, 0, 1, LIMIT_RANGES, &faces, err);
+    rc = spec_take_small("faces", raw->faces, 0, 1, LIMIT_MIX_FACES, &faces, err);
     if (rc)
         return rc;
     apportion(raw, faces, stage->mix);
@@ -94,8 +95,6 @@ static int take_shares(const struct raw_stage *raw, struct spec_stage *stage, st
     return 0;
 }
 
-/* The samples found go into the specs of the stages that take them, so there are as many as a list
- * has. */
 int spec_complete_mix(const struct raw_stage *raw, struct spec_stage *stage, struct error *err)
 {
     int rc = 0;
@@ -115,9 +114,9 @@ int spec_complete_mix(const struct raw_stage *raw, struct spec_stage *stage, str
     }
     if (!rc)
         rc = take_shares(raw, stage, err);
-    if (!rc && spec_mix_faces(stage) > LIMIT_RANGES)
-        rc = error_set(err, E_LIMIT, "mix: %llu faces, LIMIT_RANGES is %d",
-                       (unsigned long long)spec_mix_faces(stage), LIMIT_RANGES);
+    if (!rc && spec_mix_faces(stage) > LIMIT_MIX_FACES)
+        rc = error_set(err, E_LIMIT, "mix: %llu faces, LIMIT_MIX_FACES is %d",
+                       (unsigned long long)spec_mix_faces(stage), LIMIT_MIX_FACES);
     return rc;
 }
 
@@ -155,7 +154,8 @@ int spec_print_mix(struct buffer *out, const struct spec_stage *stage, struct er
                             : 0;
 }
 
-/* As many faces as the mix has. Until they are found, start says nothing. */
+/* As many faces as the mix has. Which samples they are the broker's tables say, not the spec: start
+ * says nothing. */
 int spec_complete_samples(const struct spec *spec, uint32_t position, const struct raw_stage *raw,
                           struct spec_stage *stage, struct error *err)
 {

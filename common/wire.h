@@ -15,7 +15,8 @@
 #include "common/error.h"
 #include "common/limits.h"
 
-#define WIRE_VERSION 2 /* 1: records were maps */
+/* In 1 records were maps; in 2 boundaries had no layers, the samples of a mix were in the spec. */
+#define WIRE_VERSION 3
 
 struct wire_bytes {
     const uint8_t *data;

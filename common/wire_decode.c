@@ -278,7 +278,9 @@ static int find_type(const msgpack_object *map, enum wire_type *type, struct err
     if (versions != 1 || version->type != MSGPACK_OBJECT_POSITIVE_INTEGER)
         return error_set(err, E_PARSE, "version: expected one integer");
     if (version->via.u64 != WIRE_VERSION)
-        return error_set(err, E_VERSION, "version: is %llu, this program speaks %d",
+        return error_set(err, E_VERSION,
+                         "version: is %llu, this program speaks %d: broker, workers and clients "
+                         "are to be of one build",
                          (unsigned long long)version->via.u64, WIRE_VERSION);
     const msgpack_object *name = find_key(map, "type", strlen("type"), &names);
     if (names != 1 || name->type != MSGPACK_OBJECT_STR)

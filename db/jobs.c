@@ -67,6 +67,32 @@ int jobs_insert_samples(struct database *db, int64_t stage, const struct seeds_r
     return statement_run(q, err);
 }
 
+int jobs_read_samples(struct database *db, int64_t stage, uint64_t start, uint64_t count,
+                      uint64_t *samples, struct error *err)
+{
+    struct statement *q;
+    uint64_t done = 0;
+    int rc = database_query(db, "sample_range_list", &q, err);
+    if (rc < 0)
+        return rc;
+    statement_bind_int(q, 1, stage);
+    statement_bind_int(q, 2, (int64_t)start);
+    statement_bind_int(q, 3, (int64_t)count);
+    while ((rc = statement_step(q, err)) > 0) {
+        uint64_t skipped = start + done - (uint64_t)statement_int(q, 0);
+        uint64_t sample = (uint64_t)statement_int(q, 1);
+        for (; skipped < (uint64_t)statement_int(q, 2) && done < count; skipped++)
+            samples[done++] = sample + skipped;
+    }
+    statement_reset(q);
+    return rc < 0 || done == count
+               ? rc
+               : error_set(err, E_NOT_FOUND,
+                           "stage %lld: the samples of %llu of its faces %llu to %llu are known",
+                           (long long)stage, (unsigned long long)done, (unsigned long long)start,
+                           (unsigned long long)(start + count - 1));
+}
+
 int jobs_delete_samples(struct database *db, int64_t stage, struct error *err)
 {
     struct statement *q;
@@ -89,17 +115,6 @@ int jobs_insert_cell(struct database *db, const struct jobs_cell *cell, struct e
     statement_bind_int(q, 4, (int64_t)cell->wanted);
     statement_bind_int(q, 5, (int64_t)cell->found);
     statement_bind_int(q, 6, (int64_t)cell->draws);
-    return statement_run(q, err);
-}
-
-int jobs_set_spec(struct database *db, int64_t job, const char *spec, struct error *err)
-{
-    struct statement *q;
-    int rc = database_query(db, "job_set_spec", &q, err);
-    if (rc < 0)
-        return rc;
-    statement_bind_int(q, 1, job);
-    statement_bind_text(q, 2, spec);
     return statement_run(q, err);
 }
 

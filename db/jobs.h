@@ -39,6 +39,10 @@ MUST_CHECK int jobs_insert_stage(struct database *db, const struct jobs_stage *s
 /* Says which samples some of a stage's faces are. */
 MUST_CHECK int jobs_insert_samples(struct database *db, int64_t stage, const struct seeds_run *run,
                                    struct error *err);
+/* Reads samples[count] of a stage's faces start … start+count−1, of which all must have been said:
+ * else E_NOT_FOUND. */
+MUST_CHECK int jobs_read_samples(struct database *db, int64_t stage, uint64_t start, uint64_t count,
+                                 uint64_t *samples, struct error *err);
 /* Forgets them. */
 MUST_CHECK int jobs_delete_samples(struct database *db, int64_t stage, struct error *err);
 /* How far a cell of a stage's mix got. */
@@ -49,8 +53,6 @@ struct jobs_cell {
 };
 MUST_CHECK int jobs_insert_cell(struct database *db, const struct jobs_cell *cell,
                                 struct error *err);
-/* The spec once more, completed by what the job has found. */
-MUST_CHECK int jobs_set_spec(struct database *db, int64_t job, const char *spec, struct error *err);
 /* What row `variant` of a face shows, see the table. */
 MUST_CHECK int jobs_insert_variant(struct database *db, int64_t stage, uint32_t variant,
                                    const struct spec_variant *shows, const char *description,

@@ -80,7 +80,8 @@ static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t co
 {
     struct compute *compute = state;
     struct answer *answer = NULL;
-    compute->fetch = (struct fetch){.stage = stage,
+    compute->fetch = (struct fetch){.what = FETCH_SCORES,
+                                    .stage = stage,
                                     .start = start,
                                     .count = count,
                                     .first_column = first,
@@ -96,12 +97,45 @@ static int fetch_scores(void *state, uint64_t stage, uint64_t start, uint64_t co
     return failed;
 }
 
+static int copy_samples(const struct wire_samples *answer, const struct fetch *fetch,
+                        uint64_t *samples, struct error *err)
+{
+    size_t expected = fetch->count * sizeof *samples;
+    if (answer->start != fetch->start || answer->count != fetch->count ||
+        answer->samples.size != expected)
+        return error_set(
+            err, E_INVALID,
+            "the broker sent samples %llu+%llu in %zu bytes, expected %llu+%llu in %zu",
+            (unsigned long long)answer->start, (unsigned long long)answer->count,
+            answer->samples.size, (unsigned long long)fetch->start,
+            (unsigned long long)fetch->count, expected);
+    memcpy(samples, answer->samples.data, expected);
+    return 0;
+}
+
+static int fetch_samples(void *state, uint64_t stage, uint64_t start, uint64_t count,
+                         uint64_t *samples, struct error *err)
+{
+    struct compute *compute = state;
+    struct answer *answer = NULL;
+    compute->fetch =
+        (struct fetch){.what = FETCH_SAMPLES, .stage = stage, .start = start, .count = count};
+    int failed = ask(compute, &answer, err);
+    if (failed)
+        return failed;
+    failed = check_type(answer, WIRE_SAMPLES, err);
+    if (!failed)
+        failed = copy_samples(WIRE_BODY(&answer->message, samples), &compute->fetch, samples, err);
+    answer_free(&answer);
+    return failed;
+}
+
 static int fetch_directions(void *state, uint64_t stage, size_t dimension,
                             struct directions **directions, struct error *err)
 {
     struct compute *compute = state;
     struct answer *answer = NULL;
-    compute->fetch = (struct fetch){.directions = true, .stage = stage};
+    compute->fetch = (struct fetch){.what = FETCH_DIRECTIONS, .stage = stage};
     int failed = ask(compute, &answer, err);
     if (failed)
         return failed;
@@ -200,7 +234,10 @@ int compute_start(const struct compute_options *options, struct device_info *inf
         return error_set(err, E_MEMORY, "no memory for the compute thread");
     started->options = *options;
     started->options.runner.device.options.cached = true;
-    started->inputs = (struct inputs){started, fetch_scores, fetch_directions, NULL};
+    started->inputs = (struct inputs){.state = started,
+                                      .scores = fetch_scores,
+                                      .samples = fetch_samples,
+                                      .directions = fetch_directions};
     started->transfer = (struct transfer_options){.endpoint = options->endpoint,
                                                   .keys = options->keys,
                                                   .stop = cancelled,

@@ -24,17 +24,26 @@ static int64_t earlier(int64_t a, int64_t b)
 static void send_fetch(struct network *network)
 {
     const struct fetch *fetch = network->fetch;
-    const struct wire_fetch_directions directions = {.request = network->request,
-                                                     .stage = fetch->stage};
+    const struct wire_fetch_directions directions = {network->request, fetch->stage};
+    const struct wire_fetch_samples samples = {network->request, fetch->stage, fetch->start,
+                                               fetch->count};
     const struct wire_fetch_scores scores = {.request = network->request,
                                              .stage = fetch->stage,
                                              .start = fetch->start,
                                              .count = fetch->count,
                                              .first_column = fetch->first_column,
                                              .columns = fetch->columns};
-    network->fetch_sent = fetch->directions
-                              ? network_tell(network, WIRE_FETCH_DIRECTIONS, &directions)
-                              : network_tell(network, WIRE_FETCH_SCORES, &scores);
+    switch (fetch->what) {
+    case FETCH_SCORES:
+        network->fetch_sent = network_tell(network, WIRE_FETCH_SCORES, &scores);
+        return;
+    case FETCH_SAMPLES:
+        network->fetch_sent = network_tell(network, WIRE_FETCH_SAMPLES, &samples);
+        return;
+    case FETCH_DIRECTIONS:
+        network->fetch_sent = network_tell(network, WIRE_FETCH_DIRECTIONS, &directions);
+        return;
+    }
 }
 
 /* What a broker that knows us should hear now. */

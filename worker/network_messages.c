@@ -168,6 +168,9 @@ static void on_message(struct network *network, struct wire_message *message,
     case WIRE_SCORES:
         on_answer(network, WIRE_BODY(message, scores)->request, message, frame);
         break;
+    case WIRE_SAMPLES:
+        on_answer(network, WIRE_BODY(message, samples)->request, message, frame);
+        break;
     case WIRE_DIRECTIONS:
         on_answer(network, WIRE_BODY(message, directions)->request, message, frame);
         break;

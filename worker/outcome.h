@@ -33,9 +33,15 @@ struct letter { /* first member of everything that travels */
     enum letter_kind kind;
 };
 
+enum fetch_kind {
+    FETCH_SCORES,
+    FETCH_SAMPLES,
+    FETCH_DIRECTIONS,
+};
+
 struct fetch { /* what a running task wants to know; one at a time */
     struct letter letter;
-    bool directions; /* of the stage; else its scores start … start+count−1 */
+    enum fetch_kind what; /* of the stage; scores and samples of start … start+count−1 */
     uint64_t stage, start, count;
     size_t first_column, columns;
 };
@@ -46,7 +52,8 @@ struct opening { /* how opening the device again went */
     char text[ERROR_TEXT_MAX];
 };
 
-struct answer { /* the broker's answer: scores, directions or refused; the taker frees it */
+struct answer { /* the broker's answer: scores, samples, directions or refused; the taker frees it
+                 */
     struct letter letter;
     struct wire_message message;
     struct socket_frame *frame;

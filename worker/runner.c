@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "worker/pipeline_fit.h"
 #include "worker/program_keeper.h"
+#include "worker/tasks/found.h"
 
 #define PIPELINES_KEPT 2
 #define GPU_SHARE 0.8
@@ -422,7 +423,7 @@ static int handle(const struct runner *runner, struct task *task, struct error *
     return failed;
 }
 
-static int run_stage(struct runner *runner, const struct spec *spec, struct outcome *outcome,
+static int run_stage(struct runner *runner, struct spec *spec, struct outcome *outcome,
                      struct error *err)
 {
     const struct assignment *assignment = outcome->assignment;
@@ -454,6 +455,8 @@ static int run_stage(struct runner *runner, const struct spec *spec, struct outc
         failed = check_range(&task, err);
     if (!failed)
         failed = stage_networks(task.stage, pipeline_bundle(task.pipeline), &task.networks, err);
+    if (!failed)
+        failed = found_ask(&task, spec, err);
     if (!failed)
         failed = find_photos(runner, &task, err);
     if (!failed)

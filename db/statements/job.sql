@@ -14,11 +14,14 @@ INSERT INTO sample_range (stage_id, idx, sample, count) VALUES (?1, ?2, ?3, ?4);
 -- name: sample_range_delete
 DELETE FROM sample_range WHERE stage_id = ?1;
 
+-- Those of faces ?2 to ?2 + ?3 - 1.
+-- name: sample_range_list
+SELECT idx, sample, count FROM sample_range
+WHERE stage_id = ?1 AND idx < ?2 + ?3
+  AND idx >= (SELECT max(idx) FROM sample_range WHERE stage_id = ?1 AND idx <= ?2) ORDER BY idx;
+
 -- name: mix_cell_insert
 INSERT OR REPLACE INTO mix_cell (stage_id, cell, of, wanted, found, draws) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
-
--- name: job_set_spec
-UPDATE job SET spec = ?2 WHERE id = ?1;
 
 -- name: variant_insert
 INSERT INTO variant (stage_id, variant, distance, projected, target, description, second) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7);

@@ -93,7 +93,7 @@ static const struct {
     {WIRE_USER_LIST, "a"},        {WIRE_USER_SET, "a"},      {WIRE_JOB_EXPLAIN, "ca"},
     {WIRE_FETCH_FOLDER, "w"},     {WIRE_FETCH_CHUNK, "w"},   {WIRE_UPLOAD, "w"},
     {WIRE_UPLOAD_CHUNK, "wa"},    {WIRE_UPLOAD_END, "wa"},   {WIRE_BUNDLE_OFFER, "a"},
-    {WIRE_EVENT_LIST, "ca"},
+    {WIRE_EVENT_LIST, "ca"},      {WIRE_FETCH_SAMPLES, "w"},
 };
 
 static const char *who_may(enum wire_type type)

@@ -36,6 +36,16 @@ static const char large[] =
     "  - {kind: evaluate, name: ageing, count: 400, task_size: 200, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";
 
+/* More faces than a spec writes out, each apart from the next. */
+static const char many[] =
+    "format: facefarm-job/1\n"
+    "bundle: toy\n"
+    "seed: 1\n"
+    "stages:\n"
+    "  - {kind: label, name: pool, start: 7, count: 30000, task_size: 30000,\n"
+    "     mix: [{faces: 9000, of: [Male]}]}\n"
+    "  - {kind: label, name: half, samples: pool, task_size: 9000}\n";
+
 /* A farm in which one worker did the whole job. */
 static void run_whole(struct support *s, const char *yaml)
 {
@@ -164,6 +174,50 @@ static void ends_large_stages(void **state)
     support_close(&s);
 }
 
+/* The spec stays as it was; the tables say which samples the second stage has. */
+static void a_mix_has_more_faces_than_a_spec_has_ranges(void **state)
+{
+    struct support s;
+    struct peer client;
+    struct worker worker;
+    (void)state;
+    support_open(&s);
+    support_start(&s, 1000, 60000);
+    peer_open(&s, &client);
+    support_add_bundle(&s, &client);
+    worker_open(&s, &worker, 1, 1);
+    uint64_t job = support_submit(&client, many);
+    assert_int_equal(worker_run(&worker, &client, job, 1), 1);
+    struct held held = worker_hold(&worker);
+    assert_null(strstr(held.spec, "seeds"));
+    peer_send(&worker.peer, WIRE_FETCH_SAMPLES, &(struct wire_fetch_samples){3, 2, 100, 8900});
+    const struct wire_samples *samples = peer_expect(&worker.peer, WIRE_SAMPLES);
+    assert_int_equal(samples->request, 3);
+    assert_int_equal(samples->start, 100);
+    assert_int_equal(samples->count, 8900);
+    assert_int_equal(samples->samples.size, 8900 * sizeof(uint64_t));
+    char wanted[32];
+    uint64_t last;
+    memcpy(&last, samples->samples.data + 8899 * sizeof last, sizeof last);
+    snprintf(wanted, sizeof wanted, "%llu", (unsigned long long)last);
+    assert_string_equal(support_sql(&s,
+                                    "SELECT sample FROM toy_labels WHERE stage = 'pool' AND Male "
+                                    "> 0 ORDER BY idx LIMIT 1 OFFSET 8999"),
+                        wanted);
+    assert_string_equal(support_sql(&s, "SELECT sum(count) FROM sample_range WHERE stage_id = 2"),
+                        "9000");
+    assert_string_equal(support_sql(&s, "SELECT count(*) > 4096 FROM sample_range"), "1");
+    peer_send(&worker.peer, WIRE_FETCH_SAMPLES, &(struct wire_fetch_samples){4, 2, 100, 8901});
+    const struct wire_refused *refused = peer_expect(&worker.peer, WIRE_REFUSED);
+    assert_non_null(strstr(refused->text, "faces 100 + 8901, the stage has 9000"));
+    worker_result(&worker, &held.lease, &held.task, 0);
+    support_await_job(&client, job, "done");
+    held_free(&held);
+    peer_close(&worker.peer);
+    peer_close(&client);
+    support_close(&s);
+}
+
 /* Three workers, of which one dies with tasks in its hands. */
 static void lost_workers_leave_the_same_tables(void **state)
 {
@@ -205,6 +259,7 @@ int main(void)
         cmocka_unit_test(runs_a_study),
         cmocka_unit_test(killed_brokers_leave_the_same_tables),
         cmocka_unit_test(ends_large_stages),
+        cmocka_unit_test(a_mix_has_more_faces_than_a_spec_has_ranges),
         cmocka_unit_test(killed_brokers_end_large_stages),
         cmocka_unit_test(lost_workers_leave_the_same_tables),
     };

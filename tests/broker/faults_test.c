@@ -516,6 +516,9 @@ static void frames_that_are_no_messages_are_refused(void **state)
                      2);
     peer_send(&hostile, WIRE_FETCH_DIRECTIONS, &(struct wire_fetch_directions){3, 1});
     peer_expect(&hostile, WIRE_REFUSED);
+    peer_send(&hostile, WIRE_FETCH_SAMPLES, &(struct wire_fetch_samples){4, 1, 0, 10});
+    assert_non_null(strstr(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->text,
+                           "stage 1 is no stage of an open job whose mix has been found"));
     peer_close(&hostile);
     finish(b, 1);
     support_await_job(&b->client, b->job, "done");

@@ -41,6 +41,27 @@ static void faces_are_samples_in_the_order_written(void **state)
     assert_null(seeds.runs);
 }
 
+/* What a task is told of a stage that has more. */
+static void some_faces_are_known_alone(void **state)
+{
+    (void)state;
+    struct seeds seeds = {.total = 100};
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_ok(seeds_add(&seeds, 7 * i + (i >= 10 && i < 20 ? 0 : i % 2), &err));
+    assert_int_equal(seeds.total, 1100);
+    check_run(&seeds, 100, 5, 0, 1);
+    check_run(&seeds, 1099, 5, 6994, 1);
+    check_run(&seeds, 101, 5, 8, 1);
+    check_run(&seeds, 112, 5, 84, 1);
+    seeds_free(&seeds);
+    seeds.total = 3;
+    for (uint64_t i = 0; i < 9; i++)
+        assert_ok(seeds_add(&seeds, 50 + i, &err));
+    assert_int_equal(seeds.count, 1);
+    check_run(&seeds, 5, 99, 52, 7);
+    seeds_free(&seeds);
+}
+
 static void lists_are_joined_and_print_as_they_are_read(void **state)
 {
     (void)state;
@@ -102,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(faces_are_samples_in_the_order_written),
+        cmocka_unit_test(some_faces_are_known_alone),
         cmocka_unit_test(lists_are_joined_and_print_as_they_are_read),
         cmocka_unit_test(ranges_of_any_length_are_three_numbers),
         cmocka_unit_test(what_is_wrong_is_said),

@@ -119,24 +119,24 @@ static void the_decoder_refuses_with_a_sentence(void **state)
     REFUSED("\xdf\xff\xff\xff\xff", E_PARSE, "values announced");
     REFUSED("\xc6\xff\xff\xff\xff", E_PARSE, "bytes announced");
     REFUSED("\x80", E_PARSE, "version");
-    REFUSED("\x82\xa7version\x01\xa4type\xa5lease", E_VERSION, "is 1, this program speaks 2");
-    REFUSED("\x82\xa7version\x02\xa7version\x02", E_PARSE, "version: expected one");
-    REFUSED("\x82\xa7version\x02\xa4type\x01", E_PARSE, "type: expected");
-    REFUSED("\x82\xa7version\x02\xa4type\xa4task", E_UNSUPPORTED, "\"task\" is unknown");
-    REFUSED("\x82\xa7version\x02\xa4type\xa7goodbye", E_INVALID, "has 2 keys, expected 3");
-    REFUSED("\x83\xa7version\x02\xa4type\xa7goodbye\xa7sessio_\x01", E_INVALID,
+    REFUSED("\x82\xa7version\x01\xa4type\xa5lease", E_VERSION, "is 1, this program speaks 3");
+    REFUSED("\x82\xa7version\x03\xa7version\x03", E_PARSE, "version: expected one");
+    REFUSED("\x82\xa7version\x03\xa4type\x01", E_PARSE, "type: expected");
+    REFUSED("\x82\xa7version\x03\xa4type\xa4task", E_UNSUPPORTED, "\"task\" is unknown");
+    REFUSED("\x82\xa7version\x03\xa4type\xa7goodbye", E_INVALID, "has 2 keys, expected 3");
+    REFUSED("\x83\xa7version\x03\xa4type\xa7goodbye\xa7sessio_\x01", E_INVALID,
             "session: missing");
-    REFUSED("\x83\xa7version\x02\xa4type\xa7goodbye\xa7session\xff", E_INVALID,
+    REFUSED("\x83\xa7version\x03\xa4type\xa7goodbye\xa7session\xff", E_INVALID,
             "session: expected an integer");
-    REFUSED("\x83\xa7version\x02\xa4type\xa7goodbye\xa7session\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    REFUSED("\x83\xa7version\x03\xa4type\xa7goodbye\xa7session\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
             E_LIMIT, "session: is 18446744073709551615");
-    REFUSED("\x84\xa7version\x02\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa2\xc3\x28",
+    REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa2\xc3\x28",
             E_INVALID, "folder: expected UTF-8");
-    REFUSED("\x84\xa7version\x02\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa1\x00",
+    REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa1\x00",
             E_INVALID, "without NUL");
-    REFUSED("\x84\xa7version\x02\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\x90", E_INVALID,
+    REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\x90", E_INVALID,
             "folder: expected a string");
-#define REVOKE "\x84\xa7version\x02\xa4type\xa6revoke\xa5stage\x01\xa5tasks"
+#define REVOKE "\x84\xa7version\x03\xa4type\xa6revoke\xa5stage\x01\xa5tasks"
     REFUSED(REVOKE "\x91\x01", E_INVALID, "revoke: tasks[0]: expected an array");
     REFUSED(REVOKE "\x91\x93\x01\x02\x03", E_INVALID, "tasks[0]: has 3 fields, expected 4");
     REFUSED(REVOKE "\x91\x94\x01\x02\x03\xa1x", E_INVALID,

@@ -17,7 +17,8 @@ stages:
 - {kind: sample, name: faces, samples: pool}
 - {kind: label, name: balanced, samples: pool, task_size: $1}
 - {kind: fit, name: boundaries, from: pool}
-- {kind: evaluate, name: ageing, samples: pool, targets: [age]}
+- {kind: fit, name: few, from: balanced}
+- {kind: evaluate, name: ageing, from: boundaries, samples: pool, targets: [age]}
 END
 }
 job 600 >whole.yaml

@@ -154,7 +154,7 @@ static void a_restarted_broker_gets_everything_again(void **state)
     rig_reply(&rig, WIRE_REVOKE, &(struct wire_revoke){.stage = 99});
     rig_lease(&rig, 6, &(struct wire_task){3, 1, 8, 0}, 1);
     /* The fetch's answer says that the lease before it was read. */
-    struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .directions = true, .stage = 5};
+    struct fetch fetch = {.letter = {.kind = LETTER_FETCH}, .what = FETCH_DIRECTIONS, .stage = 5};
     mailbox_put(rig.reports, &fetch.letter.mail);
     struct received asked = rig_expect(&rig, WIRE_FETCH_DIRECTIONS);
     rig_reply(

@@ -92,7 +92,7 @@ static int give_directions(void *state, uint64_t stage, size_t dimension,
                            directions, error);
 }
 
-static const struct inputs inputs = {NULL, give_scores, give_directions, NULL};
+static const struct inputs inputs = {.scores = give_scores, .directions = give_directions};
 
 /* ---- running ---- */
 

@@ -27,6 +27,10 @@ struct inputs {
      * columns from `first` on. */
     int (*scores)(void *state, uint64_t stage, uint64_t start, uint64_t count, size_t first,
                   size_t columns, float *rows, struct error *err);
+    /* samples[count] of the faces start … start+count−1 of a stage that takes those of a mix; count
+     * at most LIMIT_TASK_SAMPLES. */
+    int (*samples)(void *state, uint64_t stage, uint64_t start, uint64_t count, uint64_t *samples,
+                   struct error *err);
     int (*directions)(void *state, uint64_t stage, size_t dimension, struct directions **directions,
                       struct error *err);
     struct transfer *transfer; /* for what is not in a store of ours, or NULL */
