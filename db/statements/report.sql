@@ -149,9 +149,7 @@ FROM classifier_quality WHERE job = ?1 GROUP BY stage_id, part ORDER BY stage_id
 -- were not labelled for the fit, and it is judged by another estimator than the boundary was fitted with.
 -- name: report_evaluate
 SELECT s.id, s.start, d.name, d.gain, d.leak, e.gain, e.leak,
-       NOT EXISTS (SELECT 1 FROM stage l JOIN sample_ranges a ON a.stage_id = l.id
-                   JOIN sample_ranges b ON b.stage_id = s.id AND a.latents IS b.latents AND a.sample < b.sample + b.count AND b.sample < a.sample + a.count
-                   WHERE l.job_id = s.job_id AND l.kind = 'label') AS unseen,
+       NOT EXISTS (SELECT 1 FROM seen_stages v WHERE v.stage_id = s.id) AS unseen,
        EXISTS (SELECT 1 FROM face f WHERE f.stage_id = s.id AND f.age_fit IS NOT f.age_judge) AS two_estimators,
        s.name
 FROM stage s

@@ -191,10 +191,7 @@ FROM e WHERE EXISTS (SELECT 1 FROM face f WHERE f.stage_id = e.id AND f.age_judg
   AND NOT EXISTS (SELECT 1 FROM face f WHERE f.stage_id = e.id AND f.age_fit IS NOT f.age_judge)
 UNION ALL
 SELECT 'seen', printf('Stage %s measures faces that the boundaries were fitted on.', name)
-FROM e WHERE EXISTS (
-  SELECT 1 FROM stage l JOIN sample_ranges a ON a.stage_id = l.id
-  JOIN sample_ranges b ON b.stage_id = e.id AND a.latents IS b.latents AND a.sample < b.sample + b.count AND b.sample < a.sample + a.count
-  WHERE l.job_id = ?1 AND l.kind = 'label')
+FROM e WHERE e.id IN (SELECT stage_id FROM seen_stages WHERE job = ?1)
 UNION ALL
 SELECT 'photos', printf('Stage %s: %d of %d photos could not be read and are left out; the table of photos says why.', s.name, count(p.code), count(*))
 FROM stage s JOIN photo p ON p.stage_id = s.id WHERE s.job_id = ?1 GROUP BY s.id HAVING count(p.code) > 0
