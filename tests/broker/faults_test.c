@@ -502,6 +502,11 @@ static void frames_that_are_no_messages_are_refused(void **state)
     zmq_send(hostile.socket, "a", 1, ZMQ_SNDMORE);
     zmq_send(hostile.socket, "b", 1, 0);
     peer_expect(&hostile, WIRE_REFUSED);
+    /* A worker of another build hears why. */
+    zmq_send(hostile.socket, "\x82\xa7version\x02\xa4type\xa5hello", 21, 0);
+    const struct wire_refused *refused = peer_expect(&hostile, WIRE_REFUSED);
+    assert_string_equal(refused->code, "E_VERSION");
+    assert_non_null(strstr(refused->text, "version: is 2, this program speaks"));
     /* Well-formed, but not for a broker, or from nobody. */
     peer_send(&hostile, WIRE_SUBMITTED, &(struct wire_submitted){1, 1});
     assert_string_equal(((const struct wire_refused *)peer_expect(&hostile, WIRE_REFUSED))->code,

@@ -165,7 +165,7 @@ static void the_faces_of_a_mix_are_made_as_there(void **state)
     spec_free(&spec);
 }
 
-/* As many faces as the mix has; their seeds may be there, once they are found. */
+/* As many faces as the mix has. Jobs of brokers before have their seeds in the spec. */
 static void a_stage_takes_the_faces_of_a_mix(void **state)
 {
     (void)state;
