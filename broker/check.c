@@ -43,6 +43,29 @@ static int check_reach(const struct spec_stage *stage, const struct farm_bundle 
     return rc < 0 ? error_prefix(err, rc, "stage %s", stage->name) : 0;
 }
 
+/* Scores along some layers only are what a fit without per_layer does not have. Of imported
+ * boundaries it's known when they are read. */
+static int check_layered(const struct spec *spec, const struct spec_stage *stage,
+                         const struct bundle *bundle, struct error *err)
+{
+    bool layers[LIMIT_LAYERS];
+    const struct spec_stage *fit = &spec->stages[spec_find(spec, stage->from)];
+    uint32_t count = bundle->generator.latent.layers, moved = 0;
+    bool scored = stage->reach == MOVE_SCORE || stage->reach == MOVE_JOINT;
+    if (!stage->layers || !scored || fit->per_layer || fit->files)
+        return 0;
+    int rc = spec_layers(stage, count, layers, err);
+    for (uint32_t i = 0; rc == 0 && i < count; i++)
+        moved += layers[i];
+    if (rc == 0 && moved < count)
+        rc =
+            error_set(err, E_INVALID,
+                      "stage %s: layers: the boundaries of stage %s have one score for all layers, "
+                      "none along \"%s\": expected per_layer: true there, or another reach",
+                      stage->name, fit->name, stage->layers);
+    return rc;
+}
+
 static int check_mix(const struct spec_stage *stage, const struct bundle *bundle, struct error *err)
 {
     for (uint32_t i = 0; i < stage->mix_count; i++)
@@ -82,6 +105,8 @@ static int check_stage(const struct spec *spec, uint32_t position, const struct 
                        bundle_space_name(bundle->bundle->generator.latent.space));
     if (rc == 0 && edits)
         rc = check_reach(stage, bundle, err);
+    if (rc == 0 && edits)
+        rc = check_layered(spec, stage, bundle->bundle, err);
     if (rc == 0 && edits)
         rc = directions_check(stage, bundle->boundaries, bundle->boundary_count, err);
     return rc;
