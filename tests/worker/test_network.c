@@ -299,7 +299,7 @@ static void hostile_frames_do_no_harm(void **state)
         {"\xff", 1},
         {"\xdf\xff\xff\xff\xff", 5},
         {"\x81\xa7version\x63", 10},
-        {"\x82\xa7version\x01\xa4type\xa5lease", 20},
+        {"\x82\xa7version\x01\xa4type\xa5lease", 21},
         {"not msgpack at all", 18},
     };
     rig_begin(&rig);
