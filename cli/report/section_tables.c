@@ -74,10 +74,10 @@ int section_boundaries(struct report *report, struct error *err)
     report_open(html, "boundaries", "Boundaries", NULL);
     html_raw(
         html,
-        "<p class=\"lead\">A linear SVM in latent space for each attribute, and for age above its median. "
+        "<p class=\"lead\">A hyperplane in latent space for each attribute, and for age above its median. "
         "Accuracy beside the <b>base rate</b>, what always answering with the majority scores on "
-        "the same test faces: classes weigh alike in the fit, so a rare attribute can lose to it and "
-        "still be found; <b>balanced accuracy</b> (the dot; the tick is the base rate) is the "
+        "the same test faces: where a fit lets both classes weigh alike, a rare attribute can lose to it "
+        "and still be found; <b>balanced accuracy</b> (the dot; the tick is the base rate) is the "
         "mean over both classes, and chance is one half.</p>\n"
         "<div class=\"scroll\"><table class=\"boundaries\"><thead><tr><th>attribute</th><th>data size</th>"
         "<th>training accuracy</th><th>testing accuracy</th><th>F1</th><th class=\"rule\">base rate</th>"

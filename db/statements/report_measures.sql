@@ -202,7 +202,7 @@ UNION ALL
 SELECT 'small', printf('%d boundaries were fitted on fewer than four times as many faces as the latent space has dimensions (%d): such a set can always be separated, and the training accuracy is noise: %s.', count(*), max(dimension), group_concat(label, ', '))
 FROM b WHERE train_size < 4 * dimension HAVING count(*) > 0
 UNION ALL
-SELECT 'positives', printf('%d boundaries are tested on fewer than 30 faces that have the attribute, so that their F1 and recall are rough: %s.', count(*), group_concat(label || ' (' || test_positives || ')', ', '))
+SELECT 'positives', printf('%d %s tested on fewer than 30 faces that have the attribute, so that F1 and recall are rough: %s.', count(*), iif(count(*) = 1, 'boundary is', 'boundaries are'), group_concat(label || ' (' || test_positives || ')', ', '))
 FROM b WHERE test_positives < 30 HAVING count(*) > 0
 UNION ALL
 SELECT w.code, printf('%s: %s.', upper(substr(w.code, 1, 1)) || substr(w.code, 2), group_concat(replace(w.attribute, '_', ' ') || ' (' || w.text || ')', '; '))
