@@ -11,27 +11,13 @@
 
 struct what {
     const char *name;
-    const char *statement; /* of ?1 = job, or NULL: */
+    const char *statement; /* rows of ?1 = job, or NULL: */
     const char *maker;     /* the statement that writes it, of ?1 = bundle */
+    const char *array;     /* rows that `write` makes .npy of; NULL: the same as other formats */
+    bool by_stage;         /* ?2 of both is a stage, or NULL: all */
+    int (*write)(struct cli *cli, struct database *db, struct statement *rows, int64_t job,
+                 const char *output, struct error *err);
 };
-
-static const struct what whats[] = {
-    {"labels", NULL, "export_make_labels"}, {"evaluation", NULL, "export_make_evaluation"},
-    {"edits", NULL, "export_make_edits"},   {"boundaries", "export_boundaries", NULL},
-    {"latents", "export_latents", NULL},    {NULL, NULL, NULL},
-};
-
-static int find_what(const char *name, const struct what **what, struct error *err)
-{
-    for (const struct what *w = whats; w->name; w++)
-        if (strcmp(w->name, name) == 0) {
-            *what = w;
-            return 0;
-        }
-    return error_set(
-        err, E_INVALID,
-        "--what: found \"%s\", expected labels, evaluation, edits, boundaries or latents", name);
-}
 
 static int bundle_of(struct database *db, int64_t job, int64_t *bundle, struct error *err)
 {
@@ -45,46 +31,6 @@ static int bundle_of(struct database *db, int64_t job, int64_t *bundle, struct e
         *bundle = statement_int(q, 7);
     statement_reset(q);
     return rc < 0 ? rc : 0;
-}
-
-static int open_rows(struct database *db, const struct what *what, int64_t job,
-                     struct statement **rows, struct error *err)
-{
-    int64_t bundle = 0;
-    int rc;
-    if (what->statement) {
-        rc = database_query(db, what->statement, rows, err);
-    } else {
-        rc = bundle_of(db, job, &bundle, err);
-        if (rc == 0)
-            rc = database_made(db, what->maker, bundle, 0, rows, err);
-    }
-    if (rc == 0)
-        statement_bind_int(*rows, 1, job);
-    return rc;
-}
-
-/* ?2: a stage, or all. */
-static void bind_stage(struct statement *rows, const char *stage)
-{
-    if (stage)
-        statement_bind_text(rows, 2, stage);
-    else
-        statement_bind_null(rows, 2);
-}
-
-static int write_rows(struct cli *cli, struct statement *rows, enum export_format format,
-                      const char *output, struct error *err)
-{
-    if (!output || strcmp(output, "-") == 0)
-        return export_rows(rows, format, cli->out, err);
-    FILE *file = fopen(output, "w");
-    if (!file)
-        return error_set(err, E_IO, "%s: %s", output, strerror(errno));
-    int rc = export_rows(rows, format, file, err);
-    if (fclose(file) != 0 && rc == 0)
-        rc = error_set(err, E_IO, "%s: %s", output, strerror(errno));
-    return rc;
 }
 
 /* Vectors of a latent of the job's bundle: 0 but in w+. */
@@ -111,14 +57,95 @@ static int write_latents(struct cli *cli, struct database *db, struct statement 
 {
     uint32_t vectors = 0;
     size_t count = 0;
-    const char *stage = cli_text(cli, "stage");
     int rc = vectors_of(db, job, &vectors, err);
     if (rc != 0)
         return rc;
-    bind_stage(rows, stage);
     rc = export_latents(rows, vectors, output, &count, err);
     if (rc == 0)
         fprintf(cli->talk, "facefarm export: %zu latents in %s\n", count, output);
+    return rc;
+}
+
+static int write_boundaries(struct cli *cli, struct database *db, struct statement *rows,
+                            int64_t job, const char *output, struct error *err)
+{
+    (void)db;
+    (void)job;
+    size_t count = 0;
+    int rc = export_boundaries(rows, output, &count, err);
+    if (rc == 0)
+        fprintf(cli->talk, "facefarm export: %zu boundaries in %s\n", count, output);
+    return rc;
+}
+
+static const struct what whats[] = {
+    {.name = "labels", .maker = "export_make_labels"},
+    {.name = "evaluation", .maker = "export_make_evaluation"},
+    {.name = "edits", .maker = "export_make_edits"},
+    {.name = "boundaries",
+     .statement = "export_boundaries",
+     .array = "export_normals",
+     .write = write_boundaries},
+    {.name = "latents",
+     .statement = "export_latents",
+     .array = "export_latent_rows",
+     .by_stage = true,
+     .write = write_latents},
+    {.name = NULL},
+};
+
+static int find_what(const char *name, const struct what **what, struct error *err)
+{
+    for (const struct what *w = whats; w->name; w++)
+        if (strcmp(w->name, name) == 0) {
+            *what = w;
+            return 0;
+        }
+    return error_set(
+        err, E_INVALID,
+        "--what: found \"%s\", expected labels, evaluation, edits, boundaries or latents", name);
+}
+
+/* The job, and the stage where rows are of one. */
+static void bind(const struct cli *cli, const struct what *what, struct statement *rows,
+                 int64_t job)
+{
+    const char *stage = cli_text(cli, "stage");
+    statement_bind_int(rows, 1, job);
+    if (what->by_stage && stage)
+        statement_bind_text(rows, 2, stage);
+    else if (what->by_stage)
+        statement_bind_null(rows, 2);
+}
+
+static int open_rows(const struct cli *cli, struct database *db, const struct what *what,
+                     int64_t job, struct statement **rows, struct error *err)
+{
+    int64_t bundle = 0;
+    int rc;
+    if (what->statement) {
+        rc = database_query(db, what->statement, rows, err);
+    } else {
+        rc = bundle_of(db, job, &bundle, err);
+        if (rc == 0)
+            rc = database_made(db, what->maker, bundle, 0, rows, err);
+    }
+    if (rc == 0)
+        bind(cli, what, *rows, job);
+    return rc;
+}
+
+static int write_rows(struct cli *cli, struct statement *rows, enum export_format format,
+                      const char *output, struct error *err)
+{
+    if (!output || strcmp(output, "-") == 0)
+        return export_rows(rows, format, cli->out, err);
+    FILE *file = fopen(output, "w");
+    if (!file)
+        return error_set(err, E_IO, "%s: %s", output, strerror(errno));
+    int rc = export_rows(rows, format, file, err);
+    if (fclose(file) != 0 && rc == 0)
+        rc = error_set(err, E_IO, "%s: %s", output, strerror(errno));
     return rc;
 }
 
@@ -126,25 +153,18 @@ static int write_npy(struct cli *cli, struct database *db, const struct what *wh
                      const char *output, struct error *err)
 {
     struct statement *rows;
-    size_t count = 0;
     int rc;
     if (!output || strcmp(output, "-") == 0)
         return error_set(err, E_INVALID, "--format npy needs --output");
-    if (!what->statement) {
-        rc = open_rows(db, what, job, &rows, err);
+    if (!what->array) {
+        rc = open_rows(cli, db, what, job, &rows, err);
         return rc != 0 ? rc : export_npy(rows, output, err);
     }
-    bool latents = strcmp(what->name, "latents") == 0;
-    rc = database_query(db, latents ? "export_latent_rows" : "export_normals", &rows, err);
+    rc = database_query(db, what->array, &rows, err);
     if (rc != 0)
         return rc;
-    statement_bind_int(rows, 1, job);
-    if (latents)
-        return write_latents(cli, db, rows, job, output, err);
-    rc = export_boundaries(rows, output, &count, err);
-    if (rc == 0)
-        fprintf(cli->talk, "facefarm export: %zu boundaries in %s\n", count, output);
-    return rc;
+    bind(cli, what, rows, job);
+    return what->write(cli, db, rows, job, output, err);
 }
 
 static int export_job(struct cli *cli, struct database *db, const struct what *what,
@@ -154,18 +174,16 @@ static int export_job(struct cli *cli, struct database *db, const struct what *w
     const char *format = cli_text(cli, "format");
     const char *output = cli_text(cli, "output");
     int64_t job = cli_text(cli, "job") ? (int64_t)cli_uint(cli, "job") : 0;
-    if (cli_text(cli, "stage") && strcmp(what->name, "latents") != 0)
+    if (cli_text(cli, "stage") && !what->by_stage)
         return error_set(err, E_INVALID, "--stage: says which latents, --what is %s", what->name);
     int rc = report_find_job(db, job, &job, err);
     if (rc != 0)
         return rc;
     if (strcmp(format, "npy") == 0)
         return write_npy(cli, db, what, job, output, err);
-    rc = open_rows(db, what, job, &rows, err);
+    rc = open_rows(cli, db, what, job, &rows, err);
     if (rc != 0)
         return rc;
-    if (strcmp(what->name, "latents") == 0)
-        bind_stage(rows, cli_text(cli, "stage"));
     return write_rows(cli, rows, strcmp(format, "csv") == 0 ? EXPORT_CSV : EXPORT_JSONL, output,
                       err);
 }
