@@ -126,6 +126,7 @@ int answer_explanation(struct broker *b, const struct reply *reply, struct error
     const struct explain_view view = {.all = access_is_local(&b->access, &reply->to),
                                       .restarted = b->expected > 0,
                                       .now_ms = clock_wall_ms(),
+                                      .fleet = &b->fleet,
                                       .notice = pause_notice(b)};
     int rc = jobs_list(b->db, id, 1, NULL, &info, &jobs, err);
     if (rc == 0 && (jobs == 0 || info->job != reply->id))

@@ -205,6 +205,24 @@ static void note(struct broker *b, const char *event, const char *text)
     (void)!journal(b, &(struct events_row){.event = event, .text = text}, &err);
 }
 
+static void reload_fleet(struct broker *b)
+{
+    struct error err;
+    struct fleet fleet = {0};
+    char text[48];
+    if (fleet_read(b->options.fleet, &fleet, &err) < 0) {
+        log_error("the classes of workers stay as they were: %s", err.text);
+        text_scrub(err.text);
+        note(b, "fleet_refused", err.text);
+        return;
+    }
+    fleet_free(&b->fleet);
+    b->fleet = fleet;
+    log_info("%s: %zu classes of workers", b->options.fleet, b->fleet.count);
+    snprintf(text, sizeof text, "%zu classes of workers", b->fleet.count);
+    note(b, "fleet_reloaded", text);
+}
+
 static void reload_keys(struct broker *b)
 {
     struct error err;
@@ -228,7 +246,10 @@ static bool take_signals(struct broker *b)
     while (read(b->signals, &signal, sizeof signal) == sizeof signal) {
         if (signal.ssi_signo != SIGHUP)
             return true;
-        reload_keys(b);
+        if (b->options.keys)
+            reload_keys(b);
+        if (b->options.fleet)
+            reload_fleet(b);
     }
     return false;
 }
@@ -271,7 +292,7 @@ static int open_signals(struct broker *b, struct error *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
-    if (b->options.keys)
+    if (b->options.keys || b->options.fleet)
         sigaddset(&set, SIGHUP);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 ||
         (b->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
@@ -331,6 +352,8 @@ static int start(struct broker *b, struct error *err)
     int rc = open_signals(b, err);
     if (rc == 0)
         rc = access_open(&b->access, b->options.secret, b->options.keys, err);
+    if (rc == 0 && b->options.fleet)
+        rc = fleet_read(b->options.fleet, &b->fleet, err);
     if (rc == 0)
         rc = socket_check_endpoint(b->options.listen, b->access.on, err);
     if (rc == 0)
@@ -376,6 +399,7 @@ static void stop(struct broker *b)
     journal_free(b);
     outbox_free(b);
     farm_free(&b->farm);
+    fleet_free(&b->fleet);
     rates_free(&b->rates);
     database_close(&b->db);
     socket_close(&b->socket);

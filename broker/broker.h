@@ -12,14 +12,15 @@ struct broker_options {
     const char *store;  /* folder */
     const char *secret; /* file of the broker's key pair, NULL: plain text */
     const char *keys;   /* file of authorized keys, NULL: plain text */
+    const char *fleet;  /* file of the classes of workers there can be, NULL: anything may come */
     int heartbeat_ms;   /* how often a worker says something */
     int silence_ms;     /* after this silence it is thought lost */
     const char *metrics; /* where the metrics page is served, NULL: nowhere */
     int64_t events_kept; /* how many events the journal keeps, 0: EVENTS_KEPT */
 };
 
-/* With keys, SIGHUP reads the file of authorized keys again; an error in it leaves the keys as they
- * are.
+/* SIGHUP reads the files of authorized keys and of classes again; an error in one leaves what it had said
+ * as it is. Without either, SIGHUP ends the process as it does any other.
  *
  * Opens the database, takes up its open jobs, listens, prints "listening on ENDPOINT" to stdout,
  * and serves until SIGTERM or SIGINT (0) or an error that it cannot go on with: then nothing that

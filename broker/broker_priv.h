@@ -17,6 +17,7 @@
 #include "broker/broker.h"
 #include "broker/directions.h"
 #include "broker/farm.h"
+#include "broker/fleet.h"
 #include "broker/metrics.h"
 #include "broker/metrics_http.h"
 #include "broker/rate.h"
@@ -65,6 +66,7 @@ struct broker {
     int signals; /* signalfd */
     void *zap;   /* NULL: plain text */
     struct access access;
+    struct fleet fleet;
     struct rates rates;
     char store_id[STORE_ID_BYTES];
     struct transfers *transfers;

@@ -179,6 +179,41 @@ int check_sources(const char *store, const struct spec *spec, const struct bundl
     return rc;
 }
 
+static bool somebody_meets(const struct farm *farm, const struct needs *needs)
+{
+    bool met = false;
+    for (const struct farm_worker *w = farm->identities; w && !met; w = w->by_identity.next) {
+        const struct needs_offer offer = farm_offer(w);
+        met = w->state == FARM_ALIVE && needs_met(needs, &offer);
+    }
+    return met;
+}
+
+static int refuse_needs(const struct spec_stage *stage, const struct fleet *fleet,
+                        struct error *err)
+{
+    struct buffer text;
+    buffer_init(&text, FLEET_TEXT_BYTES);
+    int rc = fleet_explain(fleet, &stage->needs, &text, err);
+    if (rc == 0)
+        rc = error_set(err, E_INVALID, "stage %s: needs: %.*s", stage->name, (int)text.size,
+                       (const char *)text.data);
+    buffer_free(&text);
+    return rc;
+}
+
+int check_needs(const struct spec *spec, const struct fleet *fleet, const struct farm *farm,
+                struct error *err)
+{
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i < spec->stages_count; i++) {
+        const struct spec_stage *stage = &spec->stages[i];
+        if (!fleet_meets(fleet, &stage->needs) && !somebody_meets(farm, &stage->needs))
+            rc = refuse_needs(stage, fleet, err);
+    }
+    return rc;
+}
+
 int check_spec(const struct spec *spec, const struct farm_bundle *bundle, struct error *err)
 {
     int rc = 0;

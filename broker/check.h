@@ -3,10 +3,16 @@
 #define BROKER_CHECK_H
 
 #include "broker/farm.h"
+#include "broker/fleet.h"
 
 /* Errors name stage and key. */
 MUST_CHECK int check_spec(const struct spec *spec, const struct farm_bundle *bundle,
                           struct error *err);
+
+/* Whether each stage could run on a worker of a declared class, or on one that is connected: E_INVALID names
+ * the stage, what it needs, and who has that. */
+MUST_CHECK int check_needs(const struct spec *spec, const struct fleet *fleet,
+                           const struct farm *farm, struct error *err);
 
 /* Whether the spec names photos or latents, whose lists are long to read. */
 bool check_has_sources(const struct spec *spec);

@@ -132,6 +132,8 @@ static int make_job(struct broker *b, const char *yaml, struct farm_job **job, s
     if (rc == 0)
         rc = check_spec(spec, bundle, err);
     if (rc == 0)
+        rc = check_needs(spec, &b->fleet, &b->farm, err);
+    if (rc == 0)
         rc = spec_print(spec, &text, err);
     if (rc == 0)
         rc = buffer_append(&text, "", 1, err);

@@ -14,6 +14,7 @@
  *     restarted   the broker waits for the workers of the one before it
  *     no_worker   nobody is connected
  *     no_match    nobody connected has what the stage needs
+ *     no_class    no declared class of workers has it either (fleet.h)
  *     lost        who has it is lost or gone
  *     draining, aside, unready   who has it gets no tasks, and why
  *     busy        who has it works for others, and why those come first
@@ -26,11 +27,13 @@
 #define BROKER_EXPLAIN_H
 
 #include "broker/farm.h"
+#include "broker/fleet.h"
 
 struct explain_view {
     bool all;        /* the asker may see everybody's jobs; else others are not named */
     bool restarted;  /* the broker waits for workers */
     int64_t now_ms;  /* wall clock */
+    const struct fleet *fleet; /* NULL: nothing is declared */
     const char *notice; /* why the broker is paused; NULL or "": it is not */
 };
 

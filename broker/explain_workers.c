@@ -155,6 +155,24 @@ static int say_no_match(const struct scene *scene, const struct crew *crew)
     return rc;
 }
 
+/* A job that was submitted before the classes were declared, or were others. */
+static int say_no_class(const struct scene *scene)
+{
+    const struct fleet *fleet = scene->view->fleet;
+    struct buffer text;
+    char cut[ERROR_TEXT_MAX];
+    if (!fleet || fleet_meets(fleet, &scene->stage->spec->needs))
+        return 0;
+    buffer_init(&text, FLEET_TEXT_BYTES);
+    int rc = fleet_explain(fleet, &scene->stage->spec->needs, &text, scene->err);
+    if (rc == 0) {
+        snprintf(cut, sizeof cut, "%.*s", (int)text.size, (const char *)text.data);
+        rc = explain_say(scene, "no_class", cut);
+    }
+    buffer_free(&text);
+    return rc;
+}
+
 /* ---- those who have it get no tasks ---- */
 
 static int say_named(const struct scene *scene, const struct crew *crew, int kind, size_t count,
@@ -334,6 +352,8 @@ int explain_waiting_for_workers(const struct scene *scene)
         rc = explain_say(scene, "no_worker", "no worker is connected");
     else if (crew.able == 0)
         rc = say_no_match(scene, &crew);
+    if (rc == 0 && crew.able == 0)
+        rc = say_no_class(scene);
     if (rc == 0 && crew.able == 0)
         rc = say_named(scene, &crew, ABSENT, crew.absent, "lost",
                        "could, and is not connected any more");

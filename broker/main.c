@@ -18,6 +18,9 @@ static const char usage[] =
     "  --store DIR        where bundles and images lie\n"
     "  --secret FILE      the broker's key pair (facefarm keygen): everybody has to prove a key, all is encrypted\n"
     "  --keys FILE        the keys that are let in: lines ROLE KEY OWNER; SIGHUP reads it again\n"
+    "  --fleet FILE       the classes of workers there can be: lines NAME [device=cpu|gpu|other] [memory=SIZE]\n"
+    "                     [labels=KEY=VALUE,...]; a job that none of them could run is refused. SIGHUP reads it\n"
+    "                     again. Without it anything may come, and such a job waits\n"
     "  --heartbeat MS     how often a worker says something (default 1000)\n"
     "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
     "  --metrics WHERE    serve Prometheus's metrics: PORT (of 127.0.0.1), ADDRESS:PORT; nobody has to prove anything there\n"
@@ -68,7 +71,8 @@ static const struct option table[] = {
     {"silence", required_argument, NULL, 'q'}, {"secret", required_argument, NULL, 'k'},
     {"keys", required_argument, NULL, 'a'},    {"version", no_argument, NULL, 'v'},
     {"keep-events", required_argument, NULL, 'e'}, {"metrics", required_argument, NULL, 'm'},
-    {"help", no_argument, NULL, 'h'},          {0},
+    {"help", no_argument, NULL, 'h'},          {"fleet", required_argument, NULL, 'f'},
+    {0},
 };
 
 /* 0: go on; otherwise the exit code + 1. */
@@ -86,6 +90,8 @@ static int parse(int argc, char **argv, struct broker_options *options)
             options->secret = optarg;
         else if (option == 'a')
             options->keys = optarg;
+        else if (option == 'f')
+            options->fleet = optarg;
         else if (option == 'b' && parse_ms("heartbeat", optarg, &options->heartbeat_ms) == 0)
             continue;
         else if (option == 'q' && parse_ms("silence", optarg, &options->silence_ms) == 0)

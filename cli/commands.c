@@ -282,7 +282,7 @@ const struct cli_command cli_commands[] = {
      no_options, CLI_BROKER, command_job_wait},
     {"explain", "JOB", 1, 1, "says why each of a job's stages is running, or is not",
      "For each stage: what it waits for (another stage or job, a resume, a worker that has what it "
-     "needs), "
+     "needs, if one of the broker's --fleet could), "
      "which workers could run it and what they do instead, and why that comes first. --json adds a "
      "code "
      "to each reason, for programs.",

@@ -1,4 +1,4 @@
-/* Key files. Lines are split in place in a copy; nothing of a secret is ever in an error's text. */
+/* Key files. Nothing of a secret is ever in an error's text. */
 #include "common/keys.h"
 
 #include <errno.h>
@@ -13,8 +13,7 @@
 
 #include "common/buffer.h"
 #include "common/document.h"
-
-#define WORDS_MAX 4 /* of a line; one more than any line may have */
+#include "common/lines.h"
 
 static const char *const role_names[KEY_ROLES] = {"client", "worker", "admin"};
 
@@ -111,53 +110,6 @@ uint64_t key_seal(const struct key_seal *seal, const void *data, size_t size)
     return value;
 }
 
-/* ---- lines ---- */
-
-struct lines {
-    char *copy, *next;
-    unsigned number; /* of the line read last */
-};
-
-static int lines_open(struct lines *lines, const char *text, size_t size, struct error *err)
-{
-    if (size > 0 && memchr(text, '\0', size))
-        return error_set(err, E_PARSE, "a byte 0 at %zu, expected text",
-                         (size_t)((const char *)memchr(text, '\0', size) - text));
-    char *copy = malloc(size + 1);
-    if (!copy)
-        return error_set(err, E_MEMORY, "no memory for %zu bytes of keys", size);
-    if (size > 0)
-        memcpy(copy, text, size);
-    copy[size] = '\0';
-    *lines = (struct lines){copy, copy, 0};
-    return 0;
-}
-
-static void lines_close(struct lines *lines)
-{
-    if (lines->copy)
-        sodium_memzero(lines->copy, strlen(lines->copy));
-    free(lines->copy);
-}
-
-/* The words of the next line that has any: how many (WORDS_MAX: too many), 0 at the end. */
-static size_t next_words(struct lines *lines, char *words[WORDS_MAX])
-{
-    size_t count = 0;
-    while (count == 0 && *lines->next) {
-        char *line = lines->next, *save = NULL;
-        size_t length = strcspn(line, "\n");
-        lines->next = line[length] ? line + length + 1 : line + length;
-        line[length] = '\0';
-        line[strcspn(line, "#")] = '\0';
-        lines->number++;
-        for (char *word = strtok_r(line, " \t\r", &save); word && count < WORDS_MAX;
-             word = strtok_r(NULL, " \t\r", &save))
-            words[count++] = word;
-    }
-    return count;
-}
-
 /* ---- secret files ---- */
 
 static int take_half(struct key_pair *pair, char *const words[], size_t count, struct error *err)
@@ -193,9 +145,9 @@ int key_pair_parse(const char *text, size_t size, struct key_pair *pair, struct 
 {
     struct lines lines = {0};
     struct key_pair found = {"", ""};
-    char *words[WORDS_MAX];
+    char *words[LINES_WORDS];
     int rc = lines_open(&lines, text, size, err);
-    for (size_t count; rc == 0 && (count = next_words(&lines, words)) > 0;) {
+    for (size_t count; rc == 0 && (count = lines_next(&lines, words)) > 0;) {
         rc = take_half(&found, words, count, err);
         if (rc < 0)
             error_prefix(err, rc, "line %u", lines.number);
@@ -270,7 +222,7 @@ int key_public_read(const char *key_or_file, char hex[KEY_HEX_BYTES], struct err
 {
     struct buffer text;
     struct lines lines = {0};
-    char *words[WORDS_MAX];
+    char *words[LINES_WORDS];
     if (is_key(key_or_file)) {
         memcpy(hex, key_or_file, KEY_HEX_BYTES);
         return 0;
@@ -281,8 +233,8 @@ int key_public_read(const char *key_or_file, char hex[KEY_HEX_BYTES], struct err
         rc = lines_open(&lines, (const char *)text.data, text.size, err);
     if (rc == 0) {
         rc = E_PARSE;
-        for (size_t count; rc && (count = next_words(&lines, words)) > 0;)
-            if (count >= 2 && count < WORDS_MAX && is_key(words[1]) &&
+        for (size_t count; rc && (count = lines_next(&lines, words)) > 0;)
+            if ((count == 2 || count == 3) && is_key(words[1]) &&
                 (strcmp(words[0], "public") == 0 || strcmp(words[0], "broker") == 0)) {
                 memcpy(hex, words[1], KEY_HEX_BYTES);
                 rc = 0;
@@ -379,9 +331,9 @@ int key_table_parse(const char *text, size_t size, struct key_table *table, stru
     struct lines lines = {0};
     struct key_table found = {0};
     size_t room = 0;
-    char *words[WORDS_MAX];
+    char *words[LINES_WORDS];
     int rc = lines_open(&lines, text, size, err);
-    for (size_t count; rc == 0 && (count = next_words(&lines, words)) > 0;) {
+    for (size_t count; rc == 0 && (count = lines_next(&lines, words)) > 0;) {
         struct key_entry entry;
         rc = take_entry(&entry, words, count, err);
         if (rc == 0)

@@ -73,5 +73,7 @@
 #define LIMIT_RATE_CONNECTIONS 20000   /* connections whose rate is remembered */
 #define LIMIT_KEYS 10000              /* lines of the file of authorized keys */
 #define LIMIT_KEYS_BYTES (2 << 20)    /* the file itself */
+#define LIMIT_FLEET 1024              /* declared classes of workers */
+#define LIMIT_FLEET_BYTES (4 << 20)   /* the file of them */
 
 #endif

@@ -136,7 +136,8 @@ bool needs_nothing(const struct needs *needs)
 
 bool needs_device_met(const struct needs *needs, const struct needs_offer *offer)
 {
-    return needs->device == NEEDS_ANY || strcmp(offer->device, device_names[needs->device]) == 0;
+    return needs->device == NEEDS_ANY || !offer->device ||
+           strcmp(offer->device, device_names[needs->device]) == 0;
 }
 
 bool needs_memory_met(const struct needs *needs, const struct needs_offer *offer)

@@ -59,7 +59,7 @@ const char *needs_device_name(enum needs_device device); /* "any", "cpu", … */
 
 /* What a worker has. */
 struct needs_offer {
-    const char *device; /* cpu, gpu, other */
+    const char *device; /* cpu, gpu, other; NULL: whichever is asked for */
     uint64_t memory;
     const char *labels; /* joined */
 };

@@ -267,6 +267,57 @@ static void jobs_are_explained(void **state)
     peer_close(&worker.peer);
 }
 
+/* ---- classes of workers ---- */
+
+static void declare(const char *file, const char *text)
+{
+    FILE *out = fopen(file, "w");
+    assert_non_null(out);
+    assert_true(fputs(text, out) >= 0);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* What is answered to a job that needs a GPU. */
+static enum wire_type submit_gpu(struct small_farm *b)
+{
+    static const char spec[] = "format: facefarm-job/1\nbundle: toy\nstages:\n"
+                               "  - {kind: label, name: labels, count: 40, needs: {device: gpu}}\n";
+    peer_send(&b->client, WIRE_SUBMIT,
+              &(struct wire_submit){.request = 7, .owner = "tester", .spec = spec});
+    return peer_next(&b->client, SUPPORT_TIMEOUT_MS)->type;
+}
+
+static void what_no_declared_class_could_run_is_refused(void **state)
+{
+    struct small_farm *b = *state;
+    struct worker worker;
+    char file[128];
+    assert_int_equal(submit_gpu(b), WIRE_SUBMITTED); /* anything may come */
+    snprintf(file, sizeof file, "%s/fleet", b->s.folder);
+    declare(file, "laptops device=cpu memory=16G\n");
+    b->s.fleet = file;
+    restart(b);
+    explains(b, 1, "running", "no_worker", "no worker is connected");
+    assert_int_equal(submit_gpu(b), WIRE_REFUSED);
+    assert_string_equal(WIRE_BODY(&b->client.message, refused)->text,
+                        "stage labels: needs: no class of workers has all that it needs: device "
+                        "gpu: none; the classes are laptops");
+    worker_open(&b->s, &worker, 1, 0);
+    explains(b, 1, "running", "no_match", "none has a device of kind gpu");
+    const struct wire_explanation *told = WIRE_BODY(&b->client.message, explanation);
+    assert_int_equal(told->reasons.count, 2);
+    assert_string_equal(WIRE_ITEMS(told->reasons, reason)[1].code, "no_class");
+    declare(file, "cards device=gpu card\n");
+    kill(b->s.broker, SIGHUP);
+    support_await_event(&b->s, "fleet_refused");
+    assert_int_equal(submit_gpu(b), WIRE_REFUSED);
+    declare(file, "cards device=gpu\n");
+    kill(b->s.broker, SIGHUP);
+    support_await_event(&b->s, "fleet_reloaded");
+    assert_int_equal(submit_gpu(b), WIRE_SUBMITTED);
+    peer_close(&worker.peer);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, small_farm_close)
@@ -279,6 +330,7 @@ int main(void)
         TEST(ranks_outlive_the_broker),
         TEST(users_have_shares_and_limits),
         TEST(jobs_are_explained),
+        TEST(what_no_declared_class_could_run_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,25 @@ static void nobody_has_what_it_needs(void **state)
         "the label rack=3: 1\nlost: worker w3 on here could, and is not connected any more");
 }
 
+static void no_class_that_is_declared_has_it(void **state)
+{
+    static const char text[] = "laptops device=cpu memory=16G\ncards device=gpu memory=80G\n";
+    struct bench *b = *state;
+    struct fleet fleet = {0};
+    struct error err;
+    struct farm_job *job = add_job(b, "anna", "device: cpu, memory: 32G");
+    struct farm_job *could = add_job(b, "anna", "device: gpu");
+    assert_int_equal(fleet_parse(text, strlen(text), &fleet, &err), 0);
+    b->view.fleet = &fleet;
+    add_worker(b, "cpu", (uint64_t)4 << 30, "");
+    expect(b, job, 0,
+           "no_match: 1 worker is connected, none has 32G of memory (the most is 4.0G)\n"
+           "no_class: no class of workers has all that it needs: device cpu: laptops; memory 32G: "
+           "cards; the classes are laptops, cards");
+    expect(b, could, 0, "no_match: 1 worker is connected, none has a device of kind gpu");
+    fleet_free(&fleet);
+}
+
 static void who_could_gets_no_tasks(void **state)
 {
     struct bench *b = *state;
@@ -260,6 +279,7 @@ int main(void)
         TEST(stages_wait_for_jobs_stages_and_people),
         TEST(nobody_is_there),
         TEST(nobody_has_what_it_needs),
+        TEST(no_class_that_is_declared_has_it),
         TEST(who_could_gets_no_tasks),
         TEST(who_could_works_for_others),
         TEST(what_is_left_waits_for_somebody_else),

@@ -138,6 +138,10 @@ static void run_broker(struct support *s, int out, int heartbeat_ms, int silence
         argv[n++] = keys[i];
     for (size_t i = 0; s->with_metrics && i < 2; i++)
         argv[n++] = metrics[i];
+    if (s->fleet) {
+        argv[n++] = "--fleet";
+        argv[n++] = s->fleet;
+    }
     if (s->events_kept) {
         argv[n++] = "--keep-events";
         argv[n++] = s->events_kept;

@@ -32,6 +32,7 @@ struct support {
     struct key_pair pair;        /* the broker's */
     bool with_metrics;           /* the next start serves them, at: */
     char metrics[80];
+    const char *fleet;           /* --fleet of the next start, or NULL */
     const char *events_kept;     /* --keep-events of the next start, or NULL */
 };
 
