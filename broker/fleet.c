@@ -186,7 +186,7 @@ int fleet_explain(const struct fleet *fleet, const struct needs *needs, struct b
     for (const char *label; rc == 0 && (label = labels_next(&labels, &length));) {
         struct labels one = {""};
         rc = labels_add_text(&one, label, length, err);
-        snprintf(what, sizeof what, "label %s", one.text);
+        snprintf(what, sizeof what, "label %.*s", (int)length, label);
         if (rc == 0)
             rc = explain_one(fleet, what, &(struct needs){.labels = one.text}, text, err);
     }

@@ -1,0 +1,1 @@
+-- Schema 23 has a view only, seen_stages, of which the evaluations of schemas 1 and 4 are.
