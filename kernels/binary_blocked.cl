@@ -76,25 +76,7 @@
 typedef float16 V;
 #define LOAD(p) (*(const __global V *)(p))
 
-static inline V apply(V x, int act, float a, float b)
-{
-    switch (act) {
-    case 1:
-        return x < (V)0.0f ? (V)0.0f : x;
-    case 2:
-        return x < (V)0.0f ? x * (V)a : x;
-    case 3:
-        return tanh(x);
-    case 4:
-        return (V)1.0f / ((V)1.0f + exp(-x));
-    case 5:
-        return fmin(fmax(x, (V)a), (V)b);
-    case 6:
-        return x < (V)0.0f ? (V)a * (exp(x) - (V)1.0f) : x;
-    default:
-        return x;
-    }
-}
+#include "activation.clh"
 
 static inline V operand(const __global float *restrict b, int kind, int pixel, int c)
 {
@@ -131,7 +113,7 @@ static inline V combine(V x, V y, int kind, int binary)
         V other = operand(b##i + n * ROW##i, KIND##i, y * W + x, c);                               \
         sum = SWAPPED##i ? combine(other, sum, KIND##i, BINARY##i)                                 \
                          : combine(sum, other, KIND##i, BINARY##i);                                \
-        sum = apply(sum, L##i##_ACT, L##i##_ACT_A, L##i##_ACT_B);                                  \
+        sum = activation(sum, L##i##_ACT, L##i##_ACT_A, L##i##_ACT_B);                                  \
     }
 
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void

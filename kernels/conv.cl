@@ -63,12 +63,6 @@
 #define PANELS 1
 #define GROUP_PANELS 1
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
-
 #ifndef FRONT_ACT
 #define FRONT_ACT 0
 #define FRONT_ACT_A 0.0f
@@ -86,25 +80,7 @@ __constant int off_x[] = {OFFX};
 __constant int taps_y[] = {TAPSY};
 __constant int taps_x[] = {TAPSX};
 
-static inline V apply(V x, int act, float a, float b)
-{
-    switch (act) {
-    case 1:
-        return x < (V)0.0f ? (V)0.0f : x;
-    case 2:
-        return x < (V)0.0f ? x * (V)a : x;
-    case 3:
-        return tanh(x);
-    case 4:
-        return (V)1.0f / ((V)1.0f + exp(-x));
-    case 5:
-        return fmin(fmax(x, (V)a), (V)b);
-    case 6:
-        return x < (V)0.0f ? (V)a * (exp(x) - (V)1.0f) : x;
-    default:
-        return x;
-    }
-}
+#include "activation.clh"
 
 #ifdef FRONT
 /* One output of the depthwise convolution, whose taps begin at y0, x0. */
@@ -139,7 +115,7 @@ static inline void make_patch(const __global float *restrict in, const __global 
         for (int i = 0; i < PATCHX; i++) {
             V sum = (V)0.0f;
             if (first + i < WI)
-                sum = apply(sum_taps(in + c, w, LOAD(bias + c), y * FRONT_SY - FRONT_PY,
+                sum = activation(sum_taps(in + c, w, LOAD(bias + c), y * FRONT_SY - FRONT_PY,
                                      x * FRONT_SX - FRONT_PX),
                             FRONT_ACT, FRONT_ACT_A, FRONT_ACT_B);
             vstore16(sum, 0, patch + i * CIP + c);
@@ -335,10 +311,10 @@ conv(const __global float *restrict in, const __global float *restrict weights,
                                 int c = panel * PAN + v * 16;
                                 V sum = add_residual(residual + sample, acc[m][v], y * WO + x, c);
 #ifdef POOL
-                                vstore16(apply(sum, ACT, ACT_A, ACT_B), 0,
+                                vstore16(activate(sum), 0,
                                          patch + PATCHX * CIP + (j + m) * PAN + v * 16);
 #else
-                                store(out, apply(sum, ACT, ACT_A, ACT_B), y * WO + x, c);
+                                store(out, activate(sum), y * WO + x, c);
 #endif
                             }
                         }

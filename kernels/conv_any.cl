@@ -26,33 +26,12 @@
 #define OFFY -1 /* one per phase, separated by commas */
 #define OFFX -1
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
 __constant int off_y[] = {OFFY};
 __constant int off_x[] = {OFFX};
 
-static inline float activate(float x)
-{
-#if ACT == 1
-    return x < 0.0f ? 0.0f : x;
-#elif ACT == 2
-    return x < 0.0f ? x * ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return 1.0f / (1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, ACT_A), ACT_B);
-#elif ACT == 6
-    return x < 0.0f ? ACT_A * (exp(x) - 1.0f) : x;
-#else
-    return x;
-#endif
-}
+typedef float V;
+#include "activation.clh"
 
 __kernel void conv_any(const __global float *restrict in, const __global float *restrict weights,
                        const __global float *restrict bias, const __global float *restrict residual,

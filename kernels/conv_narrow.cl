@@ -13,11 +13,6 @@
 #define CP 16
 #define SIZE 64 /* pixels of a sample */
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -26,24 +21,7 @@ typedef float16 V;
 #define LOAD(p) (*(const __global V *)(p))
 #define GROUP_PIXELS 256
 
-static inline V activate(V x)
-{
-#if ACT == 1
-    return x < (V)0.0f ? (V)0.0f : x;
-#elif ACT == 2
-    return x < (V)0.0f ? x * (V)ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return (V)1.0f / ((V)1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
-#elif ACT == 6
-    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
-#else
-    return x;
-#endif
-}
+#include "activation.clh"
 
 /* The sums of 16 vectors' elements, in order. */
 static inline V sum_each(const V *a)

@@ -21,34 +21,12 @@
 #define PY 1
 #define PX 1
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
 typedef float16 V;
 #define UNROLL _Pragma("unroll")
 #define LOAD(p) (*(const __global V *)(p))
 
-static inline V activate(V x)
-{
-#if ACT == 1
-    return x < (V)0.0f ? (V)0.0f : x;
-#elif ACT == 2
-    return x < (V)0.0f ? x * (V)ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return (V)1.0f / ((V)1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, (V)ACT_A), (V)ACT_B);
-#elif ACT == 6
-    return x < (V)0.0f ? (V)ACT_A * (exp(x) - (V)1.0f) : x;
-#else
-    return x;
-#endif
-}
+#include "activation.clh"
 
 static inline V sum_taps(const __global float *restrict in, const __global float *restrict weights,
                          V sum, int y0, int x0)

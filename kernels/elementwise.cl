@@ -24,30 +24,9 @@
 #ifndef RANK
 #define RANK 4
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
-static inline float activate(float x)
-{
-#if ACT == 1
-    return x < 0.0f ? 0.0f : x;
-#elif ACT == 2
-    return x < 0.0f ? x * ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return 1.0f / (1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, ACT_A), ACT_B);
-#elif ACT == 6
-    return x < 0.0f ? ACT_A * (exp(x) - 1.0f) : x;
-#else
-    return x;
-#endif
-}
+typedef float V;
+#include "activation.clh"
 
 /* The nearest number of float16, ties to even, without needing that type of the device. */
 static inline float to_float16(float x)

@@ -46,11 +46,6 @@
 #define OFFY -1 /* one per phase, separated by commas */
 #define OFFX -1
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
 #pragma OPENCL FP_CONTRACT OFF
 
@@ -69,24 +64,8 @@ typedef float weight_t;
 #define WEIGHT(p, i) ((p)[i])
 #endif
 
-static inline float activate(float x)
-{
-#if ACT == 1
-    return x < 0.0f ? 0.0f : x;
-#elif ACT == 2
-    return x < 0.0f ? x * ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return 1.0f / (1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, ACT_A), ACT_B);
-#elif ACT == 6
-    return x < 0.0f ? ACT_A * (exp(x) - 1.0f) : x;
-#else
-    return x;
-#endif
-}
+typedef float V;
+#include "activation.clh"
 
 /* acc += TK terms of a work-item's rows from `row` on and its columns `column`, `column` + IN, … */
 static inline void add_terms(const __local float *a, const __local float *b, int row, int column,

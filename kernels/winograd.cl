@@ -62,11 +62,6 @@
 #define LDV 16      /* pitch of v, at least CINP */
 #define LDM 16      /* STAGED: pitch of m, at least COP */
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 #ifndef PROJECT_ACT /* of the projection */
 #define PROJECT_ACT 0
 #define PROJECT_ACT_A 0.0f
@@ -74,28 +69,6 @@
 #endif
 
 #pragma OPENCL FP_CONTRACT OFF
-
-#if FORM == 4
-#define EDGE 6
-#define TERMS 6
-#define MADE 4
-#define STEP 4
-#elif FORM == 25
-#define EDGE 4
-#define TERMS 5
-#define MADE 4
-#define STEP 2
-#elif FORM == 2
-#define EDGE 4
-#define TERMS 4
-#define MADE 2
-#define STEP 2
-#else
-#define EDGE 3
-#define TERMS 3
-#define MADE 2
-#define STEP 1
-#endif
 
 #ifdef STAGED
 #define SCRATCH __global
@@ -145,78 +118,8 @@ typedef float16 V;
 #define GROUP __attribute__((reqd_work_group_size(1, 1, 1)))
 #define ALWAYS __attribute__((always_inline))
 
-static inline ALWAYS V apply(V x, int act, float a, float b)
-{
-    switch (act) {
-    case 1:
-        return x < (V)0.0f ? (V)0.0f : x;
-    case 2:
-        return x < (V)0.0f ? x * (V)a : x;
-    case 3:
-        return tanh(x);
-    case 4:
-        return (V)1.0f / ((V)1.0f + exp(-x));
-    case 5:
-        return fmin(fmax(x, (V)a), (V)b);
-    case 6:
-        return x < (V)0.0f ? (V)a * (exp(x) - (V)1.0f) : x;
-    default:
-        return x;
-    }
-}
-
-/* o = Bᵀ d along one axis */
-static inline void transform_line(const V d[EDGE], V o[EDGE])
-{
-#if FORM == 4
-    V even = fma((V)-4.0f, d[2], d[4]), odd = fma((V)-4.0f, d[1], d[3]);
-    V far = d[4] - d[2], near = (V)2.0f * (d[3] - d[1]);
-    o[0] = fma((V)4.0f, d[0], fma((V)-5.0f, d[2], d[4]));
-    o[1] = even + odd;
-    o[2] = even - odd;
-    o[3] = far + near;
-    o[4] = far - near;
-    o[5] = fma((V)4.0f, d[1], fma((V)-5.0f, d[3], d[5]));
-#elif FORM == 2
-    o[0] = d[0] - d[2];
-    o[1] = d[1] + d[2];
-    o[2] = d[2] - d[1];
-    o[3] = d[1] - d[3];
-#elif FORM == 25
-    o[0] = fma((V)4.0f, d[0], fma((V)-5.0f, d[1], d[2]));
-    o[1] = fma((V)-4.0f, d[1], d[2]);
-    o[2] = d[2] - d[1];
-    o[3] = fma((V)4.0f, d[1], fma((V)-5.0f, d[2], d[3]));
-#else
-    o[0] = d[1] - d[0];
-    o[1] = d[1];
-    o[2] = d[2] - d[1];
-#endif
-}
-
-/* o = Aᵀ m along one axis */
-static inline void finish_line(const V m[TERMS], V o[MADE])
-{
-#if FORM == 4
-    V a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-    o[0] = m[0] + a + c;
-    o[1] = fma((V)2.0f, d, b);
-    o[2] = fma((V)4.0f, c, a);
-    o[3] = fma((V)8.0f, d, b) + m[5];
-#elif FORM == 2
-    o[0] = m[0] + m[1] + m[2];
-    o[1] = m[1] - m[2] - m[3];
-#elif FORM == 25
-    V a = m[2] + m[3], b = m[2] - m[3];
-    o[0] = m[0] + m[1] + a;
-    o[1] = fma((V)2.0f, b, m[1]);
-    o[2] = fma((V)4.0f, a, m[1]);
-    o[3] = fma((V)8.0f, b, m[1]) + m[4];
-#else
-    o[0] = m[1] - m[0];
-    o[1] = m[1] + m[2];
-#endif
-}
+#include "activation.clh"
+#include "winograd_form.clh"
 
 /* Where a tile stands: its sample, its place among the sample's tiles. */
 struct place {
@@ -355,7 +258,7 @@ static inline void finish_block(const SCRATCH float *restrict m, size_t pitch, V
             x += LOAD(residual + ((size_t)i * WO + j) * COP);
 #endif
             *(FINISHED V *)(out + (size_t)i * FINISHED_ROW + j * COP) =
-                apply(x, ACT, ACT_A, ACT_B);
+                activate(x);
         }
     }
 }
@@ -452,7 +355,7 @@ static inline void project(const __local float *restrict finished,
             load_pixels(finished + c, place, x);
             UNROLL for (int p = 0; p < 16; p++) sums[p] = fma(SCALED(x[p], p), w, sums[p]);
         }
-        V y = apply(sum_each(sums) + (V)bias[r], PROJECT_ACT, PROJECT_ACT_A, PROJECT_ACT_B);
+        V y = activation(sum_each(sums) + (V)bias[r], PROJECT_ACT, PROJECT_ACT_A, PROJECT_ACT_B);
         size_t plane = place.sample * PROJECT + r;
         store_image(out + (plane * HO + place.y * MADE) * WO + place.x * MADE, y, place);
     }

@@ -22,108 +22,14 @@
 #define TILES_X 4
 #define TILES 16 /* of a sample */
 #endif
-#ifndef ACT
-#define ACT 0
-#define ACT_A 0.0f
-#define ACT_B 0.0f
-#endif
 
 #pragma OPENCL FP_CONTRACT OFF
 
-#if FORM == 4
-#define EDGE 6
-#define TERMS 6
-#define MADE 4
-#define STEP 4
-#elif FORM == 25
-#define EDGE 4
-#define TERMS 5
-#define MADE 4
-#define STEP 2
-#elif FORM == 2
-#define EDGE 4
-#define TERMS 4
-#define MADE 2
-#define STEP 2
-#else
-#define EDGE 3
-#define TERMS 3
-#define MADE 2
-#define STEP 1
-#endif
 #define UNROLL _Pragma("unroll")
 
-static inline float activate(float x)
-{
-#if ACT == 1
-    return x < 0.0f ? 0.0f : x;
-#elif ACT == 2
-    return x < 0.0f ? x * ACT_A : x;
-#elif ACT == 3
-    return tanh(x);
-#elif ACT == 4
-    return 1.0f / (1.0f + exp(-x));
-#elif ACT == 5
-    return fmin(fmax(x, ACT_A), ACT_B);
-#elif ACT == 6
-    return x < 0.0f ? ACT_A * (exp(x) - 1.0f) : x;
-#else
-    return x;
-#endif
-}
-
-/* o = Bᵀ d along one axis */
-static inline void transform_line(const float d[EDGE], float o[EDGE])
-{
-#if FORM == 4
-    float even = fma(-4.0f, d[2], d[4]), odd = fma(-4.0f, d[1], d[3]);
-    float far = d[4] - d[2], near = 2.0f * (d[3] - d[1]);
-    o[0] = fma(4.0f, d[0], fma(-5.0f, d[2], d[4]));
-    o[1] = even + odd;
-    o[2] = even - odd;
-    o[3] = far + near;
-    o[4] = far - near;
-    o[5] = fma(4.0f, d[1], fma(-5.0f, d[3], d[5]));
-#elif FORM == 2
-    o[0] = d[0] - d[2];
-    o[1] = d[1] + d[2];
-    o[2] = d[2] - d[1];
-    o[3] = d[1] - d[3];
-#elif FORM == 25
-    o[0] = fma(4.0f, d[0], fma(-5.0f, d[1], d[2]));
-    o[1] = fma(-4.0f, d[1], d[2]);
-    o[2] = d[2] - d[1];
-    o[3] = fma(4.0f, d[1], fma(-5.0f, d[2], d[3]));
-#else
-    o[0] = d[1] - d[0];
-    o[1] = d[1];
-    o[2] = d[2] - d[1];
-#endif
-}
-
-/* o = Aᵀ m along one axis */
-static inline void finish_line(const float m[TERMS], float o[MADE])
-{
-#if FORM == 4
-    float a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], d = m[3] - m[4];
-    o[0] = m[0] + a + c;
-    o[1] = fma(2.0f, d, b);
-    o[2] = fma(4.0f, c, a);
-    o[3] = fma(8.0f, d, b) + m[5];
-#elif FORM == 2
-    o[0] = m[0] + m[1] + m[2];
-    o[1] = m[1] - m[2] - m[3];
-#elif FORM == 25
-    float a = m[2] + m[3], b = m[2] - m[3];
-    o[0] = m[0] + m[1] + a;
-    o[1] = fma(2.0f, b, m[1]);
-    o[2] = fma(4.0f, a, m[1]);
-    o[3] = fma(8.0f, b, m[1]) + m[4];
-#else
-    o[0] = m[1] - m[0];
-    o[1] = m[1] + m[2];
-#endif
-}
+typedef float V;
+#include "activation.clh"
+#include "winograd_form.clh"
 
 __kernel void input_tiles(const __global float *restrict in, __global float *restrict v, ulong tiles,
                           ulong total)

@@ -1,55 +1,17 @@
 /*
- * Programs of a device: from an embedded source (or, while one works on kernels, from the folder
- * that FACEFARM_KERNELS names), built once per (file, options) and kept until the device closes; taken from the
+ * Programs of a device: built from a source once per (file, options) and kept until the device closes; taken from the
  * cache on disk where an earlier process built the same.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/embedded.h"
 #include "common/log.h"
 #include "worker/device_priv.h"
+#include "worker/device_source.h"
 
-/* One more than the longest source that a folder may give. */
-#define KERNEL_SOURCE_MAX (1 << 20)
 /* As much of a build log as an error's text carries. */
 #define BUILD_LOG_SHOWN 700
-
-extern const struct embedded_file kernel_files[];
-
-static int read_folder(const char *folder, const char *file, char **text, struct error *err)
-{
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path)
-        return error_set(err, E_LIMIT, "FACEFARM_KERNELS is longer than %zu bytes", sizeof path);
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return error_set(err, E_NOT_FOUND, "%s (from FACEFARM_KERNELS) cannot be opened", path);
-    char *read = calloc(1, KERNEL_SOURCE_MAX);
-    size_t size = read ? fread(read, 1, KERNEL_SOURCE_MAX, in) : 0;
-    fclose(in);
-    if (!read)
-        return error_set(err, E_MEMORY, "no memory for %s", path);
-    if (size == KERNEL_SOURCE_MAX) {
-        free(read);
-        return error_set(err, E_LIMIT, "%s is longer than %d bytes", path, KERNEL_SOURCE_MAX - 1);
-    }
-    *text = read;
-    return 0;
-}
-
-static int find_source(const char *file, char **text, struct error *err)
-{
-    const char *folder = getenv("FACEFARM_KERNELS");
-    if (folder && *folder)
-        return read_folder(folder, file, text, err);
-    const struct embedded_file *embedded = embedded_find(kernel_files, file);
-    if (!embedded)
-        return error_set(err, E_NOT_FOUND, "there is no kernel source %s", file);
-    *text = strdup(embedded->text);
-    return *text ? 0 : error_set(err, E_MEMORY, "no memory for %s", file);
-}
 
 static int build_failed(struct device *device, cl_program program, const char *file,
                         const char *options, cl_int code, struct error *err)
@@ -143,17 +105,18 @@ static int build_text(struct device *device, const char *file, const char *optio
 static int build_file(struct device *device, const char *file, const char *options,
                       cl_program *program, char **path, struct error *err)
 {
-    char *text = NULL, *all = NULL;
-    int failed = find_source(file, &text, err);
-    if (failed)
-        return failed;
-    if (asprintf(&all, "-cl-std=CL1.2 %s", options) < 0) {
-        free(text);
-        return error_set(err, E_MEMORY, "no memory for the options of %s", file);
+    struct buffer source;
+    char *all = NULL;
+    buffer_init(&source, DEVICE_SOURCE_MAX);
+    int failed = device_source(file, &source, err);
+    if (!failed && asprintf(&all, "-cl-std=CL1.2 %s", options) < 0) {
+        all = NULL;
+        failed = error_set(err, E_MEMORY, "no memory for the options of %s", file);
     }
-    failed = build_text(device, file, all, text, program, path, err);
+    if (!failed)
+        failed = build_text(device, file, all, (const char *)source.data, program, path, err);
     free(all);
-    free(text);
+    buffer_free(&source);
     return failed;
 }
 

@@ -103,14 +103,16 @@ static void write_file(const char *path, const char *text)
 static void test_folder(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/facefarm-kernels-XXXXXX", path[128], broken[128];
+    char folder[] = "/tmp/facefarm-kernels-XXXXXX", path[128], broken[128], part[128];
     struct device *device = NULL;
     struct error err = {0};
     cl_kernel kernel = NULL;
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/mine.cl", folder);
     snprintf(broken, sizeof broken, "%s/broken.cl", folder);
-    write_file(path, "__kernel void mine(__global float *x) { x[get_global_id(0)] = 1.0f; }\n");
+    snprintf(part, sizeof part, "%s/part.clh", folder);
+    write_file(path, "#include \"part.clh\"\n__kernel void mine(__global float *x) { x[get_global_id(0)] = ONE; }");
+    write_file(part, "#define ONE 1.0f\n");
     write_file(broken, "__kernel void mine(__global float *x) { x[0] = no_such_thing; }\n");
     setenv("FACEFARM_KERNELS", folder, 1);
     assert_int_equal(device_open(device_describe(harness_device())->index, NULL, &device, &err), 0);
@@ -119,6 +121,9 @@ static void test_folder(void **state)
     assert_int_equal(device_kernel(device, "layout.cl", "", "copy", &kernel, &err), E_NOT_FOUND);
     assert_int_equal(device_kernel(device, "broken.cl", "", "mine", &kernel, &err), E_DEVICE);
     assert_non_null(strstr(err.text, "no_such_thing"));
+    unlink(part);
+    assert_int_equal(device_kernel(device, "mine.cl", "-DANEW", "mine", &kernel, &err), E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "part.clh"));
     unsetenv("FACEFARM_KERNELS");
     device_close(&device);
     unlink(path);

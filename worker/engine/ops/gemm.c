@@ -333,7 +333,7 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
 {
     int out;
     struct step *step;
-    int failed = step_by_strides(lowering, node, "gemm.cl", "gemm_any", &out, &step, err);
+    int failed = step_by_strides(lowering, node, "gemm_any.cl", "gemm_any", &out, &step, err);
     if (failed)
         return failed;
     int32_t ab[8], cs[8] = {product->c[0],          product->c[1],          product->c[2],
