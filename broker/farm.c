@@ -200,31 +200,13 @@ double farm_rate_of(const struct farm_rate *rate, int64_t now)
 
 /* ---- the end ---- */
 
-static void free_worker(struct farm_worker *worker)
-{
-    HASH_CLEAR(by_range, worker->ranges);
-    while (worker->leases) {
-        struct farm_lease *next = worker->leases->next;
-        free(worker->leases);
-        worker->leases = next;
-    }
-    free(worker->name);
-    free(worker->host);
-    free(worker->device);
-    free(worker->device_kind);
-    free(worker->labels);
-    free(worker->log);
-    free(worker->aside);
-    free(worker);
-}
-
 void farm_free(struct farm *farm)
 {
     HASH_CLEAR(by_identity, farm->identities);
     struct farm_worker *worker, *next_worker;
     HASH_ITER (by_session, farm->sessions, worker, next_worker) {
         HASH_DELETE(by_session, farm->sessions, worker);
-        free_worker(worker);
+        farm_free_worker(worker);
     }
     while (farm->jobs) {
         struct farm_job *job = farm->jobs;

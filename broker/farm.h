@@ -252,6 +252,8 @@ struct farm_description {
 /* What a worker says of itself, copied; E_INVALID where the labels are none. */
 MUST_CHECK int farm_describe_worker(struct farm *farm, struct farm_worker *worker,
                                     const struct farm_description *description, struct error *err);
+/* With its leases; it stands in none of the farm's maps any more. */
+void farm_free_worker(struct farm_worker *worker);
 struct farm_worker *farm_find_session(struct farm *farm, uint64_t session);
 /* The worker that said hello over that connection, with that key. */
 struct farm_worker *farm_find_identity(struct farm *farm, const struct socket_identity *identity);

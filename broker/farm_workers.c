@@ -9,11 +9,14 @@
 
 /* ---- workers ---- */
 
-static void forget_worker(struct farm *farm, struct farm_worker *worker)
+void farm_free_worker(struct farm_worker *worker)
 {
-    farm_connect(farm, worker, NULL);
-    farm_sated(worker);
-    HASH_DELETE(by_session, farm->sessions, worker);
+    HASH_CLEAR(by_range, worker->ranges);
+    while (worker->leases) {
+        struct farm_lease *next = worker->leases->next;
+        free(worker->leases);
+        worker->leases = next;
+    }
     free(worker->name);
     free(worker->host);
     free(worker->device);
@@ -22,6 +25,14 @@ static void forget_worker(struct farm *farm, struct farm_worker *worker)
     free(worker->log);
     free(worker->aside);
     free(worker);
+}
+
+static void forget_worker(struct farm *farm, struct farm_worker *worker)
+{
+    farm_connect(farm, worker, NULL);
+    farm_sated(worker);
+    HASH_DELETE(by_session, farm->sessions, worker);
+    farm_free_worker(worker);
 }
 
 static int make_room(struct farm *farm, struct error *err)

@@ -56,7 +56,7 @@ static void csv_header(FILE *out, struct statement *q)
     fputs("\r\n", out);
 }
 
-static json_t *json_value(struct statement *q, int column)
+json_t *export_json(struct statement *q, int column)
 {
     switch (statement_type(q, column)) {
     case STATEMENT_NULL:
@@ -77,7 +77,7 @@ static int json_row(FILE *out, struct statement *q, struct error *err)
     json_t *row = json_object();
     int rc = 0;
     for (int i = 0; i < statement_columns(q); i++)
-        if (json_object_set_new(row, statement_column_name(q, i), json_value(q, i)) != 0)
+        if (json_object_set_new(row, statement_column_name(q, i), export_json(q, i)) != 0)
             rc = error_set(err, E_PARSE, "column %s has a value that JSON cannot hold",
                            statement_column_name(q, i));
     if (rc == 0 && json_dumpf(row, out, JSON_COMPACT) != 0)

@@ -2,6 +2,7 @@
 #ifndef CLI_EXPORT_H
 #define CLI_EXPORT_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "common/error.h"
@@ -16,6 +17,9 @@ enum export_format {
  * empty in CSV, null in JSON. Stops with E_IO where the stream fails. */
 MUST_CHECK int export_rows(struct statement *statement, enum export_format format, FILE *out,
                            struct error *err);
+
+/* A column of the present row, null where it is NULL or a blob; NULL where JSON has no such value. */
+json_t *export_json(struct statement *statement, int column);
 
 /* Writes the numeric columns of every row as one float32 array (rows, columns). Text columns are
  * left out; NULL is NaN. */

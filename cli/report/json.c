@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/export.h"
 #include "cli/report/report_priv.h"
 #include "version.h"
 
@@ -21,28 +22,12 @@ static const char *const lists[] = {
     "classifier_quality",
 };
 
-static json_t *value(struct statement *q, int column)
-{
-    switch (statement_type(q, column)) {
-    case STATEMENT_NULL:
-    case STATEMENT_BLOB:
-        return json_null();
-    case STATEMENT_INT:
-        return json_integer(statement_int(q, column));
-    case STATEMENT_REAL:
-        return json_real(statement_real(q, column)); /* NULL where it is no JSON number */
-    case STATEMENT_TEXT:
-        return json_string(statement_text(q, column));
-    }
-    return json_null();
-}
-
 static json_t *object(struct statement *q)
 {
     json_t *row = json_object();
     for (int i = 0; i < statement_columns(q); i++) {
-        json_t *found = value(q, i);
-        json_object_set_new(row, statement_column_name(q, i), found ? found : json_null());
+        json_t *value = export_json(q, i);
+        json_object_set_new(row, statement_column_name(q, i), value ? value : json_null());
     }
     return row;
 }
