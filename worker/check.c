@@ -72,8 +72,8 @@ static int check_on_device(struct device *device, const char *folder,
     fprintf(out, "%s: %s: %s -> ", described->name, described->file, described->input.name);
     for (size_t i = 0; i < described->output_count; i++)
         fprintf(out, "%s%s", i ? ", " : "", described->outputs[i].name);
-    fprintf(out, ", %.4f GFLOP a face, %.2f MB of weights\n", cost.gflop_per_row,
-            (double)cost.parameter_bytes / 1e6);
+    fprintf(out, ", %.4f GFLOP a face, %.2f MB of weights%s\n", cost.gflop_per_row,
+            (double)cost.parameter_bytes / 1e6, engine_single(network) ? ", one face after the other" : "");
     engine_free(&network);
     return 0;
 }
@@ -125,14 +125,18 @@ static void say_problem(void *context, const char *text)
 /* One ONNX file, of which every problem is printed. */
 static int check_file(const char *path, FILE *out, struct error *err)
 {
+    struct error together;
     size_t count;
-    int failed = engine_explain(path, say_problem, out, &count, err);
+    int failed = engine_explain(path, say_problem, out, &count, &together, err);
     if (failed)
         return failed;
     if (count)
         return error_set(err, E_UNSUPPORTED, "%s: %zu node%s would not run", path, count,
                          count == 1 ? "" : "s");
-    fprintf(out, "%s: every node runs\n", path);
+    if (*together.text)
+        fprintf(out, "%s: every node runs, for one face after the other: %s\n", path, together.text);
+    else
+        fprintf(out, "%s: every node runs\n", path);
     return 0;
 }
 

@@ -256,7 +256,7 @@ static enum vector_outcome try_fold(const struct vector *vector, struct error *e
     struct graph *graph = NULL;
     size_t size;
     uint8_t *bytes = pack(vector, 0, &size);
-    int failed = graph_parse(bytes, size, 1, true, &graph, err);
+    int failed = graph_parse(bytes, size, 1, GRAPH_FIXED, &graph, err);
     if (!failed)
         failed = pass_infer(graph, err);
     if (!failed && graph->output_count != vector->output_count)

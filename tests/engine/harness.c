@@ -307,10 +307,19 @@ void harness_refuse(const struct model *model, int code, const char *text)
     uint8_t *bytes = model_pack(model, &size);
     int failed = network_check(bytes, size, &err);
     free(bytes);
-    assert_int_equal(failed, code);
-    assert_int_equal(err.code, code);
-    if (!strstr(err.text, text))
-        fail_msg("\"%s\" does not contain \"%s\"", err.text, text);
+    if (failed != code || err.code != code || !strstr(err.text, text))
+        fail_msg("%s, \"%s\" (expected %s, \"%s\")", error_name(failed), err.text, error_name(code), text);
+}
+
+void harness_expect_single(const struct model *model, const char *text)
+{
+    struct engine_network *network = harness_load(model, 2, NULL);
+    const char *reason = engine_single(network);
+    if (!reason)
+        fail_msg("the rows are computed together (expected \"%s\")", text);
+    if (!strstr(reason, text))
+        fail_msg("\"%s\" does not contain \"%s\"", reason, text);
+    engine_free(&network);
 }
 
 static void check(int failed, const struct error *err)
@@ -319,12 +328,18 @@ static void check(int failed, const struct error *err)
         fail_msg("%s: %s", error_name(failed), err->text);
 }
 
-/* A fixed graph's tensors, and scalars, are not of rows. */
-static size_t tensor_bytes(const struct engine_network *network,
-                           const struct engine_tensor_info *info, size_t rows)
+/* A fixed graph's tensors, and scalars that go in, are not of rows. */
+static size_t input_bytes(const struct engine_network *network, size_t i, size_t rows)
 {
-    size_t copies = network->graph->fixed || info->rank == 0 ? 1 : rows;
-    return info->row_elements * copies * sizeof(float);
+    const struct engine_tensor_info *info = engine_input(network, i);
+    bool of_rows = info->rank > 0 && (!network->graph->fixed || engine_single(network));
+    return info->row_elements * (of_rows ? rows : 1) * sizeof(float);
+}
+
+static size_t output_bytes(const struct engine_network *network, size_t i, size_t rows)
+{
+    bool of_rows = !network->graph->fixed || engine_single(network);
+    return engine_output(network, i)->row_elements * (of_rows ? rows : 1) * sizeof(float);
 }
 
 void harness_run(struct engine_network *network, size_t rows, const float *const *inputs,
@@ -336,18 +351,15 @@ void harness_run(struct engine_network *network, size_t rows, const float *const
     size_t ins = engine_input_count(network), outs = engine_output_count(network);
     assert_true(ins <= 16 && outs <= 16);
     for (size_t i = 0; i < ins; i++) {
-        size_t bytes = tensor_bytes(network, engine_input(network, i), rows);
+        size_t bytes = input_bytes(network, i, rows);
         check(device_buffer(device, bytes, &in[i], &err), &err);
         check(device_write(device, in[i], 0, inputs[i], bytes, &err), &err);
     }
     for (size_t i = 0; i < outs; i++)
-        check(device_buffer(device, tensor_bytes(network, engine_output(network, i), rows), &out[i],
-                            &err), &err);
+        check(device_buffer(device, output_bytes(network, i, rows), &out[i], &err), &err);
     check(engine_run(network, rows, in, out, &err), &err);
     for (size_t i = 0; i < outs; i++)
-        check(device_read(device, out[i], 0, outputs[i],
-                          tensor_bytes(network, engine_output(network, i), rows), &err),
-              &err);
+        check(device_read(device, out[i], 0, outputs[i], output_bytes(network, i, rows), &err), &err);
     for (size_t i = 0; i < 16; i++) {
         if (in[i])
             clReleaseMemObject(in[i]);

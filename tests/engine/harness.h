@@ -58,6 +58,8 @@ struct engine_network *harness_load(const struct model *model, size_t batch,
                                     const struct network_options *options);
 /* Expects that loading fails with `code` and a text that contains `text`. */
 void harness_refuse(const struct model *model, int code, const char *text);
+/* Expects that the model loads, but computes one row after the other for a reason that contains `text`. */
+void harness_expect_single(const struct model *model, const char *text);
 /* Runs on host data; outputs are dense float arrays of rows, at most two. */
 void harness_run(struct engine_network *network, size_t rows, const float *const *inputs,
                  float *const *outputs);

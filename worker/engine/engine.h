@@ -7,7 +7,8 @@
  * Tensors at the border are dense float32 in the layout of the ONNX file (images NCHW) in device
  * buffers, so that networks chain without leaving the device. A sample's result does not depend on the
  * batch it travels in: no operator mixes rows of dimension 0, and each row is computed by the
- * same instructions whatever the batch.
+ * same instructions whatever the batch. A network that puts the batch elsewhere (windows of attention, say) runs on one row
+ * after the other (engine_single).
  */
 #ifndef WORKER_ENGINE_ENGINE_H
 #define WORKER_ENGINE_ENGINE_H
@@ -81,9 +82,14 @@ MUST_CHECK int engine_check(const char *path, struct error *err);
 
 /* The same, but goes on: calls `say` with a sentence for every node that does not run, which names it,
  * its operator and the reason; *count is how many. Nodes behind such a one are not looked at, as their
- * shapes are unknown. Fails for a file that cannot be read at all. */
+ * shapes are unknown. *together is empty, or says why a file that runs does so a row at a time (engine_single). Fails for a file
+ * that cannot be read at all. */
 MUST_CHECK int engine_explain(const char *path, void (*say)(void *context, const char *text),
-                              void *context, size_t *count, struct error *err);
+                              void *context, size_t *count, struct error *together, struct error *err);
+
+/* NULL, or why the network computes its rows one after the other: the first node that would let them meet. Its results are
+ * those of one row; a batch saves nothing but calls. */
+const char *engine_single(const struct engine_network *network);
 
 /* The other files, by name in its folder, that the ONNX file at `path` keeps weights in: `name` is called with each, more than
  * once where several tensors are in it. */

@@ -4,7 +4,8 @@
  * A value is a constant (data != NULL: an initializer, or folded), a graph input, or the output of
  * one node. Dimension 0 of a batched value is the batch: rows of it are independent samples, or the batch times
  * `group`, where a reshape has put further dimensions into it ([N,C,H,W] as [N·C,1,H,W]): each sample then has
- * `group` rows in a row. In a fixed graph (one that mixes rows on purpose, with all dimensions given) no value is batched.
+ * `group` rows in a row. No value of a fixed graph is batched: of one that mixes rows on purpose, with all dimensions given, and
+ * of a single one, which is the graph of one row and runs once for each (its nodes may put the batch anywhere).
  */
 #ifndef WORKER_ENGINE_GRAPH_H
 #define WORKER_ENGINE_GRAPH_H
@@ -89,12 +90,20 @@ struct graph_noise {
     float mean, scale;
 };
 
+/* What the first dimension of the inputs is. */
+enum graph_form {
+    GRAPH_ROWS,   /* the batch, whatever the file has there */
+    GRAPH_FIXED,  /* what the file gives: there is no batch */
+    GRAPH_SINGLE, /* 1, as the file has it or leaves open: each row by itself */
+};
+
 struct graph {
     void *model; /* the unpacked file; nodes borrow their attributes from it */
     int opset;
     int64_t batch;
     int64_t own_batch; /* the inputs' first dimension in the file; 0 if left open or not the same */
-    bool fixed;
+    bool fixed;  /* not GRAPH_ROWS */
+    bool single; /* GRAPH_SINGLE */
     struct value *values;
     size_t value_count, value_capacity;
     struct node *nodes;
@@ -109,12 +118,12 @@ struct graph {
 };
 
 /* The graph of the file at `path` (or of `size` bytes at `data`) without any shape but those of its
- * inputs and constants, for `batch` rows, or, if `fixed`, for the dimensions that the file gives.
+ * inputs and constants, for `batch` rows, of which a single graph has one.
  * Operators, their opsets and the attributes' names and types are checked; nodes that fail are among
  * the graph's problems and have an op without infer. The caller frees with graph_free. */
-MUST_CHECK int graph_read(const char *path, int64_t batch, bool fixed, struct graph **graph,
+MUST_CHECK int graph_read(const char *path, int64_t batch, enum graph_form form, struct graph **graph,
                           struct error *err);
-MUST_CHECK int graph_parse(const void *data, size_t size, int64_t batch, bool fixed,
+MUST_CHECK int graph_parse(const void *data, size_t size, int64_t batch, enum graph_form form,
                            struct graph **graph, struct error *err);
 void graph_free(struct graph **graph);
 

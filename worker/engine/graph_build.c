@@ -104,7 +104,10 @@ static int input_dims(const struct builder *builder, const Onnx__TypeProto__Tens
         dims[i] = given ? dim->dim_value : 0;
         if (i == 0)
             note_batch(builder->graph, dims[i]);
-        if (i == 0 && !builder->graph->fixed)
+        if (i == 0 && builder->graph->single && dims[i] > 1)
+            return error_set(err, E_UNSUPPORTED, "its first dimension is %lld (expected 1, or none given)",
+                             (long long)dims[i]);
+        if (i == 0 && (!builder->graph->fixed || builder->graph->single))
             dims[i] = builder->graph->batch;
         if (dims[i] <= 0)
             return error_set(err, E_UNSUPPORTED, "its dimension %zu is not a positive number", i);
@@ -388,7 +391,7 @@ static int build(struct graph *graph, const Onnx__ModelProto *model, struct erro
 }
 
 /* Takes the model. */
-static int build_from(Onnx__ModelProto *model, int64_t batch, bool fixed, struct graph **graph,
+static int build_from(Onnx__ModelProto *model, int64_t batch, enum graph_form form, struct graph **graph,
                       struct error *err)
 {
     struct graph *made = calloc(1, sizeof *made);
@@ -397,8 +400,9 @@ static int build_from(Onnx__ModelProto *model, int64_t batch, bool fixed, struct
         return error_set(err, E_MEMORY, "no memory for a graph");
     }
     made->model = model;
-    made->batch = batch;
-    made->fixed = fixed;
+    made->fixed = form != GRAPH_ROWS;
+    made->single = form == GRAPH_SINGLE;
+    made->batch = made->single ? 1 : batch;
     int failed = build(made, model, err);
     if (failed) {
         graph_free(&made);
@@ -408,18 +412,18 @@ static int build_from(Onnx__ModelProto *model, int64_t batch, bool fixed, struct
     return 0;
 }
 
-int graph_parse(const void *data, size_t size, int64_t batch, bool fixed, struct graph **graph,
+int graph_parse(const void *data, size_t size, int64_t batch, enum graph_form form, struct graph **graph,
                 struct error *err)
 {
     Onnx__ModelProto *model = NULL;
     int failed = onnx_unpack(data, size, &model, err);
-    return failed ? failed : build_from(model, batch, fixed, graph, err);
+    return failed ? failed : build_from(model, batch, form, graph, err);
 }
 
-int graph_read(const char *path, int64_t batch, bool fixed, struct graph **graph,
+int graph_read(const char *path, int64_t batch, enum graph_form form, struct graph **graph,
                struct error *err)
 {
     Onnx__ModelProto *model = NULL;
     int failed = onnx_read(path, &model, err);
-    return failed ? failed : build_from(model, batch, fixed, graph, err);
+    return failed ? failed : build_from(model, batch, form, graph, err);
 }

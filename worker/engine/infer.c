@@ -194,7 +194,7 @@ int pass_check_outputs(const struct graph *graph, struct error *err)
         if (output->batched && output->group != 1)
             return error_set(err, E_UNSUPPORTED, "output %.120s has %lld rows a sample (expected one)",
                              output->name, (long long)output->group);
-        if (!output->batched && !graph->fixed)
+        if (!output->batched && (!graph->fixed || (graph->single && output->data)))
             return error_set(err, E_UNSUPPORTED, "output %.120s does not depend on the input",
                              output->name);
     }

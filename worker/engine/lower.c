@@ -450,7 +450,7 @@ static int lower_nodes(struct lowering *lowering, struct error *err)
     return 0;
 }
 
-/* First and last step of each tensor; a view's touch its root. */
+/* First and last step of each tensor; a view's touch its root. A single graph's outputs are fetched after the last step. */
 static void find_lifetimes(struct lowering *lowering)
 {
     for (size_t s = 0; s < lowering->step_count; s++) {
@@ -466,6 +466,9 @@ static void find_lifetimes(struct lowering *lowering)
             tensor->last = (int)s;
         }
     }
+    for (size_t t = 0; lowering->graph->single && t < lowering->tensor_count; t++)
+        if (lowering->tensors[t].storage == STORAGE_OUTPUT)
+            lowering->tensors[t].last = (int)lowering->step_count;
 }
 
 int lowering_run(struct lowering *lowering, struct graph *graph,

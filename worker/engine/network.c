@@ -19,70 +19,11 @@
 #include "worker/engine/ops.h"
 #include "worker/engine/passes.h"
 #include "worker/engine/plan.h"
+#include "worker/engine/reading.h"
 #include "worker/engine/target.h"
 #include "worker/engine/tuning.h"
 
 #define CHECK_BATCH 3 /* unlike the sizes that stand in files, so that fixed batches show */
-
-/* How a file is read. */
-struct reading {
-    int64_t batch;
-    bool fuse;
-    const struct engine_noise *noise;
-    bool half_weights;
-};
-
-static int prepare_graph(struct graph *graph, const struct reading *how, struct error *err)
-{
-    int failed = noise_mark(graph, how->noise, err);
-    if (!failed)
-        failed = pass_infer(graph, err);
-    if (!failed)
-        failed = pass_check_outputs(graph, err);
-    if (!failed && how->fuse)
-        failed = pass_fuse(graph, err);
-    return failed || !how->half_weights ? failed : pass_round_weights(graph, err);
-}
-
-/* True if the file's own dimensions are those of `batch` rows. */
-static bool is_sized(const struct graph *graph, int64_t batch)
-{
-    const struct value *first = graph->input_count ? &graph->values[graph->inputs[0]] : NULL;
-    return first && (first->rank == 0 || first->dims[0] == batch);
-}
-
-/* Reads the graph for `batch` rows. A graph that mixes rows runs only if that is the size that it
- * gives itself: there is no batch then, and `fixed` says so. */
-static int read_graph(const char *path, const void *data, size_t size, const struct reading *how,
-                      struct graph **graph, struct error *err)
-{
-    struct error second = {0};
-    struct graph *read = NULL;
-    int failed = data ? graph_parse(data, size, how->batch, false, &read, err)
-                      : graph_read(path, how->batch, false, &read, err);
-    if (failed)
-        return failed;
-    failed = prepare_graph(read, how, err);
-    if (failed == E_UNSUPPORTED || failed == E_PARSE) {
-        struct graph *fixed = NULL;
-        int again = data ? graph_parse(data, size, how->batch, true, &fixed, &second)
-                         : graph_read(path, how->batch, true, &fixed, &second);
-        if (!again)
-            again = prepare_graph(fixed, how, &second);
-        if (!again && is_sized(fixed, how->batch)) {
-            graph_free(&read);
-            *graph = fixed;
-            return 0;
-        }
-        graph_free(&fixed);
-    }
-    if (failed) {
-        graph_free(&read);
-        return failed;
-    }
-    *graph = read;
-    return 0;
-}
 
 static int compile_steps(struct engine_network *network, struct error *err)
 {
@@ -160,7 +101,7 @@ static int place_tensors(struct engine_network *network, struct error *err)
     return failed;
 }
 
-static void describe_value(const struct graph *graph, int at, struct engine_tensor_info *info)
+static void describe_value(const struct graph *graph, int at, size_t batch, struct engine_tensor_info *info)
 {
     const struct value *value = &graph->values[at];
     const struct graph_noise *noise = noise_find(graph, at);
@@ -168,6 +109,8 @@ static void describe_value(const struct graph *graph, int at, struct engine_tens
     snprintf(info->name, sizeof info->name, "%.*s", ENGINE_NAME_MAX - 1, value->name);
     info->rank = value->rank;
     memcpy(info->dims, value->dims, sizeof info->dims);
+    if (graph->single && value->rank > 0 && value->dims[0] == 1)
+        info->dims[0] = (int64_t)batch;
     info->row_elements = (size_t)value_elements(value) / rows;
     info->noise = noise != NULL;
     info->mean = noise ? noise->mean : 0;
@@ -182,9 +125,9 @@ static int describe_network(struct engine_network *network, struct error *err)
     if (!network->inputs || !network->outputs)
         return error_set(err, E_MEMORY, "no memory for a network");
     for (size_t i = 0; i < graph->input_count; i++)
-        describe_value(graph, graph->inputs[i], &network->inputs[i]);
+        describe_value(graph, graph->inputs[i], network->batch, &network->inputs[i]);
     for (size_t i = 0; i < graph->output_count; i++)
-        describe_value(graph, graph->outputs[i], &network->outputs[i]);
+        describe_value(graph, graph->outputs[i], network->batch, &network->outputs[i]);
     return 0;
 }
 
@@ -216,6 +159,21 @@ static int plan_network(struct engine_network *network, const struct network_opt
                                  &network->arena_bytes, err);
 }
 
+/* Of a single graph: where a row lies while it is computed. */
+static int place_rows(struct engine_network *network, struct error *err)
+{
+    const struct graph *graph = network->graph;
+    int failed = 0;
+    if (!graph->single)
+        return 0;
+    network->rows = calloc(graph->input_count + 1, sizeof *network->rows);
+    if (!network->rows)
+        return error_set(err, E_MEMORY, "no memory for a network");
+    for (size_t i = 0; !failed && i < graph->input_count; i++)
+        failed = device_buffer(network->device, network->inputs[i].row_elements * sizeof(float), &network->rows[i], err);
+    return failed;
+}
+
 static double elapsed_ms(int64_t *since)
 {
     int64_t now = clock_now();
@@ -236,6 +194,8 @@ int engine_commit(struct engine_network *network, struct error *err)
     weights = elapsed_ms(&since);
     if (!failed)
         failed = place_tensors(network, err);
+    if (!failed)
+        failed = place_rows(network, err);
     if (failed)
         return network->path ? error_prefix(err, failed, "%s", network->path) : failed;
     log_debug("%s at %zu rows: kernels %.1f ms, weights %.1f ms, memory %.1f ms",
@@ -246,8 +206,9 @@ int engine_commit(struct engine_network *network, struct error *err)
 
 int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
 {
-    static const struct engine_noise none;
-    return read_graph(path, NULL, 0, &(struct reading){rows, true, &none, false}, graph, err);
+    struct error together;
+    return reading_graph(&(struct source){.path = path}, &(struct reading){rows, true, NULL, false}, graph, &together,
+                         err);
 }
 
 /* Takes the graph, success or not. */
@@ -305,7 +266,8 @@ static int prepare(struct device *device, const char *path, const void *data, si
         return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
     const struct reading how = {(int64_t)batch, !options->unfused, &options->engine.noise,
                                 options->engine.half_weights};
-    int failed = read_graph(path, data, size, &how, &graph, err);
+    struct error together;
+    int failed = reading_graph(&(struct source){path, data, size}, &how, &graph, &together, err);
     double read = elapsed_ms(&since);
     if (!failed)
         failed = prepare_network(device, &graph, batch, options, network, err);
@@ -313,6 +275,7 @@ static int prepare(struct device *device, const char *path, const void *data, si
         return error_prefix(err, failed, "%s", path);
     log_debug("%s at %zu rows: read %.1f ms, planned %.1f ms", path, batch, read, elapsed_ms(&since));
     (*network)->path = strdup(path); /* for messages: without memory they lack it */
+    (*network)->together = together;
     return 0;
 }
 
@@ -352,6 +315,10 @@ void engine_free(struct engine_network **network)
     lowering_free(&freed->lowering);
     if (freed->arena)
         clReleaseMemObject(freed->arena);
+    for (size_t i = 0; freed->rows && i < freed->graph->input_count; i++)
+        if (freed->rows[i])
+            clReleaseMemObject(freed->rows[i]);
+    free(freed->rows);
     graph_free(&freed->graph);
     free(freed->inputs);
     free(freed->outputs);
@@ -359,13 +326,11 @@ void engine_free(struct engine_network **network)
     free(freed);
 }
 
-static int check(const char *path, const void *data, size_t size, struct error *err)
+static int check(const struct source *from, struct error *together, struct error *err)
 {
     struct graph *graph = NULL;
     struct lowering lowering = {0};
-    static const struct engine_noise none;
-    int failed =
-        read_graph(path, data, size, &(struct reading){CHECK_BATCH, true, &none, false}, &graph, err);
+    int failed = reading_graph(from, &(struct reading){CHECK_BATCH, true, NULL, false}, &graph, together, err);
     if (!failed)
         failed = lowering_run(&lowering, graph, target_unknown(), err);
     lowering_free(&lowering);
@@ -375,7 +340,8 @@ static int check(const char *path, const void *data, size_t size, struct error *
 
 int network_check(const void *data, size_t size, struct error *err)
 {
-    return check(NULL, data, size, err);
+    struct error together;
+    return check(&(struct source){.data = data, .size = size}, &together, err);
 }
 
 /* Whether node `at` has its problem already, or lies behind one, which left its outputs without shapes. */
@@ -410,15 +376,25 @@ static int find_unlowered(struct graph *graph, struct error *err)
     return 0;
 }
 
-int engine_explain(const char *path, void (*say)(void *context, const char *text), void *context,
-                   size_t *count, struct error *err)
+/* The graph whose problems are the file's: of one row where the file may be read so, for then rows that mix are none. */
+static int parse_to_explain(const struct source *from, struct graph **graph, struct error *err)
 {
+    struct error ignored = {0};
+    if (reading_parse(from, 1, GRAPH_SINGLE, graph, &ignored) == 0)
+        return 0;
+    return reading_parse(from, CHECK_BATCH, GRAPH_ROWS, graph, err);
+}
+
+int engine_explain(const char *path, void (*say)(void *context, const char *text), void *context,
+                   size_t *count, struct error *together, struct error *err)
+{
+    const struct source from = {.path = path};
     struct graph *graph = NULL;
     struct error first = {0};
     *count = 0;
-    if (check(path, NULL, 0, &first) == 0)
+    if (check(&from, together, &first) == 0)
         return 0;
-    int failed = graph_read(path, CHECK_BATCH, false, &graph, err);
+    int failed = parse_to_explain(&from, &graph, err);
     if (!failed)
         failed = pass_infer(graph, &first) == E_MEMORY ? error_set(err, E_MEMORY, "no memory")
                                                        : find_unlowered(graph, err);
@@ -437,8 +413,14 @@ int engine_explain(const char *path, void (*say)(void *context, const char *text
 
 int engine_check(const char *path, struct error *err)
 {
-    int failed = check(path, NULL, 0, err);
+    struct error together;
+    int failed = check(&(struct source){.path = path}, &together, err);
     return failed ? error_prefix(err, failed, "%s", path) : 0;
+}
+
+const char *engine_single(const struct engine_network *network)
+{
+    return network->graph->single ? network->together.text : NULL;
 }
 
 int engine_data_files(const char *path, void (*name)(void *context, const char *file), void *context,

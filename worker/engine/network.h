@@ -13,6 +13,8 @@ struct engine_network {
     size_t arena_bytes;
     struct engine_tensor_info *inputs, *outputs;
     char *path; /* of the file, for messages; may be NULL */
+    struct error together; /* of a single graph: why it does not take more than a row */
+    cl_mem *rows;          /* of a single graph: each input's one row */
 };
 
 /* What tests and tools choose beyond engine_load. */

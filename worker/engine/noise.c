@@ -71,7 +71,7 @@ static int give_up(struct graph *graph, int at, struct error *err)
     free(value->data);
     value->data = NULL;
     value->known = false;
-    int failed = value_set_shape(graph, value, rank, dims, true, err);
+    int failed = value_set_shape(graph, value, rank, dims, !graph->fixed, err);
     return failed ? failed : add_input(graph, at, err);
 }
 
@@ -97,7 +97,7 @@ static int mark(struct graph *graph, const char *name, bool vary, struct error *
 int noise_mark(struct graph *graph, const struct engine_noise *noise, struct error *err)
 {
     int failed = 0;
-    if (graph->fixed && (noise->vary || noise->count > 0))
+    if (graph->fixed && !graph->single && (noise->vary || noise->count > 0))
         return error_set(err, E_UNSUPPORTED, "noise of a network that mixes rows");
     graph->noise_varies = noise->vary;
     for (size_t i = 0; !failed && i < noise->count; i++)
@@ -117,7 +117,7 @@ int noise_take(struct graph *graph, struct node *node, size_t rank, const int64_
     int at = node->outputs[0];
     memcpy(rows, dims, rank * sizeof *rows);
     rows[0] = graph->batch;
-    int failed = value_set_shape(graph, &graph->values[at], rank, rows, true, err);
+    int failed = value_set_shape(graph, &graph->values[at], rank, rows, !graph->fixed, err);
     if (!failed)
         failed = add_input(graph, at, err);
     if (!failed)

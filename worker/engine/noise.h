@@ -12,7 +12,7 @@
  * noise->vary an initializer [1,…] becomes an input [N,…], and one of two dimensions [H,W] an input
  * [N,1,H,W]; what random nodes draw follows when they are inferred (noise_take). E_NOT_FOUND where
  * there is no such tensor, E_UNSUPPORTED where it is computed, has no such shape, or the graph is
- * fixed.
+ * fixed without being single.
  */
 MUST_CHECK int noise_mark(struct graph *graph, const struct engine_noise *noise, struct error *err);
 

@@ -79,6 +79,8 @@ void engine_print_plan(const struct engine_network *network, const double *milli
     fprintf(out, "%.3f GFLOP a row, %.1f MB of weights, %.1f MB of scratch at %zu rows",
             cost.gflop_per_row, (double)cost.parameter_bytes / 1e6,
             (double)cost.scratch_bytes / 1e6, network->batch);
+    if (network->graph->single)
+        fprintf(out, ", one row after the other");
     if (milliseconds)
         fprintf(out, ", %.3f ms", sum);
     if (milliseconds && peak_gflops > 0 && sum > 0)

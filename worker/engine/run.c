@@ -2,7 +2,7 @@
  * Running a compiled network: the steps' arguments are resolved and enqueued in order.
  *
  * Arguments are set anew at each run, since the caller's buffers and the rows may change; nothing
- * waits but engine_profile.
+ * waits but engine_profile. A single graph's rows are copied in and out one by one, in the queue's order.
  */
 #include <stdlib.h>
 
@@ -17,7 +17,7 @@ static size_t resolve(struct count count, size_t rows)
 struct run {
     struct engine_network *network;
     size_t rows;
-    const cl_mem *inputs, *outputs;
+    const cl_mem *inputs, *outputs; /* outputs NULL: none is wanted */
 };
 
 static cl_mem tensor_memory(const struct run *run, int number)
@@ -27,7 +27,7 @@ static cl_mem tensor_memory(const struct run *run, int number)
         tensor = &run->network->lowering.tensors[tensor->index];
     if (tensor->storage == STORAGE_INPUT)
         return run->inputs[tensor->index];
-    if (tensor->storage == STORAGE_OUTPUT && run->outputs[tensor->index])
+    if (tensor->storage == STORAGE_OUTPUT && run->outputs && run->outputs[tensor->index])
         return run->outputs[tensor->index];
     return tensor->memory;
 }
@@ -82,9 +82,9 @@ static int run_step(const struct run *run, const struct step *step, struct error
 
 static int check_rows(const struct engine_network *network, size_t rows, struct error *err)
 {
-    if (rows < 1 || rows > network->batch || (network->graph->fixed && rows != network->batch))
-        return error_set(err, E_INVALID, "%zu rows (expected %s%zu)", rows,
-                         network->graph->fixed ? "" : "1 to ", network->batch);
+    bool fixed = network->graph->fixed && !network->graph->single;
+    if (rows < 1 || rows > network->batch || (fixed && rows != network->batch))
+        return error_set(err, E_INVALID, "%zu rows (expected %s%zu)", rows, fixed ? "" : "1 to ", network->batch);
     return 0;
 }
 
@@ -95,13 +95,60 @@ static void count_operations(const struct engine_network *network, size_t rows)
     device_count_operations(network->device, 1e9 * cost.gflop_per_row * (double)rows);
 }
 
+static int run_steps(const struct run *run, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < run->network->lowering.step_count; i++)
+        failed = run_step(run, &run->network->lowering.steps[i], err);
+    return failed;
+}
+
+/* Scalars are the same for all rows. */
+static int copy_row_in(const struct run *all, size_t row, size_t i, struct error *err)
+{
+    const struct engine_network *network = all->network;
+    size_t bytes = network->inputs[i].row_elements * sizeof(float);
+    size_t from = network->inputs[i].rank > 0 ? row * bytes : 0;
+    DEVICE_CL(err, clEnqueueCopyBuffer(device_queue(network->device), all->inputs[i], network->rows[i], from, 0, bytes, 0,
+                                       NULL, NULL));
+    return 0;
+}
+
+static int copy_row_out(const struct run *all, size_t row, const struct tensor *tensor, struct error *err)
+{
+    const struct engine_network *network = all->network;
+    size_t bytes = network->outputs[tensor->index].row_elements * sizeof(float);
+    DEVICE_CL(err, clEnqueueCopyBuffer(device_queue(network->device), tensor->memory, all->outputs[tensor->index], 0,
+                                       row * bytes, bytes, 0, NULL, NULL));
+    return 0;
+}
+
+static int run_rows(const struct run *all, struct error *err)
+{
+    const struct engine_network *network = all->network;
+    const struct run one = {all->network, 1, network->rows, NULL};
+    int failed = 0;
+    for (size_t row = 0; !failed && row < all->rows; row++) {
+        for (size_t i = 0; !failed && i < network->graph->input_count; i++)
+            failed = copy_row_in(all, row, i, err);
+        if (!failed)
+            failed = run_steps(&one, err);
+        for (size_t t = 0; !failed && t < network->lowering.tensor_count; t++) {
+            const struct tensor *tensor = &network->lowering.tensors[t];
+            if (tensor->storage == STORAGE_OUTPUT && all->outputs[tensor->index])
+                failed = copy_row_out(all, row, tensor, err);
+        }
+    }
+    return failed;
+}
+
 int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
                const cl_mem *outputs, struct error *err)
 {
     const struct run run = {network, rows, inputs, outputs};
     int failed = check_rows(network, rows, err);
-    for (size_t i = 0; !failed && i < network->lowering.step_count; i++)
-        failed = run_step(&run, &network->lowering.steps[i], err);
+    if (!failed)
+        failed = network->graph->single ? run_rows(&run, err) : run_steps(&run, err);
     if (failed)
         return failed;
     count_operations(network, rows);
@@ -133,16 +180,17 @@ int engine_fill_input(struct engine_network *network, size_t i, size_t rows, cl_
 int engine_profile(struct engine_network *network, size_t rows, const cl_mem *inputs,
                    const cl_mem *outputs, size_t repeats, double *milliseconds, struct error *err)
 {
-    const struct run run = {network, rows, inputs, outputs};
+    const bool single = network->graph->single;
+    const struct run run = {network, single ? 1 : rows, inputs, outputs};
     int failed = check_rows(network, rows, err);
-    /* The first round compiles. */
+    /* The first round compiles. A single graph's rows take as long as its first. */
     for (size_t r = 0; !failed && r <= repeats; r++)
         for (size_t i = 0; !failed && i < network->lowering.step_count; i++) {
             int64_t start = clock_now();
             failed = run_step(&run, &network->lowering.steps[i], err);
             if (!failed)
                 failed = device_finish(network->device, err);
-            double spent = (double)(clock_now() - start) * 1e-6;
+            double spent = (double)(clock_now() - start) * 1e-6 * (single ? (double)rows : 1);
             if (r < 2 || spent < milliseconds[i])
                 milliseconds[i] = spent;
         }

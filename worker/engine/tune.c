@@ -244,6 +244,8 @@ int engine_tune(struct device *device, const char *path, size_t rows,
     if (!tuner.target.blocked)
         return 0;
     int failed = network_read(path, (int64_t)rows, &graph, err);
+    if (!failed && graph->single)
+        tuner.rows = 1;
     if (!failed)
         failed = tuning_open(device_describe(device), &tuner.tuning, err);
     if (!failed)
