@@ -83,9 +83,11 @@ static inline float apply(float x)
                                              : tanh(0.79788456080286536f * fma(0.044715f * x * x, x, x))));
     case 39: return x / (1.0f + exp(-a * x));
     case 40: return to_float16(x);
-    case 41: return x == 0.0f ? 1.0f : 0.0f;
-    case 42: return isnan(x) ? 1.0f : 0.0f;
-    case 43: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
+    case 41: return trunc(x);
+    case 42: return clamp(rint(x), 0.0f, 255.0f);
+    case 43: return x == 0.0f ? 1.0f : 0.0f;
+    case 44: return isnan(x) ? 1.0f : 0.0f;
+    case 45: return !isinf(x) ? 0.0f : x < 0.0f ? a : b; /* 1 for those that are looked for */
     default: return x;
     }
 }

@@ -53,8 +53,9 @@ static int check_without_device(const char *folder, const struct pipeline_networ
                                 FILE *out, struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES];
+    const struct engine_options options = pipeline_options(described);
     snprintf(path, sizeof path, "%s/%s", folder, described->file);
-    int failed = engine_check(path, err);
+    int failed = engine_check(path, &options, err);
     if (!failed)
         fprintf(out, "%s: runs; shapes not checked, there is no OpenCL device\n", described->file);
     return failed;
@@ -82,11 +83,12 @@ static int check_on_device(struct device *device, const char *folder,
 static int check_network(struct device *device, const char *folder,
                          const struct pipeline_network *described, FILE *out, struct error *err)
 {
+    const struct engine_options options = pipeline_options(described);
     char path[2 * LIMIT_PATH_BYTES];
     if (!device)
         return check_without_device(folder, described, out, err);
     snprintf(path, sizeof path, "%s/%s", folder, described->file);
-    int failed = engine_check(path, err);
+    int failed = engine_check(path, &options, err);
     return failed ? failed : check_on_device(device, folder, described, out, err);
 }
 

@@ -318,15 +318,23 @@ int pipeline_network_path(const char *folder, const struct pipeline_network *net
                : 0;
 }
 
+struct engine_options pipeline_options(const struct pipeline_network *described)
+{
+    struct engine_options options = {.tolerance = described->tolerance,
+                                     .half_weights = described->half_weights,
+                                     .noise = described->noise,
+                                     .sizes = {.input = described->input.name}};
+    memcpy(options.sizes.dims, described->input.dims, sizeof options.sizes.dims);
+    return options;
+}
+
 int pipeline_prepare_network(struct device *device, const char *folder,
                              const struct pipeline_network *described, size_t batch,
                              struct engine_network **network, struct error *err)
 {
     char path[2 * LIMIT_PATH_BYTES];
     struct engine_network *prepared = NULL;
-    const struct engine_options options = {.tolerance = described->tolerance,
-                                           .half_weights = described->half_weights,
-                                           .noise = described->noise};
+    const struct engine_options options = pipeline_options(described);
     int failed = pipeline_network_path(folder, described, path, err);
     if (!failed)
         failed = engine_prepare(device, path, batch, &options, &prepared, err);

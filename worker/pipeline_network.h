@@ -50,6 +50,10 @@ size_t pipeline_network_first(const struct bundle *bundle, enum pipeline_use use
 MUST_CHECK int pipeline_network_path(const char *folder, const struct pipeline_network *network,
                                      char path[2 * LIMIT_PATH_BYTES], struct error *err);
 
+/* How the engine reads it: as bundle.yaml says, which also knows the sizes that the file leaves open. Lives as long as
+ * `network`'s bundle. */
+struct engine_options pipeline_options(const struct pipeline_network *network);
+
 /* Prepares a network at `batch` (engine_prepare) and checks names and shapes of its tensors (E_INVALID names the file,
  * its tensors, and what bundle.yaml says). */
 MUST_CHECK int pipeline_prepare_network(struct device *device, const char *folder,

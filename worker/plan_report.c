@@ -66,12 +66,10 @@ static int plan_bundle(struct planned *planned, const char *folder, struct error
         char path[2 * LIMIT_PATH_BYTES];
         struct pipeline_network described;
         pipeline_network(bundle, i, &described);
+        const struct engine_options options = pipeline_options(&described);
         failed = pipeline_network_path(folder, &described, path, err);
         if (!failed)
-            failed = plan_file(planned, path,
-                               &(struct engine_options){.tolerance = described.tolerance,
-                                                        .half_weights = described.half_weights},
-                               err);
+            failed = plan_file(planned, path, &options, err);
     }
     bundle_free(&bundle);
     return failed;

@@ -237,6 +237,11 @@ void node_int(struct model *model, Onnx__NodeProto *node, const char *name, int6
     attribute->i = value;
 }
 
+void node_graph(struct model *model, Onnx__NodeProto *node, const char *name, Onnx__GraphProto *graph)
+{
+    add_attribute(model, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = graph;
+}
+
 void node_float(struct model *model, Onnx__NodeProto *node, const char *name, float value)
 {
     Onnx__AttributeProto *attribute =

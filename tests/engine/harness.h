@@ -50,6 +50,8 @@ void node_ints(struct model *model, Onnx__NodeProto *node, const char *name, siz
 void node_floats(struct model *model, Onnx__NodeProto *node, const char *name, size_t count,
                  const float *values);
 void node_string(struct model *model, Onnx__NodeProto *node, const char *name, const char *value);
+/* A branch: the graph of another model, which must live as long. */
+void node_graph(struct model *model, Onnx__NodeProto *node, const char *name, Onnx__GraphProto *graph);
 /* The file's bytes; the caller frees. */
 uint8_t *model_pack(const struct model *model, size_t *size);
 

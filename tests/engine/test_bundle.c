@@ -164,7 +164,7 @@ static void test_check(void **state)
         char path[256];
         struct error err = {0};
         snprintf(path, sizeof path, BUNDLE "%s", networks[i].file);
-        if (engine_check(path, &err) != 0)
+        if (engine_check(path, NULL, &err) != 0)
             fail_msg("%s", err.text);
     }
 }

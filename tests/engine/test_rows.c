@@ -182,6 +182,71 @@ static void expect_sum(const float *x, float *y) /* [4][2] along 4 */
     }
 }
 
+/* The place of the largest of halves that are often equal: the first of them, as an age of bins. */
+static void build_best(struct model *model)
+{
+    static const float two = 2;
+    static const int64_t first = 16;
+    model_floats(model, "two", 0, NULL, &two);
+    model_ints(model, "first", 1, &first);
+    model_node(model, "Mul", "x two", "t");
+    model_node(model, "Round", "t", "r");
+    Onnx__NodeProto *node = model_node(model, "ArgMax", "r", "a");
+    node_int(model, node, "axis", 1);
+    node_int(model, node, "keepdims", 0);
+    model_node(model, "Add", "a first", "s");
+    node_int(model, model_node(model, "Cast", "s", "y"), "to", 1);
+}
+
+static void expect_best(const float *x, float *y) /* [5][2] along 5 */
+{
+    for (int i = 0; i < 2; i++) {
+        int best = 0;
+        for (int k = 1; k < 5; k++)
+            best = rintf(2 * x[2 * k + i]) > rintf(2 * x[2 * best + i]) ? k : best;
+        y[i] = (float)(16 + best);
+    }
+}
+
+/* The last of the least, as the integers that the network gives. */
+static void build_least(struct model *model)
+{
+    static const float two = 2;
+    model_floats(model, "two", 0, NULL, &two);
+    model_node(model, "Mul", "x two", "t");
+    model_node(model, "Round", "t", "r");
+    Onnx__NodeProto *node = model_node(model, "ArgMin", "r", "y");
+    node_int(model, node, "axis", -2);
+    node_int(model, node, "select_last_index", 1);
+}
+
+static void expect_least(const float *x, float *y)
+{
+    for (int i = 0; i < 2; i++) {
+        int best = 0;
+        for (int k = 1; k < 5; k++)
+            best = rintf(2 * x[2 * k + i]) <= rintf(2 * x[2 * best + i]) ? k : best;
+        y[i] = (float)best;
+    }
+}
+
+static void build_whole(struct model *model)
+{
+    static const float nine = 9;
+    static const int64_t one = 1;
+    model_floats(model, "nine", 0, NULL, &nine);
+    model_ints(model, "one", 1, &one);
+    model_node(model, "Mul", "x nine", "t");
+    node_int(model, model_node(model, "Cast", "t", "w"), "to", 7);
+    model_node(model, "Sub", "w one", "y");
+}
+
+static void expect_whole(const float *x, float *y) /* towards zero */
+{
+    for (int i = 0; i < 8; i++)
+        y[i] = truncf(9 * x[i]) - 1;
+}
+
 static void build_mish(struct model *model)
 {
     model_node(model, "Mish", "x", "y");
@@ -398,6 +463,9 @@ static const struct example examples[] = {
     {"LpPool", 11, 4, {-1, 1, 4, 4}, build_lp_pool, expect_lp_pool, 4, 1e-6},
     {"GlobalLpPool", 2, 4, {-1, 2, 3, 2}, build_global_lp_pool, expect_global_lp_pool, 2, 1e-6},
     {"CumSum", 14, 3, {-1, 4, 2}, build_sum, expect_sum, 8, 1e-6},
+    {"ArgMax", 13, 3, {-1, 5, 2}, build_best, expect_best, 2, 0},
+    {"ArgMin", 13, 3, {-1, 5, 2}, build_least, expect_least, 2, 0},
+    {"Cast to integers", 13, 2, {-1, 8}, build_whole, expect_whole, 8, 0},
     {"Mish", 18, 2, {-1, 9}, build_mish, expect_mish, 9, 1e-6},
     {"Where", 16, 2, {-1, 12}, build_mask, expect_mask, 12, 0},
     {"Mean", 13, 3, {-1, 2, 3}, build_mean, expect_mean, 6, 3e-7},
@@ -487,16 +555,16 @@ static const struct refusal refusals[] = {
     {"GatherElements", "x square", 13, "axis", 1, E_PARSE, "indices of rank 1 (expected 2)"},
     {"GatherND", "x square", 13, NULL, 0, 0, "would address the batch"},
     {"ScatterND", "x square x", 13, NULL, 0, E_PARSE, "4 updates (expected 1)"},
-    {"Trilu", "x", 14, NULL, 0, E_UNSUPPORTED, "no matrix in each sample"},
+    {"Trilu", "x", 14, NULL, 0, 0, "no matrix in each sample"},
     {"CumSum", "x first", 14, NULL, 0, 0, "axis 0 would mix samples"},
     {"Hardmax", "x", 13, "axis", 0, 0, "axis 0 would mix samples"},
-    {"LayerNormalization", "x b", 17, "axis", 0, E_UNSUPPORTED, "would mix samples"},
+    {"LayerNormalization", "x b", 17, "axis", 0, 0, "would mix samples"},
     {"LpNormalization", "x", 13, "axis", 0, 0, "would mix samples"},
-    {"Size", "x", 13, NULL, 0, 0, "it would count the samples"},
-    {"EyeLike", "x", 13, NULL, 0, 0, "each sample would get another row"},
-    {"ArgMax", "x", 13, "axis", 1, E_UNSUPPORTED, "it is evaluated at load"},
+    {"Size", "x", 13, NULL, 0, E_UNSUPPORTED, "output y is not a float tensor"},
+    {"EyeLike", "x", 13, NULL, 0, E_UNSUPPORTED, "output y does not depend on the input"},
+    {"ArgMax", "x", 13, "axis", 0, 0, "axis 0 would mix samples"},
     {"NonZero", "x", 13, NULL, 0, E_UNSUPPORTED, "it is evaluated at load"},
-    {"Cast", "x", 13, "to", 7, E_UNSUPPORTED, "a cast of computed numbers to integers"},
+    {"Cast", "x", 13, "to", 2, E_UNSUPPORTED, "a cast of computed numbers to narrow integers"},
     {"Cast", "x", 13, "to", 8, E_UNSUPPORTED, "a cast to type 8"},
     {"Cast", "x", 13, "to", 16, E_UNSUPPORTED, "a cast to bfloat16"},
     {"Dropout", "x - square", 13, NULL, 0, E_UNSUPPORTED, "training_mode 1"},

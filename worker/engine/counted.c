@@ -8,7 +8,8 @@
 
 bool counted_is(const struct value *value)
 {
-    return value && value->known && value->type == VALUE_FLOAT && value->element == ELEMENT_INT64;
+    return value && value->known && value->type == VALUE_FLOAT &&
+           (value->element == ELEMENT_INT64 || value->element == ELEMENT_UINT8);
 }
 
 static bool is_any(const struct node *node, const char *const *types)
@@ -42,15 +43,21 @@ int counted_prepare(struct graph *graph, struct node *node, struct error *err)
 {
     static const char *const with_constants[] = {"Add", "Sub", "Mul", "Max", "Min", "Sum", "Concat", "Equal",
                                                  "Greater", "GreaterOrEqual", "Less", "LessOrEqual", NULL};
-    static const char *const alone[] = {"Cast", "Identity", "ReduceSum", "ReduceMax", "ReduceMin", "Neg", "Abs",
-                                        "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Slice", "Gather", NULL};
-    bool counted = false;
+    static const char *const alone[] = {"ReduceSum", "ReduceMax", "ReduceMin", "Neg", "Abs", NULL};
+    /* Bytes that are added up would wrap. */
+    static const char *const moving[] = {"Bytes", "Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose",
+                                         "Slice", "Split", "Gather", "Shape", NULL};
+    bool counted = false, bytes = false;
     int failed = 0;
-    for (size_t i = 0; i < node->input_count; i++)
+    for (size_t i = 0; i < node->input_count; i++) {
         counted |= counted_is(node_input(graph, node, i));
-    if (!counted || is_any(node, alone))
+        bytes |= counted_is(node_input(graph, node, i)) && node_input(graph, node, i)->element == ELEMENT_UINT8;
+    }
+    if (!counted || is_any(node, moving))
         return 0;
-    if (!is_any(node, with_constants))
+    if (!bytes && is_any(node, alone))
+        return 0;
+    if (bytes || !is_any(node, with_constants))
         return error_set(err, E_UNSUPPORTED, "it computes with integers that come of samples");
     for (size_t i = 0; !failed && i < node->input_count; i++) {
         const struct value *in = node_input(graph, node, i);

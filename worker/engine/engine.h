@@ -43,6 +43,12 @@ struct engine_noise {
     bool vary;
 };
 
+/* An input's dimensions from the second on, for those that the file leaves open; 0: not known. */
+struct engine_sizes {
+    const char *input; /* NULL: of none */
+    int64_t dims[3];
+};
+
 struct engine_options {
     /* What the outputs may be off by, as a share of their range. From 1e-3 on, 3×3 convolutions may run as
      * Winograd's F(4×4,3×3), also behind an upsampling. 0: ENGINE_TOLERANCE. */
@@ -51,6 +57,7 @@ struct engine_options {
      * where that loses nothing more. Arithmetic and everything else is float32. */
     bool half_weights;
     struct engine_noise noise;
+    struct engine_sizes sizes;
 };
 
 struct engine_network; /* opaque; belongs to the device it was compiled for */
@@ -77,8 +84,9 @@ MUST_CHECK int engine_load(struct device *device, const char *path, size_t batch
                            struct engine_network **network, struct error *err);
 void engine_free(struct engine_network **network);
 
-/* Everything engine_load checks, without a device: parse, operators, types, shapes. */
-MUST_CHECK int engine_check(const char *path, struct error *err);
+/* Everything engine_load checks, without a device: parse, operators, types, shapes. Of `options`, which may be NULL, the
+ * sizes count. */
+MUST_CHECK int engine_check(const char *path, const struct engine_options *options, struct error *err);
 
 /* The same, but goes on: calls `say` with a sentence for every node that does not run, which names it,
  * its operator and the reason; *count is how many. Nodes behind such a one are not looked at, as their

@@ -118,13 +118,13 @@ struct graph {
 };
 
 /* The graph of the file at `path` (or of `size` bytes at `data`) without any shape but those of its
- * inputs and constants, for `batch` rows, of which a single graph has one.
+ * inputs and constants, for `batch` rows, of which a single graph has one. `sizes` may be NULL.
  * Operators, their opsets and the attributes' names and types are checked; nodes that fail are among
  * the graph's problems and have an op without infer. The caller frees with graph_free. */
-MUST_CHECK int graph_read(const char *path, int64_t batch, enum graph_form form, struct graph **graph,
-                          struct error *err);
+MUST_CHECK int graph_read(const char *path, int64_t batch, enum graph_form form, const struct engine_sizes *sizes,
+                          struct graph **graph, struct error *err);
 MUST_CHECK int graph_parse(const void *data, size_t size, int64_t batch, enum graph_form form,
-                           struct graph **graph, struct error *err);
+                           const struct engine_sizes *sizes, struct graph **graph, struct error *err);
 void graph_free(struct graph **graph);
 
 /* Appends an unnamed value; returns its number, or -1 without memory. Pointers to values become

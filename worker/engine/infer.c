@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "worker/engine/branch.h"
 #include "worker/engine/counted.h"
 #include "worker/engine/element.h"
 #include "worker/engine/modulate.h"
@@ -230,7 +231,9 @@ static int check_alive(const struct graph *graph, struct error *err)
 int pass_infer(struct graph *graph, struct error *err)
 {
     for (size_t i = 0; i < graph->node_count; i++) {
-        int failed = modulate_node(graph, i, err);
+        int failed = branch_node(graph, i, err);
+        if (!failed)
+            failed = modulate_node(graph, i, err);
         if (!failed)
             failed = infer_or_note(graph, i, err);
         if (failed)

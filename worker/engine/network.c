@@ -204,11 +204,12 @@ int engine_commit(struct engine_network *network, struct error *err)
     return 0;
 }
 
-int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err)
+int network_read(const char *path, int64_t rows, const struct engine_sizes *sizes, struct graph **graph,
+                 struct error *err)
 {
     struct error together;
-    return reading_graph(&(struct source){.path = path}, &(struct reading){rows, true, NULL, false}, graph, &together,
-                         err);
+    const struct reading how = {.batch = rows, .fuse = true, .sizes = sizes};
+    return reading_graph(&(struct source){.path = path}, &how, graph, &together, err);
 }
 
 /* Takes the graph, success or not. */
@@ -265,7 +266,7 @@ static int prepare(struct device *device, const char *path, const void *data, si
     if (batch < 1 || batch > 1 << 20)
         return error_set(err, E_INVALID, "%s: a batch of %zu rows", path, batch);
     const struct reading how = {(int64_t)batch, !options->unfused, &options->engine.noise,
-                                options->engine.half_weights};
+                                options->engine.half_weights, &options->engine.sizes};
     struct error together;
     int failed = reading_graph(&(struct source){path, data, size}, &how, &graph, &together, err);
     double read = elapsed_ms(&since);
@@ -326,11 +327,12 @@ void engine_free(struct engine_network **network)
     free(freed);
 }
 
-static int check(const struct source *from, struct error *together, struct error *err)
+static int check(const struct source *from, const struct engine_sizes *sizes, struct error *together, struct error *err)
 {
+    const struct reading how = {.batch = CHECK_BATCH, .fuse = true, .sizes = sizes};
     struct graph *graph = NULL;
     struct lowering lowering = {0};
-    int failed = reading_graph(from, &(struct reading){CHECK_BATCH, true, NULL, false}, &graph, together, err);
+    int failed = reading_graph(from, &how, &graph, together, err);
     if (!failed)
         failed = lowering_run(&lowering, graph, target_unknown(), err);
     lowering_free(&lowering);
@@ -341,7 +343,7 @@ static int check(const struct source *from, struct error *together, struct error
 int network_check(const void *data, size_t size, struct error *err)
 {
     struct error together;
-    return check(&(struct source){.data = data, .size = size}, &together, err);
+    return check(&(struct source){.data = data, .size = size}, NULL, &together, err);
 }
 
 /* Whether node `at` has its problem already, or lies behind one, which left its outputs without shapes. */
@@ -379,10 +381,11 @@ static int find_unlowered(struct graph *graph, struct error *err)
 /* The graph whose problems are the file's: of one row where the file may be read so, for then rows that mix are none. */
 static int parse_to_explain(const struct source *from, struct graph **graph, struct error *err)
 {
+    const struct reading how = {.batch = CHECK_BATCH};
     struct error ignored = {0};
-    if (reading_parse(from, 1, GRAPH_SINGLE, graph, &ignored) == 0)
+    if (reading_parse(from, &how, GRAPH_SINGLE, graph, &ignored) == 0)
         return 0;
-    return reading_parse(from, CHECK_BATCH, GRAPH_ROWS, graph, err);
+    return reading_parse(from, &how, GRAPH_ROWS, graph, err);
 }
 
 int engine_explain(const char *path, void (*say)(void *context, const char *text), void *context,
@@ -392,7 +395,7 @@ int engine_explain(const char *path, void (*say)(void *context, const char *text
     struct graph *graph = NULL;
     struct error first = {0};
     *count = 0;
-    if (check(&from, together, &first) == 0)
+    if (check(&from, NULL, together, &first) == 0)
         return 0;
     int failed = parse_to_explain(&from, &graph, err);
     if (!failed)
@@ -411,10 +414,10 @@ int engine_explain(const char *path, void (*say)(void *context, const char *text
     return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 
-int engine_check(const char *path, struct error *err)
+int engine_check(const char *path, const struct engine_options *options, struct error *err)
 {
     struct error together;
-    int failed = check(&(struct source){.path = path}, &together, err);
+    int failed = check(&(struct source){.path = path}, options ? &options->sizes : NULL, &together, err);
     return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 

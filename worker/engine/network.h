@@ -32,7 +32,8 @@ MUST_CHECK int network_load(struct device *device, const char *path, const void 
                             struct engine_network **network, struct error *err);
 
 /* The graph of the file at `path` for `rows` rows, fused. */
-MUST_CHECK int network_read(const char *path, int64_t rows, struct graph **graph, struct error *err);
+MUST_CHECK int network_read(const char *path, int64_t rows, const struct engine_sizes *sizes, struct graph **graph,
+                            struct error *err);
 /* A network from a graph, fused or not, which it takes, success or not. */
 MUST_CHECK int network_build(struct device *device, struct graph **graph, size_t batch,
                              const struct network_options *options, struct engine_network **network,

@@ -41,6 +41,6 @@ const struct op *op_at(size_t i);
 extern const struct op ops_conv_nd[], ops_conv[], ops_gemm[], ops_unary[], ops_binary[],
     ops_reduce[], ops_pool[], ops_softmax[], ops_resize[], ops_view[], ops_move[], ops_norm[],
     ops_shape[], ops_select[], ops_cast[], ops_where[], ops_normalize[], ops_pick[],
-    ops_generate[], ops_line[], ops_random[], ops_einsum[], ops_grid_sample[];
+    ops_generate[], ops_line[], ops_arg[], ops_random[], ops_einsum[], ops_grid_sample[];
 
 #endif

@@ -4,11 +4,11 @@
 #include "worker/engine/noise.h"
 #include "worker/engine/passes.h"
 
-int reading_parse(const struct source *from, int64_t batch, enum graph_form form, struct graph **graph,
+int reading_parse(const struct source *from, const struct reading *how, enum graph_form form, struct graph **graph,
                   struct error *err)
 {
-    return from->data ? graph_parse(from->data, from->size, batch, form, graph, err)
-                      : graph_read(from->path, batch, form, graph, err);
+    return from->data ? graph_parse(from->data, from->size, how->batch, form, how->sizes, graph, err)
+                      : graph_read(from->path, how->batch, form, how->sizes, graph, err);
 }
 
 /* Takes the graph; gives it back where it runs. */
@@ -45,7 +45,7 @@ static int read_fixed(const struct source *from, const struct reading *how, stru
 {
     struct graph *read = NULL;
     struct error ignored = {0};
-    int failed = reading_parse(from, how->batch, GRAPH_FIXED, &read, &ignored);
+    int failed = reading_parse(from, how, GRAPH_FIXED, &read, &ignored);
     if (!failed && is_sized(read, how->batch) && prepare(&read, how, graph, &ignored) == 0)
         return 0;
     graph_free(&read);
@@ -58,7 +58,7 @@ int reading_graph(const struct source *from, const struct reading *how, struct g
     struct graph *read = NULL;
     struct error mixes = {0}, second = {0};
     *together = mixes;
-    int failed = reading_parse(from, how->batch, GRAPH_ROWS, &read, err);
+    int failed = reading_parse(from, how, GRAPH_ROWS, &read, err);
     if (!failed)
         failed = prepare(&read, how, graph, &mixes);
     if (!failed)
@@ -66,7 +66,7 @@ int reading_graph(const struct source *from, const struct reading *how, struct g
     if (!*mixes.text) /* the file itself */
         return failed;
     if ((failed == E_UNSUPPORTED || failed == E_PARSE) &&
-        reading_parse(from, 1, GRAPH_SINGLE, &read, &second) == 0) {
+        reading_parse(from, how, GRAPH_SINGLE, &read, &second) == 0) {
         failed = prepare(&read, how, graph, err);
         if (!failed)
             *together = mixes;

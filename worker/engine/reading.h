@@ -17,11 +17,12 @@ struct reading {
     bool fuse;
     const struct engine_noise *noise; /* NULL: none */
     bool half_weights;
+    const struct engine_sizes *sizes; /* NULL: none */
 };
 
 /* The graph of the file in the given form, as it is before any pass. The caller frees with graph_free. */
-MUST_CHECK int reading_parse(const struct source *from, int64_t batch, enum graph_form form, struct graph **graph,
-                             struct error *err);
+MUST_CHECK int reading_parse(const struct source *from, const struct reading *how, enum graph_form form,
+                             struct graph **graph, struct error *err);
 
 /*
  * The graph of the file, ready to be lowered, in the first form that runs:

@@ -243,7 +243,7 @@ int engine_tune(struct device *device, const char *path, size_t rows,
     target_of(device, &chosen, &tuner.target);
     if (!tuner.target.blocked)
         return 0;
-    int failed = network_read(path, (int64_t)rows, &graph, err);
+    int failed = network_read(path, (int64_t)rows, &chosen.engine.sizes, &graph, err);
     if (!failed && graph->single)
         tuner.rows = 1;
     if (!failed)

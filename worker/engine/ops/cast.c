@@ -1,6 +1,7 @@
 /*
- * Cast and CastLike. Integers exist at load only, but for those counted from truth values (counted.h); on
- * the device float and double stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes the number.
+ * Cast and CastLike. Integers exist at load only, but for those that come of samples (counted.h), as which a number loses its
+ * fraction; on the device float and double stay float, float16 is rounded to, and a truth value, which is 0 or 1 there, becomes
+ * the number.
  */
 #include <math.h>
 #include <string.h>
@@ -65,13 +66,14 @@ static int infer_cast(struct graph *graph, struct node *node, struct error *err)
     enum value_type type = VALUE_FLOAT;
     int element = 0;
     int failed = target_type(graph, node, &type, &element, err);
-    if (!in->data && type == VALUE_INT64 && (in->type == VALUE_BOOL || counted_is(in))) {
+    bool wide = element == 0 || element == ELEMENT_INT32; /* as samples' numbers fit: they do not wrap */
+    if (!in->data && type == VALUE_INT64 && (in->type == VALUE_BOOL || counted_is(in) || wide)) {
         type = VALUE_FLOAT;
         element = ELEMENT_INT64;
     }
     if (!failed && !in->data && type != in->type && type != VALUE_FLOAT)
         failed = error_set(err, E_UNSUPPORTED, "a cast of computed numbers to %s",
-                           type == VALUE_BOOL ? "bool" : "integers");
+                           type == VALUE_BOOL ? "bool" : "narrow integers");
     if (!failed)
         failed = value_set_shape(graph, node_output(graph, node, 0), in->rank, in->dims,
                                  in->batched, err);
@@ -88,6 +90,8 @@ static int lower_cast(struct lowering *lowering, struct node *node, struct error
     int element = node_output(lowering->graph, node, 0)->element, in;
     if (element == ELEMENT_FLOAT16 && from->type == VALUE_FLOAT && from->element != element)
         return unary_step(lowering, node, UNARY_TO_FLOAT16, err);
+    if (element == ELEMENT_INT64 && from->type == VALUE_FLOAT && from->element != element)
+        return unary_step(lowering, node, UNARY_TRUNCATE, err);
     int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
     return failed ? failed : lower_view(lowering, node->outputs[0], in, err);
 }

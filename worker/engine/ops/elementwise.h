@@ -46,6 +46,8 @@ enum unary {
     UNARY_GELU, /* a: approximated by tanh */
     UNARY_SWISH,
     UNARY_TO_FLOAT16, /* the nearest that it has, ties to even */
+    UNARY_TRUNCATE, /* towards zero */
+    UNARY_TO_BYTE, /* the nearest of 0 to 255 */
     UNARY_NOT, /* from here on the result is boolean */
     UNARY_IS_NAN,
     UNARY_IS_INFINITE,
@@ -87,6 +89,9 @@ MUST_CHECK int unary_step(struct lowering *lowering, struct node *node, enum una
 /* True and *activation if the node is a unary function that kernels can apply on their way out. */
 bool unary_activation(const struct graph *graph, const struct node *node,
                       struct activation *activation);
+
+/* Whole numbers of 0 to 255, as an input of bytes has them. No file names it. */
+extern const struct op op_bytes;
 
 /* True if the node is the binary operator `which`. */
 bool node_is_binary(const struct node *node, enum binary which);

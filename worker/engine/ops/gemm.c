@@ -2,7 +2,7 @@
  * Gemm and MatMul.
  *
  * CPUs: a constant right-hand matrix is packed for gemm.cl's blocked kernel; GPUs: tiles.cl; everything else takes
- * gemm_any by strides.
+ * gemm_any by strides. A product of constants (a spectral norm, as it is trained) is made at load.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,9 @@
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
 #include "worker/engine/ops/broadcast.h"
+
+/* Multiply-adds of a product that is made at load: a fraction of a second. */
+#define FOLDED_MOST ((int64_t)1 << 28)
 
 /* Products of fewer columns or terms would leave most of a tile empty. */
 #define TILES_LEAST 8
@@ -176,6 +179,49 @@ static void read_matmul(const struct graph *graph, const struct node *node,
     broadcast_strides(&b, 4, db, sb);
     memcpy(product->a, sa, sizeof product->a);
     memcpy(product->b, sb, sizeof product->b);
+}
+
+static double fold_sum(const float *a, const float *b, const struct product *product)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < product->k; k++)
+        sum += (double)a[k * product->a[3]] * (double)b[k * product->b[2]];
+    return sum;
+}
+
+/* Larger ones stay the device's. */
+static int fold_product(struct graph *graph, struct node *node, const struct product *product, struct error *err)
+{
+    const struct value *c = node_input(graph, node, 2);
+    const float *a = node_input(graph, node, 0)->data, *b = node_input(graph, node, 1)->data, *added = c ? c->data : NULL;
+    struct value *out = node_output(graph, node, 0);
+    int64_t results = value_elements(out);
+    if (product->k > 0 && results > FOLDED_MOST / product->k)
+        return 0;
+    int failed = value_allocate(out, err);
+    for (int64_t i = 0; !failed && i < results; i++) {
+        int64_t j = i % product->j, m = i / product->j % product->m, b1 = i / product->j / product->m % product->b1;
+        int64_t b0 = i / product->j / product->m / product->b1;
+        const float *row = a + b0 * product->a[0] + b1 * product->a[1] + m * product->a[2];
+        const float *column = b + b0 * product->b[0] + b1 * product->b[1] + j * product->b[3];
+        double offset = added ? (double)product->beta * (double)added[m * product->c[2] + j * product->c[3]] : 0;
+        ((float *)out->data)[i] = (float)((double)product->alpha * fold_sum(row, column, product) + offset);
+    }
+    return failed;
+}
+
+static int fold_gemm(struct graph *graph, struct node *node, struct error *err)
+{
+    struct product product;
+    int failed = read_gemm(graph, node, &product, err);
+    return failed ? failed : fold_product(graph, node, &product, err);
+}
+
+static int fold_matmul(struct graph *graph, struct node *node, struct error *err)
+{
+    struct product product;
+    read_matmul(graph, node, &product);
+    return fold_product(graph, node, &product, err);
 }
 
 /* Weights [panel][k][lane] of B by strides, times alpha, with the fused scale. */
@@ -390,10 +436,10 @@ static int lower_matmul(struct lowering *lowering, struct node *node, struct err
 }
 
 const struct op ops_gemm[] = {
-    {"Gemm", 1, 6, "alpha:f beta:f transA:i transB:i broadcast:i", 3, 3, 1, 0, infer_gemm, NULL,
+    {"Gemm", 1, 6, "alpha:f beta:f transA:i transB:i broadcast:i", 3, 3, 1, 0, infer_gemm, fold_gemm,
      lower_gemm},
-    {"Gemm", 7, 10, "alpha:f beta:f transA:i transB:i", 3, 3, 1, 0, infer_gemm, NULL, lower_gemm},
-    {"Gemm", 11, OPSET_LAST, "alpha:f beta:f transA:i transB:i", 2, 3, 1, 0, infer_gemm, NULL, lower_gemm},
-    {"MatMul", 1, OPSET_LAST, "", 2, 2, 1, 0, infer_matmul, NULL, lower_matmul},
+    {"Gemm", 7, 10, "alpha:f beta:f transA:i transB:i", 3, 3, 1, 0, infer_gemm, fold_gemm, lower_gemm},
+    {"Gemm", 11, OPSET_LAST, "alpha:f beta:f transA:i transB:i", 2, 3, 1, 0, infer_gemm, fold_gemm, lower_gemm},
+    {"MatMul", 1, OPSET_LAST, "", 2, 2, 1, 0, infer_matmul, fold_matmul, lower_matmul},
     {0},
 };

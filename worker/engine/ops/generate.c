@@ -1,6 +1,6 @@
 /*
  * Operators that are evaluated at load, from constants or shapes: Size, Range, NonZero, OneHot,
- * EyeLike, ArgMax, ArgMin. Exporters emit them beside a network; their results may be integers, and
+ * EyeLike. Exporters emit them beside a network; their results may be integers, and
  * none of them runs on the device.
  */
 #include <math.h>
@@ -160,66 +160,11 @@ static int infer_eye(struct graph *graph, struct node *node, struct error *err)
     return failed;
 }
 
-/* A constant input with one axis taken out: [outer][count][inner]. */
-struct line {
-    int64_t outer, count, inner;
-};
-
-static int read_line(const struct node *node, const struct value *in, int64_t otherwise,
-                     size_t *axis, struct line *line, struct error *err)
-{
-    int failed = list_axis(attribute_int(node, "axis", otherwise), in->rank, axis, err);
-    if (failed)
-        return failed;
-    line->outer = dims_elements(*axis, in->dims);
-    line->count = in->dims[*axis];
-    line->inner = dims_elements(in->rank - *axis - 1, in->dims + *axis + 1);
-    return 0;
-}
-
-static int64_t best_of(const struct value *in, const struct line *line, int64_t i, bool least,
-                       bool last)
-{
-    int64_t start = i / line->inner * line->count * line->inner + i % line->inner, best = 0;
-    for (int64_t k = 1; k < line->count; k++) {
-        double x = number_at(in, start + k * line->inner);
-        double y = number_at(in, start + best * line->inner);
-        if (least ? x < y || (last && x <= y) : x > y || (last && x >= y))
-            best = k;
-    }
-    return best;
-}
-
-static int infer_arg(struct graph *graph, struct node *node, struct error *err)
-{
-    const struct value *in = node_input(graph, node, 0);
-    bool keep = attribute_int(node, "keepdims", 1) != 0;
-    int64_t dims[ENGINE_RANK_MAX];
-    size_t axis = 0, rank = 0;
-    struct line line;
-    int failed = need_constants(graph, node, err);
-    if (!failed)
-        failed = read_line(node, in, 0, &axis, &line, err);
-    if (failed)
-        return failed;
-    for (size_t r = 0; r < in->rank; r++)
-        if (keep || r != axis)
-            dims[rank++] = r == axis ? 1 : in->dims[r];
-    failed = make_constant(graph, node, 0, VALUE_INT64, rank, dims, err);
-    for (int64_t i = 0; !failed && i < line.outer * line.inner; i++)
-        ((int64_t *)node_output(graph, node, 0)->data)[i] =
-            best_of(in, &line, i, node->op->variant != 0,
-                    attribute_int(node, "select_last_index", 0) != 0);
-    return failed;
-}
-
 const struct op ops_generate[] = {
     {"Size", 1, OPSET_LAST, "", 1, 1, 1, 0, infer_size, NULL, NULL},
     {"Range", 11, OPSET_LAST, "", 3, 3, 1, 0, infer_range, NULL, NULL},
     {"NonZero", 9, OPSET_LAST, "", 1, 1, 1, 0, infer_non_zero, NULL, NULL},
     {"OneHot", 9, OPSET_LAST, "axis:i", 3, 3, 1, 0, infer_one_hot, NULL, NULL},
     {"EyeLike", 9, OPSET_LAST, "dtype:i k:i", 1, 1, 1, 0, infer_eye, NULL, NULL},
-    {"ArgMax", 1, OPSET_LAST, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 0, infer_arg, NULL, NULL},
-    {"ArgMin", 1, OPSET_LAST, "axis:i keepdims:i select_last_index:i", 1, 1, 1, 1, infer_arg, NULL, NULL},
     {0},
 };

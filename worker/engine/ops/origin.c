@@ -89,8 +89,9 @@ static bool follow_where(const struct graph *graph, const struct node *node, int
 
 static bool follow(const struct graph *graph, int value, int64_t at, int depth)
 {
-    static const char *const same[] = {"Unsqueeze", "Squeeze", "Cast", "Identity", "Reshape", "Expand", NULL};
-    static const char *const either[] = {"Mul", "Add", "Sub", "Div", "Max", "Min", NULL};
+    static const char *const same[] = {"Unsqueeze", "Squeeze", "Cast", "Identity", "Reshape", "Expand", "Not", NULL};
+    static const char *const either[] = {"Mul", "Add", "Sub", "Div", "Max", "Min", "Equal", "Less", "LessOrEqual", "Greater",
+                                         "GreaterOrEqual", "And", "Or", NULL};
     const struct node *node = graph->values[value].producer < 0 ? NULL
                                                                  : &graph->nodes[graph->values[value].producer];
     if (!node || depth > DEPTH_MOST)

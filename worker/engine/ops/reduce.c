@@ -1,4 +1,8 @@
-/* Reductions and global pools: any axes, read in whatever layout the input has, written plain. */
+/*
+ * Reductions and global pools: any axes, read in whatever layout the input has, written plain. Of constants, integers among
+ * them, they are made at load: weights that are normalised, shapes' products.
+ */
+#include <math.h>
 #include <string.h>
 
 #include "worker/engine/lower.h"
@@ -61,6 +65,13 @@ int reduce_axes(const struct graph *graph, const struct node *node, unsigned *ma
     return 0;
 }
 
+/* Those whose result is an integer. */
+static bool takes_integers(const struct node *node)
+{
+    int reduction = node->op->variant;
+    return reduction == REDUCE_SUM || (reduction >= REDUCE_MAX && reduction <= REDUCE_PRODUCT);
+}
+
 static int infer_reduce(struct graph *graph, struct node *node, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
@@ -68,7 +79,8 @@ static int infer_reduce(struct graph *graph, struct node *node, struct error *er
     unsigned mask;
     int64_t dims[ENGINE_RANK_MAX];
     size_t rank = 0;
-    if (in->type != VALUE_FLOAT)
+    bool whole = in->type == VALUE_INT64 && in->data && takes_integers(node);
+    if (in->type != VALUE_FLOAT && !whole)
         return error_set(err, E_UNSUPPORTED, "an integer input (expected float)");
     if (attribute_int(node, "p", 2) != 2)
         return error_set(err, E_UNSUPPORTED, "p of %lld (expected 2)",
@@ -81,7 +93,96 @@ static int infer_reduce(struct graph *graph, struct node *node, struct error *er
     for (size_t i = 0; i < in->rank; i++)
         if (keep || !(mask >> i & 1))
             dims[rank++] = mask >> i & 1 ? 1 : in->dims[i];
-    return value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
+    failed = value_set_shape(graph, node_output(graph, node, 0), rank, dims, in->batched, err);
+    if (!failed)
+        node_output(graph, node, 0)->type = in->type;
+    return failed;
+}
+
+static double add(int reduction, double sum, double x)
+{
+    switch (reduction) {
+    case REDUCE_MAX: return fmax(sum, x);
+    case REDUCE_MIN: return fmin(sum, x);
+    case REDUCE_PRODUCT: return sum * x;
+    case REDUCE_L1: return sum + fabs(x);
+    case REDUCE_L2:
+    case REDUCE_SQUARES: return sum + x * x;
+    default: return sum + x; /* SUM, MEAN, LOG_SUM; LOG_SUM_EXP adds up exponentials */
+    }
+}
+
+static double finish(int reduction, double sum, double count)
+{
+    switch (reduction) {
+    case REDUCE_MEAN: return sum / count;
+    case REDUCE_L2: return sqrt(sum);
+    case REDUCE_LOG_SUM:
+    case REDUCE_LOG_SUM_EXP: return log(sum);
+    default: return sum;
+    }
+}
+
+static int64_t add_whole(int reduction, int64_t sum, int64_t x)
+{
+    switch (reduction) {
+    case REDUCE_MAX: return x > sum ? x : sum;
+    case REDUCE_MIN: return x < sum ? x : sum;
+    case REDUCE_PRODUCT: return (int64_t)((uint64_t)sum * (uint64_t)x);
+    default: return (int64_t)((uint64_t)sum + (uint64_t)x);
+    }
+}
+
+static size_t offset_of(int64_t i, size_t rank, const int32_t dims[8], const int32_t strides[8])
+{
+    size_t offset = 0;
+    for (size_t r = rank; r-- > 0; i /= dims[r])
+        offset += (size_t)(i % dims[r]) * (size_t)strides[r];
+    return offset;
+}
+
+/* One result. */
+static float fold_floats(int reduction, const struct axes_split *split, const float *from)
+{
+    bool exponentials = reduction == REDUCE_LOG_SUM_EXP; /* shifted by the largest, so that nothing overflows */
+    double sum = reduction == REDUCE_MAX ? -INFINITY : reduction == REDUCE_MIN ? INFINITY : reduction == REDUCE_PRODUCT;
+    double shift = exponentials ? (double)fold_floats(REDUCE_MAX, split, from) : 0;
+    for (int64_t k = 0; k < split->elements; k++) {
+        double x = (double)from[offset_of(k, split->count[1], split->dims[1], split->strides[1])];
+        sum = add(reduction, sum, exponentials ? exp(x - shift) : x);
+    }
+    return (float)(finish(reduction, sum, (double)split->elements) + shift);
+}
+
+static int64_t fold_integers(int reduction, const struct axes_split *split, const int64_t *from)
+{
+    int64_t sum = reduction == REDUCE_MAX ? INT64_MIN : reduction == REDUCE_MIN ? INT64_MAX : reduction == REDUCE_PRODUCT;
+    for (int64_t k = 0; k < split->elements; k++)
+        sum = add_whole(reduction, sum, from[offset_of(k, split->count[1], split->dims[1], split->strides[1])]);
+    return sum;
+}
+
+static int fold_reduce(struct graph *graph, struct node *node, struct error *err)
+{
+    const struct value *in = node_input(graph, node, 0);
+    struct value *out = node_output(graph, node, 0);
+    struct axes_split split;
+    unsigned mask;
+    int failed = reduce_axes(graph, node, &mask, err);
+    if (!failed)
+        failed = value_allocate(out, err);
+    if (failed)
+        return failed;
+    axes_split(in, LAYOUT_PLAIN, mask, &split);
+    for (int64_t i = 0; i < value_elements(out); i++) {
+        size_t from = offset_of(i, split.count[0], split.dims[0], split.strides[0]);
+        if (in->type == VALUE_FLOAT)
+            ((float *)out->data)[i] = fold_floats(node->op->variant % REDUCE_GLOBAL, &split, (const float *)in->data + from);
+        else
+            ((int64_t *)out->data)[i] =
+                fold_integers(node->op->variant % REDUCE_GLOBAL, &split, (const int64_t *)in->data + from);
+    }
+    return 0;
 }
 
 /* Whether all pixels of a channels-last image become one by an operation that reduce_pixels has. */
@@ -162,14 +263,14 @@ bool node_is_mean(const struct node *node)
 
 #define AXES "axes:I keepdims:i"
 #define REDUCE_BOTH(name, number)                                                                  \
-    {name, 1, 17, AXES, 1, 1, 1, number, infer_reduce, NULL, lower_reduce},                        \
-    {name, 18, OPSET_LAST, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, number, infer_reduce, NULL,       \
+    {name, 1, 17, AXES, 1, 1, 1, number, infer_reduce, fold_reduce, lower_reduce},                        \
+    {name, 18, OPSET_LAST, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, number, infer_reduce, fold_reduce, \
      lower_reduce}
 
 const struct op ops_reduce[] = {
-    {"ReduceSum", 1, 12, AXES, 1, 1, 1, REDUCE_SUM, infer_reduce, NULL, lower_reduce},
+    {"ReduceSum", 1, 12, AXES, 1, 1, 1, REDUCE_SUM, infer_reduce, fold_reduce, lower_reduce},
     {"ReduceSum", 13, OPSET_LAST, "keepdims:i noop_with_empty_axes:i", 1, 2, 1, REDUCE_SUM, infer_reduce,
-     NULL, lower_reduce},
+     fold_reduce, lower_reduce},
     REDUCE_BOTH("ReduceMean", REDUCE_MEAN),
     REDUCE_BOTH("ReduceMax", REDUCE_MAX),
     REDUCE_BOTH("ReduceMin", REDUCE_MIN),
@@ -179,11 +280,11 @@ const struct op ops_reduce[] = {
     REDUCE_BOTH("ReduceSumSquare", REDUCE_SQUARES),
     REDUCE_BOTH("ReduceLogSum", REDUCE_LOG_SUM),
     REDUCE_BOTH("ReduceLogSumExp", REDUCE_LOG_SUM_EXP),
-    {"GlobalAveragePool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, NULL,
+    {"GlobalAveragePool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MEAN, infer_reduce, fold_reduce,
      lower_reduce},
-    {"GlobalLpPool", 2, OPSET_LAST, "p:i", 1, 1, 1, REDUCE_GLOBAL + REDUCE_L2, infer_reduce, NULL,
+    {"GlobalLpPool", 2, OPSET_LAST, "p:i", 1, 1, 1, REDUCE_GLOBAL + REDUCE_L2, infer_reduce, fold_reduce,
      lower_reduce},
-    {"GlobalMaxPool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, NULL,
+    {"GlobalMaxPool", 1, OPSET_LAST, "", 1, 1, 1, REDUCE_GLOBAL + REDUCE_MAX, infer_reduce, fold_reduce,
      lower_reduce},
     {0},
 };

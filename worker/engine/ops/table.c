@@ -7,7 +7,7 @@ static const struct op *const families[] = {
     ops_conv_nd, ops_conv, ops_gemm,  ops_unary,  ops_binary, ops_reduce, ops_pool,
     ops_softmax, ops_resize, ops_view, ops_move,  ops_norm,   ops_shape,  ops_select,
     ops_cast,    ops_where,  ops_normalize, ops_pick, ops_generate,
-    ops_line,    ops_random, ops_einsum, ops_grid_sample,
+    ops_line,    ops_arg, ops_random, ops_einsum, ops_grid_sample,
 };
 
 /* Operators of ONNX up to OPSET_LAST that no feed-forward network of float32 images needs. */
@@ -17,7 +17,7 @@ static const struct {
     {"LSTM", "recurrent networks are not run"},
     {"GRU", "recurrent networks are not run"},
     {"RNN", "recurrent networks are not run"},
-    {"If", "control flow is not run"},
+    {"If", "it has no two branches"},
     {"Loop", "control flow is not run"},
     {"Scan", "control flow is not run"},
     {"NegativeLogLikelihoodLoss", "losses of training are not run"},

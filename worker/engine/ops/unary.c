@@ -67,7 +67,7 @@ int unary_read(const struct graph *graph, const struct node *node,
     case UNARY_HARD_SWISH: case UNARY_SIN: case UNARY_COS: case UNARY_TAN: case UNARY_ASIN:
     case UNARY_ACOS: case UNARY_ATAN: case UNARY_SINH: case UNARY_COSH: case UNARY_ASINH:
     case UNARY_ACOSH: case UNARY_ATANH: case UNARY_SIGN: case UNARY_ROUND:
-    case UNARY_MISH: case UNARY_TO_FLOAT16: case UNARY_NOT: case UNARY_IS_NAN:
+    case UNARY_MISH: case UNARY_TO_FLOAT16: case UNARY_TRUNCATE: case UNARY_TO_BYTE: case UNARY_NOT: case UNARY_IS_NAN:
         break;
     }
     if (!failed)
@@ -220,6 +220,8 @@ static float apply(enum unary which, float x, const struct unary_parameters *p)
                                           : tanhf(GELU_TANH * (x + 0.044715f * x * x * x))));
     case UNARY_SWISH: return x / (1.0f + expf(-p->a * x));
     case UNARY_TO_FLOAT16: return element_round(ELEMENT_FLOAT16, x);
+    case UNARY_TRUNCATE: return truncf(x);
+    case UNARY_TO_BYTE: return fminf(fmaxf(rintf(x), 0), 255);
     case UNARY_NOT: return x == 0;
     case UNARY_IS_NAN: return isnan(x);
     case UNARY_IS_INFINITE: return !isinf(x) ? 0 : x < 0 ? p->a : p->b;
@@ -259,6 +261,8 @@ static int fold_unary(struct graph *graph, struct node *node, struct error *err)
     }
     return 0;
 }
+
+const struct op op_bytes = {"Bytes", 1, OPSET_LAST, "", 1, 1, 1, UNARY_TO_BYTE, infer_unary, fold_unary, lower_unary};
 
 #define UNARY(name, first, attributes, number)                                                     \
     {name, first, OPSET_LAST, attributes, 1, 1, 1, number, infer_unary, fold_unary, lower_unary}
