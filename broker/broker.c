@@ -164,6 +164,7 @@ static void serve_round(struct broker *b)
         transfers_take(b);
     lifecycle_take_reductions(b);
     transfers_expire(b, clock_now());
+    cuts_tell(b, clock_now());
     commit(b);
     pause_tend(b, clock_now());
     if (b->doomed && !pause_begin(b))
@@ -184,6 +185,8 @@ static long poll_timeout(const struct broker *b)
         deadline = b->next_expiry;
     if (pause_deadline(b) < deadline)
         deadline = pause_deadline(b);
+    if (cuts_deadline(b) < deadline)
+        deadline = cuts_deadline(b);
     if (b->stragglers_at < deadline)
         deadline = b->stragglers_at;
     if (b->expected && !b->pause.on && b->expected_until < deadline)
@@ -198,8 +201,7 @@ static long poll_timeout(const struct broker *b)
     return wait <= 0 ? 0 : (long)(wait / CLOCK_MILLISECOND) + 1;
 }
 
-/* Of the broker itself; a failure dooms. */
-static void note(struct broker *b, const char *event, const char *text)
+void broker_remark(struct broker *b, const char *event, const char *text)
 {
     struct error err;
     (void)!journal(b, &(struct events_row){.event = event, .text = text}, &err);
@@ -213,14 +215,14 @@ static void reload_fleet(struct broker *b)
     if (fleet_read(b->options.fleet, &fleet, &err) < 0) {
         log_error("the classes of workers stay as they were: %s", err.text);
         text_scrub(err.text);
-        note(b, "fleet_refused", err.text);
+        broker_remark(b, "fleet_refused", err.text);
         return;
     }
     fleet_free(&b->fleet);
     b->fleet = fleet;
     log_info("%s: %zu classes of workers", b->options.fleet, b->fleet.count);
     snprintf(text, sizeof text, "%zu classes of workers", b->fleet.count);
-    note(b, "fleet_reloaded", text);
+    broker_remark(b, "fleet_reloaded", text);
 }
 
 static void reload_keys(struct broker *b)
@@ -230,12 +232,12 @@ static void reload_keys(struct broker *b)
     if (access_reload(&b->access, &err) < 0) {
         log_error("the keys stay as they were: %s", err.text);
         text_scrub(err.text);
-        note(b, "keys_refused", err.text);
+        broker_remark(b, "keys_refused", err.text);
         return;
     }
     log_info("%s: %zu keys are authorized", b->access.path, b->access.keys.count);
     snprintf(text, sizeof text, "%zu keys", b->access.keys.count);
-    note(b, "keys_reloaded", text);
+    broker_remark(b, "keys_reloaded", text);
     peer_dismiss_revoked(b);
 }
 
@@ -256,23 +258,28 @@ static bool take_signals(struct broker *b)
 
 static int serve(struct broker *b, struct error *err)
 {
-    zmq_pollitem_t items[6] = {{.socket = b->socket, .events = ZMQ_POLLIN},
+    zmq_pollitem_t items[7] = {{.socket = b->socket, .events = ZMQ_POLLIN},
                                {.fd = b->signals, .events = ZMQ_POLLIN},
                                {.fd = transfers_fd(b->transfers), .events = ZMQ_POLLIN},
                                {.fd = reducer_fd(b->reducer), .events = ZMQ_POLLIN}};
     int count = 4;
     if (b->zap)
         items[count++] = (zmq_pollitem_t){.socket = b->zap, .events = ZMQ_POLLIN};
+    const zmq_pollitem_t *cut = b->gate ? &items[count] : NULL;
+    if (b->gate)
+        items[count++] = (zmq_pollitem_t){.fd = gate_fd(b->gate), .events = ZMQ_POLLIN};
     if (b->http)
         items[count++] = (zmq_pollitem_t){.fd = b->http_fd, .events = ZMQ_POLLIN};
     while (!b->doomed) {
         if (zmq_poll(items, count, poll_timeout(b)) < 0 && zmq_errno() != EINTR)
             return error_set(err, E_NETWORK, "zmq_poll: %s", zmq_strerror(zmq_errno()));
         if ((items[1].revents & ZMQ_POLLIN) && take_signals(b)) {
-            note(b, "broker_stop", NULL);
+            broker_remark(b, "broker_stop", NULL);
             commit(b);
             return 0; /* also where the disk does not take that */
         }
+        if (cut && cut->revents)
+            cuts_notice(b, clock_now());
         if (b->zap)
             b->turned_away += zap_serve(b->zap, &b->access);
         if (b->http && (items[count - 1].revents || metrics_http_deadline(b->http) <= clock_now()))
@@ -339,10 +346,13 @@ static int take_up(struct broker *b, struct error *err)
 static int listen_on(struct broker *b, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
 {
     const struct socket_keys keys = {&b->access.own, NULL};
+    const struct gate_limits limits = {b->options.handshakes, gate_descriptors(), b->access.on};
     int rc = b->access.on ? zap_open(b->context, &b->zap, err) : 0;
-    return rc < 0 ? rc
-                  : socket_bind_router(b->context, b->options.listen, b->access.on ? &keys : NULL,
-                                       &b->socket, bound, err);
+    if (rc == 0)
+        rc = socket_make_router(b->context, b->options.listen, b->access.on ? &keys : NULL, &b->socket, err);
+    if (rc == 0 && strncmp(b->options.listen, "tcp://", strlen("tcp://")) == 0)
+        rc = gate_open(b->context, b->socket, &limits, &b->gate, err);
+    return rc < 0 ? rc : socket_listen(b->socket, b->options.listen, bound, err);
 }
 
 static int start(struct broker *b, struct error *err)
@@ -402,6 +412,7 @@ static void stop(struct broker *b)
     fleet_free(&b->fleet);
     rates_free(&b->rates);
     database_close(&b->db);
+    gate_close(&b->gate, b->socket);
     socket_close(&b->socket);
     socket_close(&b->zap);
     access_close(&b->access);

@@ -16,7 +16,8 @@ struct broker_options {
     int heartbeat_ms;   /* how often a worker says something */
     int silence_ms;     /* after this silence it is thought lost */
     const char *metrics; /* where the metrics page is served, NULL: nowhere */
-    int64_t events_kept; /* how many events the journal keeps, 0: EVENTS_KEPT */
+    int events_kept;     /* how many events the journal keeps, 0: EVENTS_KEPT */
+    int handshakes;      /* connections that have not proved a key, at once */
 };
 
 /* SIGHUP reads the files of authorized keys and of classes again; an error in one leaves what it had said

@@ -18,6 +18,7 @@
 #include "broker/directions.h"
 #include "broker/farm.h"
 #include "broker/fleet.h"
+#include "broker/gate.h"
 #include "broker/metrics.h"
 #include "broker/metrics_http.h"
 #include "broker/rate.h"
@@ -60,11 +61,20 @@ struct pause {
     int64_t since, retry_at;
 };
 
+/* See cuts.c. */
+struct cuts {
+    struct gate_counts told; /* last */
+    int64_t next;            /* not before then; 0: nothing is to be told */
+    int64_t told_at;
+};
+
 struct broker {
     struct broker_options options;
     void *context, *socket;
     int signals; /* signalfd */
     void *zap;   /* NULL: plain text */
+    struct gate *gate; /* NULL: not TCP */
+    struct cuts cuts;
     struct access access;
     struct fleet fleet;
     struct rates rates;
@@ -112,10 +122,21 @@ int64_t pause_deadline(const struct broker *b);
 /* What is told of it, "" where it is not paused. */
 const char *pause_notice(const struct broker *b);
 
-/* Notes in the audit what happens to the broker, in a transaction of its own. */
+/* Notes in the audit what happens to the broker, in the round's transaction; a failure dooms. */
+void broker_remark(struct broker *b, const char *event, const char *text);
+/* The same in a transaction of its own. */
 MUST_CHECK int broker_note(struct broker *b, const char *event, struct error *err);
 /* Advances and commits what the broker before left waiting. An error dooms. */
 void broker_advance_all(struct broker *b);
+
+/* ---- cuts.c ---- */
+
+/* Connections were cut: that is to be told soon. */
+void cuts_notice(struct broker *b, int64_t now);
+/* Tells it, when that is due. */
+void cuts_tell(struct broker *b, int64_t now);
+/* When that is, INT64_MAX where there is nothing to tell. */
+int64_t cuts_deadline(const struct broker *b);
 
 /* ---- outbox.c ---- */
 

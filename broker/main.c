@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "broker/broker.h"
+#include "common/limits.h"
 #include "common/log.h"
 #include "common/socket.h"
 #include "version.h"
@@ -25,6 +26,7 @@ static const char usage[] =
     "  --silence MS       after this silence a worker is thought lost (default 5000)\n"
     "  --metrics WHERE    serve Prometheus's metrics: PORT (of 127.0.0.1), ADDRESS:PORT; nobody has to prove anything there\n"
     "  --keep-events N    how many events the journal keeps, at least 1000 (default 200000)\n"
+    "  --handshakes N     how many connections may be there that have not proved a key yet (default 1024)\n"
     "  --version          print the version\n"
     "  --help             print this\n"
     "\n"
@@ -33,36 +35,26 @@ static const char usage[] =
     "1: an error, told on stderr; 2: these options were not understood.\n";
 
 #define MILLISECONDS_MOST 86400000
+#define EVENTS_LEAST 1000
+#define EVENTS_MOST 1000000000
 
-static int parse_ms(const char *name, const char *text, int *value)
+/* An option's number of `units` ("" or with a space before them). */
+static int parse_number(const char *name, const char *text, int least, int most, const char *units, int *value)
 {
     char *end;
     errno = 0;
     long found = strtol(text, &end, 10);
-    if (errno || *end || end == text || found < 1 || found > MILLISECONDS_MOST) {
-        fprintf(stderr, "facefarm-broker: --%s: \"%s\", expected 1 to %d milliseconds\n", name,
-                text, MILLISECONDS_MOST);
+    if (errno || *end || end == text || found < least || found > most) {
+        fprintf(stderr, "facefarm-broker: --%s: \"%s\", expected %d to %d%s\n", name, text, least, most, units);
         return -1;
     }
     *value = (int)found;
     return 0;
 }
 
-#define EVENTS_LEAST 1000
-#define EVENTS_MOST 1000000000
-
-static int parse_events(const char *text, int64_t *value)
+static int parse_ms(const char *name, const char *text, int *value)
 {
-    char *end;
-    errno = 0;
-    long found = strtol(text, &end, 10);
-    if (errno || *end || end == text || found < EVENTS_LEAST || found > EVENTS_MOST) {
-        fprintf(stderr, "facefarm-broker: --keep-events: \"%s\", expected %d to %d\n", text,
-                EVENTS_LEAST, EVENTS_MOST);
-        return -1;
-    }
-    *value = found;
-    return 0;
+    return parse_number(name, text, 1, MILLISECONDS_MOST, " milliseconds", value);
 }
 
 static const struct option table[] = {
@@ -72,7 +64,7 @@ static const struct option table[] = {
     {"keys", required_argument, NULL, 'a'},    {"version", no_argument, NULL, 'v'},
     {"keep-events", required_argument, NULL, 'e'}, {"metrics", required_argument, NULL, 'm'},
     {"help", no_argument, NULL, 'h'},          {"fleet", required_argument, NULL, 'f'},
-    {0},
+    {"handshakes", required_argument, NULL, 'c'}, {0},
 };
 
 /* 0: go on; otherwise the exit code + 1. */
@@ -96,7 +88,9 @@ static int parse(int argc, char **argv, struct broker_options *options)
             continue;
         else if (option == 'q' && parse_ms("silence", optarg, &options->silence_ms) == 0)
             continue;
-        else if (option == 'e' && parse_events(optarg, &options->events_kept) == 0)
+        else if (option == 'e' && parse_number("keep-events", optarg, EVENTS_LEAST, EVENTS_MOST, "", &options->events_kept) == 0)
+            continue;
+        else if (option == 'c' && parse_number("handshakes", optarg, 1, LIMIT_CONNECTIONS, "", &options->handshakes) == 0)
             continue;
         else if (option == 'm')
             options->metrics = optarg;
@@ -124,7 +118,7 @@ int main(int argc, char **argv)
 {
     struct error err = {0};
     struct broker_options options = {
-        .listen = SOCKET_DEFAULT_ENDPOINT, .heartbeat_ms = 1000, .silence_ms = 5000};
+        .listen = SOCKET_DEFAULT_ENDPOINT, .heartbeat_ms = 1000, .silence_ms = 5000, .handshakes = LIMIT_HANDSHAKES};
     int parsed = parse(argc, argv, &options);
     if (parsed)
         return parsed - 1;

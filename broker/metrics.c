@@ -160,6 +160,21 @@ static void write_failures(struct exposition *e, const struct metrics *m)
 
 /* ---- the broker ---- */
 
+/* None of a socket that is not TCP's. */
+static void write_connections(struct exposition *e, const struct broker *b)
+{
+    const struct gate_counts counts = b->gate ? gate_look(b->gate) : (struct gate_counts){0};
+    const struct exposition_label crowded = {"why", "handshakes"}, full = {"why", "descriptors"};
+    exposition_one(e, "facefarm_connections", "gauge", "Open connections, with those in their handshake.",
+                   counts.open);
+    exposition_family(e, "facefarm_connections_cut_total", "counter",
+                      "Connections cut before they had proved a key: too many at once, or no descriptor left for them.");
+    exposition_count(e, &crowded, 1, counts.crowded);
+    exposition_count(e, &full, 1, counts.full);
+    exposition_one(e, "facefarm_connections_turned_away_total", "counter",
+                   "Connections without an authorized key.", b->turned_away);
+}
+
 static void write_messages(struct exposition *e, const struct broker *b)
 {
     exposition_one(e, "facefarm_paused", "gauge",
@@ -172,8 +187,6 @@ static void write_messages(struct exposition *e, const struct broker *b)
                    "Messages dropped for their connection's rate.", b->dropped);
     exposition_one(e, "facefarm_messages_undecodable_total", "counter",
                    "Frames that are no message.", b->undecodable);
-    exposition_one(e, "facefarm_connections_turned_away_total", "counter",
-                   "Connections without an authorized key.", b->turned_away);
     exposition_one(e, "facefarm_events_total", "counter", "Events written into the journal.",
                    events_inserted(b->db));
     exposition_histogram(e, "facefarm_commit_duration_seconds",
@@ -318,6 +331,7 @@ int metrics_write(void *broker, struct buffer *page, struct error *err)
     write_queue(&e, &b->farm);
     write_done(&e, &b->metrics);
     write_failures(&e, &b->metrics);
+    write_connections(&e, b);
     write_messages(&e, b);
     write_worker_states(&e, &b->farm);
     write_workers(&e, &b->farm);

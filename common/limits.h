@@ -71,6 +71,8 @@
 #define LIMIT_RATE_BURST 20000         /* and at once */
 #define LIMIT_RATE_REFUSALS 1000       /* messages beyond that which are still answered, by refusal */
 #define LIMIT_RATE_CONNECTIONS 20000   /* connections whose rate is remembered */
+#define LIMIT_CONNECTIONS 65536        /* of clients and workers at once, where the process may have so many descriptors */
+#define LIMIT_HANDSHAKES 1024          /* of them without a proved key, unless --handshakes says otherwise */
 #define LIMIT_KEYS 10000              /* lines of the file of authorized keys */
 #define LIMIT_KEYS_BYTES (2 << 20)    /* the file itself */
 #define LIMIT_FLEET 1024              /* declared classes of workers */

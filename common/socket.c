@@ -112,22 +112,45 @@ static int open_socket(void *context, int type, const char *endpoint,
     return rc;
 }
 
-int socket_bind_router(void *context, const char *endpoint, const struct socket_keys *keys,
-                       void **socket, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+int socket_make_router(void *context, const char *endpoint, const struct socket_keys *keys,
+                       void **socket, struct error *err)
 {
     void *made = NULL;
-    size_t size = SOCKET_ENDPOINT_MAX;
     int rc = open_socket(context, ZMQ_ROUTER, endpoint, keys, &made, err);
     if (rc)
         return rc;
-    if (set_int(made, ZMQ_ROUTER_MANDATORY, 1) || zmq_bind(made, endpoint) ||
-        zmq_getsockopt(made, ZMQ_LAST_ENDPOINT, bound, &size)) {
-        rc = zmq_failed("cannot listen on", endpoint, err);
+    /* A peer whose machine is gone closes nothing: after two minutes its connection is none. */
+    if (set_int(made, ZMQ_ROUTER_MANDATORY, 1) || set_int(made, ZMQ_TCP_KEEPALIVE, 1) ||
+        set_int(made, ZMQ_TCP_KEEPALIVE_IDLE, 60) || set_int(made, ZMQ_TCP_KEEPALIVE_INTVL, 15) ||
+        set_int(made, ZMQ_TCP_KEEPALIVE_CNT, 4)) {
+        rc = zmq_failed("cannot set an option of", "a socket", err);
         socket_close(&made);
         return rc;
     }
     *socket = made;
     return 0;
+}
+
+int socket_listen(void *socket, const char *endpoint, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+{
+    size_t size = SOCKET_ENDPOINT_MAX;
+    if (zmq_bind(socket, endpoint) || zmq_getsockopt(socket, ZMQ_LAST_ENDPOINT, bound, &size))
+        return zmq_failed("cannot listen on", endpoint, err);
+    return 0;
+}
+
+int socket_bind_router(void *context, const char *endpoint, const struct socket_keys *keys,
+                       void **socket, char bound[SOCKET_ENDPOINT_MAX], struct error *err)
+{
+    void *made = NULL;
+    int rc = socket_make_router(context, endpoint, keys, &made, err);
+    if (rc == 0)
+        rc = socket_listen(made, endpoint, bound, err);
+    if (rc == 0)
+        *socket = made;
+    else
+        socket_close(&made);
+    return rc;
 }
 
 int socket_connect_dealer(void *context, const char *endpoint, const struct socket_keys *keys,

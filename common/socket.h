@@ -40,13 +40,18 @@ struct socket_keys {
 MUST_CHECK int socket_check_endpoint(const char *endpoint, bool keys, struct error *err);
 
 /* A ROUTER bound to `endpoint` ("tcp://127.0.0.1:*" takes a free port); `bound` receives the
- * endpoint to connect to. Mandatory routing, linger 0; a peer that sends more than
+ * endpoint to connect to. Mandatory routing, linger 0; a peer that does not answer TCP's own questions for two minutes is gone, and one that sends more than
  * LIMIT_MESSAGE_BYTES at once is cut off by ZeroMQ. `context` is a zmq context. With `keys` (NULL:
  * plain text) every connection has to pass the context's ZAP handler (see broker/zap.h), which must
  * be there before. */
 MUST_CHECK int socket_bind_router(void *context, const char *endpoint,
                                   const struct socket_keys *keys, void **socket,
                                   char bound[SOCKET_ENDPOINT_MAX], struct error *err);
+/* The two halves of it, for whoever has to know the socket before anybody can connect. */
+MUST_CHECK int socket_make_router(void *context, const char *endpoint, const struct socket_keys *keys,
+                                  void **socket, struct error *err);
+MUST_CHECK int socket_listen(void *socket, const char *endpoint, char bound[SOCKET_ENDPOINT_MAX],
+                             struct error *err);
 /* A DEALER connected to `endpoint`. ZeroMQ reconnects by itself. With `keys` the broker has to
  * prove that it has keys->broker. */
 MUST_CHECK int socket_connect_dealer(void *context, const char *endpoint,

@@ -1,6 +1,7 @@
 /* The broker's test bench: processes, sockets, a toy bundle and a scripted worker. */
 #include "support.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +148,13 @@ static void run_broker(struct support *s, int out, int heartbeat_ms, int silence
         argv[n++] = "--keep-events";
         argv[n++] = s->events_kept;
     }
+    if (s->handshakes) {
+        argv[n++] = "--handshakes";
+        argv[n++] = s->handshakes;
+    }
+    const struct rlimit descriptors = {s->descriptors, s->descriptors};
+    if (s->descriptors)
+        setrlimit(RLIMIT_NOFILE, &descriptors);
     execv(FACEFARM_BROKER, (char *const *)(uintptr_t)argv);
     _exit(127);
 }
@@ -168,6 +177,19 @@ void support_start(struct support *s, int heartbeat_ms, int silence_ms)
         assert_int_equal(sscanf(line, "metrics on %79s", s->metrics), 1);
     }
     fclose(in);
+}
+
+unsigned support_descriptors(const struct support *s)
+{
+    char path[64];
+    unsigned count = 0;
+    snprintf(path, sizeof path, "/proc/%d/fd", (int)s->broker);
+    DIR *folder = opendir(path);
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));)
+        count += entry->d_name[0] != '.';
+    closedir(folder);
+    return count;
 }
 
 void support_kill(struct support *s, int signal_number)

@@ -34,6 +34,8 @@ struct support {
     char metrics[80];
     const char *fleet;           /* --fleet of the next start, or NULL */
     const char *events_kept;     /* --keep-events of the next start, or NULL */
+    const char *handshakes;      /* --handshakes, or NULL */
+    unsigned descriptors;        /* that it may have, soft and hard, or 0: as many as we */
 };
 
 /* Makes the folder and the bundle. */
@@ -47,6 +49,8 @@ void support_close(struct support *s);
 /* Starts a broker and waits for its line. The first start takes a free port, later ones the same
  * again. */
 void support_start(struct support *s, int heartbeat_ms, int silence_ms);
+/* Descriptors that the broker has open. */
+unsigned support_descriptors(const struct support *s);
 void support_kill(struct support *s, int signal); /* and waits; SIGTERM must end in exit code 0 */
 
 /* Runs one SQL query on the database and returns its only value as text (static), by the sqlite3
