@@ -2,8 +2,10 @@
 #include "floods.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -11,6 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <zmq.h>
+
+/* This process has failed, and says why: cmocka is its parent's. */
+_Noreturn static void give_up(const char *what, int error)
+{
+    fprintf(stderr, "flood: %s: %s\n", what, zmq_strerror(error));
+    _exit(1);
+}
 
 static void fill(char *frame, unsigned long number)
 {
@@ -31,13 +40,13 @@ static void flood_with_frames(struct support *s, const struct key_pair *pair, un
     int wait = -1;
     for (int i = 0; i < FLOODS_CONNECTIONS; i++) {
         if (socket_connect_dealer(context, s->endpoint, &keys, &sockets[i], &err) < 0)
-            _exit(1);
+            give_up(err.text, 0);
         zmq_setsockopt(sockets[i], ZMQ_LINGER, &wait, sizeof wait);
     }
     for (unsigned long n = 0; n < count; n++) {
         fill(frame, n);
         if (zmq_send(sockets[n % FLOODS_CONNECTIONS], frame, n % FLOODS_FRAME_BYTES, 0) < 0)
-            _exit(1);
+            give_up("zmq_send", zmq_errno());
     }
     for (int i = 0; i < FLOODS_CONNECTIONS; i++)
         zmq_close(sockets[i]);
@@ -58,7 +67,7 @@ static void flood_with_bytes(struct support *s, unsigned long count)
     for (unsigned long n = 0; n < count;) {
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) != 0)
-            _exit(1);
+            give_up("connect", errno);
         bool open = (n / 100) % 2 == 0 || send(fd, greeting, sizeof greeting, 0) > 0;
         for (unsigned long end = n + 100; n < end; n++) {
             fill(frame, n);
@@ -81,7 +90,7 @@ static void flood_with_strangers(struct support *s, unsigned long count)
         struct error err;
         if (key_pair_make(&stranger, &err) < 0 ||
             support_turned_away(s, context, n % 2 ? &stranger : NULL, s->pair.public) != 0)
-            _exit(1);
+            give_up("a stranger was not turned away", zmq_errno());
     }
     zmq_ctx_term(context);
     _exit(0);
