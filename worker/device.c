@@ -412,6 +412,33 @@ int device_finish(struct device *device, struct error *err)
     return 0;
 }
 
+int device_mark(struct device *device, cl_event *mark, struct error *err)
+{
+    cl_event made = NULL;
+    DEVICE_CL(err, clEnqueueMarkerWithWaitList(device->queue, 0, NULL, &made));
+    cl_int code = clFlush(device->queue);
+    if (code != CL_SUCCESS) {
+        clReleaseEvent(made);
+        return error_set(err, device_cl_code(code), "clFlush on %s: %s", device->info.name,
+                         device_cl_error_name(code));
+    }
+    *mark = made;
+    return 0;
+}
+
+int device_await(cl_event *mark, struct error *err)
+{
+    cl_event awaited = *mark;
+    if (!awaited)
+        return 0;
+    *mark = NULL;
+    cl_int code = clWaitForEvents(1, &awaited);
+    clReleaseEvent(awaited);
+    if (code != CL_SUCCESS)
+        return error_set(err, device_cl_code(code), "clWaitForEvents: %s", device_cl_error_name(code));
+    return 0;
+}
+
 int device_check(struct device *device, struct error *err)
 {
     const uint32_t sent = 0x5eed;

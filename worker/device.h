@@ -85,6 +85,12 @@ MUST_CHECK int device_read(struct device *device, cl_mem buffer, size_t offset, 
                            size_t bytes, struct error *err); /* blocking */
 MUST_CHECK int device_finish(struct device *device, struct error *err);
 
+/* A mark in the queue, which the device is told to get on with: *mark is complete when all that was enqueued before is.
+ * device_await takes and nulls it (NULL: nothing to wait for), so that the host sees the time of one part while the device
+ * is at the next. */
+MUST_CHECK int device_mark(struct device *device, cl_event *mark, struct error *err);
+MUST_CHECK int device_await(cl_event *mark, struct error *err);
+
 /* Whether the device still answers: a few bytes to it and back. E_LOST where they do not return. */
 MUST_CHECK int device_check(struct device *device, struct error *err);
 

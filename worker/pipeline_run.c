@@ -318,13 +318,6 @@ static int read_scores(struct pipeline *pipeline, struct reader *reader, size_t 
     return failed;
 }
 
-static int label(struct pipeline *pipeline, struct reader *reader, size_t count, float *scores,
-                 struct error *err)
-{
-    int failed = run_reader(pipeline, reader, count, err);
-    return failed ? failed : read_scores(pipeline, reader, count, scores, err);
-}
-
 static int read_pixels(struct pipeline *pipeline, size_t count, uint8_t *pixels, struct error *err)
 {
     int failed = engine_image_pixels(pipeline->device, count, pipeline->image, &pipeline->form,
@@ -334,27 +327,67 @@ static int read_pixels(struct pipeline *pipeline, size_t count, uint8_t *pixels,
                                 count * pipeline_pixel_bytes(pipeline), err);
 }
 
-static int read_faces(struct pipeline *pipeline, size_t count, const struct pipeline_wanted *wanted,
+/* Where a reader's numbers go; NULL: they are not wanted. A labeller's become scores. */
+static float *rows_of(const struct reader *reader, const struct pipeline_wanted *wanted)
+{
+    switch (reader->described.use) {
+    case PIPELINE_EMBEDDER:
+        return wanted->embeddings[reader->described.position];
+    case PIPELINE_ENCODER:
+        return wanted->latents;
+    case PIPELINE_LABELLER:
+        return wanted->scores;
+    case PIPELINE_GENERATOR:
+    case PIPELINE_MAPPING:
+        break;
+    }
+    return NULL;
+}
+
+static int run_readers(struct pipeline *pipeline, size_t count,
+                       const struct pipeline_wanted *wanted, struct error *err)
+{
+    int failed = 0;
+    for (size_t i = 0; !failed && i < pipeline->reader_count; i++)
+        if (rows_of(&pipeline->readers[i], wanted))
+            failed = run_reader(pipeline, &pipeline->readers[i], count, err);
+    return failed;
+}
+
+/* What a reader has made, once the device is done with it. */
+static int read_reader(struct pipeline *pipeline, struct reader *reader, size_t count, float *rows,
+                       struct error *err)
+{
+    return reader->described.use == PIPELINE_LABELLER
+               ? read_scores(pipeline, reader, count, rows, err)
+               : read_output(pipeline, reader, 0, count, rows, err);
+}
+
+static int read_readers(struct pipeline *pipeline, size_t count, const struct pipeline_wanted *wanted,
                       struct error *err)
 {
     int failed = 0;
     for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
-        struct reader *reader = &pipeline->readers[i];
-        enum pipeline_use use = reader->described.use;
-        float *rows =
-            use == PIPELINE_EMBEDDER ? wanted->embeddings[reader->described.position] : NULL;
-        if (use == PIPELINE_LABELLER && wanted->scores)
-            failed = label(pipeline, reader, count, wanted->scores, err);
-        if (!rows)
-            continue;
-        failed = run_reader(pipeline, reader, count, err);
-        if (!failed)
-            failed = read_output(pipeline, reader, 0, count, rows, err);
+        float *rows = rows_of(&pipeline->readers[i], wanted);
+        if (rows)
+            failed = read_reader(pipeline, &pipeline->readers[i], count, rows, err);
     }
     return failed;
 }
 
 /* ---- faces ---- */
+
+/* Enqueues all of it before it waits for any, so that the device is never without work in between. */
+static int run_faces(struct pipeline *pipeline, size_t count, const struct pipeline_wanted *wanted,
+                     cl_event *generated, struct error *err)
+{
+    int failed = run_generator(pipeline, count, err);
+    if (!failed && wanted->pixels)
+        failed = read_pixels(pipeline, count, wanted->pixels, err);
+    if (!failed)
+        failed = device_mark(pipeline->device, generated, err);
+    return failed ? failed : run_readers(pipeline, count, wanted, err);
+}
 
 /* At most a batch of faces. */
 static int make_batch(struct pipeline *pipeline, const float *latents, size_t count,
@@ -362,20 +395,19 @@ static int make_batch(struct pipeline *pipeline, const float *latents, size_t co
                       struct error *err)
 {
     int64_t since = clock_now();
+    cl_event generated = NULL;
     int failed = write_latents(pipeline, latents, count, wanted, err);
     if (!failed)
         failed = pipeline_noise_fill(pipeline, wanted->samples, count, err);
     if (failed)
         return failed;
     metrics->latents_ms += elapsed_ms(&since);
-    failed = run_generator(pipeline, count, err);
-    if (!failed && wanted->pixels)
-        failed = read_pixels(pipeline, count, wanted->pixels, err);
-    if (!failed)
-        failed = device_finish(pipeline->device, err);
+    failed = run_faces(pipeline, count, wanted, &generated, err);
+    int unmarked = device_await(&generated, failed ? NULL : err);
+    failed = failed ? failed : unmarked;
     metrics->generate_ms += elapsed_ms(&since);
     if (!failed)
-        failed = read_faces(pipeline, count, wanted, err);
+        failed = read_readers(pipeline, count, wanted, err);
     metrics->label_ms += elapsed_ms(&since);
     metrics->faces += count;
     return failed;
@@ -437,41 +469,17 @@ int pipeline_embed(struct pipeline *pipeline, uint32_t which, const float *laten
 
 /* ---- photos ---- */
 
-/* Where a reader's numbers of photos go; NULL: they are not wanted. A labeller's become scores. */
-static float *photo_rows(const struct reader *reader, const struct pipeline_wanted *wanted)
-{
-    switch (reader->described.use) {
-    case PIPELINE_EMBEDDER:
-        return wanted->embeddings[reader->described.position];
-    case PIPELINE_ENCODER:
-        return wanted->latents;
-    case PIPELINE_LABELLER:
-        return wanted->scores;
-    case PIPELINE_GENERATOR:
-    case PIPELINE_MAPPING:
-        break;
-    }
-    return NULL;
-}
-
 /* Converts the photos into the reader's form; one that takes the generator's picture as it is gets them
  * where that would be. */
-static int read_photos(struct pipeline *pipeline, struct reader *reader, cl_mem photos,
-                       const struct engine_image *form, size_t count, float *rows,
-                       struct error *err)
+static int run_on_photos(struct pipeline *pipeline, struct reader *reader, cl_mem photos,
+                         const struct engine_image *form, size_t count, struct error *err)
 {
     const struct engine_window window = pipeline_window(
         reader->described.picture, &pipeline->bundle->generator.output, form->height, form->width);
     cl_mem image = reader->convert ? pipeline->converted : pipeline->image;
     int failed = engine_image_convert(pipeline->device, count, photos, form, &window, image,
                                       &reader->form, err);
-    if (!failed)
-        failed = run_on(reader, count, image, err);
-    if (failed)
-        return failed;
-    return reader->described.use == PIPELINE_LABELLER
-               ? read_scores(pipeline, reader, count, rows, err)
-               : read_output(pipeline, reader, 0, count, rows, err);
+    return failed ? failed : run_on(reader, count, image, err);
 }
 
 /* An encoder need not know of the sphere. */
@@ -497,11 +505,11 @@ static int read_all(struct pipeline *pipeline, cl_mem photos, const struct engin
     int failed = 0;
     if (wanted->latents && !pipeline->bundle->encoder)
         return error_set(err, E_UNSUPPORTED, "bundle %s has no encoder", pipeline->bundle->name);
-    for (size_t i = 0; !failed && i < pipeline->reader_count; i++) {
-        float *rows = photo_rows(&pipeline->readers[i], wanted);
-        if (rows)
-            failed = read_photos(pipeline, &pipeline->readers[i], photos, form, count, rows, err);
-    }
+    for (size_t i = 0; !failed && i < pipeline->reader_count; i++)
+        if (rows_of(&pipeline->readers[i], wanted))
+            failed = run_on_photos(pipeline, &pipeline->readers[i], photos, form, count, err);
+    if (!failed)
+        failed = read_readers(pipeline, count, wanted, err);
     if (!failed && wanted->latents)
         put_on_sphere(pipeline, wanted->latents, count);
     return failed;

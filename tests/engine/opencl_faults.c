@@ -173,6 +173,7 @@ RELEASE(cl_context, clReleaseContext)
 RELEASE(cl_command_queue, clReleaseCommandQueue)
 RELEASE(cl_program, clReleaseProgram)
 RELEASE(cl_kernel, clReleaseKernel)
+RELEASE(cl_event, clReleaseEvent)
 
 CL_API_ENTRY cl_int CL_API_CALL clRetainProgram(cl_program program)
 {
@@ -252,8 +253,21 @@ STATUS(clEnqueueWriteBuffer,
        (cl_command_queue queue, cl_mem buffer, cl_bool blocking, size_t offset, size_t size,
         const void *from, cl_uint waits, const cl_event *wait, cl_event *event),
        (queue, buffer, blocking, offset, size, from, waits, wait, event))
+STATUS(clWaitForEvents, (cl_uint count, const cl_event *events), (count, events))
 STATUS(clFlush, (cl_command_queue queue), (queue))
 STATUS(clFinish, (cl_command_queue queue), (queue))
+
+CL_API_ENTRY cl_int CL_API_CALL clEnqueueMarkerWithWaitList(cl_command_queue queue, cl_uint waits,
+                                                            const cl_event *wait, cl_event *event)
+{
+    cl_int (*real)(cl_command_queue, cl_uint, const cl_event *, cl_event *) = (cl_int(*)(
+        cl_command_queue, cl_uint, const cl_event *, cl_event *))behind("clEnqueueMarkerWithWaitList");
+    cl_int code = fault_of("clEnqueueMarkerWithWaitList", 0);
+    if (code == CL_SUCCESS)
+        code = real(queue, waits, wait, event);
+    count_alive(code == CL_SUCCESS);
+    return code;
+}
 
 /* ---- buffers, whose bytes are counted ---- */
 
