@@ -154,7 +154,10 @@ struct farm_health { /* as the last heartbeat told, see messages.def */
 #define FARM_PACES 8
 
 struct farm_pace { /* of a worker in a stage */
-    int64_t stage;  /* 0: unused */
+    int64_t stage, bundle; /* stage 0: unused */
+    enum spec_kind kind;
+    uint32_t variants;
+    bool photos;
     double seconds; /* an index */
 };
 
@@ -273,7 +276,9 @@ uint64_t farm_job_tasks(const struct farm_job *job);                            
 double farm_seconds(const struct farm_stage *stage, uint64_t count);
 /* Notes what a task took. */
 void farm_took(struct farm_stage *stage, uint64_t count, double seconds);
-/* Seconds that a worker takes for an index of a stage, by its last tasks there; 0: not known. */
+/* Seconds that a worker takes for an index of a stage, by its last tasks there; where it has done none, by those of
+ * the newest stage that is like it: of the same kind, on the same bundle, with as many variants, of photos or not. 0:
+ * not known. */
 double farm_pace(const struct farm_worker *worker, const struct farm_stage *stage);
 void farm_paced(struct farm_worker *worker, const struct farm_stage *stage, uint64_t count,
                 double seconds);

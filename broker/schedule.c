@@ -115,9 +115,39 @@ static struct farm_pace *find_pace(struct farm_worker *worker, const struct farm
     return NULL;
 }
 
+static struct farm_pace pace_of(const struct farm_stage *stage)
+{
+    return (struct farm_pace){.stage = stage->id,
+                              .bundle = stage->job->bundle->id,
+                              .kind = stage->spec->kind,
+                              .variants = stage->variants,
+                              .photos = spec_stage_reads_photos(stage->spec)};
+}
+
+static bool is_like(const struct farm_pace *a, const struct farm_pace *b)
+{
+    return a->bundle == b->bundle && a->kind == b->kind && a->variants == b->variants &&
+           a->photos == b->photos;
+}
+
+/* That of the newest stage like it, so that a job's first tasks are not small ones on a worker that knows such. */
+static const struct farm_pace *find_like(const struct farm_worker *worker,
+                                         const struct farm_stage *stage)
+{
+    const struct farm_pace wanted = pace_of(stage);
+    for (unsigned i = 1; i <= FARM_PACES; i++) {
+        const struct farm_pace *pace = &worker->paces[(worker->newest_pace - i) % FARM_PACES];
+        if (pace->stage && is_like(pace, &wanted))
+            return pace;
+    }
+    return NULL;
+}
+
 double farm_pace(const struct farm_worker *worker, const struct farm_stage *stage)
 {
     const struct farm_pace *pace = find_pace((struct farm_worker *)worker, stage);
+    if (!pace)
+        pace = find_like(worker, stage);
     return pace ? pace->seconds : 0;
 }
 
@@ -130,7 +160,8 @@ void farm_paced(struct farm_worker *worker, const struct farm_stage *stage, uint
         return;
     if (!pace) {
         pace = &worker->paces[worker->newest_pace++ % FARM_PACES];
-        *pace = (struct farm_pace){stage->id, each};
+        *pace = pace_of(stage);
+        pace->seconds = each;
     }
     pace->seconds += PACE_WEIGHT * (each - pace->seconds);
 }

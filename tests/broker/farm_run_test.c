@@ -21,8 +21,8 @@ static const char study[] =
     "  - {kind: evaluate, name: ageing, count: 40, task_size: 16, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";
 
-/* Stages whose rows a thread of the broker adds up (REDUCE_AT_ONCE), and a mix that it looks for.
- */
+/* Stages whose rows a thread of the broker adds up (REDUCE_AT_ONCE), and a mix that it looks for. Tasks have a size, as a
+ * broker that was started anew does not know how fast its workers are, and would cut others. */
 static const char large[] =
     "format: facefarm-job/1\n"
     "name: large\n"
@@ -31,7 +31,7 @@ static const char large[] =
     "stages:\n"
     "  - {kind: label, name: pool, count: 1200, task_size: 300, mix: [{faces: 30, of: [Male]}, "
     "{faces: 9, of: [-Male]}]}\n"
-    "  - {kind: label, name: half, samples: pool}\n"
+    "  - {kind: label, name: half, samples: pool, task_size: 16}\n"
     "  - {kind: fit, name: boundaries, from: pool}\n"
     "  - {kind: evaluate, name: ageing, count: 400, task_size: 200, targets: [age], distance: 2,\n"
     "     conditions: [Male], discount: 0.5}\n";

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -365,6 +366,25 @@ static void a_mixed_fleet_is_as_fast_as_its_sum(void **state)
     assert_in_range(tasks, 50, 250); /* of a few seconds each */
 }
 
+/* What a worker has taken for a stage says how large its first tasks of the next one like it are. */
+static void a_stage_like_another_begins_at_its_pace(void **state)
+{
+    struct bench *b = *state;
+    struct farm_stage *known = &add_job(b, "anna", 0, 100000)->stages[0];
+    struct farm_stage *like = &add_job(b, "anna", 0, 100000)->stages[0];
+    struct farm_stage *wider = &add_job(b, "anna", 0, 100000)->stages[0];
+    wider->variants = known->variants + 1;
+    assert_true(farm_pace(b->worker, like) <= 0);
+    farm_paced(b->worker, known, 100, 0.2);
+    assert_true(fabs(farm_pace(b->worker, like) - 0.002) < 1e-9);
+    assert_true(farm_pace(b->worker, wider) <= 0);
+    farm_paced(b->worker, like, 100, 0.4); /* from then on its own counts, */
+    assert_true(fabs(farm_pace(b->worker, like) - 0.004) < 1e-9);
+    assert_true(fabs(farm_pace(b->worker, known) - 0.002) < 1e-9);
+    struct farm_stage *newest = &add_job(b, "anna", 0, 100000)->stages[0];
+    assert_true(fabs(farm_pace(b->worker, newest) - 0.004) < 1e-9); /* and is what is newest */
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_bench, close_bench)
@@ -374,6 +394,7 @@ int main(void)
         TEST(priority_is_within_a_user), TEST(interactive_jobs_overtake),
         TEST(paused_jobs_get_nothing),   TEST(queues_are_counted_in_tasks),
         TEST(a_mixed_fleet_is_as_fast_as_its_sum),
+        TEST(a_stage_like_another_begins_at_its_pace),
         TEST(tasks_go_where_their_needs_are_met),
         TEST(classes_run_out_and_come_back),
         TEST(others_must_match_to_be_waited_for),
