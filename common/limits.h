@@ -44,9 +44,9 @@
 #define LIMIT_SAMPLES ((uint64_t)1 << 48) /* index space of a stage */
 #define LIMIT_TASK_SAMPLES 65536          /* samples in one task */
 #define LIMIT_ATTEMPTS 100
-#define LIMIT_CREDIT 512              /* tasks that a worker may hold, and as many urgent ones */
-#define LIMIT_BATCH 512               /* tasks in a lease, in results, in accepted */
-#define LIMIT_HELD 2048               /* tasks that a worker says it holds */
+#define LIMIT_CREDIT 2048             /* tasks that a worker may hold, and as many urgent ones */
+#define LIMIT_BATCH 2048              /* tasks in a lease, in results, in accepted */
+#define LIMIT_HELD 8192               /* tasks that a worker says it holds */
 #define LIMIT_FAILURES 1000           /* failed attempts told at once */
 #define LIMIT_REASONS (16 * LIMIT_STAGES) /* why a job's stages do or do not run */
 #define LIMIT_LABELS 16               /* of a worker, or that a stage needs */

@@ -7,6 +7,8 @@
 #include "worker/network_priv.h"
 
 #define BATCH_BYTES ((size_t)4 << 20) /* of results that go together; a larger one goes alone */
+#define BATCH_RESULTS 512             /* fewer than LIMIT_BATCH: they are told from the stack */
+_Static_assert(BATCH_RESULTS <= LIMIT_BATCH, "they fit into one message");
 
 static void note_sent(struct outcome *outcome, bool sent, bool together)
 {
@@ -40,8 +42,8 @@ static void send_outcome(struct network *network, struct outcome *outcome)
 
 /* Results that go together in one message. */
 struct batch {
-    struct outcome *outcomes[LIMIT_BATCH];
-    struct wire_result results[LIMIT_BATCH];
+    struct outcome *outcomes[BATCH_RESULTS];
+    struct wire_result results[BATCH_RESULTS];
     size_t count, bytes;
 };
 
@@ -104,7 +106,7 @@ void network_send_results(struct network *network)
         }
         batch.outcomes[batch.count++] = outcome;
         batch.bytes += bytes;
-        if (batch.count == LIMIT_BATCH)
+        if (batch.count == BATCH_RESULTS)
             send_batch(network, &batch);
     }
     send_batch(network, &batch);

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers.py")
+CREDIT = 2048  # of each of our workers, LIMIT_CREDIT
 
 
 def numbers(command, timeout=600, env=None):
@@ -127,9 +128,9 @@ class Bench:
                                                             server.folder])
 
         runs = [
-            ("ours, 2 workers", lambda: self.ours("throughput", tasks, 2, 512)),
+            ("ours, 2 workers", lambda: self.ours("throughput", tasks, 2, CREDIT)),
             ("bare broker, batches of 64", lambda: self.bare("farm", tasks, 2, 256, 64)),
-            ("ours, 4 workers", lambda: self.ours("throughput", tasks, 4, 512)),
+            ("ours, 4 workers", lambda: self.ours("throughput", tasks, 4, CREDIT)),
             ("bare broker, one by one", lambda: self.bare("farm", tasks, 2, 256, 1)),
             ("gearmand, RAM, background", lambda: gearman(tasks, 0)),
             ("gearmand, RAM, 200 in flight", lambda: gearman(tasks, 200)),
@@ -156,7 +157,7 @@ class Bench:
             else:
                 print(f"  {name:40s} {value:10,.0f}   {base / value if base else 0:8.2f}")
         if self.options.large:
-            print(f"  10,000,000 tasks, 2 workers: {self.ours('throughput', 10_000_000, 2, 512)}")
+            print(f"  10,000,000 tasks, 2 workers: {self.ours('throughput', 10_000_000, 2, CREDIT)}")
 
     def latency(self):
         rounds, fsync = 1000, ["-b", "{folder}", "-f0"]
