@@ -1,5 +1,5 @@
-/* What a file leaves to be decided when it is read: branches, sizes that are open, inputs of bytes, weights that are computed
- * from constants. */
+/* What a file leaves to be decided when it is read: branches, nodes that stand for several, sizes that are open, inputs of bytes,
+ * weights that are computed from constants. */
 #include "tests/engine/harness.h"
 
 #include <math.h>
@@ -128,6 +128,184 @@ static void test_wrong_branches(void **state)
     end_if(&model, branches);
 }
 
+/* ---- nodes that stand for several ---- */
+
+/* y[N,2,3,4] of q, k, v that are x in three orders: softmax(q kᵀ / s) v, plain C, a matrix [3,4] at a time. */
+static void expect_attention(const float *x, double scale, float mask, float *y)
+{
+    for (int h = 0; h < 2; h++, x += 12, y += 12)
+        for (int i = 0; i < 3; i++) {
+            double weights[3], sum = 0, mixed[4] = {0};
+            for (int j = 0; j < 3; j++) {
+                double score = 0;
+                for (int k = 0; k < 4; k++)
+                    score += (double)x[i * 4 + k] * (double)x[j * 4 + k];
+                weights[j] = exp(score * scale + (j == 0 ? (double)mask : 0));
+                sum += weights[j];
+            }
+            for (int j = 0; j < 3; j++)
+                for (int k = 0; k < 4; k++)
+                    mixed[k] += weights[j] / sum * (double)x[j * 4 + k];
+            for (int k = 0; k < 4; k++)
+                y[i * 4 + k] = (float)mixed[k];
+        }
+}
+
+static void compare_attention(const struct model *model, double scale, float mask)
+{
+    float in[ROWS * 24], want[ROWS * 24], got[ROWS * 24];
+    harness_random(in, ROWS * 24, 44);
+    for (size_t i = 0; i < ROWS; i++)
+        expect_attention(in + i * 24, scale, mask, want + i * 24);
+    run(model, NULL, in, got);
+    for (size_t i = 0; i < ROWS * 24; i++)
+        assert_true(fabsf(got[i] - want[i]) < 1e-6f);
+}
+
+static void test_attention(void **state)
+{
+    (void)state;
+    static const float mask[3] = {-1.5f, 0, 0};
+    struct model model;
+    model_init(&model, 23);
+    model_input(&model, "x", 4, (const int64_t[]){-1, 2, 3, 4});
+    model_node(&model, "Attention", "x x x", "y");
+    model_output(&model, "y");
+    compare_attention(&model, 0.5, 0);
+    model_free(&model);
+
+    model_init(&model, 23);
+    model_input(&model, "x", 4, (const int64_t[]){-1, 2, 3, 4});
+    model_floats(&model, "mask", 1, (const int64_t[]){3}, mask);
+    node_float(&model, model_node(&model, "Attention", "x x x mask", "y"), "scale", 2);
+    model_output(&model, "y");
+    compare_attention(&model, 2, -1.5f);
+    node_int(&model, model.graph.node[0], "is_causal", 1);
+    harness_refuse(&model, E_UNSUPPORTED, "(Attention, opset 23): with a cache, a causal mask");
+    model_free(&model);
+}
+
+/* [N,3,8]: two heads of four side by side. */
+static void test_attention_of_heads(void **state)
+{
+    (void)state;
+    struct model model;
+    model_init(&model, 23);
+    model_input(&model, "x", 4, (const int64_t[]){-1, 2, 3, 4});
+    model_ints(&model, "flat", 3, (const int64_t[]){0, 3, 8});
+    model_ints(&model, "apart", 4, (const int64_t[]){0, 3, 2, 4});
+    node_ints(&model, model_node(&model, "Transpose", "x", "t"), "perm", 4, (const int64_t[]){0, 2, 1, 3});
+    model_node(&model, "Reshape", "t flat", "s");
+    Onnx__NodeProto *node = model_node(&model, "Attention", "s s s", "a");
+    node_int(&model, node, "q_num_heads", 2);
+    node_int(&model, node, "kv_num_heads", 2);
+    model_node(&model, "Reshape", "a apart", "b");
+    node_ints(&model, model_node(&model, "Transpose", "b", "y"), "perm", 4, (const int64_t[]){0, 2, 1, 3});
+    model_output(&model, "y");
+    compare_attention(&model, 0.5, 0);
+    model_free(&model);
+}
+
+/* A function of the model's: own.NAME(a) -> r with the nodes of `body`, and an attribute `slope`. */
+static void define(Onnx__FunctionProto *proto, const char *name, const struct model *body)
+{
+    static char domain[] = "own", a[] = "a", r[] = "r", slope[] = "slope", *inputs[] = {a}, *outputs[] = {r},
+                *attributes[] = {slope};
+    onnx__function_proto__init(proto);
+    proto->name = (char *)(uintptr_t)name;
+    proto->domain = domain;
+    proto->node = body->graph.node;
+    proto->n_node = body->graph.n_node;
+    proto->input = inputs;
+    proto->output = outputs;
+    proto->attribute = attributes;
+    proto->n_input = proto->n_output = proto->n_attribute = 1;
+    proto->opset_import = body->proto.opset_import;
+    proto->n_opset_import = body->proto.n_opset_import;
+}
+
+/* Attribute 0 of the node is the call's `slope`. */
+static void refer(Onnx__NodeProto *node)
+{
+    static char slope[] = "slope";
+    node->attribute[0]->has_f = 0;
+    node->attribute[0]->ref_attr_name = slope;
+}
+
+struct calls {
+    struct model model, once, twice;
+    Onnx__FunctionProto protos[2], *list[2];
+};
+
+/* y = Twice(x), slope 0.5; Twice(a) = Once(Once(a)) with that slope, Once(a) = LeakyRelu(a) + a; both call a tensor `t`. */
+static void begin_calls(struct calls *calls, int64_t opset)
+{
+    static char domain[] = "own";
+    model_init(&calls->once, (int)opset);
+    Onnx__NodeProto *node = model_node(&calls->once, "LeakyRelu", "a", "t");
+    node_float(&calls->once, node, "alpha", 0);
+    refer(node);
+    model_node(&calls->once, "Add", "t a", "r");
+    model_init(&calls->twice, (int)opset);
+    for (int i = 0; i < 2; i++) {
+        node = model_node(&calls->twice, "Once", i ? "t" : "a", i ? "r" : "t");
+        node->domain = domain;
+        node_float(&calls->twice, node, "slope", 0);
+        refer(node);
+    }
+    define(&calls->protos[0], "Once", &calls->once);
+    define(&calls->protos[1], "Twice", &calls->twice);
+    calls->list[0] = &calls->protos[0];
+    calls->list[1] = &calls->protos[1];
+    model_init(&calls->model, 15);
+    model_input(&calls->model, "x", 2, (const int64_t[]){-1, 4});
+    node = model_node(&calls->model, "Twice", "x", "y");
+    node->domain = domain;
+    node_float(&calls->model, node, "slope", 0.5f);
+    model_output(&calls->model, "y");
+    calls->model.proto.functions = calls->list;
+    calls->model.proto.n_functions = 2;
+}
+
+static void end_calls(struct calls *calls)
+{
+    model_free(&calls->model);
+    model_free(&calls->once);
+    model_free(&calls->twice);
+}
+
+static void test_functions(void **state)
+{
+    (void)state;
+    struct calls calls;
+    float in[ROWS * 4], out[ROWS * 4];
+    harness_random(in, ROWS * 4, 45);
+    begin_calls(&calls, 15);
+    run(&calls.model, NULL, in, out);
+    for (size_t i = 0; i < ROWS * 4; i++) {
+        float once = in[i] + in[i] * (in[i] < 0 ? 0.5f : 1);
+        assert_true(fabsf(out[i] - (once + once * (once < 0 ? 0.5f : 1))) < 1e-6f);
+    }
+    end_calls(&calls);
+}
+
+/* A function that calls itself, and one that is written for another opset. */
+static void test_wrong_functions(void **state)
+{
+    (void)state;
+    static char twice[] = "Twice";
+    struct calls calls;
+    begin_calls(&calls, 15);
+    char *type = calls.twice.graph.node[1]->op_type;
+    calls.twice.graph.node[1]->op_type = twice;
+    harness_refuse(&calls.model, E_LIMIT, "functions call functions, deeper than 16");
+    calls.twice.graph.node[1]->op_type = type;
+    end_calls(&calls);
+    begin_calls(&calls, 14);
+    harness_refuse(&calls.model, E_UNSUPPORTED, "(Twice, opset 15): domain own (expected ai.onnx");
+    end_calls(&calls);
+}
+
 /* ---- sizes ---- */
 
 static void begin_open(struct model *model)
@@ -157,6 +335,27 @@ static void test_open_sizes(void **state)
     uint8_t *bytes = model_pack(&model, &size);
     assert_int_equal(network_load(harness_device(), "test", bytes, size, 1, &other, &network, &err), E_UNSUPPORTED);
     free(bytes);
+    model_free(&model);
+}
+
+/* A file for four rows, whose shapes have a multiple of four in front, is one for any number. */
+static void test_file_of_four(void **state)
+{
+    (void)state;
+    struct model model;
+    float in[ROWS * 6], out[ROWS * 6];
+    harness_random(in, ROWS * 6, 46);
+    model_init(&model, 13);
+    model_input(&model, "x", 3, (const int64_t[]){4, 2, 3});
+    model_ints(&model, "apart", 2, (const int64_t[]){8, 3});
+    model_ints(&model, "rows", 2, (const int64_t[]){4, 6});
+    model_node(&model, "Reshape", "x apart", "a");
+    model_node(&model, "Neg", "a", "n");
+    model_node(&model, "Reshape", "n rows", "y");
+    model_output(&model, "y");
+    run(&model, NULL, in, out);
+    for (size_t i = 0; i < ROWS * 6; i++)
+        assert_true(out[i] == -in[i]);
     model_free(&model);
 }
 
@@ -242,8 +441,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_branches),       cmocka_unit_test(test_dead_branch),
                                        cmocka_unit_test(test_branch_by_rows), cmocka_unit_test(test_wrong_branches),
-                                       cmocka_unit_test(test_open_sizes),     cmocka_unit_test(test_bytes),
-                                       cmocka_unit_test(test_computed_weights)};
+                                       cmocka_unit_test(test_attention),      cmocka_unit_test(test_attention_of_heads),
+                                       cmocka_unit_test(test_functions),      cmocka_unit_test(test_wrong_functions),
+                                       cmocka_unit_test(test_open_sizes),     cmocka_unit_test(test_file_of_four),
+                                       cmocka_unit_test(test_bytes),                                       cmocka_unit_test(test_computed_weights)};
     harness_device();
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     harness_close();

@@ -14,6 +14,7 @@
 
 #include "worker/engine/branch.h"
 #include "worker/engine/element.h"
+#include "worker/engine/expand.h"
 #include "worker/engine/graph.h"
 #include "worker/engine/graph_check.h"
 #include "worker/engine/onnx.h"
@@ -453,7 +454,7 @@ static int make_names(struct builder *builder, size_t *nodes, struct error *err)
     return builder->slots ? 0 : error_set(err, E_MEMORY, "no memory for %zu names", names);
 }
 
-static int build(struct graph *graph, const Onnx__ModelProto *model, const struct engine_sizes *sizes, struct error *err)
+static int build(struct graph *graph, Onnx__ModelProto *model, const struct engine_sizes *sizes, struct error *err)
 {
     struct builder builder = {.graph = graph, .proto = model->graph, .sizes = sizes};
     int failed = onnx_opset(model, &graph->opset, err);
@@ -463,7 +464,9 @@ static int build(struct graph *graph, const Onnx__ModelProto *model, const struc
         return error_set(err, E_UNSUPPORTED, "opset %d (expected %d to %d)", graph->opset,
                          OPSET_FIRST, OPSET_LAST);
     size_t nodes;
-    failed = make_names(&builder, &nodes, err);
+    failed = expand_model(model, graph->opset, err);
+    if (!failed)
+        failed = make_names(&builder, &nodes, err);
     if (!failed)
         failed = add_initializers(&builder, builder.proto, err);
     if (!failed)

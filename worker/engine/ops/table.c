@@ -60,7 +60,7 @@ static const struct {
     {"BlackmanWindow", "signal processing is not run"},
     {"MelWeightMatrix", "signal processing is not run"},
     {"Det", "determinants are not run"},
-    {"Attention", "write it as MatMul and Softmax, as exporters do up to opset 22"},
+    {"Attention", "with a cache, a causal mask, a soft cap, or fewer heads of keys than of queries"},
     {"LinearAttention", "write it as MatMul and Softmax, as exporters do up to opset 22"},
     {"RotaryEmbedding", "write it as Mul, Add and Concat, as exporters do up to opset 22"},
     {"SwiGLU", "write it as Split, Sigmoid and Mul"},

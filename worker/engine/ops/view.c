@@ -46,10 +46,11 @@ static int reshape_dims(const struct graph *graph, const struct node *node,
         dims[i] = shape[i];
         if (shape[i] == 0 && i < in->rank && !attribute_int(node, "allowzero", 0))
             dims[i] = in->dims[i];
-        /* The file speaks of one sample, and each is like it. */
-        if (i == 0 && shape[i] > 0 && shape[i] <= GRAPH_ELEMENTS_MAX && in->batched && graph->own_batch == 1 &&
+        /* The file speaks of its own number of rows, mostly one, and each is like it. */
+        if (i == 0 && shape[i] > 0 && shape[i] <= GRAPH_ELEMENTS_MAX && in->batched && graph->own_batch > 0 &&
+            shape[i] % graph->own_batch == 0 &&
             !origin_input_is_batch(graph, node, 1, 0))
-            dims[i] = shape[i] * graph->batch;
+            dims[i] = shape[i] / graph->own_batch * graph->batch;
         if (dims[i] == -1 && open == ENGINE_RANK_MAX)
             open = i;
         else if (dims[i] < 0 || dims[i] > GRAPH_ELEMENTS_MAX ||
