@@ -124,7 +124,7 @@ int photo_quality_intervals(const float *scores, const signed char *truth, size_
             known[n++] = truth[i];
         }
     int rc = counted && known
-                 ? quality_bootstrap(counted, known, n, 1, 0, quality_resamples(n), &drawn, err)
+                 ? quality_bootstrap(counted, known, n, 1, 0, quality_resamples(n), NULL, &drawn, err)
                  : error_set(err, E_MEMORY, "no memory to draw from %zu photos", count);
     free(counted);
     free(known);

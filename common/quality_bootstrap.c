@@ -124,8 +124,8 @@ static void finish(struct column *column, struct quality_intervals *intervals)
 }
 
 int quality_bootstrap(const float *scores, const signed char *labels, size_t count, size_t columns,
-                      uint64_t seed, unsigned resamples, struct quality_intervals *intervals,
-                      struct error *err)
+                      uint64_t seed, unsigned resamples, const atomic_bool *stop,
+                      struct quality_intervals *intervals, struct error *err)
 {
     if (count > UINT32_MAX)
         return error_set(err, E_LIMIT, "a bootstrap over %zu samples, at most %u are possible",
@@ -137,6 +137,10 @@ int quality_bootstrap(const float *scores, const signed char *labels, size_t cou
     for (size_t k = 0; !failed && k < columns; k++)
         failed = open_column(&column[k], scores + k, labels + k, count, columns, resamples, err);
     for (unsigned b = 0; !failed && count > 0 && b < resamples; b++) {
+        if (stop && atomic_load(stop)) {
+            failed = error_set(err, E_INTERRUPTED, "after %u of %u draws", b, resamples);
+            break;
+        }
         statistics_resample(seed, 0, b, (uint32_t)count, drawn);
         for (size_t k = 0; k < columns; k++) {
             struct sums sums = add_up(&column[k], drawn);

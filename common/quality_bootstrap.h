@@ -7,6 +7,8 @@
 #ifndef COMMON_QUALITY_BOOTSTRAP_H
 #define COMMON_QUALITY_BOOTSTRAP_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,10 +29,11 @@ unsigned quality_resamples(size_t count);
 /*
  * scores and labels[count][columns]: labels 1, −1, or 0 for a sample that does not count; a score
  * above 0 says 1. A draw that lacks a class says nothing about the area, the balanced accuracy and
- * the correlation, and is left out there.
+ * the correlation, and is left out there. `stop` (may be NULL) is looked at before each draw: E_INTERRUPTED once
+ * another thread has set it.
  */
 MUST_CHECK int quality_bootstrap(const float *scores, const signed char *labels, size_t count,
-                                 size_t columns, uint64_t seed, unsigned resamples,
+                                 size_t columns, uint64_t seed, unsigned resamples, const atomic_bool *stop,
                                  struct quality_intervals *intervals, struct error *err);
 
 #endif

@@ -318,6 +318,18 @@ void device_close(struct device **device)
     free(closed);
 }
 
+void device_stop_by(struct device *device, const atomic_bool *stop)
+{
+    device->stop = stop;
+}
+
+int device_going(const struct device *device, struct error *err)
+{
+    return device->stop && atomic_load(device->stop)
+               ? error_set(err, E_INTERRUPTED, "nobody waits for what runs on the device")
+               : 0;
+}
+
 void device_count_operations(struct device *device, double operations)
 {
     device->operations += operations;

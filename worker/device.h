@@ -11,6 +11,7 @@
 #define WORKER_DEVICE_H
 
 #include <CL/cl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -58,6 +59,12 @@ struct device; /* opaque */
 MUST_CHECK int device_open(int index, const struct device_options *options, struct device **device,
                            struct error *err);
 void device_close(struct device **device);
+
+/* What runs on the device is given up once *stop is set, by another thread: see device_going. Borrowed; NULL: never. */
+void device_stop_by(struct device *device, const atomic_bool *stop);
+/* E_INTERRUPTED where it is. Asked before a network or a part of one is enqueued, and before a program is built; who
+ * enqueues much without asking that way asks here. */
+MUST_CHECK int device_going(const struct device *device, struct error *err);
 
 /* Counts floating-point operations that were enqueued; the taker gets what came since it took last. */
 void device_count_operations(struct device *device, double operations);

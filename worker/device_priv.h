@@ -22,6 +22,7 @@ struct device {
     cl_command_queue queue;
     struct device_program *programs;
     bool cached; /* programs come from the cache and go there */
+    const atomic_bool *stop; /* NULL: nobody stops it */
     double operations; /* enqueued since they were taken last */
 };
 

@@ -96,7 +96,9 @@ static int build_text(struct device *device, const char *file, const char *optio
     *program = kept[0] ? take_kept(device, kept, options) : NULL;
     if (*program)
         return 0;
-    int failed = build(device, file, options, text, program, err);
+    int failed = device_going(device, err);
+    if (!failed)
+        failed = build(device, file, options, text, program, err);
     if (!failed && kept[0])
         *path = strdup(kept); /* without memory it is not kept */
     return failed;

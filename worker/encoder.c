@@ -46,6 +46,7 @@ struct encoder {
     size_t sunk;     /* images of the first batch */
     uint64_t number; /* of the next image to sink */
     bool sinking, closing;
+    const atomic_bool *stop; /* of encoder_put, NULL: never */
     int failed;
     struct error err;
 };
@@ -146,10 +147,10 @@ static bool encode_one(struct encoder *encoder, struct png_encoder *png)
 }
 
 /* Encodes, or waits for the threads, until no more than `most` batches are left, or none will
- * become less for an error. */
-static void help(struct encoder *encoder, size_t most)
+ * become less for an error, or, looked at between images, *stop is set. */
+static void help(struct encoder *encoder, size_t most, const atomic_bool *stop)
 {
-    while (encoder->batch_count > most && !encoder->failed)
+    while (encoder->batch_count > most && !encoder->failed && !(stop && atomic_load(stop)))
         if (!encode_one(encoder, encoder->own) && encoder->batch_count > most && !encoder->failed)
             pthread_cond_wait(&encoder->progress, &encoder->lock);
 }
@@ -199,6 +200,11 @@ int encoder_begin(unsigned threads, size_t height, size_t width, encoder_sink si
     return 0;
 }
 
+void encoder_stop_by(struct encoder *encoder, const atomic_bool *stop)
+{
+    encoder->stop = stop;
+}
+
 static struct batch *make_batch(struct encoder *encoder, uint8_t *pixels, size_t count)
 {
     struct batch *batch = calloc(1, sizeof *batch + count * sizeof *batch->images);
@@ -222,10 +228,13 @@ int encoder_put(struct encoder *encoder, uint8_t **pixels, size_t count, struct 
     }
     *pixels = NULL;
     pthread_mutex_lock(&encoder->lock);
-    help(encoder, ENCODER_BATCHES - 1);
+    help(encoder, ENCODER_BATCHES - 1, encoder->stop);
     int failed = encoder->failed;
-    if (failed) {
+    if (failed)
         *err = encoder->err;
+    else if (encoder->batch_count >= ENCODER_BATCHES)
+        failed = error_set(err, E_INTERRUPTED, "nobody waits for these images");
+    if (failed) {
         free_batch(batch);
     } else {
         *encoder->last = batch;
@@ -261,7 +270,7 @@ int encoder_end(struct encoder **encoder, struct error *err)
 {
     struct encoder *ended = *encoder;
     pthread_mutex_lock(&ended->lock);
-    help(ended, 0);
+    help(ended, 0, NULL);
     int failed = ended->failed;
     if (failed)
         *err = ended->err;

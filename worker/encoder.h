@@ -11,6 +11,7 @@
 #ifndef WORKER_ENCODER_H
 #define WORKER_ENCODER_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,9 @@ unsigned encoder_threads(const struct device_info *info);
  * encoder_end. Threads that cannot be started are done without. */
 MUST_CHECK int encoder_begin(unsigned threads, size_t height, size_t width, encoder_sink sink,
                              void *state, struct encoder **encoder, struct error *err);
+
+/* Who puts does not encode on for a full queue once another thread has set *stop: E_INTERRUPTED. Borrowed. */
+void encoder_stop_by(struct encoder *encoder, const atomic_bool *stop);
 
 /* Takes pixels[count][height][width][3], made by malloc, count > 0; also where it fails, which it
  * does with the first error of an image put earlier, or E_MEMORY. */

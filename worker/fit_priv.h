@@ -28,7 +28,8 @@ struct fit_set {
 
 /* Rows of chunk c that are samples. */
 size_t fit_set_rows(const struct fit_set *set, size_t c);
-/* The buffer of chunk c, filled. It stays so until another chunk is asked for. */
+/* The buffer of chunk c, filled. It stays so until another chunk is asked for. E_INTERRUPTED where the device is not
+ * going any more. */
 MUST_CHECK int fit_set_chunk(struct fit_set *set, size_t c, cl_mem *x, struct error *err);
 
 /* Lanes that a pass works on: columns packed into vectors and slabs. */
@@ -59,6 +60,7 @@ struct products {
     cl_mem scratch, tile_losses;
     cl_mem partial, losses;          /* of a chunk */
     cl_mem sums, loss_sums;          /* each with what rounding lost */
+    cl_event enqueued;               /* the end of the last chunk of a pass so far, or NULL */
     cl_mem exchange;                 /* [chunk_rows][lanes]: scores, or values to weigh by */
     float *transfer;                 /* host: [2][width][lanes] */
     float *exchanged;                /* host: [chunk_rows][lanes] */

@@ -137,6 +137,13 @@ static void release_kernels(struct kernels *k)
             clReleaseKernel(all[i]);
 }
 
+static void forget_enqueued(struct products *p)
+{
+    if (p->enqueued)
+        clReleaseEvent(p->enqueued);
+    p->enqueued = NULL;
+}
+
 void products_close(struct products *p)
 {
     struct need needs[NEEDS];
@@ -149,6 +156,7 @@ void products_close(struct products *p)
             clReleaseMemObject(p->states[c]);
     for (size_t i = 0; i < FIT_VECTORS_MOST; i++)
         release_kernels(&p->kernels[i]);
+    forget_enqueued(p);
     free(p->states);
     free(p->transfer);
     free(p->exchanged);
@@ -324,10 +332,20 @@ static int begin_pass(struct products *p, struct packing packing, struct pass *p
     return find_kernels(p, packing.vectors, &pass->kernels, err);
 }
 
-/* Lets the device begin while the host makes the next chunk. */
-static int flush(const struct products *p, struct error *err)
+/* Lets the device begin while the host makes the next chunk, and waits for the chunk before: the device always has
+ * one to do, and never more, so that a fit can be given up between them. */
+static int flush(struct products *p, struct error *err)
 {
-    DEVICE_CL(err, clFlush(device_queue(p->set->device)));
+    cl_event before = p->enqueued;
+    p->enqueued = NULL;
+    cl_int code = clEnqueueMarkerWithWaitList(device_queue(p->set->device), 0, NULL, &p->enqueued);
+    if (code == CL_SUCCESS)
+        code = clFlush(device_queue(p->set->device));
+    if (code == CL_SUCCESS && before)
+        code = clWaitForEvents(1, &before);
+    if (before)
+        clReleaseEvent(before);
+    DEVICE_CL(err, code);
     return 0;
 }
 

@@ -181,11 +181,13 @@ static int fill(struct fit_set *set, size_t c, cl_mem buffer, struct error *err)
 int fit_set_chunk(struct fit_set *set, size_t c, cl_mem *x, struct error *err)
 {
     size_t slot = c < set->kept ? c : set->kept;
+    int failed = device_going(set->device, err);
+    if (failed)
+        return failed;
     if (c < set->kept && set->chunk[c]) {
         *x = set->chunk[c];
         return 0;
     }
-    int failed = 0;
     cl_mem buffer = set->chunk[slot];
     if (!buffer)
         failed = device_buffer(set->device, (size_t)chunk_bytes(set), &buffer, err);

@@ -75,6 +75,7 @@ static int open_device(struct runner *runner, struct error *err)
     int failed = device_open(choice->index, &choice->options, &runner->device, err);
     if (failed)
         return failed;
+    device_stop_by(runner->device, runner->cancelled);
     runner->info = *device_describe(runner->device);
     runner->memory = runner_memory(&runner->options, &runner->info);
     return 0;

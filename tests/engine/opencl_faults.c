@@ -108,7 +108,10 @@ static cl_int fault_of(const char *function, size_t size)
         code = fail_lost(function);
     if ((!wanted.function || strcmp(wanted.function, function) == 0) && size >= wanted.bytes) {
         unsigned long call = ++calls, times = wanted.times ? wanted.times : 1;
-        if (wanted.nth > 0 && call >= wanted.nth && call - wanted.nth < times) {
+        if (wanted.stop) {
+            if (call == wanted.nth)
+                atomic_store(wanted.stop, true);
+        } else if (wanted.nth > 0 && call >= wanted.nth && call - wanted.nth < times) {
             code = wanted.code;
             hit = hit ? hit : function;
             lost = wanted.lost;

@@ -10,6 +10,7 @@
 #define TESTS_ENGINE_OPENCL_FAULTS_H
 
 #include <CL/cl.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct opencl_faults {
@@ -22,6 +23,7 @@ struct opencl_faults {
      * has made a context again, which fails `openings` times. */
     bool lost;
     unsigned openings;
+    atomic_bool *stop; /* not NULL: the nth call sets this, and does not fail */
 };
 
 /* Counts anew; NULL: nothing fails. */

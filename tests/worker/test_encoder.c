@@ -302,6 +302,41 @@ static void abandoning_stops_and_frees(void **state)
     encoder_abandon(&none);
 }
 
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static int wait_and_take(void *state, uint64_t image, const void *file, size_t size,
+                         struct error *error)
+{
+    pthread_mutex_lock(&held);
+    pthread_mutex_unlock(&held);
+    return take(state, image, file, size, error);
+}
+
+/* The queue stays full, as the first file is not taken. */
+static void who_is_stopped_does_not_put_into_a_full_queue(void **state)
+{
+    (void)state;
+    atomic_bool stop = false;
+    struct taken taken = {.fail_at = UINT64_MAX};
+    struct encoder *encoder = NULL;
+    buffer_init(&taken.all, 1 << 24);
+    pthread_mutex_lock(&held);
+    assert_ok(encoder_begin(2, HEIGHT, WIDTH, wait_and_take, &taken, &encoder, &err));
+    encoder_stop_by(encoder, &stop);
+    for (size_t batch = 0; batch < ENCODER_BATCHES; batch++) {
+        uint8_t *pixels = batch_of(batch);
+        assert_ok(encoder_put(encoder, &pixels, BATCH, &err));
+    }
+    uint8_t *pixels = batch_of(ENCODER_BATCHES);
+    atomic_store(&stop, true);
+    assert_error(encoder_put(encoder, &pixels, BATCH, &err), E_INTERRUPTED, "nobody waits");
+    assert_null(pixels);
+    pthread_mutex_unlock(&held);
+    assert_ok(encoder_end(&encoder, &err)); /* what was put before is finished all the same */
+    assert_int_equal(taken.count, ENCODER_BATCHES * BATCH);
+    buffer_free(&taken.all);
+}
+
 static void threads_follow_the_device(void **state)
 {
     (void)state;
@@ -324,6 +359,7 @@ int main(void)
         cmocka_unit_test(files_come_in_order_whatever_the_threads),
         cmocka_unit_test(a_failing_sink_fails_the_encoding),
         cmocka_unit_test(abandoning_stops_and_frees),
+        cmocka_unit_test(who_is_stopped_does_not_put_into_a_full_queue),
         cmocka_unit_test(threads_follow_the_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,7 @@ static void measures_agree_with_scikit_learn(void **state)
     assert_int_equal(counts.false_negatives, judged_counts[3]);
     assert_ok(quality_auc(scores, labels, ORACLE_JUDGED, 1, &auc, &err));
     assert_true(fabs(auc - judged_auc) < 1e-9);
-    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 1, 1, 10, &intervals, &err));
+    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 1, 1, 10, NULL, &intervals, &err));
     assert_true(fabs(intervals.auc - judged_auc) < 1e-9);
 }
 
@@ -171,9 +171,9 @@ static void intervals_agree_with_another_bootstrap(void **state)
     assert_int_equal(quality_resamples(ORACLE_JUDGED), 1000);
     assert_int_equal(quality_resamples(20000), 400);
     assert_int_equal(quality_resamples(2000000), 200);
-    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 2, 1, 1000, found, &err));
-    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 2, 1, 1000, again, &err));
-    assert_ok(quality_bootstrap(one, its, ORACLE_JUDGED, 1, 1, 1000, &alone, &err));
+    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 2, 1, 1000, NULL, found, &err));
+    assert_ok(quality_bootstrap(scores, labels, ORACLE_JUDGED, 2, 1, 1000, NULL, again, &err));
+    assert_ok(quality_bootstrap(one, its, ORACLE_JUDGED, 1, 1, 1000, NULL, &alone, &err));
     assert_memory_equal(found, again, sizeof found);
     assert_memory_equal(&found[0], &alone, sizeof alone);
     const struct quality_interval ours[] = {found[0].auc_interval, found[0].f1, found[0].mcc,
@@ -193,11 +193,11 @@ static void one_class_has_no_area(void **state)
     const float scores[] = {1, 2, -1};
     const signed char labels[] = {1, 1, 1}, none[] = {0, 0, 0};
     struct quality_intervals found;
-    assert_ok(quality_bootstrap(scores, labels, 3, 1, 1, 200, &found, &err));
+    assert_ok(quality_bootstrap(scores, labels, 3, 1, 1, 200, NULL, &found, &err));
     assert_true(found.auc == -1 && found.mcc.high == 0 && found.f1.high > 0.5);
-    assert_ok(quality_bootstrap(scores, none, 3, 1, 1, 200, &found, &err));
+    assert_ok(quality_bootstrap(scores, none, 3, 1, 1, 200, NULL, &found, &err));
     assert_true(found.auc == -1 && found.f1.high == 0);
-    assert_ok(quality_bootstrap(scores, none, 0, 1, 1, 200, &found, &err));
+    assert_ok(quality_bootstrap(scores, none, 0, 1, 1, 200, NULL, &found, &err));
     assert_true(found.auc == -1);
 }
 

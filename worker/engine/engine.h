@@ -115,7 +115,9 @@ int engine_find_output(const struct engine_network *network, const char *name);
 /*
  * Enqueues the network on `rows` (1..batch) rows. inputs[i] holds input i densely, outputs[i] receives
  * output i; an entry of `outputs` may be NULL if that output is not wanted. Buffers must hold at
- * least `rows` rows. Returns when enqueued (device_finish waits).
+ * least `rows` rows. Returns when enqueued (device_finish waits); a network that takes more than half a second is
+ * enqueued in parts, which are waited for. E_INTERRUPTED where the device is not going any more (device_going): what
+ * is enqueued by then runs on.
  */
 MUST_CHECK int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
                           const cl_mem *outputs, struct error *err);

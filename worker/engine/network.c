@@ -224,6 +224,7 @@ static int prepare_network(struct device *device, struct graph **graph, size_t b
     }
     made->device = device;
     made->batch = batch;
+    made->pace.part = PACE_PART;
     made->graph = *graph;
     *graph = NULL;
     int failed = plan_network(made, options, err);
@@ -324,6 +325,7 @@ void engine_free(struct engine_network **network)
     free(freed->inputs);
     free(freed->outputs);
     free(freed->path);
+    free(freed->pace.seconds);
     free(freed);
 }
 

@@ -4,6 +4,19 @@
 
 #include "worker/engine/lower.h"
 
+/*
+ * How a network that takes long is enqueued: in parts of about `part` seconds, each waited for, so that it can be
+ * given up in between. What its steps take is measured in its first runs, step by step; one that takes less than
+ * two parts is then enqueued as a whole.
+ */
+struct pace {
+    double part;       /* seconds */
+    unsigned measured; /* runs, up to PACE_RUNS */
+    float *seconds;    /* [steps], a row; NULL before the first run */
+};
+#define PACE_PART 0.25
+#define PACE_RUNS 2 /* kernels may be compiled in the first */
+
 struct engine_network {
     struct device *device;
     struct graph *graph;
@@ -15,6 +28,7 @@ struct engine_network {
     char *path; /* of the file, for messages; may be NULL */
     struct error together; /* of a single graph: why it does not take more than a row */
     cl_mem *rows;          /* of a single graph: each input's one row */
+    struct pace pace;
 };
 
 /* What tests and tools choose beyond engine_load. */

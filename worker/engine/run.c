@@ -1,8 +1,9 @@
 /*
  * Running a compiled network: the steps' arguments are resolved and enqueued in order.
  *
- * Arguments are set anew at each run, since the caller's buffers and the rows may change; nothing
- * waits but engine_profile. A single graph's rows are copied in and out one by one, in the queue's order.
+ * Arguments are set anew at each run, since the caller's buffers and the rows may change. Nothing
+ * waits but engine_profile, the first runs, and those of a network that takes long (network.h's pace).
+ * A single graph's rows are copied in and out one by one, in the queue's order.
  */
 #include <stdlib.h>
 
@@ -18,6 +19,8 @@ struct run {
     struct engine_network *network;
     size_t rows;
     const cl_mem *inputs, *outputs; /* outputs NULL: none is wanted */
+    double part;      /* seconds that are enqueued together, at most */
+    double *enqueued; /* seconds that are, since the device was waited for */
 };
 
 static cl_mem tensor_memory(const struct run *run, int number)
@@ -95,13 +98,65 @@ static void count_operations(const struct engine_network *network, size_t rows)
     device_count_operations(network->device, 1e9 * cost.gflop_per_row * (double)rows);
 }
 
-static int run_steps(const struct run *run, struct error *err)
+/* ---- in parts ---- */
+
+/* Step by step, and what each took; the last time counts. */
+static int run_measured(const struct run *run, struct error *err)
 {
+    struct engine_network *network = run->network;
+    struct pace *pace = &network->pace;
+    size_t steps = network->lowering.step_count;
+    if (!pace->seconds && !(pace->seconds = calloc(steps + 1, sizeof *pace->seconds)))
+        return error_set(err, E_MEMORY, "no memory for the times of %zu steps", steps);
     int failed = 0;
-    for (size_t i = 0; !failed && i < run->network->lowering.step_count; i++)
-        failed = run_step(run, &run->network->lowering.steps[i], err);
+    for (size_t i = 0; !failed && i < steps; i++) {
+        int64_t since = clock_now();
+        failed = device_going(network->device, err);
+        if (!failed)
+            failed = run_step(run, &network->lowering.steps[i], err);
+        if (!failed)
+            failed = device_finish(network->device, err);
+        pace->seconds[i] = (float)((double)(clock_now() - since) * 1e-9 / (double)run->rows);
+    }
+    pace->measured += !failed;
     return failed;
 }
+
+/* Seconds that one part of `rows` rows may take: all of them together where that is not worth waiting for. */
+static double part_of(const struct engine_network *network, size_t rows)
+{
+    const struct pace *pace = &network->pace;
+    double all = 0;
+    for (size_t i = 0; pace->seconds && i < network->lowering.step_count; i++)
+        all += (double)pace->seconds[i] * (double)rows;
+    return all < 2 * pace->part ? 2 * all + 1 : pace->part;
+}
+
+static int run_in_parts(const struct run *run, struct error *err)
+{
+    struct engine_network *network = run->network;
+    int failed = device_going(network->device, err);
+    for (size_t i = 0; !failed && i < network->lowering.step_count; i++) {
+        double seconds = (double)network->pace.seconds[i] * (double)run->rows;
+        if (*run->enqueued > 0 && *run->enqueued + seconds > run->part) {
+            failed = device_finish(network->device, err);
+            if (!failed)
+                failed = device_going(network->device, err);
+            *run->enqueued = 0;
+        }
+        *run->enqueued += seconds;
+        if (!failed)
+            failed = run_step(run, &network->lowering.steps[i], err);
+    }
+    return failed;
+}
+
+static int run_steps(const struct run *run, struct error *err)
+{
+    return run->network->pace.measured < PACE_RUNS ? run_measured(run, err) : run_in_parts(run, err);
+}
+
+/* ---- single graphs ---- */
 
 /* Scalars are the same for all rows. */
 static int copy_row_in(const struct run *all, size_t row, size_t i, struct error *err)
@@ -126,7 +181,7 @@ static int copy_row_out(const struct run *all, size_t row, const struct tensor *
 static int run_rows(const struct run *all, struct error *err)
 {
     const struct engine_network *network = all->network;
-    const struct run one = {all->network, 1, network->rows, NULL};
+    const struct run one = {all->network, 1, network->rows, NULL, all->part, all->enqueued};
     int failed = 0;
     for (size_t row = 0; !failed && row < all->rows; row++) {
         for (size_t i = 0; !failed && i < network->graph->input_count; i++)
@@ -145,7 +200,8 @@ static int run_rows(const struct run *all, struct error *err)
 int engine_run(struct engine_network *network, size_t rows, const cl_mem *inputs,
                const cl_mem *outputs, struct error *err)
 {
-    const struct run run = {network, rows, inputs, outputs};
+    double enqueued = 0;
+    const struct run run = {network, rows, inputs, outputs, part_of(network, rows), &enqueued};
     int failed = check_rows(network, rows, err);
     if (!failed)
         failed = network->graph->single ? run_rows(&run, err) : run_steps(&run, err);
@@ -181,7 +237,7 @@ int engine_profile(struct engine_network *network, size_t rows, const cl_mem *in
                    const cl_mem *outputs, size_t repeats, double *milliseconds, struct error *err)
 {
     const bool single = network->graph->single;
-    const struct run run = {network, single ? 1 : rows, inputs, outputs};
+    const struct run run = {network, single ? 1 : rows, inputs, outputs, 0, NULL};
     int failed = check_rows(network, rows, err);
     /* The first round compiles. A single graph's rows take as long as its first. */
     for (size_t r = 0; !failed && r <= repeats; r++)

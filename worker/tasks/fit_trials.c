@@ -63,6 +63,14 @@ static void choices_of(const struct fit_samples *samples, size_t row, uint32_t c
     latent_choices(samples->task->spec->seed, fit_samples_number(samples, row), choices);
 }
 
+#define GOING_ROWS 256 /* between two looks at whether the fit is still wanted */
+
+/* E_INTERRUPTED where it is not; asked of every row, as a chunk of many lanes takes the host a second. */
+static int going(const struct fit_samples *samples, size_t row, struct error *err)
+{
+    return row % GOING_ROWS == 0 ? task_check(samples->task, err) : 0;
+}
+
 /* ---- solving ---- */
 
 struct solving {
@@ -73,9 +81,9 @@ struct solving {
 static int give_labels(void *state, uint64_t first, size_t rows, size_t first_lane, size_t lanes,
                        signed char *labels, struct error *err)
 {
-    (void)err;
     const struct solving *solving = state;
-    for (size_t i = 0; i < rows; i++) {
+    int failed = 0;
+    for (size_t i = 0; i < rows && !(failed = going(solving->samples, i, err)); i++) {
         uint32_t choices[4];
         choices_of(solving->samples, first + i, choices);
         for (size_t k = 0; k < lanes; k++) {
@@ -85,7 +93,7 @@ static int give_labels(void *state, uint64_t first, size_t rows, size_t first_la
                 trains ? fit_samples_label(solving->samples, first + i, trial->column) : 0;
         }
     }
-    return 0;
+    return failed;
 }
 
 /* What least squares fit: the score, counted from where the label turns. */
@@ -98,13 +106,13 @@ static float value_of(const struct fit_samples *samples, const struct fit_trial 
 static int give_values(void *state, uint64_t first, size_t rows, size_t first_lane, size_t lanes,
                        float *values, struct error *err)
 {
-    (void)err;
     const struct solving *solving = state;
-    for (size_t i = 0; i < rows; i++)
+    int failed = 0;
+    for (size_t i = 0; i < rows && !(failed = going(solving->samples, i, err)); i++)
         for (size_t k = 0; k < lanes; k++)
             values[i * lanes + k] =
                 value_of(solving->samples, solving->trials[first_lane + k], first + i);
-    return 0;
+    return failed;
 }
 
 static int solve_lanes(struct solving *solving, struct fit_set *set, enum spec_method method,
@@ -203,18 +211,18 @@ static void take_score(struct judging *judging, size_t t, size_t row, const uint
 static int take_scores(void *state, uint64_t first, size_t rows, size_t first_lane, size_t lanes,
                        const float *scores, struct error *err)
 {
-    (void)err;
     struct judging *judging = state;
+    int failed = 0;
     if (first == 0)
         judging->scored = 0;
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < rows && !(failed = going(judging->samples, i, err)); i++) {
         uint32_t choices[4];
         choices_of(judging->samples, first + i, choices);
         for (size_t k = 0; k < lanes; k++)
             take_score(judging, first_lane + k, first + i, choices, scores[i * lanes + k]);
         judging->scored += judging->samples->held_out[first + i];
     }
-    return 0;
+    return failed;
 }
 
 static double squared_correlation(const struct moments *m)
@@ -233,7 +241,8 @@ static int find_intervals(struct judging *judging, struct error *err)
         intervals ? 0 : error_set(err, E_MEMORY, "no memory for %zu intervals", judging->judged);
     if (!failed)
         failed = quality_bootstrap(judging->scores, judging->labels, count, judging->judged,
-                                   judging->samples->task->spec->seed, resamples, intervals, err);
+                                   judging->samples->task->spec->seed, resamples,
+                                   judging->samples->task->cancelled, intervals, err);
     for (size_t t = 0; !failed && t < judging->trials->count; t++) {
         struct fit_trial *trial = &judging->trials->items[t];
         trial->kappa = squared_correlation(&judging->moments[t]);

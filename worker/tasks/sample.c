@@ -82,6 +82,8 @@ static int fill(struct task *task, struct files *files, struct error *err)
     size_t chunk = task_chunk(task, 1);
     int failed = encoder_begin(encoder_threads(device_describe(task->device)), form->height,
                                form->width, add_file, files, &files->encoder, err);
+    if (!failed)
+        encoder_stop_by(files->encoder, task->cancelled);
     for (size_t done = 0; !failed && done < range->count; done += chunk)
         failed = make_faces(task, files->encoder, range->start + done,
                             range->count - done < chunk ? range->count - done : chunk, err);
