@@ -193,7 +193,7 @@ static long poll_timeout(const struct broker *b)
         deadline = b->expected_until;
     if (b->http && metrics_http_deadline(b->http) < deadline)
         deadline = metrics_http_deadline(b->http);
-    if (journal_is_behind(b))
+    if (journal_is_behind(b) || b->taking)
         return 0;
     if (deadline == INT64_MAX)
         return -1;

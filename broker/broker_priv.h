@@ -82,6 +82,7 @@ struct broker {
     struct transfers *transfers;
     struct reducer *reducer;
     struct reduction *to_reduce; /* orders that wait for the commit */
+    struct reduction *taking;    /* made, and being written, oldest first */
     uint64_t reductions;         /* asked for so far */
     struct database *db;
     struct farm farm;
@@ -271,9 +272,9 @@ MUST_CHECK int lifecycle_directions(const struct farm_stage *stage, bool layers[
 bool lifecycle_advance(struct broker *b, struct farm_job *job);
 /* Gives the reducing thread what is to be reduced; it is committed. */
 void lifecycle_send_reductions(struct broker *b);
-/* It was not committed. */
+/* It was not committed; nor is what was being written of others known to be. */
 void lifecycle_drop_reductions(struct broker *b);
-/* Ends the stages that the thread has reduced. */
+/* Ends the stages that the thread has reduced; of mixes it writes a piece at each turn, until it has written all. */
 void lifecycle_take_reductions(struct broker *b);
 /* Cancels what has not ended; the job is freed. */
 void lifecycle_cancel(struct broker *b, struct farm_job *job);

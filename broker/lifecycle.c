@@ -287,30 +287,63 @@ void lifecycle_drop_reductions(struct broker *b)
     struct reduction *order;
     while ((order = next_order(b)))
         reduction_free(&order);
+    while ((order = b->taking)) {
+        b->taking = order->next;
+        reduction_free(&order);
+    }
 }
 
-/* A stage that was cancelled meanwhile, or read back after a pause, waits for another one or none. */
-static void take_reduction(struct broker *b, struct reduction *reduction)
+/* The stage that waits for it; NULL where that was cancelled meanwhile, or read back after a pause. */
+static struct farm_stage *waiting_for(struct broker *b, const struct reduction *reduction)
 {
     struct farm_stage *stage = farm_find_stage(&b->farm, reduction->stage);
-    if (!stage || stage->reducing != reduction->ticket)
-        return;
-    stage->reducing = 0;
+    return stage && stage->reducing == reduction->ticket ? stage : NULL;
+}
+
+/* Ends the stage, where all that takes long is written: a million faces of a mix come piece by piece, so that the loop
+ * turns in between. True: there is nothing more to do with it. */
+static bool take_reduction(struct broker *b, struct reduction *reduction)
+{
+    struct farm_stage *stage = waiting_for(b, reduction);
+    bool done = true;
+    if (!stage)
+        return true;
+    if (reduction->code == 0)
+        reduction->code = broker_write(b, &reduction->err);
+    if (reduction->code == 0 && stage->spec->mix_count > 0)
+        reduction->code = selection_give(b->db, stage, &reduction->selection, SELECTION_PIECE,
+                                         &done, &reduction->err);
     if (reduction->code < 0) {
         broker_doomed(b, reduction->code, &reduction->err);
-        return;
+        return true;
     }
+    if (!done)
+        return false;
+    stage->reducing = 0;
     stage->reduction = reduction;
     if (lifecycle_advance(b, stage->job)) /* else the stage is gone with its job */
         stage->reduction = NULL;
+    return true;
 }
 
 void lifecycle_take_reductions(struct broker *b)
 {
-    struct reduction *reduction;
-    while (!b->doomed && (reduction = reducer_take(b->reducer))) {
-        take_reduction(b, reduction);
-        reduction_free(&reduction);
+    struct reduction **at = &b->taking, *reduction;
+    while (*at)
+        at = &(*at)->next;
+    while ((reduction = reducer_take(b->reducer))) {
+        *at = reduction;
+        at = &reduction->next;
+    }
+    at = &b->taking;
+    while (!b->doomed && (reduction = *at)) {
+        struct reduction *next = reduction->next;
+        if (take_reduction(b, reduction)) {
+            *at = next;
+            reduction_free(&reduction);
+        } else {
+            at = &reduction->next;
+        }
     }
 }
 

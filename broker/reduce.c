@@ -59,6 +59,7 @@ static int find_mix(struct database *db, const struct farm_stage *stage,
     return stage->spec->mix_count > 0 ? selection_find(db, stage, &reduction->selection, err) : 0;
 }
 
+/* What is left of it to write. */
 static int write_mix(struct database *db, struct farm_stage *stage, struct reduction *reduction,
                      struct error *err)
 {

@@ -22,6 +22,7 @@
 
 struct reduction {
     struct mail mail;
+    struct reduction *next; /* in the broker's list of those being taken */
     int64_t job, stage;
     uint64_t ticket; /* farm_stage.reducing when it was asked for */
     int code;        /* of the thread's work; err says why it failed */

@@ -1,6 +1,7 @@
 /* Faces are read in blocks, in their order, until every cell is full. */
 #include "broker/selection.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,30 +138,59 @@ static int write_cells(const struct giving *s, char text[LIMIT_TEXT_BYTES], stru
 
 /* ---- who takes them ---- */
 
-static int give(const struct giving *s, const struct farm_stage *taker, struct error *err)
+/* What there was of a broker that ended in between, or of a try before. */
+static int clear(struct database *db, const struct farm_stage *taker, struct selection *selection,
+                 size_t *most, struct error *err)
 {
-    const struct seeds *seeds = &s->found->seeds;
-    int rc = jobs_delete_samples(s->db, taker->id, err);
-    for (size_t i = 0; rc == 0 && i < seeds->count; i++)
-        rc = jobs_insert_samples(s->db, taker->id, &seeds->runs[i], err);
+    size_t deleted = 0;
+    int rc = jobs_delete_samples(db, taker->id, *most, &deleted, err);
+    if (rc == 0) {
+        selection->given.cleared = deleted < *most;
+        *most -= deleted;
+    }
     return rc;
 }
 
-static int give_all(const struct giving *s, struct error *err)
+static int give(struct database *db, const struct farm_stage *taker, struct selection *selection,
+                size_t *most, struct error *err)
 {
-    const struct farm_job *job = s->stage->job;
+    const struct seeds *seeds = &selection->seeds;
+    struct selection_given *given = &selection->given;
+    int rc = given->cleared ? 0 : clear(db, taker, selection, most, err);
+    for (; rc == 0 && *most > 0 && given->runs < seeds->count; given->runs++, --*most)
+        rc = jobs_insert_samples(db, taker->id, &seeds->runs[given->runs], err);
+    return rc;
+}
+
+int selection_give(struct database *db, const struct farm_stage *stage, struct selection *selection,
+                   size_t most, bool *done, struct error *err)
+{
+    const struct farm_job *job = stage->job;
+    struct selection_given *given = &selection->given;
+    bool reached = selection->selected >= spec_mix_faces(stage->spec);
     int rc = 0;
-    for (uint32_t i = 0; rc == 0 && i < job->spec->stages_count; i++)
-        if (job->stages[i].mix == s->stage)
-            rc = give(s, &job->stages[i], err);
+    while (reached && rc == 0 && given->stage < job->spec->stages_count) {
+        const struct farm_stage *taker = &job->stages[given->stage];
+        if (taker->mix == stage) {
+            rc = give(db, taker, selection, &most, err);
+            if (rc < 0 || !given->cleared || given->runs < selection->seeds.count)
+                break;
+        }
+        *given = (struct selection_given){.stage = given->stage + 1};
+    }
+    if (rc == 0)
+        *done = !reached || given->stage == job->spec->stages_count;
     return rc;
 }
 
 int selection_write(struct database *db, const struct farm_stage *stage,
-                    const struct selection *selection, char text[LIMIT_TEXT_BYTES],
-                    struct error *err)
+                    struct selection *selection, char text[LIMIT_TEXT_BYTES], struct error *err)
 {
     const struct giving s = {.db = db, .stage = stage, .found = selection};
+    bool done = true;
     int rc = write_cells(&s, text, err);
-    return rc < 0 || text[0] != '\0' ? rc : give_all(&s, err);
+    if (rc == 0)
+        rc = selection_give(db, stage, selection, SIZE_MAX, &done, err);
+    assert(rc < 0 || done);
+    return rc;
 }

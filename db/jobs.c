@@ -93,14 +93,19 @@ int jobs_read_samples(struct database *db, int64_t stage, uint64_t start, uint64
                            (unsigned long long)(start + count - 1));
 }
 
-int jobs_delete_samples(struct database *db, int64_t stage, struct error *err)
+int jobs_delete_samples(struct database *db, int64_t stage, size_t most, size_t *deleted,
+                        struct error *err)
 {
     struct statement *q;
     int rc = database_query(db, "sample_range_delete", &q, err);
     if (rc < 0)
         return rc;
     statement_bind_int(q, 1, stage);
-    return statement_run(q, err);
+    statement_bind_int(q, 2, most < INT64_MAX ? (int64_t)most : INT64_MAX);
+    rc = statement_run(q, err);
+    if (rc == 0)
+        *deleted = (size_t)database_changes(db);
+    return rc;
 }
 
 int jobs_insert_cell(struct database *db, const struct jobs_cell *cell, struct error *err)

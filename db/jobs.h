@@ -44,7 +44,8 @@ MUST_CHECK int jobs_insert_samples(struct database *db, int64_t stage, const str
 MUST_CHECK int jobs_read_samples(struct database *db, int64_t stage, uint64_t start, uint64_t count,
                                  uint64_t *samples, struct error *err);
 /* Forgets them. */
-MUST_CHECK int jobs_delete_samples(struct database *db, int64_t stage, struct error *err);
+MUST_CHECK int jobs_delete_samples(struct database *db, int64_t stage, size_t most, size_t *deleted,
+                                   struct error *err);
 /* How far a cell of a stage's mix got. */
 struct jobs_cell {
     int64_t stage, cell;

@@ -12,7 +12,7 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'waiting');
 INSERT INTO sample_range (stage_id, idx, sample, count) VALUES (?1, ?2, ?3, ?4);
 
 -- name: sample_range_delete
-DELETE FROM sample_range WHERE stage_id = ?1;
+DELETE FROM sample_range WHERE stage_id = ?1 AND idx IN (SELECT idx FROM sample_range WHERE stage_id = ?1 ORDER BY idx LIMIT ?2);
 
 -- Those of faces ?2 to ?2 + ?3 - 1.
 -- name: sample_range_list

@@ -4,7 +4,9 @@
  * the broker is started again as often as it has ended, the job is done, `facefarm db check` finds
  * nothing, and the tables are those of the undisturbed run.
  *
- *     torture writes|kills|allocations [POINTS]     that many n, evenly spread; all of them without
+ *     torture writes|kills|allocations [POINTS [mix]]     that many n, evenly spread; all of them without
+ *
+ * The job is a small study, or one with a mix, whose choice is written in several transactions.
  *
  * Writes are syncs, truncations and renames, too, so that every point of every commit is among
  * them. Client and worker are here, and speak the protocol as real ones do: they ask again, and
@@ -47,6 +49,20 @@ static const char study[] = "format: facefarm-job/1\n"
                             "  - {kind: evaluate, name: ageing, from: boundaries, count: 20, "
                             "task_size: 10, targets: [age], distance: 2,\n"
                             "     conditions: [Male], discount: 0.5}\n";
+
+/* Its choice is written in pieces (broker/selection.h). */
+static const char mix[] = "format: facefarm-job/1\n"
+                          "name: mix\n"
+                          "bundle: toy\n"
+                          "seed: 1\n"
+                          "max_attempts: 100\n"
+                          "stages:\n"
+                          "  - {kind: label, name: pool, count: 8000, task_size: 8000,\n"
+                          "     mix: [{faces: 2500, of: [Male]}]}\n"
+                          "  - {kind: sample, name: faces, samples: pool, task_size: 2500}\n"
+                          "  - {kind: label, name: labels, samples: pool, task_size: 2500}\n";
+
+static const char *spec = study;
 
 enum mode { WRITES, KILLS, ALLOCATIONS };
 static const char *const modes[] = {"writes", "kills", "allocations"};
@@ -163,7 +179,7 @@ static void ask(struct bench *b)
 /* A job that is there was submitted, whether that was answered or not. */
 static void on_jobs(struct bench *b, const struct wire_jobs *jobs)
 {
-    struct wire_submit submit = {.request = 4, .owner = "ada", .spec = study};
+    struct wire_submit submit = {.request = 4, .owner = "ada", .spec = spec};
     assert_true(jobs->jobs.count <= 1);
     if (jobs->jobs.count == 1)
         b->job = WIRE_ITEMS(jobs->jobs, job_info)->job;
@@ -359,12 +375,14 @@ int main(int argc, char **argv)
         found++;
     build = getenv("FACEFARM_BUILD");
     if (found == 3 || !build) {
-        fputs("usage: torture writes|kills|allocations [POINTS]\n"
+        fputs("usage: torture writes|kills|allocations [POINTS [mix]]\n"
               "FACEFARM_BUILD names the build folder.\n",
               stderr);
         return 2;
     }
     mode = (enum mode)found;
     points = argc > 2 ? strtoll(argv[2], NULL, 10) : 0;
+    if (argc > 3 && strcmp(argv[3], "mix") == 0)
+        spec = mix;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,7 +63,13 @@ static void samples_are_read_by_range(void **state)
     assert_int_equal(samples[0], 101);
     assert_int_equal(jobs_read_samples(db, stage, 5, 3, samples, &refusal), E_NOT_FOUND);
     assert_int_equal(jobs_read_samples(db, other, 0, 1, samples, &refusal), E_NOT_FOUND);
-    CHECK(jobs_delete_samples(db, stage, err));
+    size_t deleted = 0;
+    CHECK(jobs_delete_samples(db, stage, 2, &deleted, err)); /* the first two rows */
+    assert_int_equal(deleted, 2);
+    CHECK(jobs_read_samples(db, stage, 4, 3, samples, err));
+    assert_int_equal(samples[0], 100);
+    CHECK(jobs_delete_samples(db, stage, 2, &deleted, err));
+    assert_int_equal(deleted, 1);
     assert_int_equal(jobs_read_samples(db, stage, 0, 1, samples, &refusal), E_NOT_FOUND);
     database_rollback(db);
     database_close(&db);
