@@ -99,12 +99,14 @@ static void limit_lengths(unsigned counts[33], unsigned longest)
     }
 }
 
+/* Of 16 bits, then of those that there are. */
 static uint16_t reverse(unsigned code, unsigned bits)
 {
-    unsigned reversed = 0;
-    for (unsigned i = 0; i < bits; i++)
-        reversed |= (code >> i & 1) << (bits - 1 - i);
-    return (uint16_t)reversed;
+    code = (code & 0x5555) << 1 | (code >> 1 & 0x5555);
+    code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
+    code = (code & 0x0f0f) << 4 | (code >> 4 & 0x0f0f);
+    code = (code & 0x00ff) << 8 | (code >> 8 & 0x00ff);
+    return (uint16_t)(code >> (16 - bits));
 }
 
 static void assign_codes(size_t symbols, const unsigned counts[33], struct huffman *huffman)
