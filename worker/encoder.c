@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -37,7 +38,7 @@ struct encoder {
     void *state;
     struct png_encoder *own; /* of the thread that puts */
     pthread_t threads[ENCODER_THREADS_MAX];
-    unsigned thread_count;
+    unsigned thread_count, gone; /* gone: of them, those that had no memory to encode with */
 
     pthread_mutex_t lock;
     pthread_cond_t work, progress; /* there may be an image to take; a batch is gone */
@@ -45,21 +46,27 @@ struct encoder {
     size_t batch_count;
     size_t sunk;     /* images of the first batch */
     uint64_t number; /* of the next image to sink */
-    bool sinking, closing;
+    bool in_turn, sinking, closing;
     const atomic_bool *stop; /* of encoder_put, NULL: never */
     int failed;
     struct error err;
 };
 
-unsigned encoder_threads(const struct device_info *info)
+static unsigned at_most(long threads, long most)
 {
-    long cores =
-        info->kind == DEVICE_CPU ? (long)info->compute_units : sysconf(_SC_NPROCESSORS_ONLN);
-    long threads =
-        info->kind == DEVICE_CPU ? (cores + CORES_PER_THREAD - 1) / CORES_PER_THREAD : cores;
-    return threads < 1                     ? 1
-           : threads > ENCODER_THREADS_MAX ? ENCODER_THREADS_MAX
-                                           : (unsigned)threads;
+    return (unsigned)(threads < most ? threads : most);
+}
+
+struct encoder_way encoder_way(const struct device_info *info)
+{
+    long online = sysconf(_SC_NPROCESSORS_ONLN), units = (long)info->compute_units;
+    long cores = online > 0 ? online : 1;
+    if (info->kind != DEVICE_CPU)
+        return (struct encoder_way){at_most(cores, ENCODER_BESIDE_MAX), false};
+    if (units >= cores)
+        return (struct encoder_way){at_most(cores, ENCODER_THREADS_MAX), true};
+    long beside = (units + CORES_PER_THREAD - 1) / CORES_PER_THREAD;
+    return (struct encoder_way){at_most(beside, ENCODER_BESIDE_MAX), false};
 }
 
 static void free_batch(struct batch *batch)
@@ -143,6 +150,8 @@ static bool encode_one(struct encoder *encoder, struct png_encoder *png)
     pthread_mutex_lock(&encoder->lock);
     image->encoded = true;
     sink_ready(encoder);
+    if (encoder->stop && atomic_load(encoder->stop))
+        pthread_cond_broadcast(&encoder->progress); /* who waits looks at it */
     return true;
 }
 
@@ -150,9 +159,12 @@ static bool encode_one(struct encoder *encoder, struct png_encoder *png)
  * become less for an error, or, looked at between images, *stop is set. */
 static void help(struct encoder *encoder, size_t most, const atomic_bool *stop)
 {
-    while (encoder->batch_count > most && !encoder->failed && !(stop && atomic_load(stop)))
-        if (!encode_one(encoder, encoder->own) && encoder->batch_count > most && !encoder->failed)
+    while (encoder->batch_count > most && !encoder->failed && !(stop && atomic_load(stop))) {
+        bool encodes = !encoder->in_turn || encoder->gone == encoder->thread_count;
+        bool done = encodes && encode_one(encoder, encoder->own);
+        if (!done && encoder->batch_count > most && !encoder->failed)
             pthread_cond_wait(&encoder->progress, &encoder->lock);
+    }
 }
 
 /* ---- the threads ---- */
@@ -162,9 +174,14 @@ static void *encode_thread(void *state)
     struct encoder *encoder = state;
     struct png_encoder *png = NULL;
     struct error err;
-    if (png_encoder_open(&png, &err))
-        return NULL; /* done without: the others, or who puts, take its images */
+    int failed = png_encoder_open(&png, &err);
     pthread_mutex_lock(&encoder->lock);
+    if (failed) { /* done without: the others, or who puts, take its images */
+        encoder->gone++;
+        pthread_cond_broadcast(&encoder->progress);
+        pthread_mutex_unlock(&encoder->lock);
+        return NULL;
+    }
     while (!encoder->closing)
         if (!encode_one(encoder, png) && !encoder->closing)
             pthread_cond_wait(&encoder->work, &encoder->lock);
@@ -173,10 +190,25 @@ static void *encode_thread(void *state)
     return NULL;
 }
 
-int encoder_begin(unsigned threads, size_t height, size_t width, encoder_sink sink, void *state,
-                  struct encoder **encoder, struct error *err)
+/* Keeps thread number i to the i-th of the cores that this process may use. Where the system refuses, it may
+ * run anywhere. */
+static void keep_to_core(pthread_t thread, unsigned i)
 {
-    assert(threads >= 1 && threads <= ENCODER_THREADS_MAX);
+    cpu_set_t may, core;
+    if (sched_getaffinity(0, sizeof may, &may) != 0)
+        return;
+    CPU_ZERO(&core);
+    for (unsigned cpu = 0, number = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &may) && number++ == i)
+            CPU_SET(cpu, &core);
+    if (CPU_COUNT(&core) > 0)
+        (void)pthread_setaffinity_np(thread, sizeof core, &core);
+}
+
+int encoder_begin(const struct encoder_way *way, size_t height, size_t width, encoder_sink sink,
+                  void *state, struct encoder **encoder, struct error *err)
+{
+    assert(way->threads <= ENCODER_THREADS_MAX);
     struct encoder *begun = calloc(1, sizeof *begun);
     if (!begun)
         return error_set(err, E_MEMORY, "no memory for encoders");
@@ -184,6 +216,7 @@ int encoder_begin(unsigned threads, size_t height, size_t width, encoder_sink si
     begun->width = width;
     begun->sink = sink;
     begun->state = state;
+    begun->in_turn = way->in_turn;
     begun->last = &begun->first;
     int failed = png_encoder_open(&begun->own, err);
     if (failed) {
@@ -193,16 +226,21 @@ int encoder_begin(unsigned threads, size_t height, size_t width, encoder_sink si
     pthread_mutex_init(&begun->lock, NULL);
     pthread_cond_init(&begun->work, NULL);
     pthread_cond_init(&begun->progress, NULL);
-    while (begun->thread_count < threads &&
-           pthread_create(&begun->threads[begun->thread_count], NULL, encode_thread, begun) == 0)
+    while (begun->thread_count < way->threads &&
+           pthread_create(&begun->threads[begun->thread_count], NULL, encode_thread, begun) == 0) {
+        if (way->in_turn)
+            keep_to_core(begun->threads[begun->thread_count], begun->thread_count);
         begun->thread_count++;
+    }
     *encoder = begun;
     return 0;
 }
 
 void encoder_stop_by(struct encoder *encoder, const atomic_bool *stop)
 {
+    pthread_mutex_lock(&encoder->lock);
     encoder->stop = stop;
+    pthread_mutex_unlock(&encoder->lock);
 }
 
 static struct batch *make_batch(struct encoder *encoder, uint8_t *pixels, size_t count)
@@ -241,6 +279,12 @@ int encoder_put(struct encoder *encoder, uint8_t **pixels, size_t count, struct 
         encoder->last = &batch->next;
         encoder->batch_count++;
         pthread_cond_broadcast(&encoder->work);
+        /* Fewer images than cores are encoded beside the device after all, or some cores would idle. */
+        if (encoder->in_turn && count >= encoder->thread_count)
+            help(encoder, 0, encoder->stop);
+        failed = encoder->failed;
+        if (failed)
+            *err = encoder->err;
     }
     pthread_mutex_unlock(&encoder->lock);
     return failed;

@@ -4,6 +4,7 @@
 #include <png.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "common/buffer.h"
 #include "worker/encoder.h"
@@ -214,16 +215,19 @@ static uint8_t *batch_of(size_t batch)
     return pixels;
 }
 
-static struct taken encode_all(unsigned threads)
+static struct taken encode_all(unsigned threads, bool in_turn)
 {
     struct taken taken = {.fail_at = UINT64_MAX};
     struct encoder *encoder = NULL;
     buffer_init(&taken.all, 1 << 24);
-    assert_ok(encoder_begin(threads, HEIGHT, WIDTH, take, &taken, &encoder, &err));
+    const struct encoder_way way = {threads, in_turn};
+    assert_ok(encoder_begin(&way, HEIGHT, WIDTH, take, &taken, &encoder, &err));
     for (size_t batch = 0; batch < BATCHES; batch++) {
         uint8_t *pixels = batch_of(batch);
         assert_ok(encoder_put(encoder, &pixels, BATCH, &err));
         assert_null(pixels);
+        if (in_turn && threads <= BATCH) /* all of it is there, and no thread encodes beside the device */
+            assert_int_equal(taken.count, (batch + 1) * BATCH);
     }
     assert_ok(encoder_end(&encoder, &err));
     assert_null(encoder);
@@ -234,7 +238,7 @@ static struct taken encode_all(unsigned threads)
 static void files_come_in_order_whatever_the_threads(void **state)
 {
     (void)state;
-    struct taken one = encode_all(1);
+    struct taken one = encode_all(1, false);
     struct buffer alone;
     buffer_init(&alone, 1 << 24);
     for (size_t batch = 0; batch < BATCHES; batch++) {
@@ -246,12 +250,13 @@ static void files_come_in_order_whatever_the_threads(void **state)
     }
     assert_int_equal(one.all.size, alone.size);
     assert_memory_equal(one.all.data, alone.data, alone.size);
-    for (unsigned threads = 2; threads <= ENCODER_THREADS_MAX; threads *= 2) {
-        struct taken more = encode_all(threads);
-        assert_int_equal(more.all.size, alone.size);
-        assert_memory_equal(more.all.data, alone.data, alone.size);
-        buffer_free(&more.all);
-    }
+    for (unsigned threads = 0; threads <= ENCODER_THREADS_MAX; threads = 2 * threads + 1)
+        for (int in_turn = 0; in_turn < 2; in_turn++) {
+            struct taken more = encode_all(threads, in_turn);
+            assert_int_equal(more.all.size, alone.size);
+            assert_memory_equal(more.all.data, alone.data, alone.size);
+            buffer_free(&more.all);
+        }
     buffer_free(&one.all);
     buffer_free(&alone);
 }
@@ -261,10 +266,11 @@ static void a_failing_sink_fails_the_encoding(void **state)
     (void)state;
     for (uint64_t fail_at = 0; fail_at < BATCH * BATCHES; fail_at += 5) {
         struct taken taken = {.fail_at = fail_at};
+        const struct encoder_way way = {3, fail_at % 2};
         struct encoder *encoder = NULL;
         int failed = 0;
         buffer_init(&taken.all, 1 << 24);
-        assert_ok(encoder_begin(3, HEIGHT, WIDTH, take, &taken, &encoder, &err));
+        assert_ok(encoder_begin(&way, HEIGHT, WIDTH, take, &taken, &encoder, &err));
         for (size_t batch = 0; batch < BATCHES && !failed; batch++) {
             uint8_t *pixels = batch_of(batch);
             failed = encoder_put(encoder, &pixels, BATCH, &err);
@@ -288,7 +294,8 @@ static void abandoning_stops_and_frees(void **state)
         struct taken taken = {.fail_at = UINT64_MAX};
         struct encoder *encoder = NULL;
         buffer_init(&taken.all, 1 << 24);
-        assert_ok(encoder_begin(2, HEIGHT, WIDTH, take, &taken, &encoder, &err));
+        const struct encoder_way way = {2, false};
+        assert_ok(encoder_begin(&way, HEIGHT, WIDTH, take, &taken, &encoder, &err));
         for (size_t batch = 0; batch < batches; batch++) {
             uint8_t *pixels = batch_of(batch);
             assert_ok(encoder_put(encoder, &pixels, BATCH, &err));
@@ -321,7 +328,8 @@ static void who_is_stopped_does_not_put_into_a_full_queue(void **state)
     struct encoder *encoder = NULL;
     buffer_init(&taken.all, 1 << 24);
     pthread_mutex_lock(&held);
-    assert_ok(encoder_begin(2, HEIGHT, WIDTH, wait_and_take, &taken, &encoder, &err));
+    const struct encoder_way way = {2, false};
+    assert_ok(encoder_begin(&way, HEIGHT, WIDTH, wait_and_take, &taken, &encoder, &err));
     encoder_stop_by(encoder, &stop);
     for (size_t batch = 0; batch < ENCODER_BATCHES; batch++) {
         uint8_t *pixels = batch_of(batch);
@@ -337,17 +345,23 @@ static void who_is_stopped_does_not_put_into_a_full_queue(void **state)
     buffer_free(&taken.all);
 }
 
-static void threads_follow_the_device(void **state)
+static void the_way_follows_the_device(void **state)
 {
     (void)state;
-    struct device_info info = {.kind = DEVICE_CPU, .compute_units = 2};
-    assert_int_equal(encoder_threads(&info), 1);
-    info.compute_units = 64;
-    assert_int_equal(encoder_threads(&info), 8);
-    info.compute_units = 4096;
-    assert_int_equal(encoder_threads(&info), ENCODER_THREADS_MAX);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    struct device_info info = {.kind = DEVICE_CPU, .compute_units = (unsigned)cores};
+    struct encoder_way way = encoder_way(&info);
+    assert_true(way.in_turn);
+    assert_int_equal(way.threads, cores < ENCODER_THREADS_MAX ? cores : ENCODER_THREADS_MAX);
+    info.compute_units = (unsigned)cores - 1; /* a part */
+    way = encoder_way(&info);
+    assert_true(cores == 1 || !way.in_turn);
+    assert_in_range(way.threads, 0, (cores + 7) / 8);
     info.kind = DEVICE_GPU;
-    assert_in_range(encoder_threads(&info), 1, ENCODER_THREADS_MAX);
+    info.compute_units = 4096;
+    way = encoder_way(&info);
+    assert_false(way.in_turn);
+    assert_in_range(way.threads, 1, ENCODER_BESIDE_MAX);
 }
 
 int main(void)
@@ -360,7 +374,7 @@ int main(void)
         cmocka_unit_test(a_failing_sink_fails_the_encoding),
         cmocka_unit_test(abandoning_stops_and_frees),
         cmocka_unit_test(who_is_stopped_does_not_put_into_a_full_queue),
-        cmocka_unit_test(threads_follow_the_device),
+        cmocka_unit_test(the_way_follows_the_device),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

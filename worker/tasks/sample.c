@@ -58,8 +58,7 @@ static int list_runs(const struct task *task, struct files *files, struct error 
     return 0;
 }
 
-/* Makes faces first … first+faces−1 and gives them to the encoder, which works while the device
- * makes the next ones. */
+/* Makes faces first … first+faces−1 and gives them to the encoder. */
 static int make_faces(struct task *task, struct encoder *encoder, uint64_t first, size_t faces,
                       struct error *err)
 {
@@ -80,8 +79,8 @@ static int fill(struct task *task, struct files *files, struct error *err)
     const struct wire_task *range = &task->outcome->assignment->task;
     const struct bundle_image *form = &pipeline_bundle(task->pipeline)->generator.output;
     size_t chunk = task_chunk(task, 1);
-    int failed = encoder_begin(encoder_threads(device_describe(task->device)), form->height,
-                               form->width, add_file, files, &files->encoder, err);
+    const struct encoder_way way = encoder_way(device_describe(task->device));
+    int failed = encoder_begin(&way, form->height, form->width, add_file, files, &files->encoder, err);
     if (!failed)
         encoder_stop_by(files->encoder, task->cancelled);
     for (size_t done = 0; !failed && done < range->count; done += chunk)

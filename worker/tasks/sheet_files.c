@@ -20,7 +20,7 @@ struct sheet_files {
     struct outcome *outcome;
     const char *store;
     char folder[LIMIT_PATH_BYTES]; /* in the store, with a '/' behind */
-    unsigned threads;
+    struct encoder_way way;
     struct encoder *encoder; /* from the first sheet on, whose size it has */
     size_t count, most;
     struct record records[];
@@ -53,7 +53,7 @@ int sheet_files_begin(const struct task *task, size_t most, struct sheet_files *
         return error_set(err, E_MEMORY, "no memory for %zu sheets", most);
     begun->outcome = task->outcome;
     begun->store = task->store;
-    begun->threads = encoder_threads(device_describe(task->device));
+    begun->way = encoder_way(device_describe(task->device));
     begun->most = most;
     int failed = task_path(task, "", begun->folder, err);
     if (failed) {
@@ -70,7 +70,7 @@ int sheet_files_put(struct sheet_files *files, struct sheet *sheet, const char *
     assert(files->count < files->most);
     struct record *record = &files->records[files->count];
     int failed = files->encoder ? 0
-                                : encoder_begin(files->threads, sheet->height, sheet->width,
+                                : encoder_begin(&files->way, sheet->height, sheet->width,
                                                 add_sheet, files, &files->encoder, err);
     if (failed)
         return failed;
