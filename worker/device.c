@@ -7,11 +7,13 @@
  */
 #include "worker/device.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "worker/device_priv.h"
 
@@ -207,6 +209,16 @@ static int visit_to_list(struct visit *self, int index, cl_platform_id platform,
     }
     listing->count++;
     return 0;
+}
+
+void device_keep_to_cores(void)
+{
+    cpu_set_t may;
+    if (sched_getaffinity(0, sizeof may, &may) != 0 || CPU_COUNT(&may) != sysconf(_SC_NPROCESSORS_CONF))
+        return;
+    /* Both names that PoCL's releases have had. */
+    if (!getenv("POCL_MAX_PTHREAD_COUNT") && !getenv("POCL_CPU_MAX_CU_COUNT"))
+        (void)setenv("POCL_AFFINITY", "1", 0);
 }
 
 int device_list(struct device_info *list, size_t capacity, size_t *count, struct error *err)

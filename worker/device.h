@@ -42,6 +42,12 @@ struct device_info {
 /* "cpu", "gpu", "other" */
 const char *device_kind_name(enum device_kind kind);
 
+/* Before a process's first OpenCL call, where it uses a CPU as a whole: keeps each of the driver's threads to a
+ * core of its own, for drivers that can (PoCL), since a kernel ends when the last of them does, and the system may
+ * leave two on one core for milliseconds. Nothing where the process may not use every core, or the driver's
+ * threads are limited, as several such processes would share the first cores. */
+void device_keep_to_cores(void);
+
 /* All devices of all platforms, at most `capacity` written; *count is how many there are.
  * No platform at all is success with *count = 0. */
 MUST_CHECK int device_list(struct device_info *list, size_t capacity, size_t *count,

@@ -347,6 +347,8 @@ int main(int argc, char **argv)
     if (done)
         return code;
     log_open("worker", LOG_INFO);
+    if (options.threads == 0 && !(options.device && strchr(options.device, ':'))) /* no part of a CPU */
+        device_keep_to_cores();
     if (options.list_devices)
         failed = list_devices(&options, &err);
     else if (options.check)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "worker/engine/engine.h"
 
@@ -182,6 +183,8 @@ int main(int argc, char **argv)
                         "[--threads N] [--tolerance T] [MODEL.onnx…]\n", ROUNDS_MOST);
         return 2;
     }
+    if (threads == 0 || threads >= sysconf(_SC_NPROCESSORS_ONLN))
+        device_keep_to_cores(); /* as a worker does */
     if (threads > 0) { /* both names that PoCL's releases have had */
         char text[16];
         snprintf(text, sizeof text, "%d", threads);

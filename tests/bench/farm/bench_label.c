@@ -110,6 +110,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_label COUNT [THREADS [ROUNDS]]\n");
         return 2;
     }
+    if (threads == 0)
+        device_keep_to_cores(); /* as a worker does */
     int failed = open_bench(&bench, (unsigned)threads, &err);
     if (!failed)
         failed = run(&bench, BATCH, &err);
