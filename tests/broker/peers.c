@@ -78,7 +78,7 @@ int support_turned_away(const struct support *s, void *context, const struct key
                                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_DISCONNECTED |
                                ZMQ_EVENT_HANDSHAKE_SUCCEEDED) ||
         zmq_connect(events, monitor) || zmq_connect(socket, s->endpoint) ||
-        zmq_send(socket, "let me in", 9, ZMQ_DONTWAIT) < 0)
+        (zmq_send(socket, "let me in", 9, ZMQ_DONTWAIT) < 0 && zmq_errno() != EAGAIN))
         rc = -1;
     if (rc == 0)
         rc = await_failure(events);
