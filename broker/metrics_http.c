@@ -8,22 +8,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/clock.h"
 #include "broker/exposition.h"
 
 #define CONNECTIONS_MOST 32
-#define CONNECTION_SECONDS 10
+#define CONNECTION_SECONDS 10 /* for a request, however busy it is: libmicrohttpd's own limit is one of silence */
 #define CONNECTION_BYTES 16384
+
+struct connection { /* a request of it, or the time until the next */
+    int fd;         /* −1: none */
+    int64_t begun;
+};
 
 struct metrics_http {
     struct MHD_Daemon *daemon;
+    struct connection connections[CONNECTIONS_MOST];
     metrics_page *make;
     void *context;
     struct buffer page;
     int code; /* of the page, or the error below */
     struct error err;
     bool made;
+    bool closed; /* a connection, since this was last looked at */
     int64_t made_at;
 };
 
@@ -89,6 +97,54 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
     return send_page(connection, MHD_HTTP_OK, http->page.data, http->page.size);
 }
 
+/* ---- connections ---- */
+
+static void note_connection(void *context, struct MHD_Connection *connection, void **place,
+                            enum MHD_ConnectionNotificationCode what)
+{
+    struct metrics_http *http = context;
+    struct connection *found = *place;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (found)
+            found->fd = -1;
+        http->closed = true;
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    for (size_t i = 0; info && i < CONNECTIONS_MOST && !*place; i++)
+        if (http->connections[i].fd < 0) {
+            http->connections[i] = (struct connection){info->connect_fd, clock_now()};
+            *place = &http->connections[i];
+        }
+}
+
+static void note_completed(void *context, struct MHD_Connection *connection, void **state,
+                           enum MHD_RequestTerminationCode why)
+{
+    (void)context;
+    (void)state;
+    (void)why;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct connection *place = info ? info->socket_context : NULL;
+    if (place)
+        place->begun = clock_now();
+}
+
+static int64_t due(const struct connection *connection)
+{
+    return connection->fd < 0 ? INT64_MAX : connection->begun + CONNECTION_SECONDS * CLOCK_SECOND;
+}
+
+/* libmicrohttpd closes them when it reads of their end. */
+static void end_slow(struct metrics_http *http, int64_t now)
+{
+    for (size_t i = 0; i < CONNECTIONS_MOST; i++)
+        if (due(&http->connections[i]) <= now) {
+            shutdown(http->connections[i].fd, SHUT_RDWR);
+            http->connections[i].begun = now;
+        }
+}
+
 /* ---- listening ---- */
 
 static int invalid(const char *listen, struct error *err)
@@ -142,7 +198,8 @@ static int start(struct metrics_http *http, const struct addrinfo *address, cons
     http->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, answer, http, MHD_OPTION_SOCK_ADDR, address->ai_addr,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MOST, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        (unsigned)CONNECTION_SECONDS, MHD_OPTION_NOTIFY_CONNECTION, note_connection, http,
+        MHD_OPTION_NOTIFY_COMPLETED, note_completed, http, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
@@ -162,6 +219,8 @@ int metrics_http_open(const char *listen, metrics_page *make, void *context,
         return error_set(err, E_MEMORY, "no memory for the metrics");
     made->make = make;
     made->context = context;
+    for (size_t i = 0; i < CONNECTIONS_MOST; i++)
+        made->connections[i].fd = -1;
     buffer_init(&made->page, METRICS_PAGE_BYTES);
     int rc = resolve(listen, &address, err);
     if (rc == 0)
@@ -178,15 +237,23 @@ int metrics_http_open(const char *listen, metrics_page *make, void *context,
 
 void metrics_http_serve(struct metrics_http *http)
 {
-    (void)!MHD_run(http->daemon); /* it has no errors but of its own making */
+    end_slow(http, clock_now());
+    do { /* again after a close: a full house listens only from the next run on */
+        http->closed = false;
+        (void)!MHD_run(http->daemon); /* it has no errors but of its own making */
+    } while (http->closed);
 }
 
 int64_t metrics_http_deadline(const struct metrics_http *http)
 {
     MHD_UNSIGNED_LONG_LONG milliseconds = 0;
-    if (MHD_get_timeout(http->daemon, &milliseconds) != MHD_YES)
-        return INT64_MAX;
-    return clock_now() + (int64_t)milliseconds * CLOCK_MILLISECOND;
+    int64_t first = INT64_MAX;
+    if (MHD_get_timeout(http->daemon, &milliseconds) == MHD_YES)
+        first = clock_now() + (int64_t)milliseconds * CLOCK_MILLISECOND;
+    for (size_t i = 0; i < CONNECTIONS_MOST; i++)
+        if (due(&http->connections[i]) < first)
+            first = due(&http->connections[i]);
+    return first;
 }
 
 void metrics_http_close(struct metrics_http **http)

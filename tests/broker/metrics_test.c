@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,17 +51,23 @@ static int close_bench(void **state)
     return 0;
 }
 
-/* Sends a request and reads the whole answer. */
-static const char *talk(struct bench *b, const char *request)
+static int connect_page(struct bench *b)
 {
     int port = 0;
-    size_t size = 0;
     assert_int_equal(sscanf(b->s.metrics, "http://127.0.0.1:%d/metrics", &port), 1);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Sends a request and reads the whole answer. */
+static const char *talk(struct bench *b, const char *request)
+{
+    size_t size = 0;
+    int fd = connect_page(b);
     assert_int_equal(write(fd, request, strlen(request)), strlen(request));
     for (ssize_t n; (n = read(fd, b->page + size, PAGE - 1 - size)) > 0;)
         size += (size_t)n;
@@ -167,6 +174,29 @@ static void other_requests_are_refused(void **state)
     metrics(b);
 }
 
+/* As many as there may be, each of which says a byte now and then and never comes to its end: they are closed, though they
+ * are never silent for long, and the page is there for others. */
+static void slow_requests_are_ended(void **state)
+{
+    struct bench *b = *state;
+    struct pollfd slow[32];
+    const size_t count = sizeof slow / sizeof *slow;
+    for (size_t i = 0; i < count; i++) {
+        slow[i] = (struct pollfd){.fd = connect_page(b), .events = POLLIN};
+        assert_int_equal(send(slow[i].fd, "GET /metrics HTTP/1.1\r\nX: ", 26, MSG_NOSIGNAL), 26);
+    }
+    for (size_t open = count; open > 0;) {
+        poll(slow, count, 200);
+        for (size_t i = 0; i < count; i++)
+            if (slow[i].fd >= 0 && (slow[i].revents || send(slow[i].fd, "x", 1, MSG_NOSIGNAL) < 0)) {
+                close(slow[i].fd);
+                slow[i].fd = -1;
+                open--;
+            }
+    }
+    metrics(b);
+}
+
 /* deploy/alerts.yml speaks of what there is. Runs in the source root. */
 static void alerts_name_what_there_is(void **state)
 {
@@ -197,6 +227,7 @@ int main(void)
         TEST(the_page_follows_the_work),
         TEST(failures_are_counted_by_code),
         TEST(other_requests_are_refused),
+        TEST(slow_requests_are_ended),
         TEST(alerts_name_what_there_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
