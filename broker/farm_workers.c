@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "broker/farm.h"
+#include "common/text.h"
 
 /* ---- workers ---- */
 
@@ -72,11 +73,13 @@ int farm_add_worker(struct farm *farm, uint64_t session, struct farm_worker **wo
     return 0;
 }
 
+/* With what a worker says of itself: it stands in lines of logs and of tables. */
 static int replace_text(char **text, const char *with, struct error *err)
 {
     char *copy = strdup(with);
     if (!copy)
         return error_set(err, E_MEMORY, "no memory for a worker's name");
+    text_scrub_line(copy);
     free(*text);
     *text = copy;
     return 0;

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/text.h"
+
 #define LINE_BYTES 2048
 
 static struct {
@@ -114,21 +116,26 @@ static void put_format(struct line *line, const char *format, ...)
         put(line, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
 }
 
-/* In quotation marks, whole characters only where the room ends. */
-static void put_quoted(struct line *line, const char *text)
+/* What would end the line, or tell a terminal something, as an escape; whole characters only where the room ends. */
+static void put_escaped(struct line *line, const char *text, bool quoted)
 {
-    put(line, "\"", 1);
     for (; *text && line->size + 8 < sizeof line->text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            put_format(line, "\\%c", c);
-        else if (c == '\n' || c == '\t')
-            put(line, c == '\n' ? "\\n" : "\\t", 2);
-        else if (c < 0x20 || c == 0x7f)
-            put_format(line, "\\x%02x", c);
+        const unsigned char *at = (const unsigned char *)text;
+        if (quoted && (*at == '"' || *at == '\\'))
+            put_format(line, "\\%c", *at);
+        else if (*at == '\n' || *at == '\t' || *at == '\r')
+            put_format(line, "\\%c", *at == '\n' ? 'n' : *at == '\t' ? 't' : 'r');
+        else if (text_is_control(at))
+            put_format(line, "\\x%02x", *at == 0xc2 ? *(const unsigned char *)++text : *at);
         else
             put(line, text, 1);
     }
+}
+
+static void put_quoted(struct line *line, const char *text)
+{
+    put(line, "\"", 1);
+    put_escaped(line, text, true);
     put(line, "\"", 1);
 }
 
@@ -168,14 +175,17 @@ static void put_prefix(struct line *line, const struct log_ids *ids)
     size_t before = line->size;
     if (ids->job)
         put_format(line, "job %" PRId64, ids->job);
-    if (ids->stage)
-        put_format(line, " stage %s", ids->stage);
-    else if (ids->stage_id)
+    if (ids->stage) {
+        put(line, " stage ", 7);
+        put_escaped(line, ids->stage, false);
+    } else if (ids->stage_id)
         put_format(line, "%sstage %" PRId64, ids->job ? " " : "", ids->stage_id);
     if (ids->count)
         put_format(line, ", %" PRIu64 " + %" PRIu64, ids->start, ids->count);
-    if (ids->worker)
-        put_format(line, "%sworker %s", line->size > before ? ", " : "", ids->worker);
+    if (ids->worker) {
+        put_format(line, "%sworker ", line->size > before ? ", " : "");
+        put_escaped(line, ids->worker, false);
+    }
     if (line->size > before)
         put(line, ": ", 2);
 }
@@ -198,7 +208,7 @@ write_line(enum log_level level, const struct log_ids *ids, const char *format, 
         put_format(&line, "%.*s %s %s: ", (int)time_size, time, level_names[level],
                    settings.program);
         put_prefix(&line, ids);
-        put(&line, text, strlen(text));
+        put_escaped(&line, text, false);
     }
     line.text[line.size++] = '\n';
     keep(line.text, line.size);

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes of the character that `lead` begins, 0 if it begins none. */
 static size_t length_of(unsigned char lead)
@@ -35,6 +36,13 @@ static size_t character(const unsigned char *at)
     return length;
 }
 
+bool text_is_control(const unsigned char *at)
+{
+    if (at[0] < 0x20)
+        return at[0] != '\t' && at[0] != '\n' && at[0] != '\r';
+    return at[0] == 0x7f || (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0);
+}
+
 void text_scrub(char *text)
 {
     unsigned char *at = (unsigned char *)text;
@@ -42,6 +50,16 @@ void text_scrub(char *text)
         size_t length = character(at);
         if (!length)
             *at = '?';
+        else if (text_is_control(at))
+            memset(at, '?', length);
         at += length ? length : 1;
     }
+}
+
+void text_scrub_line(char *text)
+{
+    text_scrub(text);
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20)
+            *text = ' ';
 }

@@ -5,6 +5,7 @@
 #include <msgpack.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "common/wire_priv.h"
 
 /* ---- the table ---- */
@@ -82,6 +83,8 @@ bool wire_is_text(const char *text, size_t size)
         for (unsigned i = 1; i <= more; i++)
             if ((p[i] & 0xC0) != 0x80)
                 return false;
+        if (text_is_control(p))
+            return false;
         p += 1 + more;
     }
     return true;
@@ -144,7 +147,7 @@ static int pack_text(msgpack_packer *packer, const struct wire_field *field, con
     if (size > field->most)
         return wire_too_much(field, size, err);
     if (size && !wire_is_text(text, size))
-        return error_set(err, E_INVALID, "%s: is not UTF-8", field->name);
+        return error_set(err, E_INVALID, "%s: is not UTF-8, or has a control character", field->name);
     msgpack_pack_str(packer, size);
     return msgpack_pack_str_body(packer, text ? text : "", size);
 }

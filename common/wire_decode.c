@@ -132,7 +132,7 @@ static int take_text(const struct wire_field *field, const msgpack_object *o, ms
     if (size > field->most)
         return wire_too_much(field, size, err);
     if (!wire_is_text(o->via.str.ptr, size))
-        return wrong_kind(field, "UTF-8 without NUL", err);
+        return wrong_kind(field, "UTF-8 without NUL and control characters", err);
     char *copy = msgpack_zone_malloc_no_align(zone, (size_t)size + 1);
     if (!copy)
         return error_set(err, E_MEMORY, "%s: no memory", field->name);

@@ -37,7 +37,7 @@ const struct wire_shape *wire_shape_of(enum wire_type type);
 /* What a message is for; NULL for a record, which is not sent by itself. */
 const char *wire_doc_of(enum wire_type type);
 
-/* Whether it is UTF-8 without NUL. */
+/* Whether it is UTF-8 without NUL and control characters (text_is_control). */
 bool wire_is_text(const char *text, size_t size);
 /* E_LIMIT: the field's value, or its count of bytes or entries, is more than it may be. */
 int wire_too_much(const struct wire_field *field, uint64_t found, struct error *err);

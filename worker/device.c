@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "common/text.h"
 #include "worker/device_priv.h"
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
@@ -153,6 +154,9 @@ static int read_info(cl_platform_id platform, cl_device_id id, struct device_inf
     snprintf(info->vendor, sizeof info->vendor, "%.*s", DEVICE_NAME_MAX - 1, vendor);
     snprintf(info->name, sizeof info->name, "%.*s", DEVICE_NAME_MAX - 1, name);
     snprintf(info->driver, sizeof info->driver, "%.80s %.40s", platform_name, driver);
+    text_scrub_line(info->vendor); /* a driver may call its device what it likes */
+    text_scrub_line(info->name);
+    text_scrub_line(info->driver);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "common/folder.h"
 #include "common/log.h"
+#include "common/text.h"
 #include "worker/compute.h"
 #include "worker/network.h"
 #include "worker/outbox.h"
@@ -68,6 +69,8 @@ static void name_unit(struct unit *unit, size_t number)
                  (unsigned)(number % DEVICE_CHOICES_MAX));
     else
         strcpy(unit->name, name);
+    text_scrub_line(unit->name); /* messages carry no control characters */
+    text_scrub_line(unit->host);
 }
 
 /* What tasks may count on: the device's memory, or what --memory leaves of it. */

@@ -69,6 +69,14 @@ static void lines_are_for_people(void **state)
     assert_string_equal(last_line(), "info facefarm: stage 4, 0 + 1: x");
 }
 
+/* A line is one line whatever it quotes, and a terminal obeys nothing in it. */
+static void nobody_writes_lines_of_their_own(void **state)
+{
+    (void)state;
+    log_about(LOG_INFO, &(struct log_ids){.worker = "a\n2026 info: b\x1b[2J"}, "\xc2\x9b" "1m\r\x7f \xc2\xb7 \xc2");
+    assert_string_equal(last_line(), "info facefarm: worker a\\n2026 info: b\\x1b[2J: \\x9b" "1m\\r\\x7f \xc2\xb7 \xc2");
+}
+
 static void or_for_programs(void **state)
 {
     char long_text[4000];
@@ -96,7 +104,7 @@ static void or_for_programs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines_are_for_people),
+        cmocka_unit_test(lines_are_for_people), cmocka_unit_test(nobody_writes_lines_of_their_own),
         cmocka_unit_test(or_for_programs),
         cmocka_unit_test(the_last_lines_are_kept_whole),
         cmocka_unit_test(what_is_not_logged_is_not_kept),

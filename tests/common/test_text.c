@@ -1,4 +1,4 @@
-/* Sentences that were cut inside a character. */
+/* Sentences that were cut inside a character, or say something to a terminal. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -30,10 +30,21 @@ static void replaces_what_is_no_utf8(void **state)
     }
 }
 
+static void replaces_what_a_terminal_obeys(void **state)
+{
+    char text[] = "\x1b[2J\tred\x7f\n\xc2\x9b" "0m \xc2\xa0\xc2", line[] = "a\tb\r\nc\x07";
+    (void)state;
+    text_scrub(text);
+    assert_string_equal(text, "?[2J\tred?\n??0m \xc2\xa0?");
+    text_scrub_line(line);
+    assert_string_equal(line, "a b  c?");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(replaces_what_is_no_utf8),
+        cmocka_unit_test(replaces_what_a_terminal_obeys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

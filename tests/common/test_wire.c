@@ -73,6 +73,8 @@ static void the_encoder_keeps_the_limits(void **state)
     task.count = 1;
     failed.code = "\xff";
     assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_INVALID, "code: is not UTF-8");
+    failed.code = "E_\x1b[2J";
+    assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_INVALID, "or has a control character");
     failed.code = "a name that is longer than the sixty-four bytes that a name is allowed";
     assert_error(wire_encode(WIRE_FAILED, &failed, &frame, &err), E_LIMIT, "at most 64");
     frame.maximum = 8;
@@ -134,6 +136,8 @@ static void the_decoder_refuses_with_a_sentence(void **state)
             E_INVALID, "folder: expected UTF-8");
     REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa1\x00",
             E_INVALID, "without NUL");
+    REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\xa3\x1b[J",
+            E_INVALID, "and control characters");
     REFUSED("\x84\xa7version\x03\xa4type\xaa" "bundle_add\xa7request\x01\xa6" "folder\x90", E_INVALID,
             "folder: expected a string");
 #define REVOKE "\x84\xa7version\x03\xa4type\xa6revoke\xa5stage\x01\xa5tasks"
