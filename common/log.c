@@ -178,8 +178,9 @@ static void put_prefix(struct line *line, const struct log_ids *ids)
     if (ids->stage) {
         put(line, " stage ", 7);
         put_escaped(line, ids->stage, false);
-    } else if (ids->stage_id)
+    } else if (ids->stage_id) {
         put_format(line, "%sstage %" PRId64, ids->job ? " " : "", ids->stage_id);
+    }
     if (ids->count)
         put_format(line, ", %" PRIu64 " + %" PRIu64, ids->start, ids->count);
     if (ids->worker) {

@@ -40,8 +40,8 @@ struct socket_keys {
 MUST_CHECK int socket_check_endpoint(const char *endpoint, bool keys, struct error *err);
 
 /* A ROUTER bound to `endpoint` ("tcp://127.0.0.1:*" takes a free port); `bound` receives the
- * endpoint to connect to. Mandatory routing, linger 0; a peer that does not answer TCP's own questions for two minutes is gone, and one that sends more than
- * LIMIT_MESSAGE_BYTES at once is cut off by ZeroMQ. `context` is a zmq context. With `keys` (NULL:
+ * endpoint to connect to. Mandatory routing, linger 0; a peer that does not answer TCP's own questions for two
+ * minutes is gone, and one that sends more than LIMIT_MESSAGE_BYTES at once is cut off by ZeroMQ. `context` is a zmq context. With `keys` (NULL:
  * plain text) every connection has to pass the context's ZAP handler (see broker/zap.h), which must
  * be there before. */
 MUST_CHECK int socket_bind_router(void *context, const char *endpoint,

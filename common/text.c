@@ -25,10 +25,10 @@ static int second_fits(unsigned char lead, unsigned char second)
     return second >= low && second <= high;
 }
 
-static size_t character(const unsigned char *at)
+size_t text_character(const unsigned char *at, size_t room)
 {
-    size_t length = length_of(at[0]);
-    if (length > 1 && !second_fits(at[0], at[1]))
+    size_t length = room > 0 ? length_of(at[0]) : 0;
+    if (length > room || (length > 1 && !second_fits(at[0], at[1])))
         return 0;
     for (size_t i = 2; i < length; i++)
         if ((at[i] & 0xc0) != 0x80)
@@ -45,9 +45,9 @@ bool text_is_control(const unsigned char *at)
 
 void text_scrub(char *text)
 {
-    unsigned char *at = (unsigned char *)text;
-    while (*at) {
-        size_t length = character(at);
+    unsigned char *at = (unsigned char *)text, *end = at + strlen(text);
+    while (at < end) {
+        size_t length = text_character(at, (size_t)(end - at));
         if (!length)
             *at = '?';
         else if (text_is_control(at))

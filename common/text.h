@@ -3,6 +3,10 @@
 #define COMMON_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes of the UTF-8 character that begins there, within `room`; 0 if none does. */
+size_t text_character(const unsigned char *at, size_t room);
 
 /* Whether a control character stands there that is neither tab nor an end of a line (C0, DEL, and C1 in UTF-8): a
  * terminal would do what it says. */

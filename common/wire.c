@@ -72,20 +72,10 @@ bool wire_is_text(const char *text, size_t size)
 {
     const uint8_t *p = (const uint8_t *)text, *end = p + size;
     while (p < end) {
-        unsigned more = *p < 0x80 ? 0 : *p >= 0xC2 && *p < 0xE0 ? 1 : (*p & 0xF0) == 0xE0 ? 2
-                        : *p >= 0xF0 && *p < 0xF5               ? 3
-                                                                : 4;
-        if (*p == 0 || more == 4 || (size_t)(end - p) <= more)
+        size_t length = text_character(p, (size_t)(end - p));
+        if (length == 0 || text_is_control(p))
             return false;
-        if ((*p == 0xE0 && p[1] < 0xA0) || (*p == 0xED && p[1] > 0x9F) ||
-            (*p == 0xF0 && p[1] < 0x90) || (*p == 0xF4 && p[1] > 0x8F))
-            return false;
-        for (unsigned i = 1; i <= more; i++)
-            if ((p[i] & 0xC0) != 0x80)
-                return false;
-        if (text_is_control(p))
-            return false;
-        p += 1 + more;
+        p += length;
     }
     return true;
 }

@@ -43,7 +43,7 @@ MUST_CHECK int jobs_insert_samples(struct database *db, int64_t stage, const str
  * else E_NOT_FOUND. */
 MUST_CHECK int jobs_read_samples(struct database *db, int64_t stage, uint64_t start, uint64_t count,
                                  uint64_t *samples, struct error *err);
-/* Forgets them. */
+/* Forgets the first `most` of their runs; *deleted is how many there were. */
 MUST_CHECK int jobs_delete_samples(struct database *db, int64_t stage, size_t most, size_t *deleted,
                                    struct error *err);
 /* How far a cell of a stage's mix got. */
