@@ -182,15 +182,21 @@ static void expect_sum(const float *x, float *y) /* [4][2] along 4 */
     }
 }
 
-/* The place of the largest of halves that are often equal: the first of them, as an age of bins. */
-static void build_best(struct model *model)
+/* x in halves, as r: of such some are equal. */
+static void round_to_halves(struct model *model)
 {
     static const float two = 2;
-    static const int64_t first = 16;
     model_floats(model, "two", 0, NULL, &two);
-    model_ints(model, "first", 1, &first);
     model_node(model, "Mul", "x two", "t");
     model_node(model, "Round", "t", "r");
+}
+
+/* The place of the largest of them: the first, as an age of bins. */
+static void build_best(struct model *model)
+{
+    static const int64_t first = 16;
+    model_ints(model, "first", 1, &first);
+    round_to_halves(model);
     Onnx__NodeProto *node = model_node(model, "ArgMax", "r", "a");
     node_int(model, node, "axis", 1);
     node_int(model, node, "keepdims", 0);
@@ -211,10 +217,7 @@ static void expect_best(const float *x, float *y) /* [5][2] along 5 */
 /* The last of the least, as the integers that the network gives. */
 static void build_least(struct model *model)
 {
-    static const float two = 2;
-    model_floats(model, "two", 0, NULL, &two);
-    model_node(model, "Mul", "x two", "t");
-    model_node(model, "Round", "t", "r");
+    round_to_halves(model);
     Onnx__NodeProto *node = model_node(model, "ArgMin", "r", "y");
     node_int(model, node, "axis", -2);
     node_int(model, node, "select_last_index", 1);

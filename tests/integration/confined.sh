@@ -62,11 +62,7 @@ use_keys
 broker_options+=(--metrics 0)
 start_broker
 as admin "$facefarm" bundle add small
-with_us "$worker_program" --broker "$FACEFARM_BROKER" --cache cache --name alone --device 0 --threads 1 "${worker_options[@]}" \
-    --secret "$worker_key" >alone.log 2>&1 &
-worker_pid=$!
-children+=("$worker_pid")
-wait_until "worker alone" known alone
+start_remote alone
 key late client late
 kill -HUP "$broker_pid"
 wait_until "the keys" grep -q ' keys are authorized' broker.log

@@ -137,14 +137,27 @@ known()
     has "SELECT count(*) > 0 FROM worker WHERE name = '$1'"
 }
 
-# start_worker NAME: one thread, so that several share two cores; its process is in worker_pid.
-start_worker()
+# run_worker NAME OPTION...: one thread, so that several share two cores; its process is in worker_pid.
+run_worker()
 {
-    with_us "$worker_program" --broker "$FACEFARM_BROKER" --store store --name "$1" --device 0 --threads 1 \
-        "${worker_options[@]}" ${worker_key:+--secret "$worker_key"} >"$1.log" 2>&1 &
+    local name=$1
+    shift
+    with_us "$worker_program" --broker "$FACEFARM_BROKER" --name "$name" --device 0 --threads 1 \
+        "${worker_options[@]}" ${worker_key:+--secret "$worker_key"} "$@" >"$name.log" 2>&1 &
     worker_pid=$!
     children+=("$worker_pid")
-    wait_until "worker $1" known "$1"
+    wait_until "worker $name" known "$name"
+}
+
+# start_worker NAME: one that shares the broker's store.
+start_worker() { run_worker "$1" --store store; }
+
+# start_remote NAME [OPTION...]: one with a cache and without a store.
+start_remote()
+{
+    local name=$1
+    shift
+    run_worker "$name" --cache "$work/cache" "$@"
 }
 
 # start_small: a farm with one worker, "alone", and the small bundle (made here, unless the test has made it).

@@ -7,18 +7,6 @@
 [ -f "$reference/tables" ] || skip "there is no reference run"
 use_keys
 
-# start_remote NAME [OPTION...]: a worker with a cache and without a store, in a folder of its own.
-start_remote()
-{
-    local name=$1
-    shift
-    with_us "$worker_program" --broker "$FACEFARM_BROKER" --cache "$work/cache" --name "$name" --device 0 --threads 1 \
-        "${worker_options[@]}" --secret worker.key "$@" >"$name.log" 2>&1 &
-    worker_pid=$!
-    children+=("$worker_pid")
-    wait_until "worker $name" known "$name"
-}
-
 start_broker
 start_remote one
 first=$worker_pid
