@@ -4,7 +4,8 @@
 
 A job's only task runs for minutes. It is paused at a random moment (a cancel is the same `revoke` on the wire), and a job
 of one empty task is submitted: what passes from the pause to that one's end, less what such a job takes on an idle worker,
-is how long the device was not free. Then the job goes on. Median and longest of the rounds. The network of progressive1024
+is how long the device was not free. Then the job goes on. Median and longest of the rounds. A small job before has the
+worker load the bundle, compile its kernels and measure its steps (worker/engine/network.h's pace). The network of progressive1024
 is random, as in tests/bench/worker/throughput.py; without a batch it has the worker's own, 64.
 """
 import argparse
@@ -22,6 +23,8 @@ import throughput  # noqa: E402
 LABELS = "  - {kind: label, name: labels, count: 4096}\n"
 PLANES = LABELS + "  - {kind: fit, name: planes, from: labels}\n"
 LONG = "task_size: 65536"
+
+PACE_RUNS = 2
 
 CASES = {  # stages, the one that is stopped, bundle, batch
     "label": (f"  - {{kind: label, name: it, count: 65536, {LONG}}}\n", "default", None),
@@ -55,12 +58,13 @@ def measure(name: str, rounds: int) -> None:
         worker = running.worker("w", "cpu:1", *(["--batch", str(batch)] if batch else []))
         probe(running)
         idle = statistics.median(probe(running) for _ in range(5))
+        samples = f"  - {{kind: sample, name: first, count: {PACE_RUNS * (batch or 64)}}}\n"
+        running.finish(running.submit(samples + (PLANES if bundle == "default" else "")))
         job = running.submit(stages)
         running.until(lambda: leased(running, job), "the task")
-        time.sleep(20 if bundle != "default" else 5)  # its bundle is loaded, its first batches are done
         times = []
         for _ in range(rounds):
-            time.sleep(random.uniform(0.5, 2.0))
+            time.sleep(random.uniform(0.5, 2.0))  # the moment is what is drawn; nothing is waited for
             if not leased(running, job):
                 sys.exit(f"{name}: the task has ended: it must take longer")
             started = time.monotonic()
