@@ -137,13 +137,6 @@ static void release_kernels(struct kernels *k)
             clReleaseKernel(all[i]);
 }
 
-static void forget_enqueued(struct products *p)
-{
-    if (p->enqueued)
-        clReleaseEvent(p->enqueued);
-    p->enqueued = NULL;
-}
-
 void products_close(struct products *p)
 {
     struct need needs[NEEDS];
@@ -156,7 +149,8 @@ void products_close(struct products *p)
             clReleaseMemObject(p->states[c]);
     for (size_t i = 0; i < FIT_VECTORS_MOST; i++)
         release_kernels(&p->kernels[i]);
-    forget_enqueued(p);
+    if (p->enqueued)
+        clReleaseEvent(p->enqueued);
     free(p->states);
     free(p->transfer);
     free(p->exchanged);
@@ -336,17 +330,13 @@ static int begin_pass(struct products *p, struct packing packing, struct pass *p
  * one to do, and never more, so that a fit can be given up between them. */
 static int flush(struct products *p, struct error *err)
 {
-    cl_event before = p->enqueued;
-    p->enqueued = NULL;
-    cl_int code = clEnqueueMarkerWithWaitList(device_queue(p->set->device), 0, NULL, &p->enqueued);
-    if (code == CL_SUCCESS)
-        code = clFlush(device_queue(p->set->device));
-    if (code == CL_SUCCESS && before)
-        code = clWaitForEvents(1, &before);
-    if (before)
-        clReleaseEvent(before);
-    DEVICE_CL(err, code);
-    return 0;
+    cl_event mark = NULL;
+    int failed = device_mark(p->set->device, &mark, err);
+    if (failed)
+        return failed;
+    failed = device_await(&p->enqueued, err);
+    p->enqueued = mark;
+    return failed;
 }
 
 static int gradient_of_chunk(struct products *p, const struct pass *pass, size_t c,
