@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "worker/engine/expand_attention.h"
+#include "worker/engine/onnx.h"
 
 #define CALLS_DEEP 16
 #define ADDED_MOST 200000                /* nodes */
@@ -123,14 +124,6 @@ static Onnx__NodeProto *copy_node(struct expansion *expansion, const Onnx__NodeP
     return copy;
 }
 
-static const Onnx__AttributeProto *given_attribute(const Onnx__NodeProto *node, const char *name)
-{
-    for (size_t i = 0; i < node->n_attribute; i++)
-        if (same_text(node->attribute[i]->name, name))
-            return node->attribute[i];
-    return NULL;
-}
-
 static Onnx__AttributeProto *copy_attribute(const Onnx__AttributeProto *attribute, const char *name)
 {
     size_t size = onnx__attribute_proto__get_packed_size(attribute);
@@ -161,7 +154,7 @@ static int resolve_attributes(const struct call *call, Onnx__NodeProto *node, st
             node->attribute[kept++] = attribute;
             continue;
         }
-        const Onnx__AttributeProto *given = given_attribute(call->node, attribute->ref_attr_name);
+        const Onnx__AttributeProto *given = onnx_attribute(call->node, attribute->ref_attr_name);
         Onnx__AttributeProto *copy = given && !failed ? copy_attribute(given, attribute->name) : NULL;
         if (given && !failed && !copy)
             failed = error_set(err, E_MEMORY, "no memory for an attribute");

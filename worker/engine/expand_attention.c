@@ -13,19 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/engine/onnx.h"
+
 #define ATTENTION_FIRST 23
 
-static const Onnx__AttributeProto *find(const Onnx__NodeProto *node, const char *name)
-{
-    for (size_t i = 0; i < node->n_attribute; i++)
-        if (node->attribute[i]->name && strcmp(node->attribute[i]->name, name) == 0)
-            return node->attribute[i];
-    return NULL;
-}
+/* The attention's own inputs among the parts that nodes are made of. */
+static const char *const own_inputs[] = {"Q", "K", "V", "mask"};
 
 static int64_t whole(const Onnx__NodeProto *node, const char *name)
 {
-    const Onnx__AttributeProto *found = find(node, name);
+    const Onnx__AttributeProto *found = onnx_attribute(node, name);
     return found ? found->i : 0;
 }
 
@@ -36,7 +33,7 @@ static bool has_input(const Onnx__NodeProto *node, size_t i)
 
 bool expand_is_attention(const Onnx__NodeProto *node, int opset)
 {
-    const Onnx__AttributeProto *cap = find(node, "softcap");
+    const Onnx__AttributeProto *cap = onnx_attribute(node, "softcap");
     bool others = (node->domain && *node->domain) || !node->op_type || strcmp(node->op_type, "Attention") != 0;
     if (others || opset < ATTENTION_FIRST || !has_input(node, 0) || !has_input(node, 1) || !has_input(node, 2))
         return false;
@@ -87,10 +84,13 @@ static bool set_list(char ***list, size_t *count, char *const strings[], size_t 
     return true;
 }
 
-/* A tensor by its part, or one that the attention itself has ("=NAME"). */
+/* The name of one of the attention's inputs, or of a tensor between the nodes. */
 static char *tensor(const struct maker *maker, const char *part)
 {
-    return *part == '=' ? strdup(part + 1) : name_of(maker, part);
+    for (size_t i = 0; i < sizeof own_inputs / sizeof *own_inputs; i++)
+        if (strcmp(own_inputs[i], part) == 0)
+            return strdup(maker->of->input[i]);
+    return name_of(maker, part);
 }
 
 /* A node of up to two inputs, or NULL; `part` NULL: its output is the attention's. */
@@ -186,10 +186,10 @@ static void make_shape(struct maker *maker, const int64_t *dims, size_t count, c
     finish(maker, node);
 }
 
-/* 1 by √size, or by 1/scale. */
-static void make_divisor(struct maker *maker, const char *queries)
+/* "scale": what scores are multiplied with where it is given, else what they are divided by, √size. */
+static void make_scale(struct maker *maker, const char *queries)
 {
-    const Onnx__AttributeProto *scale = find(maker->of, "scale");
+    const Onnx__AttributeProto *scale = onnx_attribute(maker->of, "scale");
     if (scale) {
         Onnx__NodeProto *node = make(maker, "Constant", NULL, NULL, "scale");
         Onnx__AttributeProto *value = add_attribute(maker, node, "value_float", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
@@ -221,14 +221,12 @@ static void make_product(struct maker *maker, const char *queries, const char *k
 {
     static const int64_t swapped[4] = {0, 1, 3, 2}, together[4] = {0, 2, 1, 3}, joined[3] = {0, 0, -1};
     const char *scores = "scaled";
-    char mask[512];
     make_permuted(maker, keys, swapped, "transposed");
     finish(maker, make(maker, "MatMul", queries, "transposed", "scores"));
-    make_divisor(maker, queries);
-    finish(maker, make(maker, find(maker->of, "scale") ? "Mul" : "Div", "scores", "scale", "scaled"));
+    make_scale(maker, queries);
+    finish(maker, make(maker, onnx_attribute(maker->of, "scale") ? "Mul" : "Div", "scores", "scale", "scaled"));
     if (has_input(maker->of, 3)) {
-        snprintf(mask, sizeof mask, "=%.500s", maker->of->input[3]);
-        finish(maker, make(maker, "Add", "scaled", mask, "masked"));
+        finish(maker, make(maker, "Add", "scaled", "mask", "masked"));
         scores = "masked";
     }
     Onnx__NodeProto *softmax = make(maker, "Softmax", scores, NULL, "weights");
@@ -247,17 +245,14 @@ int expand_attention(struct expansion *expansion, Onnx__NodeProto *node, struct 
     struct maker maker = {expansion, node, 0, err};
     int64_t heads = whole(node, "q_num_heads");
     const int64_t apart[4] = {0, 0, heads, -1};
-    char names[3][512];
-    for (size_t i = 0; i < 3; i++)
-        snprintf(names[i], sizeof names[i], "=%.500s", node->input[i]);
     if (heads > 0) {
         make_shape(&maker, apart, 4, "apart");
-        take_heads_apart(&maker, names[0], "q_apart", "q");
-        take_heads_apart(&maker, names[1], "k_apart", "k");
-        take_heads_apart(&maker, names[2], "v_apart", "v");
+        take_heads_apart(&maker, "Q", "q_apart", "q");
+        take_heads_apart(&maker, "K", "k_apart", "k");
+        take_heads_apart(&maker, "V", "v_apart", "v");
         make_product(&maker, "q", "k", "v", true);
     } else {
-        make_product(&maker, names[0], names[1], names[2], false);
+        make_product(&maker, "Q", "K", "V", false);
     }
     onnx__node_proto__free_unpacked(node, NULL);
     return maker.failed;

@@ -21,6 +21,12 @@ int64_t dims_elements(size_t rank, const int64_t *dims)
     return elements;
 }
 
+double value_number(const struct value *value, int64_t i)
+{
+    return value->type == VALUE_FLOAT ? (double)((const float *)value->data)[i]
+                                      : (double)((const int64_t *)value->data)[i];
+}
+
 int64_t value_elements(const struct value *value)
 {
     return dims_elements(value->rank, value->dims);
@@ -77,11 +83,7 @@ int node_error(const struct graph *graph, const struct node *node, int code, str
 
 static const Onnx__AttributeProto *find_attribute(const struct node *node, const char *name)
 {
-    const Onnx__NodeProto *proto = (const Onnx__NodeProto *)node->attributes;
-    for (size_t i = 0; proto && i < proto->n_attribute; i++)
-        if (strcmp(proto->attribute[i]->name, name) == 0)
-            return proto->attribute[i];
-    return NULL;
+    return node->attributes ? onnx_attribute((const Onnx__NodeProto *)node->attributes, name) : NULL;
 }
 
 bool attribute_present(const struct node *node, const char *name)

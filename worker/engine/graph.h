@@ -131,6 +131,8 @@ void graph_free(struct graph **graph);
  * invalid. */
 int graph_add_value(struct graph *graph);
 
+/* Element i of a constant, whatever its type. */
+double value_number(const struct value *value, int64_t i);
 /* The number of elements of a known value. */
 int64_t value_elements(const struct value *value);
 /* The same for dims; -1 where it exceeds GRAPH_ELEMENTS_MAX or a dimension is negative. */

@@ -278,10 +278,8 @@ static int add_graph_nodes(struct builder *builder, const Onnx__GraphProto *prot
 /* The graph of a branch, or NULL: the node has no such attribute. */
 static const Onnx__GraphProto *branch_of(const Onnx__NodeProto *proto, const char *which)
 {
-    for (size_t i = 0; i < proto->n_attribute; i++)
-        if (proto->attribute[i]->name && strcmp(proto->attribute[i]->name, which) == 0)
-            return graph_attribute_fits(proto->attribute[i], 'g') ? proto->attribute[i]->g : NULL;
-    return NULL;
+    const Onnx__AttributeProto *found = onnx_attribute(proto, which);
+    return found && graph_attribute_fits(found, 'g') ? found->g : NULL;
 }
 
 static bool is_branching(const Onnx__NodeProto *proto)

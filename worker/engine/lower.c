@@ -337,6 +337,15 @@ int lower_input(struct lowering *lowering, int value, enum layout layout, int *t
     return 0;
 }
 
+int lower_plain(struct lowering *lowering, const struct node *node, const char *file, const char *kernel, int *in, int *out,
+                struct step **step, struct error *err)
+{
+    int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, in, err);
+    if (!failed)
+        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, out, err);
+    return failed ? failed : lower_step(lowering, file, kernel, *out, step, err);
+}
+
 void lower_absorb(struct lowering *lowering, const struct node *node)
 {
     lowering->graph->nodes[node - lowering->graph->nodes].dead = true;

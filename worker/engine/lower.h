@@ -149,6 +149,9 @@ MUST_CHECK int lower_scratch(struct lowering *lowering, struct count elements, s
 /* A new step for the node being lowered; the pointer is valid until the next one. */
 MUST_CHECK int lower_step(struct lowering *lowering, const char *file, const char *kernel,
                           int output, struct step **step, struct error *err);
+/* A new step that reads the node's first input, and makes its first output, both plain. */
+MUST_CHECK int lower_plain(struct lowering *lowering, const struct node *node, const char *file, const char *kernel,
+                           int *in, int *out, struct step **step, struct error *err);
 
 /* The step of a node before it does this node's work as well: it is dead from now on. */
 void lower_absorb(struct lowering *lowering, const struct node *node);

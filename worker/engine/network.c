@@ -207,9 +207,8 @@ int engine_commit(struct engine_network *network, struct error *err)
 int network_read(const char *path, int64_t rows, const struct engine_sizes *sizes, struct graph **graph,
                  struct error *err)
 {
-    struct error together;
     const struct reading how = {.batch = rows, .fuse = true, .sizes = sizes};
-    return reading_graph(&(struct source){.path = path}, &how, graph, &together, err);
+    return reading_graph(&(struct source){.path = path}, &how, graph, NULL, err);
 }
 
 /* Takes the graph, success or not. */
@@ -344,8 +343,7 @@ static int check(const struct source *from, const struct engine_sizes *sizes, st
 
 int network_check(const void *data, size_t size, struct error *err)
 {
-    struct error together;
-    return check(&(struct source){.data = data, .size = size}, NULL, &together, err);
+    return check(&(struct source){.data = data, .size = size}, NULL, NULL, err);
 }
 
 /* Whether node `at` has its problem already, or lies behind one, which left its outputs without shapes. */
@@ -418,8 +416,7 @@ int engine_explain(const char *path, void (*say)(void *context, const char *text
 
 int engine_check(const char *path, const struct engine_options *options, struct error *err)
 {
-    struct error together;
-    int failed = check(&(struct source){.path = path}, options ? &options->sizes : NULL, &together, err);
+    int failed = check(&(struct source){.path = path}, options ? &options->sizes : NULL, NULL, err);
     return failed ? error_prefix(err, failed, "%s", path) : 0;
 }
 

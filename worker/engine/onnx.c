@@ -256,6 +256,14 @@ int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value, struct err
     return 0;
 }
 
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name)
+{
+    for (size_t i = 0; i < node->n_attribute; i++)
+        if (node->attribute[i]->name && strcmp(node->attribute[i]->name, name) == 0)
+            return node->attribute[i];
+    return NULL;
+}
+
 void onnx_drop_elements(Onnx__TensorProto *tensor)
 {
     free(tensor->raw_data.data); /* onnx_unpack's allocator is malloc's */

@@ -29,6 +29,9 @@ MUST_CHECK int onnx_opset(const Onnx__ModelProto *model, int *opset, struct erro
 MUST_CHECK int onnx_tensor(const Onnx__TensorProto *tensor, struct value *value,
                            struct error *err);
 
+/* The node's attribute of that name, or NULL. */
+const Onnx__AttributeProto *onnx_attribute(const Onnx__NodeProto *node, const char *name);
+
 /* Frees the elements of a tensor that nobody reads again; what is left of it says so. */
 void onnx_drop_elements(Onnx__TensorProto *tensor);
 

@@ -40,16 +40,16 @@ static bool is_sized(const struct graph *graph, int64_t batch)
     return first && (first->rank == 0 || first->dims[0] == batch);
 }
 
-/* E_NOT_FOUND where the file is of no such form. */
-static int read_fixed(const struct source *from, const struct reading *how, struct graph **graph)
+/* False where the file is of no such form. */
+static bool read_fixed(const struct source *from, const struct reading *how, struct graph **graph)
 {
     struct graph *read = NULL;
     struct error ignored = {0};
     int failed = reading_parse(from, how, GRAPH_FIXED, &read, &ignored);
     if (!failed && is_sized(read, how->batch) && prepare(&read, how, graph, &ignored) == 0)
-        return 0;
+        return true;
     graph_free(&read);
-    return E_NOT_FOUND;
+    return false;
 }
 
 int reading_graph(const struct source *from, const struct reading *how, struct graph **graph,
@@ -57,7 +57,8 @@ int reading_graph(const struct source *from, const struct reading *how, struct g
 {
     struct graph *read = NULL;
     struct error mixes = {0}, second = {0};
-    *together = mixes;
+    if (together)
+        *together = mixes;
     int failed = reading_parse(from, how, GRAPH_ROWS, &read, err);
     if (!failed)
         failed = prepare(&read, how, graph, &mixes);
@@ -68,11 +69,11 @@ int reading_graph(const struct source *from, const struct reading *how, struct g
     if ((failed == E_UNSUPPORTED || failed == E_PARSE) &&
         reading_parse(from, how, GRAPH_SINGLE, &read, &second) == 0) {
         failed = prepare(&read, how, graph, err);
-        if (!failed)
+        if (!failed && together)
             *together = mixes;
         return failed;
     }
-    if (read_fixed(from, how, graph) == 0)
+    if (read_fixed(from, how, graph))
         return 0;
     *err = mixes;
     return failed;

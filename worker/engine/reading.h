@@ -31,7 +31,7 @@ MUST_CHECK int reading_parse(const struct source *from, const struct reading *ho
  * - GRAPH_SINGLE, where the inputs' first dimensions allow it; *together then says why it cannot take more than a row;
  * - GRAPH_FIXED, where `batch` is the size that the file gives itself.
  *
- * *together is empty otherwise. The error is that of the single form where the file may be read so: what is wrong
+ * *together, which may be NULL, is empty otherwise. The error is that of the single form where the file may be read so: what is wrong
  * besides the batch. The caller frees with graph_free.
  */
 MUST_CHECK int reading_graph(const struct source *from, const struct reading *how, struct graph **graph,

@@ -5,6 +5,7 @@
  * waits but engine_profile, the first runs, and those of a network that takes long (network.h's pace).
  * A single graph's rows are copied in and out one by one, in the queue's order.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -122,14 +123,14 @@ static int run_measured(const struct run *run, struct error *err)
     return failed;
 }
 
-/* Seconds that one part of `rows` rows may take: all of them together where that is not worth waiting for. */
+/* Seconds that one part of `rows` rows may take; no limit where all of them are not worth waiting for. */
 static double part_of(const struct engine_network *network, size_t rows)
 {
     const struct pace *pace = &network->pace;
     double all = 0;
     for (size_t i = 0; pace->seconds && i < network->lowering.step_count; i++)
         all += (double)pace->seconds[i] * (double)rows;
-    return all < 2 * pace->part ? 2 * all + 1 : pace->part;
+    return all < 2 * pace->part ? INFINITY : pace->part;
 }
 
 static int run_in_parts(const struct run *run, struct error *err)

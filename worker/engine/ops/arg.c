@@ -9,21 +9,12 @@
 /* The variant. */
 enum { ARG_LARGEST, ARG_LEAST };
 
-/* The input with one axis taken out: [outer][count][inner]. */
-struct line {
-    size_t axis;
-    int64_t outer, count, inner;
-};
-
 static int read_line(const struct graph *graph, const struct node *node, struct line *line, struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
-    int failed = list_axis(attribute_int(node, "axis", 0), in->rank, &line->axis, err);
+    int failed = list_line(in, attribute_int(node, "axis", 0), false, line, err);
     if (failed)
         return failed;
-    line->outer = dims_elements(line->axis, in->dims);
-    line->count = in->dims[line->axis];
-    line->inner = dims_elements(in->rank - line->axis - 1, in->dims + line->axis + 1);
     if (line->count < 1 || line->count > 1 << 24)
         return error_set(err, E_UNSUPPORTED, "one of %lld elements (expected 1 to 2^24)", (long long)line->count);
     return 0;
@@ -45,8 +36,6 @@ static int infer_arg(struct graph *graph, struct node *node, struct error *err)
     int failed = read_line(graph, node, &line, err);
     if (!failed && in->type == VALUE_BOOL)
         failed = error_set(err, E_UNSUPPORTED, "an input of truth values (expected numbers)");
-    if (!failed && in->batched && line.axis == 0)
-        failed = error_set(err, E_UNSUPPORTED, "axis 0 would mix samples");
     for (size_t r = 0; !failed && r < in->rank; r++)
         if (keep || r != line.axis)
             dims[rank++] = r == line.axis ? 1 : in->dims[r];
@@ -61,18 +50,12 @@ static int infer_arg(struct graph *graph, struct node *node, struct error *err)
     return 0;
 }
 
-static double number_at(const struct value *value, int64_t i)
-{
-    return value->type == VALUE_FLOAT ? (double)((const float *)value->data)[i]
-                                      : (double)((const int64_t *)value->data)[i];
-}
-
 static int64_t best_of(const struct value *in, const struct line *line, int64_t i, bool least, bool last)
 {
     int64_t start = i / line->inner * line->count * line->inner + i % line->inner, best = 0;
     for (int64_t k = 1; k < line->count; k++) {
-        double x = number_at(in, start + k * line->inner);
-        double y = number_at(in, start + best * line->inner);
+        double x = value_number(in, start + k * line->inner);
+        double y = value_number(in, start + best * line->inner);
         if (least ? x < y || (last && x <= y) : x > y || (last && x >= y))
             best = k;
     }
@@ -99,11 +82,7 @@ static int lower_arg(struct lowering *lowering, struct node *node, struct error 
     int in, out;
     int failed = read_line(lowering->graph, node, &line, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "line.cl", "arg_best", out, &step, err);
+        failed = lower_plain(lowering, node, "line.cl", "arg_best", &in, &out, &step, err);
     if (failed)
         return failed;
     step_tensor(step, in);

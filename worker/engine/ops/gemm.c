@@ -276,11 +276,7 @@ static int lower_blocked(struct lowering *lowering, struct node *node,
     }
     failed = lower_constant(lowering, b, panels * panel * (size_t)product->k, &weights, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "gemm.cl", "gemm", out, &step, err);
+        failed = lower_plain(lowering, node, "gemm.cl", "gemm", &in, &out, &step, err);
     if (failed)
         return failed;
     struct count m = lowering->tensors[out].elements;

@@ -31,12 +31,6 @@ static int need_constants(const struct graph *graph, const struct node *node, st
     return 0;
 }
 
-static double number_at(const struct value *value, int64_t i)
-{
-    return value->type == VALUE_FLOAT ? (double)((const float *)value->data)[i]
-                                      : (double)((const int64_t *)value->data)[i];
-}
-
 static void set_number(struct value *value, int64_t i, double number)
 {
     if (value->type == VALUE_FLOAT)
@@ -85,13 +79,13 @@ static int infer_non_zero(struct graph *graph, struct node *node, struct error *
     int64_t dims[2] = {(int64_t)in->rank, 0}, column = 0;
     int failed = need_constants(graph, node, err);
     for (int64_t i = 0; !failed && i < value_elements(in); i++)
-        dims[1] += number_at(in, i) != 0;
+        dims[1] += value_number(in, i) != 0;
     if (!failed)
         failed = make_constant(graph, node, 0, VALUE_INT64, 2, dims, err);
     in = node_input(graph, node, 0);
     for (int64_t i = 0; !failed && i < value_elements(in); i++) {
         int64_t rest = i, *out = node_output(graph, node, 0)->data;
-        if (number_at(in, i) == 0)
+        if (value_number(in, i) == 0)
             continue;
         for (size_t r = in->rank; r-- > 0; rest /= in->dims[r])
             out[(int64_t)r * dims[1] + column] = rest % in->dims[r];
@@ -133,9 +127,9 @@ static int infer_one_hot(struct graph *graph, struct node *node, struct error *e
     int64_t inner = dims_elements(indices->rank - axis, indices->dims + axis);
     for (int64_t i = 0; i < value_elements(out); i++) {
         int64_t position = i / inner % dims[axis];
-        double hot = number_at(indices, i / (inner * dims[axis]) * inner + i % inner);
+        double hot = value_number(indices, i / (inner * dims[axis]) * inner + i % inner);
         hot = hot < 0 ? hot + depth : hot;
-        set_number(out, i, number_at(values, (double)position == hot));
+        set_number(out, i, value_number(values, (double)position == hot));
     }
     return 0;
 }

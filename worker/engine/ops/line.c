@@ -5,10 +5,6 @@
 
 enum line_op { LINE_HARDMAX, LINE_CUMULATIVE_SUM };
 
-struct line {
-    int64_t count, inner;
-};
-
 /* Before opset 13 Hardmax saw all dimensions from its axis on as one. */
 static int read_line(const struct graph *graph, const struct node *node, struct line *line,
                      struct error *err)
@@ -16,19 +12,10 @@ static int read_line(const struct graph *graph, const struct node *node, struct 
     const struct value *in = node_input(graph, node, 0);
     bool sum = node->op->variant == LINE_CUMULATIVE_SUM, coerced = !sum && graph->opset < 13;
     double axis = (double)attribute_int(node, "axis", coerced ? 1 : -1);
-    size_t at = 0;
     if (in->type != VALUE_FLOAT || in->rank == 0)
         return error_set(err, E_UNSUPPORTED, "input is not a float tensor of rank 1 or more");
     int failed = sum ? list_number(graph, node, 1, &axis, err) : 0;
-    if (!failed)
-        failed = list_axis((int64_t)axis, in->rank, &at, err);
-    if (!failed && at == 0 && in->batched)
-        failed = error_set(err, E_UNSUPPORTED, "axis 0 would mix samples");
-    if (failed)
-        return failed;
-    line->count = coerced ? dims_elements(in->rank - at, in->dims + at) : in->dims[at];
-    line->inner = coerced ? 1 : dims_elements(in->rank - at - 1, in->dims + at + 1);
-    return 0;
+    return failed ? failed : list_line(in, (int64_t)axis, coerced, line, err);
 }
 
 static int infer_line(struct graph *graph, struct node *node, struct error *err)
@@ -50,12 +37,7 @@ static int lower_line(struct lowering *lowering, struct node *node, struct error
     int in, out;
     int failed = read_line(lowering->graph, node, &line, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "line.cl", sum ? "cumulative_sum" : "hardmax", out, &step,
-                            err);
+        failed = lower_plain(lowering, node, "line.cl", sum ? "cumulative_sum" : "hardmax", &in, &out, &step, err);
     if (failed)
         return failed;
     struct count lines = lowering->tensors[out].elements;

@@ -10,6 +10,20 @@ int list_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
     return 0;
 }
 
+int list_line(const struct value *in, int64_t axis, bool coerced, struct line *line, struct error *err)
+{
+    int failed = list_axis(axis, in->rank, &line->axis, err);
+    if (failed)
+        return failed;
+    size_t at = line->axis, behind = in->rank - at - 1;
+    if (at == 0 && in->batched)
+        return error_set(err, E_UNSUPPORTED, "axis 0 would mix samples");
+    line->outer = dims_elements(at, in->dims);
+    line->count = coerced ? dims_elements(behind + 1, in->dims + at) : in->dims[at];
+    line->inner = coerced ? 1 : dims_elements(behind, in->dims + at + 1);
+    return 0;
+}
+
 int list_ints(const struct graph *graph, const struct node *node, size_t i, const int64_t **list,
               size_t *count, struct error *err)
 {
@@ -33,7 +47,6 @@ int list_number(const struct graph *graph, const struct node *node, size_t i, do
         return 0;
     if (!value->data || value_elements(value) != 1)
         return error_set(err, E_UNSUPPORTED, "input %zu is not one constant number", i);
-    *number = value->type == VALUE_FLOAT ? (double)*(const float *)value->data
-                                         : (double)*(const int64_t *)value->data;
+    *number = value_number(value, 0);
     return 0;
 }

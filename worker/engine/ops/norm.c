@@ -80,11 +80,7 @@ static int lower_planes(struct lowering *lowering, struct node *node, const char
     }
     failed = lower_constant(lowering, shift, channels, &b, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "norm.cl", kernel, out, &step, err);
+        failed = lower_plain(lowering, node, "norm.cl", kernel, &in, &out, &step, err);
     if (failed)
         return failed;
     step_define(step, "-DC=%zu -DCP=%zu -DP=%lld", channels, channels, (long long)plane);

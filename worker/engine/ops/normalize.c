@@ -270,11 +270,7 @@ static int lower_unit(struct lowering *lowering, struct node *node, struct error
     int in, out;
     int failed = make_plan(lowering->graph, node, &plan, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "normalize.cl", "unit", out, &step, err);
+        failed = lower_plain(lowering, node, "normalize.cl", "unit", &in, &out, &step, err);
     if (failed)
         return failed;
     axes_split(&plan.shape, LAYOUT_PLAIN, plan.mask, &split);
@@ -307,11 +303,7 @@ static int lower_local_response(struct lowering *lowering, struct node *node, st
     const struct value *value = node_input(lowering->graph, node, 0);
     struct step *step;
     int in, out;
-    int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "normalize.cl", "local_response", out, &step, err);
+    int failed = lower_plain(lowering, node, "normalize.cl", "local_response", &in, &out, &step, err);
     if (failed)
         return failed;
     step_tensor(step, in);

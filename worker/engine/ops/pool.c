@@ -207,11 +207,7 @@ static int lower_pool_nd(struct lowering *lowering, struct node *node, const str
 {
     int in, out;
     struct step *step;
-    int failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "pool_nd.cl", "pool_nd", out, &step, err);
+    int failed = lower_plain(lowering, node, "pool_nd.cl", "pool_nd", &in, &out, &step, err);
     if (failed)
         return failed;
     step_define(step, "-DPOOL=%d", node->op->variant);

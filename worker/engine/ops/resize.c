@@ -407,11 +407,7 @@ static int lower_any(struct lowering *lowering, struct node *node, const struct 
     }
     failed = lower_constant(lowering, tables.weights, tables.count + 1, &weights, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "resize_nd.cl", "resize_nd", out, &step, err);
+        failed = lower_plain(lowering, node, "resize_nd.cl", "resize_nd", &in, &out, &step, err);
     if (failed)
         return failed;
     move_strides(value->rank, value->dims, dense);

@@ -361,11 +361,7 @@ static int lower_selection(struct lowering *lowering, struct node *node,
     struct step *step;
     int failed = lower_tables(lowering, selection, offsets, &table, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "index.cl", "select_axes", out, &step, err);
+        failed = lower_plain(lowering, node, "index.cl", "select_axes", &in, &out, &step, err);
     if (failed)
         return failed;
     move_strides(value->rank, value->dims, dense);

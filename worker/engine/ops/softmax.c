@@ -1,30 +1,16 @@
 /* Softmax and LogSoftmax. Before opset 13 all dimensions from the axis on are one. */
 #include "worker/engine/lower.h"
 #include "worker/engine/ops.h"
-
-struct line {
-    int64_t count, inner;
-};
+#include "worker/engine/ops/lists.h"
 
 static int read_line(const struct graph *graph, const struct node *node, struct line *line,
                      struct error *err)
 {
     const struct value *in = node_input(graph, node, 0);
     bool coerced = graph->opset < 13;
-    int64_t axis = attribute_int(node, "axis", coerced ? 1 : -1);
     if (in->type != VALUE_FLOAT || in->rank == 0)
         return error_set(err, E_UNSUPPORTED, "input is not a float tensor of rank 1 or more");
-    if (axis < 0)
-        axis += (int64_t)in->rank;
-    if (axis < 0 || axis >= (int64_t)in->rank)
-        return error_set(err, E_PARSE, "axis %lld of a tensor of rank %zu", (long long)axis,
-                         in->rank);
-    if (axis == 0 && in->batched)
-        return error_set(err, E_UNSUPPORTED, "axis 0 would mix samples");
-    size_t at = (size_t)axis;
-    line->count = coerced ? dims_elements(in->rank - at, in->dims + at) : in->dims[at];
-    line->inner = coerced ? 1 : dims_elements(in->rank - at - 1, in->dims + at + 1);
-    return 0;
+    return list_line(in, attribute_int(node, "axis", coerced ? 1 : -1), coerced, line, err);
 }
 
 static int infer_softmax(struct graph *graph, struct node *node, struct error *err)
@@ -45,11 +31,7 @@ static int lower_softmax(struct lowering *lowering, struct node *node, struct er
     struct step *step;
     int failed = read_line(lowering->graph, node, &line, err);
     if (!failed)
-        failed = lower_input(lowering, node->inputs[0], LAYOUT_PLAIN, &in, err);
-    if (!failed)
-        failed = lower_output(lowering, node->outputs[0], LAYOUT_PLAIN, &out, err);
-    if (!failed)
-        failed = lower_step(lowering, "softmax.cl", "softmax", out, &step, err);
+        failed = lower_plain(lowering, node, "softmax.cl", "softmax", &in, &out, &step, err);
     if (failed)
         return failed;
     struct count lines = lowering->tensors[out].elements;
